@@ -1,0 +1,100 @@
+/* inbox.c - a locked list and an eventfd; the lock is held for a few instructions only. */
+#include "libhub/base/inbox.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "libhub/base/mem.h"
+
+struct inbox {
+	struct loop *reader;
+	struct event *readable;
+	inbox_cb *cb;
+	void *ctx;
+	int fd;
+	pthread_mutex_t lock;		/* guards the list and its tail */
+	struct inbox_node *head, **tail;
+};
+
+static struct inbox_node *take_all(struct inbox *ib)
+{
+	struct inbox_node *list;
+
+	pthread_mutex_lock(&ib->lock);
+	list = ib->head;
+	ib->head = NULL;
+	ib->tail = &ib->head;
+	pthread_mutex_unlock(&ib->lock);
+	return list;
+}
+
+static void deliver(struct inbox *ib)
+{
+	struct inbox_node *node = take_all(ib), *next;
+
+	for (; node != NULL; node = next) {
+		next = node->next;
+		node->next = NULL;
+		ib->cb(node, ib->ctx);
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct inbox *ib = ctx;
+	uint64_t count;
+
+	(void)what;
+	loop_touch(ib->reader);
+	/* before taking the list: a post after it wakes us again */
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		deliver(ib);
+}
+
+struct inbox *inbox_new(struct loop *reader, inbox_cb *cb, void *ctx)
+{
+	struct inbox *ib = xcalloc(1, sizeof(*ib));
+
+	ib->reader = reader;
+	ib->cb = cb;
+	ib->ctx = ctx;
+	ib->tail = &ib->head;
+	pthread_mutex_init(&ib->lock, NULL);
+	ib->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	BUG_ON(ib->fd < 0);
+	ib->readable = event_new(loop_base(reader), ib->fd, EV_READ | EV_PERSIST, on_readable, ib);
+	BUG_ON(ib->readable == NULL || event_add(ib->readable, NULL) != 0);
+	return ib;
+}
+
+void inbox_free(struct inbox **ibp)
+{
+	struct inbox *ib = *ibp;
+
+	if (ib == NULL)
+		return;
+	deliver(ib);
+	event_free(ib->readable);
+	close(ib->fd);
+	pthread_mutex_destroy(&ib->lock);
+	free(ib);
+	*ibp = NULL;
+}
+
+void inbox_post(struct inbox *ib, struct inbox_node *node)
+{
+	static const uint64_t one = 1;
+	bool was_empty;
+
+	node->next = NULL;
+	pthread_mutex_lock(&ib->lock);
+	was_empty = ib->head == NULL;
+	*ib->tail = node;
+	ib->tail = &node->next;
+	pthread_mutex_unlock(&ib->lock);
+	if (was_empty && write(ib->fd, &one, sizeof(one)) != sizeof(one))
+		err_bug(__FILE__, __LINE__, "eventfd write");
+}

@@ -1,0 +1,9 @@
+libhub_libhub_a_SOURCES += \
+	%D%/clock.c %D%/clock.h \
+	%D%/crc32c.c %D%/crc32c.h \
+	%D%/err.c %D%/err.h \
+	%D%/inbox.c %D%/inbox.h \
+	%D%/log.c %D%/log.h \
+	%D%/loop.c %D%/loop.h \
+	%D%/mem.c %D%/mem.h \
+	%D%/settings.c %D%/settings.h

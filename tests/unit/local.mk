@@ -1,0 +1,5 @@
+# unit tests: one binary a module, no network
+UNIT_LIBS = $(CHECK_LIBS)
+AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
+
+include tests/unit/base.mk

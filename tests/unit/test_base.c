@@ -1,0 +1,206 @@
+/* test_base.c - libhub/base: settings, arena, checksum, inbox. */
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libhub/base/crc32c.h"
+#include "libhub/base/inbox.h"
+#include "libhub/base/mem.h"
+#include "libhub/base/settings.h"
+#include "unit.h"
+
+struct sample {
+	const char *server;
+	const char *state;
+	uint32_t workers;
+	bool flag;
+	int format;
+};
+
+static const char *const formats[] = { "text", "json", NULL };
+
+static const struct setting sample_table[] = {
+	{ "server", SETTING_TEXT, SETTING_REQUIRED, offsetof(struct sample, server), 0, 0, NULL },
+	{ "state", SETTING_PATH, 0, offsetof(struct sample, state), 0, 0, NULL },
+	{ "workers", SETTING_UINT, 0, offsetof(struct sample, workers), 1, 64, NULL },
+	{ "flag", SETTING_FLAG, 0, offsetof(struct sample, flag), 0, 0, NULL },
+	{ "log", SETTING_CHOICE, 0, offsetof(struct sample, format), 0, 0, formats },
+	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
+};
+
+static int read_text(const char *text, struct sample *out, struct arena *a, struct err *e)
+{
+	char path[] = "/tmp/hub-test-settings.XXXXXX";
+	int fd = mkstemp(path), rc;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
+	close(fd);
+	rc = settings_read(path, sample_table, out, a, e);
+	unlink(path);
+	return rc;
+}
+
+START_TEST(settings_good)
+{
+	struct arena *a = arena_new();
+	struct sample s = { .workers = 2 };
+	struct err e = { 0 };
+
+	ck_assert_int_eq(read_text("# c\n\n server = hub 1 \nstate=/var/x\nflag = yes\nlog = json\n",
+		&s, a, &e), 0);
+	ck_assert_str_eq(s.server, "hub 1");
+	ck_assert_str_eq(s.state, "/var/x");
+	ck_assert_uint_eq(s.workers, 2);
+	ck_assert(s.flag);
+	ck_assert_int_eq(s.format, 1);
+	arena_free(&a);
+}
+END_TEST
+
+static const struct { const char *text, *reason; } bad_settings[] = {
+	{ "server = x\ncolour = red\n", ":2: unknown key: colour" },
+	{ "server = x\nserver = y\n", ":2: given twice: server" },
+	{ "state = /x\n", "missing key: server" },
+	{ "server = x\nworkers = 0\n", ":2: workers must be a number from 1 to 64" },
+	{ "server = x\nworkers = 4x\n", ":2: workers must be" },
+	{ "server = x\nworkers = -1\n", ":2: workers must be" },
+	{ "server = x\nstate = here\n", ":2: path must begin with /: state" },
+	{ "server = x\nflag = TRUE\n", ":2: flag must be yes or no" },
+	{ "server = x\nlog = xml\n", ":2: log cannot be \"xml\"" },
+	{ "server\n", ":1: not \"key = value\": server" },
+	{ "server =\n", ":1: no value for: server" },
+};
+
+START_TEST(settings_bad)
+{
+	struct arena *a = arena_new();
+	struct sample s = { 0 };
+	struct err e = { 0 };
+
+	ck_assert_int_eq(read_text(bad_settings[_i].text, &s, a, &e), -1);
+	ck_assert_msg(strstr(e.text, bad_settings[_i].reason) != NULL, "%s", e.text);
+	arena_free(&a);
+}
+END_TEST
+
+START_TEST(arena_keeps_everything)
+{
+	struct arena *a = arena_new();
+	char *texts[2000];
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		texts[i] = arena_printf(a, "text number %d", i);
+	ck_assert_ptr_nonnull(arena_alloc(a, 1 << 20));
+	for (i = 0; i < 2000; i++)
+		ck_assert_int_eq(atoi(texts[i] + strlen("text number ")), i);
+	arena_free(&a);
+	ck_assert_ptr_null(a);
+}
+END_TEST
+
+START_TEST(crc_vectors)
+{
+	unsigned char zeros[32] = { 0 };
+
+	/* RFC 3720 appendix B.4 */
+	ck_assert_uint_eq(crc32c(0, zeros, sizeof(zeros)), 0x8a9136aau);
+	ck_assert_uint_eq(crc32c(0, "123456789", 9), 0xe3069283u);
+	ck_assert_uint_eq(crc32c(crc32c(0, "1234", 4), "56789", 5), 0xe3069283u);
+}
+END_TEST
+
+enum { POSTS = 20000 };
+
+struct posted {
+	struct inbox_node node;
+	int number;
+};
+
+struct reader {
+	struct loop *loop;
+	int next;
+	bool ordered;
+};
+
+static void on_posted(struct inbox_node *node, void *ctx)
+{
+	struct posted *p = INBOX_ENTRY(node, struct posted, node);
+	struct reader *r = ctx;
+
+	r->ordered = r->ordered && p->number == r->next;
+	free(p);
+	if (++r->next == POSTS)
+		loop_stop(r->loop);
+}
+
+static void *post_all(void *arg)
+{
+	struct inbox *ib = arg;
+	struct posted *p;
+	int i;
+
+	for (i = 0; i < POSTS; i++) {
+		p = xcalloc(1, sizeof(*p));
+		p->number = i;
+		inbox_post(ib, &p->node);
+	}
+	return NULL;
+}
+
+START_TEST(inbox_across_threads)
+{
+	struct reader r = { .loop = loop_new("reader"), .ordered = true };
+	struct inbox *ib = inbox_new(r.loop, on_posted, &r);
+	pthread_t t;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, post_all, ib), 0);
+	loop_run(r.loop);
+	pthread_join(t, NULL);
+	ck_assert_int_eq(r.next, POSTS);
+	ck_assert(r.ordered);
+	inbox_free(&ib);
+	loop_free(&r.loop);
+}
+END_TEST
+
+static void count_up(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+static void stop_loop(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+START_TEST(loop_runs_deferred_in_order)
+{
+	struct loop *l = loop_new("defer");
+	int n = 0;
+
+	loop_defer(l, count_up, &n);
+	loop_defer(l, stop_loop, l);
+	loop_run(l);
+	ck_assert_int_eq(n, 1);
+	loop_free(&l);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *settings = tcase_create("settings"), *mem = tcase_create("mem"),
+	      *loop = tcase_create("loop");
+	TCase *const all[] = { settings, mem, loop };
+
+	tcase_add_test(settings, settings_good);
+	tcase_add_loop_test(settings, settings_bad, 0,
+		(int)(sizeof(bad_settings) / sizeof(bad_settings[0])));
+	tcase_add_test(mem, arena_keeps_everything);
+	tcase_add_test(mem, crc_vectors);
+	tcase_add_test(loop, inbox_across_threads);
+	tcase_add_test(loop, loop_runs_deferred_in_order);
+	return unit_run("base", all, sizeof(all) / sizeof(all[0]));
+}
