@@ -1,0 +1,28 @@
+/* entry.h - one raw directory entry: what a search, an LDIF file or the offline cache gives. */
+#ifndef HUB_DIRECTORY_ENTRY_H
+#define HUB_DIRECTORY_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct blob {
+	const unsigned char *data;
+	size_t size;
+};
+
+struct entry_attr {
+	const char *name;		/* as the source wrote it, without options */
+	const struct blob *values;	/* each followed by a NUL that size does not count */
+	size_t n;
+};
+
+/* Belongs to whoever made it; a callee that keeps something copies it. */
+struct entry {
+	const char *dn;
+	bool has_uuid;
+	unsigned char uuid[16];		/* entryUUID */
+	const struct entry_attr *attrs;
+	size_t n;
+};
+
+#endif

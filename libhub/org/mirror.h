@@ -1,0 +1,46 @@
+/* mirror.h - the organization, live: directory watch, offline cache, snapshots, recipients.
+ *
+ * Main thread. Owns two watches (the organization's tree, the recipients), the builder and the cache
+ * files under the state directory. Changes are gathered for 20 ms (at most 100 ms in a storm), then
+ * one snapshot is built and given to on_snapshot if its fingerprint, rejections or warnings differ
+ * from those before. At start the cache is loaded first, so a server comes up without its directory.
+ */
+#ifndef HUB_ORG_MIRROR_H
+#define HUB_ORG_MIRROR_H
+
+#include "libhub/directory/watch.h"
+#include "libhub/org/recipients.h"
+#include "libhub/org/snapshot.h"
+
+struct mirror;
+
+struct mirror_config {
+	struct directory_config directory;
+	const char *base;		/* DN of the hubOrganization */
+	const char *recipient_base;
+	const char *cache_dir;		/* directory for the cache files, or NULL = none */
+	bool recipients;		/* mirror them too */
+};
+
+/* A new snapshot is in force; the callee takes its own reference if it keeps it. */
+typedef void mirror_snapshot_cb(const struct snapshot *s, void *ctx);
+
+struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
+	const struct mirror_config *cfg, mirror_snapshot_cb *on_snapshot, void *ctx);
+/* Writes the cache if it is behind. */
+void mirror_free(struct mirror **m);
+
+const struct snapshot *mirror_snapshot(const struct mirror *m);	/* borrowed; NULL before any */
+struct recipients *mirror_recipients(const struct mirror *m);	/* shared with all threads */
+
+struct mirror_status {
+	enum watch_state state;		/* of the organization's watch */
+	const char *uri, *error;
+	bool from_cache;		/* nothing but the cache so far */
+	int64_t in_step_since_ms;	/* wall; last moment known in step, 0 = never */
+	enum watch_state recipients_state;
+	size_t recipients;
+};
+void mirror_status(const struct mirror *m, struct mirror_status *out);
+
+#endif

@@ -1,0 +1,55 @@
+/* recipients.h - the mirror of people and groups that receive mail.
+ *
+ * Written by the main thread as the directory watch delivers; read by any thread through
+ * recipients_find (an internal read-write lock held for one look-up). Addresses compare
+ * case-insensitively as a whole.
+ */
+#ifndef HUB_ORG_RECIPIENTS_H
+#define HUB_ORG_RECIPIENTS_H
+
+#include "libhub/org/builder.h"
+
+struct recipients;
+
+/* base: DN under which recipients live. */
+struct recipients *recipients_new(void);
+void recipients_free(struct recipients **r);
+
+void recipients_put(struct recipients *r, const struct entry *e);
+void recipients_delete(struct recipients *r, const unsigned char uuid[16]);
+void recipients_refresh_begin(struct recipients *r);
+void recipients_refresh_end(struct recipients *r);
+/* True once a complete refresh or a cache was loaded: before that, look-ups answer NOT_LOADED. */
+bool recipients_loaded(const struct recipients *r);
+void recipients_set_loaded(struct recipients *r);
+size_t recipients_count(const struct recipients *r);
+void recipients_each(struct recipients *r, void (*cb)(const struct entry *e, void *ctx),
+	void *ctx);
+
+enum recipient_outcome {
+	RECIPIENT_NOT_LOADED,
+	RECIPIENT_UNKNOWN,
+	RECIPIENT_AMBIGUOUS,	/* two entries claim the address */
+	RECIPIENT_MAILBOX,	/* a person */
+	RECIPIENT_GROUP,
+};
+
+enum { RECIPIENT_TEXT_MAX = 320 };
+
+/* Copied out, so that it stays valid without the lock. */
+struct recipient_info {
+	enum recipient_outcome outcome;
+	char mail[RECIPIENT_TEXT_MAX + 1];
+	char routing_address[RECIPIENT_TEXT_MAX + 1];	/* mailRoutingAddress or "" */
+	char mail_host[256];				/* mailHost or "" */
+	bool refuse_outside_mail;
+	/* RECIPIENT_GROUP: addresses of the members that have one; freed by recipient_info_clear */
+	char **members;
+	size_t member_count;
+	char expansion_server[256];			/* ndn of hubExpansionServer or "" */
+};
+
+void recipients_find(struct recipients *r, const char *address, struct recipient_info *out);
+void recipient_info_clear(struct recipient_info *info);
+
+#endif

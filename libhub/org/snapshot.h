@@ -1,0 +1,62 @@
+/* snapshot.h - the organization at one moment: immutable, reference-counted, checked as a whole.
+ *
+ * A snapshot is built on the main thread from raw entries, then shared: any thread may read it while
+ * it holds a reference. Nothing in it is ever edited. An object that breaks a rule is rejected alone;
+ * its last good form (from the snapshot before, or the cache) stays in force where there is one.
+ */
+#ifndef HUB_ORG_SNAPSHOT_H
+#define HUB_ORG_SNAPSHOT_H
+
+#include "libhub/org/connector.h"
+#include "libhub/org/domain.h"
+#include "libhub/org/topology.h"
+
+enum { FINGERPRINT_HEX = 64 };
+
+/* One object that is not in force as it stands in the directory. */
+struct rejection {
+	const char *dn;
+	const char *object_class;
+	const char *reason;
+	bool last_good;		/* its earlier form is in force */
+};
+
+/* Pointers to the objects of one kind, sorted by name_compare, then by DN. */
+struct objects {
+	const struct obj *const *v;
+	size_t n;
+};
+
+struct snapshot {
+	char fingerprint[FINGERPRINT_HEX + 1];	/* SHA-256 of what is in force */
+	uint64_t generation;		/* counts up within one process */
+	int64_t built_ms;		/* wall */
+	const char *base;		/* DN of the organization */
+	const struct organization *org;	/* never NULL: defaults when the entry is missing */
+	struct objects all[OBJ_KINDS];
+	const struct rejection *rejections;
+	size_t rejection_count;
+	const char *const *warnings;	/* dangling references and the like, a line each */
+	size_t warning_count;
+};
+
+const struct snapshot *snapshot_ref(const struct snapshot *s);
+/* Accepts a pointer to NULL; sets it to NULL. */
+void snapshot_unref(const struct snapshot **s);
+
+/* Typed access; i < s->all[KIND].n. */
+#define SNAPSHOT_AT(s, KIND, type, i) ((const struct type *)(const void *)(s)->all[KIND].v[i])
+
+/* By cn, compared with name_compare; NULL if there is none. */
+const struct obj *snapshot_find(const struct snapshot *s, enum obj_kind kind, const char *name);
+/* The hubMailboxServer whose hubFQDN or cn is host (case-insensitive), or NULL. */
+const struct mailbox_server *snapshot_mailbox_server(const struct snapshot *s, const char *host);
+/* The most specific accepted (remote) domain that covers domain (lower case), or NULL. */
+const struct accepted_domain *snapshot_accepted_domain(const struct snapshot *s,
+	const char *domain);
+const struct remote_domain *snapshot_remote_domain(const struct snapshot *s, const char *domain);
+/* The enabled server whose hubCertificate or hubKeyDigest matches; digest is "sha256:hex". */
+const struct server *snapshot_server_by_key(const struct snapshot *s, const char *digest);
+bool server_has_key(const struct server *server, const char *digest);
+
+#endif

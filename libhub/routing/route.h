@@ -1,0 +1,135 @@
+/* route.h - where one recipient goes next, seen from one server.
+ *
+ * A routing table belongs to one (snapshot, server) pair, is built off the hot path on the main
+ * thread, and is immutable and reference-counted from then on; look-ups are pure and may run on any
+ * thread at the same time. Rules: docs of routing, sections 1 to 6; the numbers in comments are
+ * those sections.
+ */
+#ifndef HUB_ROUTING_ROUTE_H
+#define HUB_ROUTING_ROUTE_H
+
+#include <jansson.h>
+
+#include "libhub/org/recipients.h"
+#include "libhub/org/snapshot.h"
+
+struct routing_table;
+
+/* self: cn of the server whose point of view this is. NULL and *e if it does not exist. */
+const struct routing_table *routing_table_new(const struct snapshot *s, const char *self,
+	struct err *e) MUST_CHECK;
+const struct routing_table *routing_table_ref(const struct routing_table *t);
+void routing_table_unref(const struct routing_table **t);
+const struct snapshot *routing_table_snapshot(const struct routing_table *t);
+const struct server *routing_table_self(const struct routing_table *t);
+
+enum route_decision {
+	ROUTE_CONNECTOR,	/* this server delivers with the connector */
+	ROUTE_RELAY,		/* to a hub or edge by the implicit connector */
+	ROUTE_MAILBOX,		/* to a mailbox server of this site */
+	ROUTE_REPORT,		/* non-delivery report with status and text */
+	ROUTE_UNREACHABLE,	/* waits in the Unreachable queue */
+};
+
+/* The delivery types of queues, named as in the reference (section 9.4). */
+enum queue_type {
+	QUEUE_DNS_CONNECTOR,
+	QUEUE_SMART_HOST_CONNECTOR,
+	QUEUE_FOREIGN_CONNECTOR,
+	QUEUE_DELIVERY_AGENT,
+	QUEUE_RELAY_WITHIN_SITE,
+	QUEUE_RELAY_TO_SITE,
+	QUEUE_RELAY_TO_CONNECTOR_SOURCES,
+	QUEUE_RELAY_TO_EDGE,
+	QUEUE_MAILBOX,
+	QUEUE_UNREACHABLE,
+	QUEUE_TYPES
+};
+extern const char *const queue_type_names[QUEUE_TYPES];
+
+/*
+ * Identity of a queue: all recipients with equal keys share one. domain is the recipient's domain,
+ * the smart-host list, a site, a server or an address space, by type; connector is the name of the
+ * connector or "".
+ */
+struct queue_key {
+	enum queue_type type;
+	const char *domain;
+	const char *connector;
+};
+
+/* Servers tried together, balanced; the next pool is tried when none of the first answers. */
+struct server_pool {
+	const struct server *const *v;
+	size_t n;
+};
+
+/* Result of a look-up. Pointers live as long as the table, or in the arena given. */
+struct route {
+	enum route_decision decision;
+	const struct pool_connector *connector;	/* chosen, also when another server will use it */
+	const struct mailbox_server *mailbox_server;
+	struct server_pool next;		/* ROUTE_RELAY: first choice */
+	const struct server_pool *fallback;	/* tried after it, in order */
+	size_t fallback_count;
+	const struct site *next_site;
+	const struct site *const *path;		/* mine first, destination last */
+	size_t path_len;
+	int64_t cost;				/* aggregate, -1 = none */
+	struct queue_key queue;
+	char status[12];			/* ROUTE_REPORT, such as 5.3.4 */
+	char text[200];				/* ROUTE_REPORT, ROUTE_UNREACHABLE: why, for people */
+};
+
+/* Recorder for explain: NULL on the hot path. */
+struct route_trace;
+
+/*
+ * Routes to a connector by address space (5, 6). type is "SMTP" for ordinary addresses; space is the
+ * domain (lower case) or, for other types, the address text.
+ */
+void route_external(const struct routing_table *t, const char *type, const char *space,
+	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out);
+
+/* Routes to the home server of a resolved recipient (4): LMTP/SMTP here or the implicit connector. */
+void route_mailbox(const struct routing_table *t, const struct mailbox_server *home,
+	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out);
+
+/* Routes everything that came by a Receive connector that a Send connector is linked to (7). */
+const struct send_connector *route_linked(const struct routing_table *t,
+	const struct receive_connector *rc);
+
+/*
+ * The same decision with its reasons (10), as the JSON document that interfaces.md names, hop by
+ * hop to the end in "then". address may be anything; recipients may be NULL (then recipients of
+ * authoritative domains are reported as not examined). Returns a new reference; *e on failure
+ * (unknown server, no address).
+ */
+json_t *route_explain(const struct snapshot *s, const char *server, const char *address,
+	uint64_t size, struct recipients *recipients, struct err *e) MUST_CHECK;
+
+/*
+ * What the categorizer and explain share: one step of section 4 for one address. Follows
+ * mailRoutingAddress (at most 20 steps); groups are the caller's to expand.
+ */
+enum resolved_outcome {
+	RESOLVED_ROUTED,		/* out->route is set; out->address is the envelope recipient now */
+	RESOLVED_GROUP,		/* out->info has the members; caller expands */
+	RESOLVED_REJECT,		/* out->status, out->text: 5.1.1, 5.1.4 ... */
+	RESOLVED_DEFER,		/* the mirror is not loaded: 451 4.3.0 */
+};
+
+struct resolved {
+	enum resolved_outcome outcome;
+	char address[RECIPIENT_TEXT_MAX + 1];
+	struct route route;
+	struct recipient_info info;	/* RESOLVED_GROUP; clear with recipient_info_clear */
+	char status[12];
+	char text[200];
+};
+
+void route_resolve(const struct routing_table *t, struct recipients *recipients,
+	const char *address, uint64_t size, struct arena *a, struct route_trace *trace,
+	struct resolved *out);
+
+#endif
