@@ -5,3 +5,5 @@ LIBHUB = libhub/libhub.a
 LIBHUB_LIBS = $(EVENT_LIBS) $(CARES_LIBS) $(SSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS)
 
 include libhub/base/local.mk
+include libhub/tls/local.mk
+include libhub/smtp/local.mk

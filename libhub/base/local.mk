@@ -6,4 +6,5 @@ libhub_libhub_a_SOURCES += \
 	%D%/log.c %D%/log.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/mem.c %D%/mem.h \
+	%D%/resolver.h \
 	%D%/settings.c %D%/settings.h

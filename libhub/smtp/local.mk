@@ -1,0 +1,2 @@
+libhub_libhub_a_SOURCES += \
+	%D%/stream.h
