@@ -1,0 +1,37 @@
+/* live.h - what is in force right now: one immutable bundle that every transaction pins.
+ *
+ * The main thread makes a new one from each snapshot and posts a reference to every worker; a worker
+ * uses its own current pointer and each transaction keeps a reference to its end. Nothing in it is
+ * edited, so no lock is needed; the reference count is atomic.
+ */
+#ifndef HUB_CONFIG_LIVE_H
+#define HUB_CONFIG_LIVE_H
+
+#include "libhub/org/recipients.h"
+#include "libhub/org/snapshot.h"
+#include "libhub/routing/route.h"
+
+struct tls_context;
+
+struct live {
+	const struct snapshot *snapshot;
+	const struct routing_table *table;
+	const struct server *self;		/* our hubServer entry, in the snapshot */
+	struct recipients *recipients;		/* the process's one mirror, not owned */
+	struct tls_context *tls_server;		/* for listeners */
+	struct tls_context *tls_client;		/* for outgoing sessions */
+	const char *fqdn;			/* ours: hubFQDN, else the host's name */
+};
+
+/*
+ * Takes its own references to the snapshot and the contexts. NULL and *e when the snapshot has no
+ * enabled hubServer of that name: such a server must not move mail.
+ */
+const struct live *live_new(const struct snapshot *s, const char *server,
+	struct recipients *recipients, struct tls_context *tls_server,
+	struct tls_context *tls_client, struct err *e) MUST_CHECK;
+const struct live *live_ref(const struct live *l);
+/* Accepts a pointer to NULL; sets it to NULL. */
+void live_unref(const struct live **l);
+
+#endif

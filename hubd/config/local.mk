@@ -1,0 +1,3 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/live.c %D%/live.h \
+	%D%/settings.c %D%/settings.h

@@ -1,0 +1,136 @@
+/* settings.c - see settings.h */
+#include "hubd/config/settings.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libhub/base/log.h"
+#include "libhub/base/settings.h"
+
+/* As written in the file, before the values that have a structure are taken apart. */
+struct raw {
+	struct settings s;
+	const char *directory, *bind;
+};
+
+static const char *const log_formats[] = { "text", "json", NULL };
+
+#define ROW(key, kind, flags, field) { key, kind, flags, offsetof(struct raw, field), 0, 0, NULL }
+
+static const struct setting table[] = {
+	ROW("server", SETTING_TEXT, SETTING_REQUIRED, s.server),
+	ROW("directory", SETTING_TEXT, SETTING_REQUIRED, directory),
+	ROW("base", SETTING_TEXT, SETTING_REQUIRED, s.base),
+	ROW("recipient_base", SETTING_TEXT, 0, s.recipient_base),
+	ROW("bind", SETTING_TEXT, SETTING_REQUIRED, bind),
+	ROW("ca", SETTING_PATH, 0, s.ca),
+	ROW("certificate", SETTING_PATH, 0, s.certificate),
+	ROW("key", SETTING_PATH, 0, s.key),
+	ROW("state", SETTING_PATH, SETTING_REQUIRED, s.state),
+	ROW("control", SETTING_PATH, 0, s.control),
+	ROW("admin", SETTING_TEXT, 0, s.admin),
+	{ "workers", SETTING_UINT, 0, offsetof(struct raw, s.workers), 1, 64, NULL },
+	ROW("user", SETTING_TEXT, 0, s.user),
+	ROW("resolver", SETTING_TEXT, 0, s.resolver),
+	{ "log", SETTING_CHOICE, 0, offsetof(struct raw, s.log_format), 0, 0, log_formats },
+	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
+};
+
+enum { URIS_MAX = 16 };
+
+static int split_uris(const char *path, char *text, struct arena *arena, const char *const **out,
+	struct err *e)
+{
+	const char **uris = arena_alloc(arena, (URIS_MAX + 1) * sizeof(*uris));
+	size_t n = 0;
+	char *save = NULL, *word;
+
+	for (word = strtok_r(text, " \t,", &save); word != NULL; word = strtok_r(NULL, " \t,", &save)) {
+		if (strncmp(word, "ldap://", 7) != 0 && strncmp(word, "ldaps://", 8) != 0 &&
+			strncmp(word, "ldapi://", 8) != 0)
+			return err_set(e, ERR_CONFIG, 0, "%s: directory: %s is no ldapi://, "
+				"ldap:// or ldaps:// URI", path, word);
+		if (n == URIS_MAX)
+			return err_set(e, ERR_CONFIG, 0, "%s: directory: more than %d URIs", path,
+				URIS_MAX);
+		uris[n++] = word;
+	}
+	if (n == 0)
+		return err_set(e, ERR_CONFIG, 0, "%s: directory: no URI", path);
+	*out = uris;
+	return 0;
+}
+
+/* "external", or "simple <dn> <password file>"; the DN may contain spaces. */
+static int split_bind(const char *path, char *text, struct settings *s, struct err *e)
+{
+	char *dn, *file;
+
+	if (strcmp(text, "external") == 0) {
+		s->directory.bind_external = true;
+		return 0;
+	}
+	file = strrchr(text, ' ');
+	if (strncmp(text, "simple ", 7) != 0 || file == NULL || file < text + 7)
+		return err_set(e, ERR_CONFIG, 0, "%s: bind must be \"external\" or \"simple <dn> "
+			"<password file>\"", path);
+	dn = text + 7;
+	*file++ = '\0';
+	if (access(file, R_OK) != 0)
+		return err_set(e, ERR_CONFIG, errno, "%s: bind: password file %s", path, file);
+	s->directory.bind_dn = dn;
+	s->directory.password_file = file;
+	return 0;
+}
+
+static int check_readable(const char *path, const char *key, const char *file, struct err *e)
+{
+	if (file != NULL && access(file, R_OK) != 0)
+		return err_set(e, ERR_CONFIG, errno, "%s: %s: %s", path, key, file);
+	return 0;
+}
+
+static int check_files(const char *path, const struct settings *s, struct err *e)
+{
+	if ((s->certificate == NULL) != (s->key == NULL))
+		return err_set(e, ERR_CONFIG, 0, "%s: certificate and key go together", path);
+	if (check_readable(path, "ca", s->ca, e) != 0 ||
+		check_readable(path, "certificate", s->certificate, e) != 0 ||
+		check_readable(path, "key", s->key, e) != 0)
+		return -1;
+	if (access(s->state, W_OK | X_OK) != 0)
+		return err_set(e, ERR_CONFIG, errno, "%s: state: %s", path, s->state);
+	return 0;
+}
+
+/* Recipients live under the organization's parent unless the file says otherwise. */
+static const char *parent_dn(const char *dn)
+{
+	const char *comma = strchr(dn, ',');
+
+	return comma != NULL ? comma + 1 : dn;
+}
+
+int settings_load(const char *path, struct arena *arena, struct settings *out, struct err *e)
+{
+	struct raw raw;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	memset(&raw, 0, sizeof(raw));
+	raw.s.workers = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
+	raw.s.log_format = LOG_FORMAT_TEXT;
+	if (settings_read(path, table, &raw, arena, e) != 0)
+		return -1;
+	if (split_uris(path, arena_strdup(arena, raw.directory), arena, &raw.s.directory.uris, e) != 0)
+		return -1;
+	if (split_bind(path, arena_strdup(arena, raw.bind), &raw.s, e) != 0)
+		return -1;
+	if (raw.s.recipient_base == NULL)
+		raw.s.recipient_base = parent_dn(raw.s.base);
+	raw.s.directory.ca = raw.s.ca;
+	raw.s.directory.certificate = raw.s.certificate;
+	raw.s.directory.key = raw.s.key;
+	*out = raw.s;
+	return check_files(path, out, e);
+}

@@ -1,0 +1,29 @@
+/* settings.h - hubd.conf: only what cannot come from the directory (interfaces.md). */
+#ifndef HUB_CONFIG_SETTINGS_H
+#define HUB_CONFIG_SETTINGS_H
+
+#include <stdint.h>
+
+#include "libhub/base/mem.h"
+#include "libhub/directory/watch.h"
+
+struct settings {
+	const char *server;		/* cn of our hubServer entry */
+	struct directory_config directory;
+	const char *base;		/* DN of the hubOrganization */
+	const char *recipient_base;
+	const char *ca, *certificate, *key;
+	const char *state;		/* directory of spool, cache and logs */
+	const char *control;		/* path of the local socket, or NULL */
+	const char *admin;		/* address:port, or NULL */
+	uint32_t workers;
+	const char *user;		/* account to run as, or NULL */
+	const char *resolver;		/* servers before the directory is read, or NULL = system's */
+	int log_format;			/* enum log_format */
+};
+
+/* Everything lives in the arena. Checks what can be checked without the directory. */
+int settings_load(const char *path, struct arena *arena, struct settings *out, struct err *e)
+	MUST_CHECK;
+
+#endif

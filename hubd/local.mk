@@ -1,0 +1,6 @@
+# hubd: the transport daemon; all but its main() is a library, for the tests
+noinst_LIBRARIES += %D%/libhubd.a
+hubd_libhubd_a_SOURCES =
+LIBHUBD = hubd/libhubd.a
+
+include hubd/config/local.mk
