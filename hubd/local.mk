@@ -4,3 +4,4 @@ hubd_libhubd_a_SOURCES =
 LIBHUBD = hubd/libhubd.a
 
 include hubd/config/local.mk
+include hubd/spool/local.mk

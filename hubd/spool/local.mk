@@ -1,0 +1,3 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/envelope.c %D%/envelope.h \
+	%D%/spool.h
