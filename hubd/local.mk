@@ -5,3 +5,4 @@ LIBHUBD = hubd/libhubd.a
 
 include hubd/config/local.mk
 include hubd/spool/local.mk
+include hubd/queue/local.mk

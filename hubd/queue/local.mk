@@ -1,0 +1,3 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/admin.h \
+	%D%/queue.h
