@@ -19,6 +19,8 @@ struct ldif_writer;
 struct ldif_writer *ldif_writer_open(const char *path, struct err *e) MUST_CHECK;
 /* comment: one line, may be NULL. */
 void ldif_write(struct ldif_writer *w, const struct entry *e, const char *comment);
+/* A line that readers skip, between records or after the last one. */
+void ldif_write_comment(struct ldif_writer *w, const char *comment);
 /* Syncs and renames; frees the writer in either case. */
 int ldif_writer_commit(struct ldif_writer **w, struct err *e) MUST_CHECK;
 void ldif_writer_abort(struct ldif_writer **w);

@@ -3,3 +3,4 @@ UNIT_LIBS = $(CHECK_LIBS)
 AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
 
 include tests/unit/base.mk
+include tests/unit/ldif.mk

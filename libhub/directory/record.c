@@ -1,0 +1,173 @@
+/* record.c - see record.h */
+#include "libhub/directory/record.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+struct record_attr {
+	char *name;
+	struct blob *values;
+	size_t n, room;
+};
+
+static void *with_room(struct arena *a, void *old, size_t n, size_t *room, size_t size)
+{
+	void *grown;
+
+	if (n < *room)
+		return old;
+	*room = *room != 0 ? *room * 2 : 4;
+	grown = arena_alloc(a, *room * size);
+	if (n != 0)
+		memcpy(grown, old, n * size);
+	return grown;
+}
+
+void record_init(struct record *r, struct arena *a)
+{
+	memset(r, 0, sizeof(*r));
+	r->arena = a;
+}
+
+static struct record_attr *find_attr(struct record *r, const char *name, size_t size)
+{
+	size_t i;
+
+	/* from the end: the values of one attribute come together nearly always */
+	for (i = r->n; i-- > 0;)
+		if (strncasecmp(r->attrs[i].name, name, size) == 0 && r->attrs[i].name[size] == '\0')
+			return &r->attrs[i];
+	return NULL;
+}
+
+static int take_uuid(struct record *r, const void *value, size_t size, struct err *e)
+{
+	char text[ENTRY_UUID_TEXT];
+
+	if (size != sizeof(text) - 1)
+		return err_set(e, ERR_PERM, 0, "entryUUID is no UUID");
+	memcpy(text, value, size);
+	text[size] = '\0';
+	if (entry_uuid_parse(text, r->entry.uuid) != 0)
+		return err_set(e, ERR_PERM, 0, "entryUUID is no UUID");
+	r->entry.has_uuid = true;
+	return 0;
+}
+
+int record_add(struct record *r, const char *name, size_t name_size, const void *value, size_t size,
+	struct err *e)
+{
+	const char *option = memchr(name, ';', name_size);
+	struct record_attr *attr;
+	unsigned char *copy;
+
+	if (option != NULL)
+		name_size = (size_t)(option - name);
+	if (name_size == 0 || name_size > RECORD_NAME_MAX)
+		return err_set(e, ERR_PERM, 0, "attribute name empty or too long");
+	if (name_size == strlen("entryUUID") && strncasecmp(name, "entryUUID", name_size) == 0)
+		return take_uuid(r, value, size, e);
+	attr = find_attr(r, name, name_size);
+	if (attr == NULL) {
+		if (r->n == RECORD_ATTRS_MAX)
+			return err_set(e, ERR_PERM, 0, "more than %d attributes", RECORD_ATTRS_MAX);
+		r->attrs = with_room(r->arena, r->attrs, r->n, &r->room, sizeof(*r->attrs));
+		attr = &r->attrs[r->n++];
+		*attr = (struct record_attr){ .name = arena_strndup(r->arena, name, name_size) };
+	}
+	copy = arena_alloc(r->arena, size + 1);
+	if (size != 0)
+		memcpy(copy, value, size);
+	attr->values = with_room(r->arena, attr->values, attr->n, &attr->room,
+		sizeof(*attr->values));
+	attr->values[attr->n++] = (struct blob){ .data = copy, .size = size };
+	return 0;
+}
+
+const struct entry *record_entry(struct record *r)
+{
+	struct entry_attr *attrs = arena_alloc(r->arena, r->n * sizeof(*attrs));
+	size_t i;
+
+	BUG_ON(r->entry.dn == NULL);
+	for (i = 0; i < r->n; i++)
+		attrs[i] = (struct entry_attr){
+			.name = r->attrs[i].name,
+			.values = r->attrs[i].values,
+			.n = r->attrs[i].n,
+		};
+	r->entry.attrs = attrs;
+	r->entry.n = r->n;
+	return &r->entry;
+}
+
+static void copy_attr(struct arena *a, struct entry_attr *to, const struct entry_attr *from)
+{
+	struct blob *values = arena_alloc(a, from->n * sizeof(*values));
+	unsigned char *data;
+	size_t i;
+
+	for (i = 0; i < from->n; i++) {
+		data = arena_alloc(a, from->values[i].size + 1);
+		memcpy(data, from->values[i].data, from->values[i].size);
+		values[i] = (struct blob){ .data = data, .size = from->values[i].size };
+	}
+	*to = (struct entry_attr){
+		.name = arena_strdup(a, from->name), .values = values, .n = from->n,
+	};
+}
+
+struct entry *entry_copy(struct arena *a, const struct entry *e)
+{
+	struct entry *copy = arena_memdup(a, e, sizeof(*e));
+	struct entry_attr *attrs = arena_alloc(a, e->n * sizeof(*attrs));
+	size_t i;
+
+	for (i = 0; i < e->n; i++)
+		copy_attr(a, &attrs[i], &e->attrs[i]);
+	copy->dn = arena_strdup(a, e->dn);
+	copy->attrs = attrs;
+	return copy;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int entry_uuid_parse(const char *text, unsigned char uuid[16])
+{
+	size_t i, at = 0;
+	int hi, lo;
+
+	if (strlen(text) != ENTRY_UUID_TEXT - 1)
+		return -1;
+	for (i = 0; i < 16; i++) {
+		if ((at == 8 || at == 13 || at == 18 || at == 23) && text[at++] != '-')
+			return -1;
+		hi = hex_digit(text[at++]);
+		lo = hex_digit(text[at++]);
+		if (hi < 0 || lo < 0)
+			return -1;
+		uuid[i] = (unsigned char)(hi << 4 | lo);
+	}
+	return 0;
+}
+
+void entry_uuid_format(const unsigned char uuid[16], char text[ENTRY_UUID_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i, at = 0;
+
+	for (i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[at++] = '-';
+		text[at++] = digits[uuid[i] >> 4];
+		text[at++] = digits[uuid[i] & 15];
+	}
+	text[at] = '\0';
+}

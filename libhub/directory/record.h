@@ -1,0 +1,42 @@
+/* record.h - an entry in the making: values are added one by one, in any order of attributes.
+ *
+ * Everything lies in the arena given, so the finished entry lives as long as that. What an outside
+ * source can make large is bounded here: attributes by RECORD_ATTRS_MAX, names by RECORD_NAME_MAX;
+ * the bytes of values are bounded by whoever reads them.
+ */
+#ifndef HUB_DIRECTORY_RECORD_H
+#define HUB_DIRECTORY_RECORD_H
+
+#include "libhub/base/err.h"
+#include "libhub/base/mem.h"
+#include "libhub/directory/entry.h"
+
+enum { RECORD_ATTRS_MAX = 1000, RECORD_NAME_MAX = 255 };
+
+struct record_attr;
+
+struct record {
+	struct arena *arena;
+	struct entry entry;		/* dn and uuid are set directly */
+	struct record_attr *attrs;
+	size_t n, room;
+};
+
+void record_init(struct record *r, struct arena *a);
+/*
+ * Copies one value. Options (";binary") are dropped from the name, values of one name are joined,
+ * and entryUUID becomes the entry's uuid instead of an attribute.
+ */
+int record_add(struct record *r, const char *name, size_t name_size, const void *value, size_t size,
+	struct err *e) MUST_CHECK;
+/* The finished entry, part of r; needs dn. */
+const struct entry *record_entry(struct record *r);
+
+/* A deep copy in the arena. */
+struct entry *entry_copy(struct arena *a, const struct entry *e);
+/* RFC 4530: 8-4-4-4-12 hex digits. -1 if text is no UUID. */
+int entry_uuid_parse(const char *text, unsigned char uuid[16]) MUST_CHECK;
+enum { ENTRY_UUID_TEXT = 37 };	/* with the NUL */
+void entry_uuid_format(const unsigned char uuid[16], char text[ENTRY_UUID_TEXT]);
+
+#endif
