@@ -4,3 +4,4 @@ AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
 
 include tests/unit/base.mk
 include tests/unit/ldif.mk
+include tests/unit/smtp_values.mk
