@@ -1,0 +1,72 @@
+/* header.h - looks through the header of a message that streams by, and takes fields out.
+ *
+ * Feed it the decoded message; it gives out what stays. Within the header it reads fields across
+ * any cut of the input; behind it, every span goes straight on. The header ends at an empty line or
+ * at the first line that is no field (no name with a colon: malformed, that line belongs to the
+ * body). A line ends at LF, with or without CR before it, so that a field cannot hide from the
+ * header firewall behind a bare LF of a BINARYMIME message. Fixed memory: names beyond
+ * SMTP_HEADER_NAME_MAX match by their beginning, values are kept to SMTP_HEADER_VALUE_MAX bytes.
+ * One owner, no thread, no allocation.
+ */
+#ifndef HUB_SMTP_HEADER_H
+#define HUB_SMTP_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libhub/smtp/body.h"
+
+enum {
+	SMTP_HEADER_NAME_MAX = 128,
+	SMTP_HEADER_VALUE_MAX = 1000,
+	SMTP_HEADER_ID_MAX = 320,
+	SMTP_HEADER_SUBJECT_MAX = 256,
+};
+
+/* Fields whose name begins with prefix, in any case of letters. */
+struct smtp_header_rule {
+	const char *prefix;
+	bool drop;		/* take it out; else only report it */
+};
+
+/* A field that a rule matched, complete: value unfolded, without blanks at its ends, cut at
+ * SMTP_HEADER_VALUE_MAX; both NUL-terminated (bytes, NUL not excluded) and valid in the call. */
+typedef void (*smtp_header_cb)(void *ctx, const struct smtp_header_rule *rule, const char *name,
+	const char *value, size_t value_length);
+
+/* Fields above the line are for reading only. */
+struct smtp_header_scan {
+	bool ended;			/* the header is over */
+	bool malformed;			/* it ended at a line that is no field */
+	bool has_date, has_from, has_message_id;
+	unsigned received;		/* Received: fields */
+	unsigned dropped;		/* fields taken out */
+	uint64_t size;			/* bytes of header read so far, the empty line included */
+	char message_id[SMTP_HEADER_ID_MAX + 1];	/* of the first; "" none */
+	char subject[SMTP_HEADER_SUBJECT_MAX + 1];	/* of the first, raw but unfolded */
+	/* ---- */
+	const struct smtp_header_rule *rules;
+	size_t n_rules;
+	smtp_span_cb emit;
+	smtp_header_cb on_field;
+	void *ctx;
+	int state;
+	int kind;			/* of the field being read */
+	const struct smtp_header_rule *rule;	/* that it matched */
+	size_t held;			/* bytes at the start of name not given out yet */
+	size_t name_length;
+	size_t value_length;
+	char name[SMTP_HEADER_NAME_MAX + 1];
+	char value[SMTP_HEADER_VALUE_MAX + 1];
+};
+
+/* rules (may be none) must outlive the scan; the first that matches counts. on_field may be NULL;
+ * ctx goes to both callbacks. */
+void smtp_header_init(struct smtp_header_scan *s, const struct smtp_header_rule *rules,
+	size_t n_rules, smtp_span_cb emit, smtp_header_cb on_field, void *ctx);
+void smtp_header_feed(struct smtp_header_scan *s, const char *p, size_t n);
+/* The message is over: gives out or reports what was held back. */
+void smtp_header_end(struct smtp_header_scan *s);
+
+#endif
