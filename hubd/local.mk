@@ -6,3 +6,4 @@ LIBHUBD = hubd/libhubd.a
 include hubd/config/local.mk
 include hubd/spool/local.mk
 include hubd/queue/local.mk
+include hubd/receive/local.mk

@@ -1,0 +1,202 @@
+/* intake.c - see intake.h */
+#include "hubd/receive/intake.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libhub/base/mem.h"
+
+struct intake {
+	struct intake_limits limits;
+	struct smtp_body_decoder decoder;
+	struct smtp_body_check check;
+	struct smtp_header_scan header;
+	struct spool_draft *draft;
+	uint64_t content;		/* decoded bytes, before fields were taken out */
+	uint64_t declared_original;	/* of the trusted field, 0 = none */
+	uint64_t local_hops;
+	bool too_large;
+	bool pause;
+};
+
+/* Fields that only the organization's own hubs may set: out on every way in. */
+static const struct smtp_header_rule rules[] = {
+	{ "X-Hub-Organization-", true },
+	{ "X-Hub-Forest-", true },
+	{ "Received", false },
+};
+
+/* From the header scan: what stays of the message. */
+static void on_kept(void *ctx, const char *p, size_t n)
+{
+	struct intake *in = ctx;
+
+	if (!in->too_large && !spool_draft_write(in->draft, p, n))
+		in->pause = true;
+}
+
+static void count_local_hop(struct intake *in, const char *value)
+{
+	size_t len = strlen(in->limits.own_name);
+	const char *by = value;
+
+	while ((by = strcasestr(by, "by ")) != NULL) {
+		by += 3;
+		if (strncasecmp(by, in->limits.own_name, len) == 0 &&
+			(by[len] == ' ' || by[len] == ';' || by[len] == '\0')) {
+			in->local_hops++;
+			return;
+		}
+	}
+}
+
+static void note_original_size(struct intake *in, const char *value)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno == 0 && end != value && *end == '\0' && *value != '-')
+		in->declared_original = n;
+}
+
+static void on_field(void *ctx, const struct smtp_header_rule *rule, const char *name,
+	const char *value, size_t value_length)
+{
+	struct intake *in = ctx;
+
+	(void)value_length;
+	if (!rule->drop && strcasecmp(name, "Received") == 0)
+		count_local_hop(in, value);
+	else if (rule->drop && in->limits.trust_organization &&
+		strcasecmp(name, "X-Hub-Organization-OriginalSize") == 0)
+		note_original_size(in, value);
+}
+
+/* From the decoder: the message as its sender wrote it. */
+static void on_content(void *ctx, const char *p, size_t n)
+{
+	struct intake *in = ctx;
+
+	in->content += n;
+	if (in->limits.max_size != 0 && in->content > in->limits.max_size)
+		in->too_large = true;
+	smtp_header_feed(&in->header, p, n);
+}
+
+struct intake *intake_new(struct spool_port *port, const struct intake_limits *limits,
+	spool_resume_cb *on_resume, void *ctx)
+{
+	struct intake *in = xcalloc(1, sizeof(*in));
+
+	in->limits = *limits;
+	smtp_body_decoder_init(&in->decoder, on_content, in);
+	smtp_body_check_init(&in->check);
+	smtp_header_init(&in->header, rules, sizeof(rules) / sizeof(rules[0]), on_kept, on_field,
+		in);
+	in->draft = spool_draft_new(port, on_resume, ctx);
+	return in;
+}
+
+void intake_free(struct intake **inp)
+{
+	if (*inp == NULL)
+		return;
+	spool_draft_abort(&(*inp)->draft);
+	free(*inp);
+	*inp = NULL;
+}
+
+uint64_t intake_id(const struct intake *in)
+{
+	return spool_draft_id(in->draft);
+}
+
+void intake_trace(struct intake *in, const struct trace *t)
+{
+	char field[TRACE_MAX];
+
+	on_kept(in, field, trace_format(t, field));
+}
+
+static bool take_pause(struct intake *in)
+{
+	bool pause = in->pause;
+
+	in->pause = false;
+	return pause;
+}
+
+bool intake_data(struct intake *in, const char *p, size_t n, size_t *used, bool *pause)
+{
+	*used = smtp_body_decode(&in->decoder, p, n);
+	*pause = take_pause(in);
+	return in->decoder.ended;
+}
+
+void intake_chunk(struct intake *in, const char *p, size_t n, bool *pause)
+{
+	if (!in->limits.binary)
+		smtp_body_check_feed(&in->check, p, n);
+	on_content(in, p, n);
+	*pause = take_pause(in);
+}
+
+void intake_end(struct intake *in)
+{
+	if (!in->limits.binary)
+		smtp_body_check_end(&in->check);
+	smtp_header_end(&in->header);
+}
+
+const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_reply *r)
+{
+	const struct intake_limits *l = &in->limits;
+	uint32_t faults = in->decoder.faults | in->check.faults;
+
+	if ((faults & SMTP_BODY_BARE_LF) != 0)
+		smtp_reply_set(r, 550, "5.6.0", "bare LF in the message: lines end by CRLF");
+	else if ((faults & SMTP_BODY_BARE_CR) != 0)
+		smtp_reply_set(r, 550, "5.6.0", "bare CR in the message: lines end by CRLF");
+	else if (in->too_large)
+		smtp_reply_set(r, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
+			(unsigned long long)l->max_size);
+	else if (l->max_header_size != 0 && in->header.size > l->max_header_size)
+		smtp_reply_set(r, 552, "5.3.4", "header exceeds the limit of %llu bytes",
+			(unsigned long long)l->max_header_size);
+	else if (l->max_hops != 0 && in->header.received >= l->max_hops)
+		smtp_reply_set(r, 554, "5.4.6", "mail loop: %u Received fields", in->header.received);
+	else if (l->max_local_hops != 0 && in->local_hops >= l->max_local_hops)
+		smtp_reply_set(r, 554, "5.4.6", "mail loop: this server was passed %llu times",
+			(unsigned long long)in->local_hops);
+	else if (spool_draft_failed(in->draft))
+		smtp_reply_set(r, 452, "4.3.1", "insufficient storage, try again later");
+	else
+		return NULL;
+	return r;
+}
+
+const struct smtp_header_scan *intake_header(const struct intake *in)
+{
+	return &in->header;
+}
+
+uint64_t intake_original_size(const struct intake *in)
+{
+	return in->declared_original != 0 ? in->declared_original : in->content;
+}
+
+struct spool_draft *intake_take_draft(struct intake *in)
+{
+	struct spool_draft *draft = in->draft;
+
+	in->draft = NULL;
+	return draft;
+}
+
+uint64_t intake_body_size(const struct intake *in)
+{
+	return spool_draft_size(in->draft);
+}

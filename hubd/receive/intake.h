@@ -1,0 +1,58 @@
+/* intake.h - one message's content on its way from the wire into the spool.
+ *
+ * Wire bytes go through the DATA decoder (or the BDAT check), then through the header scan, which
+ * takes the organization's own fields out, then into a spool draft. What is wrong with the message is
+ * remembered, not acted on: the session stays in step with its peer and asks intake_verdict at the
+ * end. One session owns it.
+ */
+#ifndef HUB_RECEIVE_INTAKE_H
+#define HUB_RECEIVE_INTAKE_H
+
+#include "hubd/receive/trace.h"
+#include "hubd/spool/spool.h"
+#include "libhub/smtp/body.h"
+#include "libhub/smtp/header.h"
+#include "libhub/smtp/reply.h"
+
+struct intake_limits {
+	uint64_t max_size;		/* bytes, 0 = unlimited */
+	uint64_t max_header_size;	/* 0 = unlimited */
+	uint64_t max_hops, max_local_hops;	/* local: 0 = never */
+	const char *own_name;		/* that counts as a local hop in "by NAME" */
+	bool trust_organization;	/* X-Hub-Organization-OriginalSize is believed */
+	bool binary;			/* BODY=BINARYMIME: bare CR and LF are content */
+};
+
+struct intake;
+
+/* on_resume(ctx): room in the spool again after intake_data or intake_chunk said to pause. */
+struct intake *intake_new(struct spool_port *port, const struct intake_limits *limits,
+	spool_resume_cb *on_resume, void *ctx);
+/* Aborts the draft if it was not committed. Accepts a pointer to NULL; sets it to NULL. */
+void intake_free(struct intake **in);
+
+uint64_t intake_id(const struct intake *in);
+/* Before any content. */
+void intake_trace(struct intake *in, const struct trace *t);
+
+/*
+ * DATA: takes bytes up to the end of the message; *used is how many. True when the end was seen.
+ * *pause: stop reading until on_resume.
+ */
+bool intake_data(struct intake *in, const char *p, size_t n, size_t *used, bool *pause);
+/* BDAT: all n bytes belong to the message. */
+void intake_chunk(struct intake *in, const char *p, size_t n, bool *pause);
+/* After the last byte. */
+void intake_end(struct intake *in);
+
+/* NULL when the message may be accepted, else the reply that refuses it, in *r. */
+const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_reply *r);
+
+const struct smtp_header_scan *intake_header(const struct intake *in);
+/* Size when first received: from a trusted field, else what was counted here. */
+uint64_t intake_original_size(const struct intake *in);
+/* Gives the draft away for its commit. */
+struct spool_draft *intake_take_draft(struct intake *in);
+uint64_t intake_body_size(const struct intake *in);
+
+#endif

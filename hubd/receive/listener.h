@@ -1,0 +1,38 @@
+/* listener.h - the sockets that Receive connectors bind, and who may connect. Main thread.
+ *
+ * Listeners follow the directory: each new configuration opens and closes sockets without touching
+ * sessions. A binding that cannot be opened (an address this host lacks) is off alone, with an alarm,
+ * and tried again. Connections are counted here; over a limit they get 421 4.3.2 and nothing else.
+ * Among connectors of a binding a specific local address beats a wildcard, then the most specific
+ * remote range wins.
+ */
+#ifndef HUB_RECEIVE_LISTENER_H
+#define HUB_RECEIVE_LISTENER_H
+
+#include "hubd/receive/receiver.h"
+
+struct listeners;
+
+struct listeners *listeners_new(struct loop *loop);
+/* All sessions have ended and their arrivals come back. */
+void listeners_free(struct listeners **l);
+/* Connections are handed out in turn to these; before the first live. */
+void listeners_set_receivers(struct listeners *l, struct inbox *const *receivers, size_t n);
+/* Where receivers post ended arrivals. */
+struct inbox *listeners_departures(struct listeners *l);
+void listeners_set_live(struct listeners *l, const struct live *live);
+/* Closes all sockets for good; sessions go on. */
+void listeners_stop(struct listeners *l);
+uint64_t listeners_connections(const struct listeners *l);
+
+/* Calls cb for each binding: text, NULL when it listens or why it does not. */
+void listeners_each(const struct listeners *l,
+	void (*cb)(const char *binding, const char *problem, void *ctx), void *ctx);
+
+/*
+ * The connector for a connection, or NULL. Pure; for tests and explain. local carries the port.
+ */
+const struct receive_connector *listener_match(const struct live *live,
+	const struct sockaddr_storage *local, const struct sockaddr_storage *peer);
+
+#endif

@@ -1,0 +1,17 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/content.c \
+	%D%/intake.c %D%/intake.h \
+	%D%/listener.c %D%/listener.h \
+	%D%/match.c \
+	%D%/login.c %D%/login.h \
+	%D%/permission.c %D%/permission.h \
+	%D%/rate.c %D%/rate.h \
+	%D%/receiver.c %D%/receiver.h \
+	%D%/session.c %D%/session.h \
+	%D%/trace.c %D%/trace.h \
+	%D%/verb_auth.c \
+	%D%/verb_ehlo.c \
+	%D%/verb_mail.c \
+	%D%/verb_misc.c \
+	%D%/verb_rcpt.c \
+	%D%/verb_starttls.c

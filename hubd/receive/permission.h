@@ -1,0 +1,24 @@
+/* permission.h - who a session is, and what it may do. Pure; any thread.
+ *
+ * A session begins as anonymous and is judged again after STARTTLS and AUTH. Its rights are those of
+ * its principal's permission group, if the Receive connector lists that group, plus hubGrant, less
+ * hubDeny (reference: exchange-connectors.md section 3.6).
+ */
+#ifndef HUB_RECEIVE_PERMISSION_H
+#define HUB_RECEIVE_PERMISSION_H
+
+#include "libhub/org/connector.h"
+
+enum principal {
+	PRINCIPAL_ANONYMOUS,
+	PRINCIPAL_USER,		/* name and password checked by the directory */
+	PRINCIPAL_HUB,		/* an enabled hubServer, by its pinned key */
+	PRINCIPAL_EXTERNAL,	/* the connector is ExternalAuthoritative */
+	PRINCIPALS
+};
+
+const char *principal_name(enum principal p);
+/* Bits of enum right. */
+uint32_t permission_rights(const struct receive_connector *rc, enum principal p);
+
+#endif

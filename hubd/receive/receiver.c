@@ -1,0 +1,81 @@
+/* receiver.c - see receiver.h */
+#include "hubd/receive/receiver.h"
+
+#include "hubd/receive/session.h"
+#include "libhub/base/mem.h"
+
+/* Session ids carry their worker in the upper bits, so they are unique in the process. */
+enum { WORKER_SHIFT = 48 };
+
+static void on_arrival(struct inbox_node *node, void *ctx)
+{
+	struct receiver *r = ctx;
+
+	session_begin(r, INBOX_ENTRY(node, struct arrival, node));
+}
+
+static void on_login_answer(struct inbox_node *node, void *ctx)
+{
+	struct receiver *r = ctx;
+	struct login *l = INBOX_ENTRY(node, struct login, node);
+	struct session *s = session_find(r, l->session);
+
+	if (s != NULL)
+		auth_answered(s, l);
+	login_free(&l);
+}
+
+struct receiver *receiver_new(const struct receiver_config *cfg)
+{
+	struct receiver *r = xcalloc(1, sizeof(*r));
+
+	r->cfg = *cfg;
+	r->next_id = ((uint64_t)cfg->worker << WORKER_SHIFT) + 1;
+	r->arrivals = inbox_new(cfg->loop, on_arrival, r);
+	r->logins = inbox_new(cfg->loop, on_login_answer, r);
+	return r;
+}
+
+void receiver_free(struct receiver **rp)
+{
+	struct receiver *r = *rp;
+	struct session *s, *next;
+
+	if (r == NULL)
+		return;
+	HASH_ITER(hh, r->sessions, s, next)
+		session_end(s);
+	inbox_free(&r->arrivals);
+	inbox_free(&r->logins);
+	HASH_ITER(hh, r->sessions, s, next)
+		session_end(s);
+	live_unref(&r->live);
+	free(r);
+	*rp = NULL;
+}
+
+struct inbox *receiver_inbox(struct receiver *r)
+{
+	return r->arrivals;
+}
+
+void receiver_set_live(struct receiver *r, const struct live *live)
+{
+	live_unref(&r->live);
+	r->live = live_ref(live);
+}
+
+void receiver_drain(struct receiver *r)
+{
+	struct session *s, *next;
+
+	r->draining = true;
+	HASH_ITER(hh, r->sessions, s, next)
+		if (s->tx == NULL && s->wait == WAIT_NOTHING)
+			session_shutdown(s, "4.3.2", "the server is stopping");
+}
+
+uint32_t receiver_sessions(const struct receiver *r)
+{
+	return (uint32_t)HASH_COUNT(r->sessions);
+}

@@ -1,0 +1,355 @@
+/* session.c - see session.h: the life of a session and the dispatch of its commands. */
+#include "hubd/receive/session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+
+/* Flags of a verb's row. */
+enum {
+	NEEDS_HELO = 1,
+	NEEDS_TLS = 2,		/* where the connector requires TLS */
+	NEEDS_NO_TX = 4,	/* not within a transaction */
+};
+
+static const struct {
+	verb_run *run;
+	unsigned int flags;
+} verbs[SMTP_VERBS] = {
+	[SMTP_VERB_EHLO] = { verb_ehlo, 0 },
+	[SMTP_VERB_HELO] = { verb_ehlo, 0 },
+	[SMTP_VERB_MAIL] = { verb_mail, NEEDS_HELO | NEEDS_TLS | NEEDS_NO_TX },
+	[SMTP_VERB_RCPT] = { verb_rcpt, NEEDS_HELO | NEEDS_TLS },
+	[SMTP_VERB_DATA] = { verb_data, NEEDS_HELO | NEEDS_TLS },
+	[SMTP_VERB_BDAT] = { verb_bdat, NEEDS_HELO | NEEDS_TLS },
+	[SMTP_VERB_RSET] = { verb_rset, 0 },
+	[SMTP_VERB_NOOP] = { verb_noop, 0 },
+	[SMTP_VERB_VRFY] = { verb_vrfy, NEEDS_TLS },
+	[SMTP_VERB_HELP] = { verb_help, 0 },
+	[SMTP_VERB_QUIT] = { verb_quit, 0 },
+	[SMTP_VERB_STARTTLS] = { verb_starttls, NEEDS_NO_TX },
+	[SMTP_VERB_AUTH] = { verb_auth, NEEDS_HELO | NEEDS_TLS | NEEDS_NO_TX },
+};
+
+static void session_run(struct session *s);
+
+/* --- replies --- */
+
+static void on_tarpit_over(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	session_resume(ctx);
+}
+
+/*
+ * hubTarpitInterval: after a refusal a stranger waits for its next reply. The reply itself goes out
+ * at once; what follows it is held back, which slows address harvesting just as well.
+ */
+static void tarpit_start(struct session *s)
+{
+	struct timeval delay = { .tv_sec = (time_t)s->connector->tarpit_s };
+
+	if (delay.tv_sec == 0 || s->principal != PRINCIPAL_ANONYMOUS || s->wait != WAIT_NOTHING)
+		return;
+	if (s->tarpit == NULL)
+		s->tarpit = evtimer_new(loop_base(s->receiver->cfg.loop), on_tarpit_over, s);
+	BUG_ON(s->tarpit == NULL);
+	evtimer_add(s->tarpit, &delay);
+	s->wait = WAIT_TARPIT;
+}
+
+void session_send(struct session *s, const struct smtp_reply *r)
+{
+	char wire[SMTP_REPLY_WIRE_MAX];
+	size_t n = smtp_reply_format(r, s->esmtp, wire);
+
+	stream_write(s->stream, wire, n);
+	if (smtp_reply_is_permanent(r) && !s->finished)
+		tarpit_start(s);
+}
+
+void session_reply(struct session *s, int code, const char *enhanced, const char *fmt, ...)
+{
+	struct smtp_reply r;
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	smtp_reply_set(&r, code, enhanced, "%s", text);
+	session_send(s, &r);
+}
+
+void session_shutdown(struct session *s, const char *enhanced, const char *text)
+{
+	s->finished = true;
+	session_reply(s, 421, enhanced, "%s %s", session_fqdn(s), text);
+	log_event(LOG_LEVEL_INFO, "session-closed", LOG_UINT("session", s->id),
+		LOG_STR("peer", s->peer_address), LOG_STR("why", text), LOG_END);
+	if (!s->running)
+		session_end(s);
+}
+
+/* --- state --- */
+
+const char *session_fqdn(const struct session *s)
+{
+	return s->connector->fqdn != NULL ? s->connector->fqdn : s->arrival->live->fqdn;
+}
+
+void session_judge(struct session *s)
+{
+	s->rights = permission_rights(s->connector, s->principal);
+}
+
+bool session_may(const struct session *s, enum right r)
+{
+	return (s->rights >> r & 1) != 0;
+}
+
+void session_reset(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx == NULL)
+		return;
+	s->tx = NULL;
+	intake_free(&tx->intake);
+	arena_free(&tx->arena);
+	free(tx);
+}
+
+struct session *session_find(struct receiver *r, uint64_t id)
+{
+	struct session *s;
+
+	HASH_FIND(hh, r->sessions, &id, sizeof(id), s);
+	return s;
+}
+
+static void session_free(struct session *s)
+{
+	session_reset(s);
+	if (s->tarpit != NULL)
+		event_free(s->tarpit);
+	inbox_post(s->receiver->cfg.departures, &s->arrival->node);
+	free(s->helo);
+	free(s->identity);
+	free(s->identity_mail);
+	free(s->auth_name);
+	free(s);
+}
+
+void session_end(struct session *s)
+{
+	HASH_DEL(s->receiver->sessions, s);
+	if (s->finished || s->ended_by_peer)
+		stream_finish(&s->stream);
+	else
+		stream_close(&s->stream);
+	live_unref(&s->arrival->live);
+	session_free(s);
+}
+
+/* --- dispatch --- */
+
+/* Counts a refused command; false when the session ends by it (hubMaxProtocolErrors). */
+static void count_error(struct session *s)
+{
+	uint64_t limit = s->connector->max_protocol_errors;
+
+	s->errors++;
+	if (limit != 0 && s->errors >= limit && !s->finished)
+		session_shutdown(s, "4.7.0", "too many errors");
+}
+
+static bool allowed_now(struct session *s, enum smtp_verb verb)
+{
+	unsigned int flags = verbs[verb].flags;
+
+	if ((flags & NEEDS_HELO) != 0 && s->helo == NULL)
+		session_reply(s, 503, "5.5.1", "send EHLO first");
+	else if ((flags & NEEDS_TLS) != 0 && s->connector->require_tls &&
+		!stream_is_tls(s->stream))
+		session_reply(s, 530, "5.7.0", "issue a STARTTLS command first");
+	else if ((flags & NEEDS_NO_TX) != 0 && s->tx != NULL)
+		session_reply(s, 503, "5.5.1", "not within a mail transaction");
+	else
+		return true;
+	count_error(s);
+	return false;
+}
+
+static void obey(struct session *s, const char *line, size_t n)
+{
+	struct smtp_command_context context = { .extensions = s->extensions,
+		.utf8 = s->tx != NULL && s->tx->envelope->smtputf8 };
+	struct smtp_command c;
+	struct smtp_reply error;
+
+	if (smtp_command_parse(&c, line, n, &context, &error) != 0) {
+		session_send(s, &error);
+		count_error(s);
+	} else if (verbs[c.verb].run == NULL) {
+		session_reply(s, 502, "5.5.1", "%s is not implemented here",
+			smtp_verb_name(c.verb));
+		count_error(s);
+	} else if (allowed_now(s, c.verb)) {
+		verbs[c.verb].run(s, &c);
+	}
+}
+
+static void refuse_line(struct session *s, enum stream_line what)
+{
+	if (what == STREAM_LINE_TOO_LONG)
+		session_reply(s, 500, "5.5.6", "line too long");
+	else
+		session_reply(s, 500, "5.5.2", "bare %s: lines end by CRLF",
+			what == STREAM_LINE_BARE_LF ? "LF" : "CR");
+	count_error(s);
+}
+
+/* Takes one line; false when there is none. */
+static bool take_line(struct session *s)
+{
+	size_t max = s->phase == PHASE_COMMAND ? SMTP_COMMAND_MAX : SMTP_AUTH_MAX, n;
+	enum stream_line what;
+	char *line;
+
+	if (s->phase == PHASE_COMMAND && (s->extensions & SMTP_EXT_AUTH) != 0)
+		max = SMTP_AUTH_MAX;
+	what = stream_line(s->stream, &line, &n, max);
+	if (what == STREAM_LINE_NONE)
+		return false;
+	if (what != STREAM_LINE_OK) {
+		s->phase = PHASE_COMMAND;
+		refuse_line(s, what);
+	} else if (s->phase == PHASE_COMMAND) {
+		obey(s, line, n);
+	} else {
+		auth_line(s, line, n);
+	}
+	return true;
+}
+
+static bool in_content(const struct session *s)
+{
+	return s->phase == PHASE_DATA || s->phase == PHASE_BDAT;
+}
+
+static void session_run(struct session *s)
+{
+	bool more = true;
+
+	s->running = true;
+	while (more && s->wait == WAIT_NOTHING && !s->finished) {
+		if (s->receiver->draining && s->tx == NULL && s->phase == PHASE_COMMAND)
+			session_shutdown(s, "4.3.2", "the server is stopping");
+		else
+			more = in_content(s) ? content_feed(s) : take_line(s);
+	}
+	s->running = false;
+	if (s->finished || (s->ended_by_peer && s->wait == WAIT_NOTHING))
+		session_end(s);
+}
+
+void session_resume(struct session *s)
+{
+	s->wait = WAIT_NOTHING;
+	if (!s->running)
+		session_run(s);
+}
+
+/* --- the stream's events --- */
+
+static void on_readable(struct stream *stream, void *ctx)
+{
+	struct session *s = ctx;
+
+	(void)stream;
+	if (s->wait == WAIT_NOTHING)
+		session_run(s);
+}
+
+static void on_tls(struct stream *stream, void *ctx)
+{
+	(void)stream;
+	starttls_done(ctx);
+}
+
+static void on_closed(struct stream *stream, enum stream_end reason, const char *text, void *ctx)
+{
+	struct session *s = ctx;
+
+	(void)stream;
+	if (reason == STREAM_END_EOF) {
+		s->ended_by_peer = true;
+		if (s->wait == WAIT_NOTHING)
+			session_run(s);
+		return;
+	}
+	if (reason == STREAM_END_INACTIVE || reason == STREAM_END_DEADLINE) {
+		session_shutdown(s, "4.4.2", "timeout");
+		return;
+	}
+	log_event(reason == STREAM_END_TLS ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "session-lost",
+		LOG_UINT("session", s->id), LOG_STR("peer", s->peer_address),
+		LOG_STR("why", text), LOG_END);
+	session_end(s);
+}
+
+static const struct stream_callbacks callbacks = {
+	.on_readable = on_readable,
+	.on_tls = on_tls,
+	.on_closed = on_closed,
+};
+
+/* --- begin --- */
+
+static void print_address(const struct sockaddr_storage *addr, char *buf, size_t size)
+{
+	const struct sockaddr_in6 *in6 = (const void *)addr;
+	const struct sockaddr_in *in = (const void *)addr;
+
+	if (addr->ss_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, buf, (socklen_t)size);
+	else if (addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], buf, (socklen_t)size);
+	else if (addr->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &in6->sin6_addr, buf, (socklen_t)size);
+	else
+		snprintf(buf, size, "local");
+}
+
+static void greet(struct session *s)
+{
+	if (s->connector->banner != NULL)
+		stream_printf(s->stream, "%.500s\r\n", s->connector->banner);
+	else
+		stream_printf(s->stream, "220 %s ESMTP Hub Transport\r\n", session_fqdn(s));
+}
+
+void session_begin(struct receiver *r, struct arrival *a)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+	bool external = (a->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0;
+
+	s->id = r->next_id++;
+	s->receiver = r;
+	s->arrival = a;
+	s->connector = a->connector;
+	s->principal = external ? PRINCIPAL_EXTERNAL : PRINCIPAL_ANONYMOUS;
+	print_address(&a->peer, s->peer_address, sizeof(s->peer_address));
+	HASH_ADD(hh, r->sessions, id, sizeof(s->id), s);
+	s->stream = stream_accept(r->cfg.loop, a->fd, &callbacks, s);
+	stream_set_inactivity(s->stream, (uint32_t)s->connector->inactivity_timeout_s);
+	stream_set_deadline(s->stream, s->connector->connection_timeout_s * 1000);
+	session_judge(s);
+	greet(s);
+}

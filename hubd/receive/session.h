@@ -1,0 +1,129 @@
+/* session.h - one incoming SMTP session; shared by the files of this room only.
+ *
+ * Commands are obeyed strictly in order. Whatever needs another thread (a password, the disk) or
+ * time (tarpit) sets wait; while it is set no further command is looked at, and session_resume goes
+ * on where it stopped. A session is found by its id when an answer comes; one that ended meanwhile
+ * is simply not found.
+ */
+#ifndef HUB_RECEIVE_SESSION_H
+#define HUB_RECEIVE_SESSION_H
+
+#include <uthash.h>
+
+#include "hubd/receive/intake.h"
+#include "hubd/receive/login.h"
+#include "hubd/receive/permission.h"
+#include "hubd/receive/receiver.h"
+#include "libhub/smtp/command.h"
+#include "libhub/smtp/stream.h"
+
+enum session_phase {
+	PHASE_COMMAND,
+	PHASE_AUTH_PLAIN,	/* the next line is a response */
+	PHASE_AUTH_LOGIN_NAME,
+	PHASE_AUTH_LOGIN_PASSWORD,
+	PHASE_DATA,
+	PHASE_BDAT,
+};
+
+enum session_wait {
+	WAIT_NOTHING,
+	WAIT_TLS,
+	WAIT_LOGIN,
+	WAIT_SPOOL,		/* room in the spool */
+	WAIT_COMMIT,
+	WAIT_TARPIT,
+};
+
+struct transaction {
+	struct arena *arena;
+	struct envelope *envelope;	/* recipients grow up to capacity */
+	uint32_t capacity;
+	struct intake *intake;		/* from DATA or the first BDAT on */
+	uint64_t chunk_left;		/* BDAT: bytes of the present chunk still to come */
+	bool chunk_last;
+	bool failed;			/* BDAT: a chunk was refused, the rest is too */
+};
+
+struct receiver {
+	struct receiver_config cfg;
+	struct inbox *arrivals, *logins;
+	const struct live *live;
+	struct session *sessions;	/* by id */
+	uint64_t next_id;
+	bool draining;
+};
+
+struct session {
+	UT_hash_handle hh;
+	uint64_t id;
+	struct receiver *receiver;
+	struct arrival *arrival;	/* holds live and connector for the whole session */
+	const struct receive_connector *connector;
+	struct stream *stream;
+	struct transaction *tx;		/* NULL between transactions */
+	struct event *tarpit;		/* made when first needed */
+	char *helo;			/* as given; NULL before EHLO or HELO */
+	char *identity;			/* login name or server name; NULL while anonymous */
+	char *identity_mail;		/* its address, PRINCIPAL_USER only */
+	char *auth_name;		/* AUTH LOGIN between its two lines */
+	uint32_t rights;		/* bits of enum right */
+	uint32_t extensions;		/* enum smtp_extension, as announced */
+	uint32_t errors, logon_failures, messages;
+	enum principal principal;
+	enum session_phase phase;
+	enum session_wait wait;
+	bool esmtp;
+	bool ended_by_peer;		/* EOF seen; what is there is still obeyed */
+	bool finished;			/* 221 or 421 is on its way */
+	bool running;			/* session_run is on the stack */
+	char peer_address[64];
+};
+
+/* --- session.c --- */
+
+void session_begin(struct receiver *r, struct arrival *a);
+/* Ends at once; idempotent against being called from callbacks. Frees the session. */
+void session_end(struct session *s);
+struct session *session_find(struct receiver *r, uint64_t id);
+/* An awaited answer came: wait is over, go on with what is in the input. */
+void session_resume(struct session *s);
+
+/* One reply; enhanced codes only where they were announced. 5xx to strangers may be delayed. */
+void session_reply(struct session *s, int code, const char *enhanced, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+void session_send(struct session *s, const struct smtp_reply *r);
+/* A reply and the end: 421 4.x.x. */
+void session_shutdown(struct session *s, const char *enhanced, const char *text);
+/* Rights anew from principal and connector. */
+void session_judge(struct session *s);
+bool session_may(const struct session *s, enum right r);
+/* Our name on this connector. */
+const char *session_fqdn(const struct session *s);
+/* Ends the transaction, if any, without effect. */
+void session_reset(struct session *s);
+
+/* --- one verb, one function (verb_*.c) --- */
+
+typedef void verb_run(struct session *s, const struct smtp_command *c);
+
+verb_run verb_ehlo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset, verb_noop, verb_vrfy,
+	verb_help, verb_quit, verb_starttls, verb_auth;
+
+/* --- verb_auth.c --- */
+void auth_line(struct session *s, const char *line, size_t n);
+void auth_answered(struct session *s, const struct login *l);
+
+/* --- verb_starttls.c --- */
+void starttls_done(struct session *s);
+
+/* --- content.c: DATA and BDAT bytes --- */
+
+/* Makes the intake of the present transaction and writes the Received field. */
+void content_begin(struct session *s);
+/* Takes input in PHASE_DATA or PHASE_BDAT; false when there is nothing more to do now. */
+bool content_feed(struct session *s);
+/* The message is complete: verdict, then commit or refusal. */
+void content_finish(struct session *s);
+
+#endif

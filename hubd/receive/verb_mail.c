@@ -1,0 +1,139 @@
+/* verb_mail.c - MAIL FROM: may this session begin a transaction with this sender? */
+#include "hubd/receive/session.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "libhub/base/clock.h"
+#include "libhub/base/mem.h"
+
+/* The smaller of two limits in which 0 means none. */
+static uint64_t tighter(uint64_t a, uint64_t b)
+{
+	return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
+/* What this session may send at most; 0 = unlimited. */
+static uint64_t size_limit(const struct session *s)
+{
+	const struct organization *org = s->receiver->live->snapshot->org;
+
+	if (session_may(s, RIGHT_BYPASS_MESSAGE_SIZE_LIMIT))
+		return 0;
+	return tighter(s->connector->max_size, s->principal == PRINCIPAL_USER ?
+		org->max_send_size : org->max_receive_size);
+}
+
+/* Without Accept-Any-Sender a user is bound to the addresses of its own entry. */
+static bool is_own_address(const struct session *s, const char *sender)
+{
+	struct recipient_info info;
+	bool own;
+
+	if (s->identity_mail != NULL && strcasecmp(s->identity_mail, sender) == 0)
+		return true;
+	recipients_find(s->receiver->live->recipients, sender, &info);
+	own = info.outcome == RECIPIENT_MAILBOX && s->identity_mail != NULL &&
+		strcasecmp(info.mail, s->identity_mail) == 0;
+	recipient_info_clear(&info);
+	return own;
+}
+
+static bool sender_allowed(const struct session *s, const struct smtp_address *from)
+{
+	const struct accepted_domain *d;
+
+	if (smtp_address_is_null(from))
+		return true;
+	if (s->principal == PRINCIPAL_USER)
+		return session_may(s, RIGHT_ACCEPT_ANY_SENDER) || is_own_address(s, from->text);
+	if (session_may(s, RIGHT_ACCEPT_AUTHORITATIVE_DOMAIN_SENDER))
+		return true;
+	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(from));
+	return d == NULL || d->type != ACCEPTED_AUTHORITATIVE;
+}
+
+static bool within_rate(struct session *s)
+{
+	const struct receive_connector *rc = s->connector;
+	char key[512];
+
+	if (rc->message_rate == 0 || rc->message_rate_source == RATE_NONE)
+		return true;
+	snprintf(key, sizeof(key), "%.64s|%.64s|%.300s", rc->obj.name,
+		rc->message_rate_source == RATE_USER ? "" : s->peer_address,
+		rc->message_rate_source == RATE_IP_ADDRESS || s->identity == NULL ? "" :
+			s->identity);
+	return rate_allow(s->receiver->cfg.rates, key, rc->message_rate);
+}
+
+static enum envelope_auth auth_kind(enum principal p)
+{
+	static const enum envelope_auth kinds[PRINCIPALS] = {
+		[PRINCIPAL_ANONYMOUS] = ENVELOPE_AUTH_ANONYMOUS,
+		[PRINCIPAL_USER] = ENVELOPE_AUTH_USER,
+		[PRINCIPAL_HUB] = ENVELOPE_AUTH_HUB,
+		[PRINCIPAL_EXTERNAL] = ENVELOPE_AUTH_EXTERNAL,
+	};
+
+	return kinds[p];
+}
+
+static enum envelope_body body_kind(enum smtp_body b)
+{
+	return b == SMTP_BODY_BINARYMIME ? ENVELOPE_BODY_BINARYMIME :
+		b == SMTP_BODY_8BITMIME ? ENVELOPE_BODY_8BITMIME : ENVELOPE_BODY_7BIT;
+}
+
+static enum envelope_ret ret_kind(enum smtp_ret r)
+{
+	return r == SMTP_RET_FULL ? ENVELOPE_RET_FULL :
+		r == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : ENVELOPE_RET_NONE;
+}
+
+static void begin(struct session *s, const struct smtp_command_mail *mail)
+{
+	struct transaction *tx = xcalloc(1, sizeof(*tx));
+	const struct send_connector *linked = route_linked(s->receiver->live->table, s->connector);
+	struct envelope *env;
+
+	tx->arena = arena_new();
+	env = arena_alloc(tx->arena, sizeof(*env));
+	env->sender = arena_strndup(tx->arena, mail->from.text, mail->from.length);
+	env->envid = arena_strdup(tx->arena, mail->envid);
+	env->ret = ret_kind(mail->ret);
+	env->body = body_kind(mail->body);
+	env->smtputf8 = mail->utf8;
+	env->received_ms = env->expires_base_ms = clock_wall_ms();
+	env->connector = arena_strdup(tx->arena, s->connector->obj.name);
+	env->linked_connector = linked != NULL ?
+		arena_strdup(tx->arena, linked->pool.obj.name) : "";
+	env->peer_name = arena_strdup(tx->arena, s->helo);
+	env->peer_address = arena_strdup(tx->arena, s->peer_address);
+	env->identity = s->identity != NULL ? arena_strdup(tx->arena, s->identity) : "";
+	env->auth = auth_kind(s->principal);
+	tx->envelope = env;
+	s->tx = tx;
+}
+
+void verb_mail(struct session *s, const struct smtp_command *c)
+{
+	uint64_t limit = size_limit(s);
+
+	if (!session_may(s, RIGHT_SUBMIT))
+		session_reply(s, 530, "5.7.1", "client was not authenticated");
+	else if (s->receiver->live == NULL)
+		session_reply(s, 451, "4.3.0", "no configuration yet, try again later");
+	else if (limit != 0 && c->mail.size_given && c->mail.size > limit)
+		session_reply(s, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
+			(unsigned long long)limit);
+	else if (!sender_allowed(s, &c->mail.from))
+		session_reply(s, 550, "5.7.1", "not permitted to send as <%s>",
+			c->mail.from.text);
+	else if (!within_rate(s))
+		session_shutdown(s, "4.4.2", "message submission rate exceeded");
+	else {
+		begin(s, &c->mail);
+		session_reply(s, 250, "2.1.0", "sender OK");
+	}
+}

@@ -1,0 +1,110 @@
+/* verb_rcpt.c - RCPT TO: relay permission and, for our own domains, does the recipient exist? */
+#include "hubd/receive/session.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "libhub/base/mem.h"
+
+/* postmaster at any accepted domain and without domain is always accepted (RFC 5321 4.5.1). */
+static bool is_postmaster(const struct smtp_address *to)
+{
+	return smtp_address_local_length(to) == strlen("postmaster") &&
+		strncasecmp(to->text, "postmaster", strlen("postmaster")) == 0;
+}
+
+/* Replies and returns false if a recipient of one of our authoritative domains cannot be. */
+static bool recipient_exists(struct session *s, const struct smtp_address *to)
+{
+	struct recipient_info info;
+	enum recipient_outcome outcome;
+	bool refused;
+
+	recipients_find(s->receiver->live->recipients, to->text, &info);
+	outcome = info.outcome;
+	refused = info.refuse_outside_mail && s->principal == PRINCIPAL_ANONYMOUS;
+	recipient_info_clear(&info);
+	if (outcome == RECIPIENT_NOT_LOADED)
+		session_reply(s, 451, "4.3.0", "<%s>: recipients are not loaded yet", to->text);
+	else if (outcome == RECIPIENT_UNKNOWN)
+		session_reply(s, 550, "5.1.1", "<%s>: no such recipient here", to->text);
+	else if (outcome == RECIPIENT_AMBIGUOUS)
+		session_reply(s, 550, "5.1.4", "<%s>: more than one recipient has this address",
+			to->text);
+	else if (refused)
+		session_reply(s, 550, "5.7.1", "<%s>: takes no mail from outside", to->text);
+	else
+		return true;
+	return false;
+}
+
+static bool recipient_allowed(struct session *s, const struct smtp_address *to)
+{
+	const struct accepted_domain *d;
+
+	if (is_postmaster(to) && to->domain >= to->length)
+		return true;
+	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(to));
+	if (d == NULL && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT)) {
+		session_reply(s, 550, "5.7.1", "unable to relay");
+		return false;
+	}
+	if (d == NULL || d->type != ACCEPTED_AUTHORITATIVE || !d->recipient_validation ||
+		is_postmaster(to))
+		return true;
+	/* another hub has answered for it already: what is unknown here gets a report */
+	return s->principal == PRINCIPAL_HUB || recipient_exists(s, to);
+}
+
+static uint64_t recipient_limit(const struct session *s)
+{
+	uint64_t connector = s->connector->max_recipients,
+		 org = s->receiver->live->snapshot->org->max_recipients, limit;
+
+	if (s->principal == PRINCIPAL_HUB)
+		return ENVELOPE_RECIPIENTS_MAX;
+	limit = connector == 0 || (org != 0 && org < connector) ? org : connector;
+	return limit == 0 || limit > ENVELOPE_RECIPIENTS_MAX ? ENVELOPE_RECIPIENTS_MAX : limit;
+}
+
+static void add(struct session *s, const struct smtp_command_rcpt *rcpt)
+{
+	struct transaction *tx = s->tx;
+	struct envelope *env = tx->envelope;
+	struct envelope_recipient *grown;
+
+	if (env->recipient_count == tx->capacity) {
+		tx->capacity = tx->capacity == 0 ? 4 : tx->capacity * 2;
+		grown = arena_alloc(tx->arena, tx->capacity * sizeof(*grown));
+		if (env->recipient_count != 0)
+			memcpy(grown, env->recipients, env->recipient_count * sizeof(*grown));
+		env->recipients = grown;
+	}
+	env->recipients[env->recipient_count++] = (struct envelope_recipient){
+		.address = arena_strndup(tx->arena, rcpt->to.text, rcpt->to.length),
+		.orcpt = arena_strdup(tx->arena, rcpt->orcpt),
+		.original = "",
+		/* the same bits as SMTP's, checked below */
+		.notify = rcpt->notify,
+	};
+}
+
+_Static_assert((int)SMTP_NOTIFY_NEVER == (int)ENVELOPE_NOTIFY_NEVER &&
+	(int)SMTP_NOTIFY_SUCCESS == (int)ENVELOPE_NOTIFY_SUCCESS &&
+	(int)SMTP_NOTIFY_FAILURE == (int)ENVELOPE_NOTIFY_FAILURE &&
+	(int)SMTP_NOTIFY_DELAY == (int)ENVELOPE_NOTIFY_DELAY, "NOTIFY bits are passed on as they are");
+
+void verb_rcpt(struct session *s, const struct smtp_command *c)
+{
+	if (s->tx == NULL) {
+		session_reply(s, 503, "5.5.1", "send MAIL first");
+		s->errors++;
+	} else if (s->tx->intake != NULL) {
+		session_reply(s, 503, "5.5.1", "not between BDAT chunks");
+	} else if (s->tx->envelope->recipient_count >= recipient_limit(s)) {
+		session_reply(s, 452, "4.5.3", "too many recipients");
+	} else if (recipient_allowed(s, &c->rcpt.to)) {
+		add(s, &c->rcpt);
+		session_reply(s, 250, "2.1.5", "recipient OK");
+	}
+}

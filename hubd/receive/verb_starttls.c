@@ -1,0 +1,59 @@
+/* verb_starttls.c - STARTTLS (RFC 3207), and who the peer is by its key (direct trust). */
+#include "hubd/receive/session.h"
+
+#include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+
+/* Client certificates are asked for only where somebody looks at them. */
+static bool wants_certificate(const struct receive_connector *rc)
+{
+	return (rc->auth >> AUTH_MECH_HUB_SERVER & 1) != 0 || rc->domain_secure;
+}
+
+void verb_starttls(struct session *s, const struct smtp_command *c)
+{
+	struct err e;
+
+	(void)c;
+	if ((s->extensions & SMTP_EXT_STARTTLS) == 0) {
+		session_reply(s, 502, "5.5.1", "STARTTLS is not offered");
+		return;
+	}
+	if (stream_starttls_server(s->stream, s->arrival->live->tls_server,
+		wants_certificate(s->connector), "220 2.0.0 ready to start TLS\r\n", &e) != 0) {
+		/* input behind STARTTLS: RFC 3207 section 5, never to be obeyed after TLS */
+		session_shutdown(s, "4.7.0", "input after STARTTLS");
+		return;
+	}
+	s->wait = WAIT_TLS;
+}
+
+/* RFC 3207 section 4.2: all knowledge from before TLS is forgotten. */
+static void forget(struct session *s)
+{
+	session_reset(s);
+	free(s->helo);
+	s->helo = NULL;
+	s->extensions = 0;
+	s->esmtp = false;
+}
+
+void starttls_done(struct session *s)
+{
+	const struct live *live = s->receiver->live;
+	const char *digest = stream_peer_key_digest(s->stream);
+	const struct server *hub = NULL;
+
+	forget(s);
+	if (digest != NULL && (s->connector->auth >> AUTH_MECH_HUB_SERVER & 1) != 0)
+		hub = snapshot_server_by_key(live->snapshot, digest);
+	if (hub != NULL) {
+		s->principal = PRINCIPAL_HUB;
+		free(s->identity);
+		s->identity = xstrdup(hub->obj.name);
+		log_event(LOG_LEVEL_DEBUG, "hub-authenticated", LOG_UINT("session", s->id),
+			LOG_STR("hub", hub->obj.name), LOG_STR("peer", s->peer_address), LOG_END);
+	}
+	session_judge(s);
+	session_resume(s);
+}
