@@ -6,6 +6,7 @@
 #include "libhub/base/loop.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -73,6 +74,8 @@ struct loop *loop_new(const char *name)
 	struct event_config *cfg = event_config_new();
 
 	BUG_ON(cfg == NULL);
+	/* a peer that is gone is an error of the write, not the end of the process */
+	signal(SIGPIPE, SIG_IGN);
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
 	/* timers here are coarse; the cached time saves a clock read per event */
 	l->base = event_base_new_with_config(cfg);

@@ -14,7 +14,7 @@ enum { LOOP_TURN_MAX_MS = 50 };
 
 struct loop;
 
-/* name appears in logs and as the thread's name; copied. */
+/* name appears in logs and as the thread's name; copied. SIGPIPE is ignored from now on. */
 struct loop *loop_new(const char *name);
 /* Frees the loop and its base; all events must be gone. Sets *l to NULL. */
 void loop_free(struct loop **l);
