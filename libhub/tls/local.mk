@@ -1,4 +1,5 @@
 libhub_libhub_a_SOURCES += \
-	%D%/context.h \
-	%D%/pin.h \
-	%D%/verify.h
+	%D%/context.c %D%/context.h \
+	%D%/error.c %D%/error.h \
+	%D%/pin.c %D%/pin.h \
+	%D%/verify.c %D%/verify.h

@@ -5,3 +5,4 @@ AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
 include tests/unit/base.mk
 include tests/unit/ldif.mk
 include tests/unit/smtp_values.mk
+include tests/unit/stream.mk

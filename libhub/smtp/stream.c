@@ -1,0 +1,642 @@
+/* stream.c - a stream's life, its events, its clock and its output. See stream.h.
+ *
+ * evbuffers and plain events instead of a bufferevent: output is tried at the end of the turn and
+ * only a full socket costs an event and two epoll_ctl, input is read without asking for its length
+ * first, and one timer serves all timeouts. The timer is not moved when bytes move; it looks when
+ * it fires, and waits on.
+ */
+#include "libhub/smtp/stream_priv.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libhub/base/clock.h"
+#include "libhub/base/mem.h"
+
+/* Writes in one go before others get their turn. */
+enum { WRITES_MAX = 16 };
+
+static void flush(struct stream *s);
+
+/* --- events --- */
+
+bool stream_wants_input(const struct stream *s)
+{
+	if (s->closed || s->dead || s->eof || s->connecting)
+		return false;
+	if (s->write_wants_read)
+		return true;
+	if (s->finishing)
+		return s->sent_fin;
+	if (s->tls_state == STREAM_TLS_PENDING)
+		return false;
+	if (s->tls_state == STREAM_TLS_HANDSHAKE)
+		return true;
+	return !s->paused && evbuffer_get_length(s->in) < s->input_limit;
+}
+
+void stream_arm_read(struct stream *s)
+{
+	if ((s->reading && !s->tls_held) || !stream_wants_input(s))
+		return;
+	if (!s->reading)
+		BUG_ON(event_add(&s->read_ev, NULL) != 0);
+	s->reading = true;
+	if (s->tls_held)
+		event_active(&s->read_ev, EV_READ, 0);
+	s->tls_held = false;
+}
+
+static void disarm_read(struct stream *s)
+{
+	event_del(&s->read_ev);
+	s->reading = false;
+}
+
+void stream_arm_write(struct stream *s)
+{
+	if (s->writing)
+		return;
+	BUG_ON(event_add(&s->write_ev, NULL) != 0);
+	s->writing = true;
+}
+
+static void disarm_write(struct stream *s)
+{
+	if (s->writing)
+		event_del(&s->write_ev);
+	s->writing = false;
+}
+
+static void free_deferred(void *ctx)
+{
+	struct stream *s = ctx;
+
+	stream_tls_free(s);
+	evbuffer_free(s->in);
+	evbuffer_free(s->out);
+	free(s);
+}
+
+static void end(struct stream *s)
+{
+	BUG_ON(s->closed);
+	stream_tls_shutdown(s);
+	s->closed = true;
+	event_del(&s->read_ev);
+	event_del(&s->write_ev);
+	event_del(&s->timer_ev);
+	if (s->fd >= 0)
+		close(s->fd);
+	loop_defer(s->loop, free_deferred, s);
+}
+
+static void tell_closed(struct stream *s, enum stream_end reason, const char *text)
+{
+	if (s->told)
+		return;
+	s->told = true;
+	s->cb->on_closed(s, reason, text, s->ctx);
+}
+
+void stream_fail(struct stream *s, enum stream_end reason, const char *text)
+{
+	s->dead = true;
+	disarm_read(s);
+	disarm_write(s);
+	event_del(&s->timer_ev);
+	evbuffer_drain(s->out, evbuffer_get_length(s->out));
+	if (s->finishing)
+		end(s);
+	else
+		tell_closed(s, reason, text);
+}
+
+/* --- time --- */
+
+static void arm_timer(struct stream *s)
+{
+	uint64_t due = s->deadline_ms, now = clock_mono_ms(), wait_ms;
+	struct timeval tv;
+
+	if (s->inactivity_ms != 0 && (due == 0 || s->activity_ms + s->inactivity_ms < due))
+		due = s->activity_ms + s->inactivity_ms;
+	if (due == 0 || s->dead || (s->timer_due_ms != 0 && s->timer_due_ms <= due))
+		return;
+	s->timer_due_ms = due;
+	wait_ms = due > now ? due - now : 1;
+	tv.tv_sec = (time_t)(wait_ms / 1000);
+	tv.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000);
+	event_add(&s->timer_ev, &tv);
+}
+
+/* Is it the peer that keeps us waiting, or our own side that does not want its bytes? */
+static bool peer_owes(const struct stream *s)
+{
+	return stream_wants_input(s) || evbuffer_get_length(s->out) > 0;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct stream *s = ctx;
+	uint64_t now = clock_mono_ms();
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->loop);
+	s->timer_due_ms = 0;
+	if (s->deadline_ms != 0 && now >= s->deadline_ms) {
+		if (s->connecting)
+			stream_fail(s, STREAM_END_CONNECT, strerror(ETIMEDOUT));
+		else
+			stream_fail(s, STREAM_END_DEADLINE, "time limit exceeded");
+		return;
+	}
+	if (s->inactivity_ms != 0 && now >= s->activity_ms + s->inactivity_ms) {
+		if (peer_owes(s)) {
+			stream_fail(s, STREAM_END_INACTIVE, "inactivity timeout");
+			return;
+		}
+		s->activity_ms = now;
+	}
+	arm_timer(s);
+}
+
+void stream_set_inactivity(struct stream *s, uint32_t timeout_s)
+{
+	s->inactivity_ms = timeout_s < UINT32_MAX / 1000 ? timeout_s * 1000 : UINT32_MAX;
+	s->activity_ms = clock_mono_ms();
+	arm_timer(s);
+}
+
+void stream_set_deadline(struct stream *s, uint64_t timeout_ms)
+{
+	BUG_ON(s->connecting);
+	s->deadline_ms = timeout_ms != 0 ? clock_mono_ms() + timeout_ms : 0;
+	arm_timer(s);
+}
+
+/* --- reading --- */
+
+static ssize_t read_some(struct stream *s, void *buf, size_t size, char *text)
+{
+	ssize_t n;
+
+	if (s->tls_state == STREAM_TLS_ON)
+		return stream_tls_read(s, buf, size, text);
+	n = recv(s->fd, buf, size, 0);
+	if (n > 0)
+		return n;
+	if (n == 0)
+		return STREAM_IO_EOF;
+	if (errno == EAGAIN || errno == EINTR)
+		return STREAM_IO_AGAIN;
+	snprintf(text, STREAM_TEXT_SIZE, "%s", strerror(errno));
+	return STREAM_IO_RESET;
+}
+
+/*
+ * Reads what is there, up to the limit. Returns STREAM_IO_AGAIN, or why there will be no more. A
+ * plain read that came short saw all there was; OpenSSL is asked until it says so.
+ */
+static ssize_t fill(struct stream *s, size_t *got, char *text)
+{
+	unsigned char buf[STREAM_READ_CHUNK];
+	size_t have, size;
+	ssize_t n = STREAM_IO_AGAIN;
+
+	while ((have = evbuffer_get_length(s->in)) < s->input_limit) {
+		size = s->input_limit - have;
+		if (size > sizeof(buf))
+			size = sizeof(buf);
+		n = read_some(s, buf, size, text);
+		if (n <= 0)
+			return n;
+		BUG_ON(evbuffer_add(s->in, buf, (size_t)n) != 0);
+		*got += (size_t)n;
+		if ((size_t)n < size && s->tls_state != STREAM_TLS_ON)
+			break;
+	}
+	return STREAM_IO_AGAIN;
+}
+
+/* After our last byte: wait for the peer's end, throwing away what it still says. */
+static void drain_finishing(struct stream *s)
+{
+	unsigned char buf[4096];
+	ssize_t n = recv(s->fd, buf, sizeof(buf), 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		end(s);
+}
+
+static enum stream_end end_of(ssize_t rc)
+{
+	return rc == STREAM_IO_TLS ? STREAM_END_TLS : STREAM_END_RESET;
+}
+
+/* readable: the socket is; else only stream_resume wants its on_readable. */
+static void read_input(struct stream *s, bool readable, bool resumed)
+{
+	char text[STREAM_TEXT_SIZE];
+	size_t got = 0;
+	ssize_t rc = STREAM_IO_AGAIN;
+
+	if (readable && stream_wants_input(s))
+		rc = fill(s, &got, text);
+	else if (readable)
+		disarm_read(s);
+	if (got > 0)
+		s->activity_ms = clock_mono_ms();
+	s->tls_held = stream_tls_has_input(s);
+	if (rc != STREAM_IO_AGAIN) {
+		s->eof = true;
+		disarm_read(s);
+	}
+	if ((got > 0 || resumed) && !s->paused && s->cb->on_readable != NULL)
+		s->cb->on_readable(s, s->ctx);
+	if (s->closed)
+		return;
+	if (rc == STREAM_IO_EOF)
+		tell_closed(s, STREAM_END_EOF, "connection closed by peer");
+	else if (rc != STREAM_IO_AGAIN)
+		stream_fail(s, end_of(rc), text);
+}
+
+static void on_read(evutil_socket_t fd, short what, void *ctx)
+{
+	struct stream *s = ctx;
+
+	(void)fd;
+	loop_touch(s->loop);
+	if (s->tls_state == STREAM_TLS_HANDSHAKE) {
+		stream_tls_handshake(s);
+		return;
+	}
+	if (s->write_wants_read) {
+		s->write_wants_read = false;
+		stream_schedule_flush(s);
+	}
+	if (!s->finishing)
+		read_input(s, (what & EV_READ) != 0, (what & EV_TIMEOUT) != 0);
+	else if (s->sent_fin)
+		drain_finishing(s);
+	else
+		disarm_read(s);
+}
+
+/* --- writing --- */
+
+static void flush_deferred(void *ctx)
+{
+	struct stream *s = ctx;
+
+	s->flush_scheduled = false;
+	if (!s->closed && !s->writing)
+		flush(s);
+}
+
+void stream_schedule_flush(struct stream *s)
+{
+	if (s->flush_scheduled || s->dead)
+		return;
+	s->flush_scheduled = true;
+	loop_defer(s->loop, flush_deferred, s);
+}
+
+static ssize_t write_some(struct stream *s, char *text)
+{
+	ev_ssize_t most = s->tls_state == STREAM_TLS_PENDING ? (ev_ssize_t)s->plain_left : -1;
+	int n;
+
+	if (s->tls_state == STREAM_TLS_ON)
+		return stream_tls_write(s, text);
+	n = evbuffer_write_atmost(s->out, s->fd, most);
+	if (n > 0) {
+		if (s->tls_state == STREAM_TLS_PENDING)
+			s->plain_left -= (size_t)n;
+		return n;
+	}
+	if (n == 0 || errno == EAGAIN || errno == EINTR)
+		return STREAM_IO_AGAIN;
+	snprintf(text, STREAM_TEXT_SIZE, "%s", strerror(errno));
+	return STREAM_IO_RESET;
+}
+
+static bool output_left(const struct stream *s)
+{
+	if (s->tls_state == STREAM_TLS_PENDING)
+		return s->plain_left > 0;
+	return evbuffer_get_length(s->out) > 0;
+}
+
+/* The last output is with the kernel. A reset would destroy it on its way, so hear the peer out. */
+static void finish_sent(struct stream *s)
+{
+	if (s->eof) {
+		end(s);
+		return;
+	}
+	stream_tls_shutdown(s);
+	shutdown(s->fd, SHUT_WR);
+	s->sent_fin = true;
+	stream_arm_read(s);
+}
+
+static void all_sent(struct stream *s, bool progress)
+{
+	disarm_write(s);
+	if (s->tls_state == STREAM_TLS_PENDING) {
+		s->tls_state = STREAM_TLS_HANDSHAKE;
+		stream_tls_handshake(s);
+	} else if (s->finishing && !s->sent_fin) {
+		finish_sent(s);
+	} else if (progress && !s->finishing && s->cb->on_drained != NULL) {
+		s->cb->on_drained(s, s->ctx);
+	}
+}
+
+static void flush(struct stream *s)
+{
+	char text[STREAM_TEXT_SIZE];
+	bool progress = false;
+	ssize_t n = 1;
+	int i;
+
+	if (s->dead || s->connecting || s->tls_state == STREAM_TLS_HANDSHAKE)
+		return;
+	for (i = 0; i < WRITES_MAX && n > 0 && output_left(s); i++) {
+		n = write_some(s, text);
+		progress = progress || n > 0;
+	}
+	if (progress)
+		s->activity_ms = clock_mono_ms();
+	if (n < 0)
+		stream_fail(s, end_of(n), text);
+	else if (!output_left(s))
+		all_sent(s, progress);
+	else if (s->write_wants_read)
+		stream_arm_read(s);
+	else
+		stream_arm_write(s);
+}
+
+static void connected(struct stream *s)
+{
+	socklen_t len = sizeof(s->connect_errno);
+
+	if (s->connect_errno == 0 &&
+		getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &s->connect_errno, &len) != 0)
+		s->connect_errno = errno;
+	if (s->connect_errno != 0) {
+		stream_fail(s, STREAM_END_CONNECT, strerror(s->connect_errno));
+		return;
+	}
+	s->connecting = false;
+	s->deadline_ms = 0;
+	s->activity_ms = clock_mono_ms();
+	disarm_write(s);
+	stream_arm_read(s);
+	stream_schedule_flush(s);
+	if (s->cb->on_connected != NULL)
+		s->cb->on_connected(s, s->ctx);
+}
+
+static void on_write(evutil_socket_t fd, short what, void *ctx)
+{
+	struct stream *s = ctx;
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->loop);
+	if (s->connecting) {
+		connected(s);
+		return;
+	}
+	if (s->tls_state == STREAM_TLS_HANDSHAKE) {
+		disarm_write(s);
+		stream_tls_handshake(s);
+		return;
+	}
+	if (s->read_wants_write) {
+		s->read_wants_write = false;
+		event_active(&s->read_ev, EV_READ, 0);
+	}
+	flush(s);
+}
+
+void stream_write(struct stream *s, const void *data, size_t len)
+{
+	if (s->dead || len == 0)
+		return;
+	BUG_ON(evbuffer_add(s->out, data, len) != 0);
+	stream_schedule_flush(s);
+}
+
+void stream_printf(struct stream *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->dead)
+		return;
+	va_start(ap, fmt);
+	BUG_ON(evbuffer_add_vprintf(s->out, fmt, ap) < 0);
+	va_end(ap);
+	stream_schedule_flush(s);
+}
+
+struct reference {
+	void (*cleanup)(void *ctx);
+	void *ctx;
+};
+
+static void on_reference_done(const void *data, size_t len, void *ctx)
+{
+	struct reference *ref = ctx;
+
+	(void)data;
+	(void)len;
+	ref->cleanup(ref->ctx);
+	free(ref);
+}
+
+void stream_write_ref(struct stream *s, const void *data, size_t len, void (*cleanup)(void *ctx),
+	void *ctx)
+{
+	struct reference *ref;
+
+	if (s->dead || len == 0) {
+		loop_defer(s->loop, cleanup, ctx);
+		return;
+	}
+	ref = xmalloc(sizeof(*ref));
+	ref->cleanup = cleanup;
+	ref->ctx = ctx;
+	BUG_ON(evbuffer_add_reference(s->out, data, len, on_reference_done, ref) != 0);
+	stream_schedule_flush(s);
+}
+
+size_t stream_pending_output(const struct stream *s)
+{
+	return evbuffer_get_length(s->out);
+}
+
+/* --- life --- */
+
+static struct stream *stream_new(struct loop *l, int fd, const struct stream_callbacks *cb,
+	void *ctx)
+{
+	struct stream *s = xcalloc(1, sizeof(*s));
+	struct event_base *base = loop_base(l);
+
+	BUG_ON(cb->on_closed == NULL);
+	s->loop = l;
+	s->fd = fd;
+	s->cb = cb;
+	s->ctx = ctx;
+	s->in = evbuffer_new();
+	s->out = evbuffer_new();
+	BUG_ON(s->in == NULL || s->out == NULL);
+	s->input_limit = STREAM_INPUT_COMMANDS;
+	s->activity_ms = clock_mono_ms();
+	event_assign(&s->read_ev, base, fd, EV_READ | EV_PERSIST, on_read, s);
+	event_assign(&s->write_ev, base, fd, EV_WRITE | EV_PERSIST, on_write, s);
+	evtimer_assign(&s->timer_ev, base, on_timer, s);
+	return s;
+}
+
+/* Replies are written whole, one write a turn: waiting to fill a segment only delays them. */
+static void set_nodelay(int fd)
+{
+	static const int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+struct stream *stream_accept(struct loop *l, int fd, const struct stream_callbacks *cb, void *ctx)
+{
+	struct stream *s;
+	socklen_t len = sizeof(s->peer);
+
+	BUG_ON(evutil_make_socket_nonblocking(fd) != 0);
+	set_nodelay(fd);
+	s = stream_new(l, fd, cb, ctx);
+	if (getpeername(fd, (struct sockaddr *)&s->peer, &len) != 0)
+		s->peer.ss_family = AF_UNSPEC;
+	stream_arm_read(s);
+	return s;
+}
+
+/* Returns the socket or -1, errno in *error; 0 there while the connection is under way. */
+static int connect_socket(const struct sockaddr *to, socklen_t to_len,
+	const struct sockaddr *source, socklen_t source_len, int *error)
+{
+	static const int one = 1;
+	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*error = 0;
+	if (fd < 0) {
+		*error = errno;
+		return -1;
+	}
+	set_nodelay(fd);
+	if (source != NULL) {
+		/* the port is chosen at connect, when the whole address pair is known */
+		(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+		if (bind(fd, source, source_len) != 0)
+			*error = errno;
+	}
+	if (*error == 0 && connect(fd, to, to_len) != 0 && errno != EINPROGRESS)
+		*error = errno;
+	return fd;
+}
+
+struct stream *stream_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
+	const struct sockaddr *source, socklen_t source_len, uint32_t timeout_ms,
+	const struct stream_callbacks *cb, void *ctx)
+{
+	struct stream *s;
+	int fd, error;
+
+	BUG_ON(to_len > sizeof(s->peer));
+	fd = connect_socket(to, to_len, source, source_len, &error);
+	s = stream_new(l, fd, cb, ctx);
+	memcpy(&s->peer, to, to_len);
+	s->connecting = true;
+	s->connect_errno = error;
+	s->deadline_ms = s->activity_ms + timeout_ms;
+	if (error == 0) {
+		stream_arm_write(s);
+		arm_timer(s);
+	} else {
+		event_active(&s->write_ev, EV_WRITE, 0);
+	}
+	return s;
+}
+
+void stream_close(struct stream **sp)
+{
+	struct stream *s = *sp;
+
+	*sp = NULL;
+	if (s != NULL)
+		end(s);
+}
+
+static void on_closed_finishing(struct stream *s, enum stream_end reason, const char *text,
+	void *ctx)
+{
+	(void)s;
+	(void)reason;
+	(void)text;
+	(void)ctx;
+}
+
+void stream_finish(struct stream **sp)
+{
+	static const struct stream_callbacks nobody = { .on_closed = on_closed_finishing };
+	struct stream *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	if (s->dead || s->connecting || s->tls_state == STREAM_TLS_PENDING ||
+		s->tls_state == STREAM_TLS_HANDSHAKE) {
+		end(s);
+		return;
+	}
+	s->finishing = true;
+	s->cb = &nobody;
+	evbuffer_drain(s->in, evbuffer_get_length(s->in));
+	s->inactivity_ms = 0;
+	s->deadline_ms = clock_mono_ms() + STREAM_FINISH_MS;
+	arm_timer(s);
+	stream_schedule_flush(s);
+}
+
+void stream_set_callbacks(struct stream *s, const struct stream_callbacks *cb, void *ctx)
+{
+	BUG_ON(cb->on_closed == NULL);
+	s->cb = cb;
+	s->ctx = ctx;
+}
+
+/* --- addresses --- */
+
+const struct sockaddr_storage *stream_peer(const struct stream *s)
+{
+	return &s->peer;
+}
+
+void stream_local(const struct stream *s, struct sockaddr_storage *out)
+{
+	socklen_t len = sizeof(*out);
+
+	memset(out, 0, sizeof(*out));
+	if (s->fd < 0 || getsockname(s->fd, (struct sockaddr *)out, &len) != 0)
+		out->ss_family = AF_UNSPEC;
+}
