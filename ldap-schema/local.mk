@@ -1,0 +1,12 @@
+# Schema, access rules and the maker of directories: data and scripts, installed together.
+
+dist_pkgdata_DATA = %D%/hub-transport.schema %D%/constraints %D%/constraints.awk \
+	%D%/access %D%/access-edge
+dist_pkgdata_SCRIPTS = %D%/new-directory %D%/schema2ldif
+nodist_pkgdata_DATA = %D%/hub-transport.ldif
+EXTRA_DIST += %D%/README
+CLEANFILES += %D%/hub-transport.ldif
+
+%D%/hub-transport.ldif: $(srcdir)/%D%/hub-transport.schema $(srcdir)/%D%/schema2ldif
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(srcdir)/%D%/schema2ldif $(srcdir)/%D%/hub-transport.schema \
+		>$@.tmp && mv $@.tmp $@
