@@ -7,3 +7,4 @@ include hubd/config/local.mk
 include hubd/spool/local.mk
 include hubd/queue/local.mk
 include hubd/receive/local.mk
+include hubd/report/local.mk

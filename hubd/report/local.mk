@@ -1,0 +1,3 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/reporter.c %D%/reporter.h \
+	%D%/text.c %D%/text.h

@@ -1,0 +1,208 @@
+/* reporter.c - see reporter.h */
+#include "hubd/report/reporter.h"
+
+#include <string.h>
+
+#include "hubd/report/text.h"
+#include "hubd/spool/copy.h"
+#include "libhub/base/clock.h"
+#include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+
+/* Without RET the original comes back whole up to this size, in bytes; above it, its header. */
+enum { WHOLE_MAX = 64 * 1024 };
+
+struct reporter {
+	struct loop *loop;
+	struct spool_port *port;
+	void (*on_message)(struct message *m, void *ctx);
+	void *ctx;
+};
+
+/* One report on its way into the spool. */
+struct report_job {
+	struct reporter *reporter;
+	struct message *message;	/* the report, handed on when safe */
+	report_done_cb *done;
+	void *ctx;
+	bool ok;
+};
+
+struct reporter *reporter_new(struct loop *loop, struct spool_port *port,
+	void (*on_message)(struct message *m, void *ctx), void *ctx)
+{
+	struct reporter *r = xcalloc(1, sizeof(*r));
+
+	*r = (struct reporter){ .loop = loop, .port = port, .on_message = on_message, .ctx = ctx };
+	return r;
+}
+
+void reporter_free(struct reporter **r)
+{
+	free(*r);
+	*r = NULL;
+}
+
+/* --- is one due? --- */
+
+static bool notify_allows(uint32_t notify, enum report_kind kind)
+{
+	switch (kind) {
+	case REPORT_FAILED:
+		return notify == 0 || (notify & ENVELOPE_NOTIFY_FAILURE) != 0;
+	case REPORT_DELAYED:
+		return notify == 0 || (notify & ENVELOPE_NOTIFY_DELAY) != 0;
+	case REPORT_DELIVERED:
+	case REPORT_RELAYED:
+		return (notify & ENVELOPE_NOTIFY_SUCCESS) != 0;
+	}
+	return false;
+}
+
+/* hubRemoteDomain: some correspondents get no reports. */
+static bool domain_allows(const struct report_request *q)
+{
+	const char *at = strrchr(q->env->sender, '@');
+	const struct remote_domain *d;
+
+	if (at == NULL || snapshot_accepted_domain(q->live->snapshot, at + 1) != NULL)
+		return true;
+	d = snapshot_remote_domain(q->live->snapshot, at + 1);
+	if (d == NULL)
+		return true;
+	return q->kind == REPORT_FAILED ? d->ndr : d->delivery_reports;
+}
+
+/* Positions in q->v that the sender wants to hear of. */
+static size_t find_due(const struct report_request *q, uint32_t *due)
+{
+	size_t n = 0;
+	uint32_t i;
+
+	if (*q->env->sender == '\0' || !domain_allows(q))
+		return 0;
+	for (i = 0; i < q->n; i++)
+		if (notify_allows(q->env->recipients[q->v[i].i].notify, q->kind))
+			due[n++] = i;
+	return n;
+}
+
+/* --- the message --- */
+
+static const char *postmaster(const struct live *live, struct arena *a)
+{
+	const struct organization *org = live->snapshot->org;
+	const struct accepted_domain *d = (const void *)org->default_domain.target;
+
+	if (org->postmaster != NULL)
+		return org->postmaster;
+	return arena_printf(a, "postmaster@%s", d != NULL ? d->domain : live->fqdn);
+}
+
+static struct envelope *envelope_of(const struct report_request *q, const char *message_id,
+	struct arena *a)
+{
+	struct envelope *env = arena_alloc(a, sizeof(*env));
+
+	env->sender = env->envid = env->connector = env->linked_connector = env->identity = "";
+	env->peer_name = env->peer_address = "";
+	env->message_id = message_id;
+	env->subject = "";
+	env->body = ENVELOPE_BODY_8BITMIME;
+	env->smtputf8 = q->env->smtputf8;
+	env->received_ms = env->expires_base_ms = clock_wall_ms();
+	env->auth = ENVELOPE_AUTH_LOCAL;
+	env->recipient_count = 1;
+	env->recipients = arena_alloc(a, sizeof(*env->recipients));
+	env->recipients[0] = (struct envelope_recipient){ .orcpt = "", .original = "",
+		.address = arena_strdup(a, q->env->sender), .notify = ENVELOPE_NOTIFY_NEVER };
+	return env;
+}
+
+/* RFC 3461 section 4.3; a binary original has no place in a text report. */
+static bool comes_back_whole(const struct report_request *q)
+{
+	if (q->kind != REPORT_FAILED || q->env->body == ENVELOPE_BODY_BINARYMIME ||
+		q->env->ret == ENVELOPE_RET_HDRS)
+		return false;
+	return q->env->ret == ENVELOPE_RET_FULL || q->body_size <= WHOLE_MAX;
+}
+
+static void finish(struct report_job *job)
+{
+	message_free(&job->message);
+	if (job->done != NULL)
+		job->done(job->ok, job->ctx);
+	free(job);
+}
+
+static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void *ctx)
+{
+	struct report_job *job = ctx;
+	struct message *m = job->message;
+
+	if (e != NULL) {
+		log_text(LOG_LEVEL_ERROR, "report-failed", "%s", e->text);
+		finish(job);
+		return;
+	}
+	job->ok = true;
+	job->message = NULL;
+	m->id = id;
+	m->body_size = body_size;
+	m->envelope->original_size = body_size;
+	job->reporter->on_message(m, job->reporter->ctx);
+	finish(job);
+}
+
+static void write_report(struct report_job *job, const struct report_request *q,
+	const uint32_t *due, size_t due_n)
+{
+	struct spool_copy *copy = spool_copy_new(job->reporter->port,
+		job->reporter->loop, on_copied, job);
+	struct arena *a = arena_new();
+	char id[SPOOL_ID_TEXT];
+	struct report_parts p = { .to = q->env->sender, .reporting = q->live->fqdn, .due = due,
+		.due_n = due_n, .whole = comes_back_whole(q), .now_s = clock_wall_s() };
+	struct envelope *env;
+	const void *blob;
+	size_t size;
+	struct err e;
+	char *text;
+
+	spool_id_text(spool_copy_id(copy), id);
+	p.from = postmaster(q->live, a);
+	p.boundary = arena_printf(a, "=_%s_%llx", id, (unsigned long long)clock_wall_ms());
+	p.message_id = arena_printf(a, "<%s.report@%s>", id, q->live->fqdn);
+	env = envelope_of(q, p.message_id, a);
+	job->message = message_new(a, env);
+	text = report_text(q, &p, &size);
+	spool_copy_prefix(copy, text, size);
+	free(text);
+	text = report_tail(&p, &size);
+	spool_copy_suffix(copy, text, size);
+	free(text);
+	/* every text in it was in an envelope before, so the limits hold */
+	BUG_ON(envelope_encode(env, a, &blob, &size, &e) != 0);
+	spool_copy_start(copy, q->id, p.whole ? SPOOL_COPY_BODY : SPOOL_COPY_HEADER, blob, size, 1);
+}
+
+static void finish_later(void *ctx)
+{
+	finish(ctx);
+}
+
+void reporter_send(struct reporter *r, const struct report_request *q, report_done_cb *done,
+	void *ctx)
+{
+	struct report_job *job = xcalloc(1, sizeof(*job));
+	uint32_t *due = xcalloc(q->n, sizeof(*due));
+	size_t due_n = find_due(q, due);
+
+	*job = (struct report_job){ .reporter = r, .done = done, .ctx = ctx, .ok = due_n == 0 };
+	if (due_n == 0)
+		loop_defer(r->loop, finish_later, job);
+	else
+		write_report(job, q, due, due_n);
+	free(due);
+}
