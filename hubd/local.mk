@@ -8,3 +8,4 @@ include hubd/spool/local.mk
 include hubd/queue/local.mk
 include hubd/receive/local.mk
 include hubd/report/local.mk
+include hubd/categorize/local.mk

@@ -1,0 +1,339 @@
+/* categorizer.c - see categorizer.h: carries out the plan for a message. */
+#include "hubd/categorize/categorizer.h"
+
+#include <string.h>
+
+#include "hubd/categorize/plan.h"
+#include "hubd/spool/copy.h"
+#include "libhub/base/clock.h"
+#include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+
+/* A group within a group within ... across hubs that expand: no further than this. */
+enum { REDIRECTS_MAX = 20 };
+
+/* What is being categorized: a message from the spool, or a queue's item routed again. */
+struct source {
+	uint64_t id, body_size;
+	const struct envelope *env;
+	const uint32_t *index;		/* number in the spool's envelope; NULL = the same */
+	const bool *skip;
+	const struct queue_item *from;
+};
+
+struct waiting {
+	struct waiting *next;
+	struct message *message;
+};
+
+struct categorizer {
+	struct categorizer_config cfg;
+	const struct live *live;
+	struct waiting *waiting, **waiting_tail;
+};
+
+static uint32_t spool_index(const uint32_t *index, uint32_t i)
+{
+	return index != NULL ? index[i] : i;
+}
+
+/* --- next hops --- */
+
+static void post_hop(struct categorizer *c, const struct plan *p, const struct source *src,
+	const struct plan_hop *h)
+{
+	queues_post(c->cfg.queues, queue_item_new(c->live, src->id, src->body_size, &p->env,
+		src->index, h->pick, h->n, &h->route, src->from));
+}
+
+/*
+ * An item that waits in the Unreachable queue: posted when the disk refuses what must be written
+ * before these recipients may end (a report, a group's message). They are tried again with the next
+ * configuration or by an administrator, and expire like any other.
+ */
+static struct queue_item *fallback_item(struct categorizer *c, const struct plan *p,
+	const struct source *src, const uint32_t *pick, uint32_t n)
+{
+	struct route route = { .decision = ROUTE_UNREACHABLE, .cost = -1,
+		.queue = { QUEUE_UNREACHABLE, "", "" } };
+
+	snprintf(route.text, sizeof(route.text), "insufficient storage");
+	return queue_item_new(c->live, src->id, src->body_size, &p->env, src->index, pick, n,
+		&route, src->from);
+}
+
+/* --- failures --- */
+
+/* Recipients that end once their report is safe. */
+struct ending {
+	struct categorizer *categorizer;
+	struct queue_item *fallback;
+	uint64_t id;
+	enum spool_outcome_kind kind;
+	size_t n;
+	struct spool_outcome outcomes[];
+};
+
+static void log_failure(const struct source *src, const struct plan *p,
+	const struct plan_failure *f)
+{
+	char id[SPOOL_ID_TEXT];
+
+	log_event(LOG_LEVEL_INFO, "failed", LOG_STR("id", spool_id_text(src->id, id)),
+		LOG_STR("from", p->env.sender), LOG_STR("to", p->env.recipients[f->i].address),
+		LOG_STR("status", f->status), LOG_STR("reply", f->text),
+		LOG_INT("delay_ms", clock_wall_ms() - p->env.received_ms), LOG_END);
+}
+
+static void on_reported(bool ok, void *ctx)
+{
+	struct ending *end = ctx;
+
+	if (ok) {
+		spool_outcomes(end->categorizer->cfg.port, end->id, end->outcomes, end->n, NULL, NULL);
+		queue_item_free(&end->fallback);
+	} else {
+		queues_post(end->categorizer->cfg.queues, end->fallback);
+	}
+	free(end);
+}
+
+static void report_failures(struct categorizer *c, const struct plan *p, const struct source *src)
+{
+	struct report_request q = { .kind = REPORT_FAILED, .live = c->live, .id = src->id,
+		.body_size = src->body_size, .env = &p->env, .remote = "" };
+	const struct plan_failure *f;
+	struct report_recipient *v;
+	struct ending *end;
+	uint32_t *pick;
+	size_t n = 0;
+
+	for (f = p->failures; f != NULL; f = f->next)
+		n++;
+	end = xcalloc(1, sizeof(*end) + n * sizeof(end->outcomes[0]));
+	v = xcalloc(n, sizeof(*v));
+	pick = arena_alloc(p->arena, n * sizeof(*pick));
+	for (f = p->failures; f != NULL; f = f->next) {
+		pick[q.n] = f->i;
+		v[q.n++] = (struct report_recipient){ .i = f->i, .status = f->status,
+			.diagnostic = f->text };
+		end->outcomes[end->n++] = (struct spool_outcome){ spool_index(src->index, f->i),
+			SPOOL_FAILED };
+		log_failure(src, p, f);
+	}
+	end->categorizer = c;
+	end->id = src->id;
+	end->fallback = fallback_item(c, p, src, pick, (uint32_t)n);
+	q.v = v;
+	reporter_send(c->cfg.reporter, &q, on_reported, end);
+	free(v);
+}
+
+/* --- duplicates --- */
+
+static void discard_duplicates(struct categorizer *c, const struct plan *p,
+	const struct source *src)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->duplicate_count; i++)
+		spool_outcome(c->cfg.port, src->id, spool_index(src->index, p->duplicates[i]),
+			SPOOL_DISCARDED);
+}
+
+/* --- groups --- */
+
+/* A group's message on its way into the spool. */
+struct expanding {
+	struct categorizer *categorizer;
+	struct queue_item *fallback;
+	struct message *message;
+	uint64_t original;
+	uint32_t recipient;
+};
+
+static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, void *ctx)
+{
+	struct expanding *x = ctx;
+
+	if (e != NULL) {
+		log_text(LOG_LEVEL_ERROR, "group-not-expanded", "%s", e->text);
+		message_free(&x->message);
+		queues_post(x->categorizer->cfg.queues, x->fallback);
+	} else {
+		queue_item_free(&x->fallback);
+		x->message->id = id;
+		x->message->body_size = body_size;
+		spool_outcome(x->categorizer->cfg.port, x->original, x->recipient, SPOOL_EXPANDED);
+		categorizer_submit(x->categorizer, x->message);
+	}
+	free(x);
+}
+
+/* Copies texts into the new message's arena: the plan's is thrown away. */
+static struct envelope *group_envelope(const struct plan *p, const struct plan_group *g,
+	struct arena *a, const char *const *members, uint32_t n)
+{
+	const struct envelope_recipient *group = &p->env.recipients[g->i];
+	struct envelope *env;
+	const void *blob;
+	size_t size;
+	struct err e;
+	struct envelope shape = p->env;
+	uint32_t i;
+
+	shape.recipients = arena_alloc(p->arena, n * sizeof(*shape.recipients));
+	shape.recipient_count = n;
+	for (i = 0; i < n; i++) {
+		shape.recipients[i] = *group;
+		shape.recipients[i].address = members[i];
+		shape.recipients[i].original = group->address;
+		shape.recipients[i].redirects = group->redirects + 1;
+	}
+	if (envelope_encode(&shape, p->arena, &blob, &size, &e) != 0)
+		return NULL;
+	env = envelope_decode(blob, size, a, &e);
+	BUG_ON(env == NULL);
+	return env;
+}
+
+static void fail_group(struct plan *p, const struct plan_group *g, const char *status,
+	const char *text)
+{
+	struct plan_failure *f = arena_alloc(p->arena, sizeof(*f));
+
+	f->i = g->i;
+	f->status = status;
+	f->text = text;
+	f->next = p->failures;
+	p->failures = f;
+}
+
+static void expand(struct categorizer *c, struct plan *p, const struct source *src,
+	const struct plan_group *g)
+{
+	const char *const *members;
+	struct expanding *x;
+	struct envelope *env;
+	struct arena *a;
+	const void *blob;
+	size_t size;
+	struct err e;
+	uint32_t n;
+
+	if (p->env.recipients[g->i].redirects >= REDIRECTS_MAX) {
+		fail_group(p, g, "5.4.6", "groups within groups too deep: a loop");
+		return;
+	}
+	if (!expand_group(p->arena, c->live->recipients, g->address, &members, &n) || n == 0) {
+		fail_group(p, g, "5.1.1", n == 0 ? "the group has no members with an address" :
+			"the group has too many members");
+		return;
+	}
+	a = arena_new();
+	env = group_envelope(p, g, a, members, n);
+	if (env == NULL || envelope_encode(env, a, &blob, &size, &e) != 0) {
+		arena_free(&a);
+		fail_group(p, g, "5.3.0", "the group's members do not fit an envelope");
+		return;
+	}
+	x = xcalloc(1, sizeof(*x));
+	*x = (struct expanding){ .categorizer = c, .message = message_new(a, env),
+		.fallback = fallback_item(c, p, src, &g->i, 1),
+		.original = src->id, .recipient = spool_index(src->index, g->i) };
+	spool_copy_start(spool_copy_new(c->cfg.port, c->cfg.loop, on_expanded, x), src->id,
+		SPOOL_COPY_BODY, blob, size, n);
+}
+
+/* --- carrying out --- */
+
+static void carry_out(struct categorizer *c, const struct source *src)
+{
+	struct arena *a = arena_new();
+	struct plan *p = plan_make(a, c->live, src->env, src->skip);
+	const struct plan_group *g;
+	const struct plan_hop *h;
+
+	for (g = p->groups; g != NULL; g = g->next)
+		expand(c, p, src, g);
+	if (p->failures != NULL)
+		report_failures(c, p, src);
+	discard_duplicates(c, p, src);
+	for (h = p->hops; h != NULL; h = h->next)
+		post_hop(c, p, src, h);
+	arena_free(&a);
+}
+
+static void categorize(struct categorizer *c, struct message *m)
+{
+	struct source src = { .id = m->id, .body_size = m->body_size, .env = m->envelope,
+		.skip = m->done };
+
+	carry_out(c, &src);
+	message_free(&m);
+}
+
+void categorizer_submit(struct categorizer *c, struct message *m)
+{
+	struct waiting *w;
+
+	if (c->live != NULL) {
+		categorize(c, m);
+		return;
+	}
+	w = xcalloc(1, sizeof(*w));
+	w->message = m;
+	*c->waiting_tail = w;
+	c->waiting_tail = &w->next;
+}
+
+void categorizer_again(struct categorizer *c, struct queue_item *item)
+{
+	struct source src = { .id = item->id, .body_size = item->body_size, .env = &item->env,
+		.index = item->index, .from = item };
+
+	carry_out(c, &src);
+	queue_item_free(&item);
+}
+
+void categorizer_set_live(struct categorizer *c, const struct live *live)
+{
+	struct waiting *w, *next;
+
+	live_unref(&c->live);
+	c->live = live_ref(live);
+	w = c->waiting;
+	c->waiting = NULL;
+	c->waiting_tail = &c->waiting;
+	for (; w != NULL; w = next) {
+		next = w->next;
+		categorize(c, w->message);
+		free(w);
+	}
+}
+
+struct categorizer *categorizer_new(const struct categorizer_config *cfg)
+{
+	struct categorizer *c = xcalloc(1, sizeof(*c));
+
+	c->cfg = *cfg;
+	c->waiting_tail = &c->waiting;
+	return c;
+}
+
+void categorizer_free(struct categorizer **cp)
+{
+	struct categorizer *c = *cp;
+	struct waiting *w, *next;
+
+	if (c == NULL)
+		return;
+	for (w = c->waiting; w != NULL; w = next) {
+		next = w->next;
+		message_free(&w->message);
+		free(w);
+	}
+	live_unref(&c->live);
+	free(c);
+	*cp = NULL;
+}

@@ -1,0 +1,175 @@
+/* plan.c - see plan.h */
+#include "hubd/categorize/plan.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "libhub/base/mem.h"
+
+/* A final address seen in this message; in the plan's arena. */
+struct seen {
+	UT_hash_handle hh;
+	char address[];
+};
+
+static bool first_time(struct arena *a, struct seen **set, const char *address)
+{
+	size_t n = strlen(address), i;
+	struct seen *s = arena_alloc(a, sizeof(*s) + n + 1), *found;
+
+	for (i = 0; i < n; i++)
+		s->address[i] = (char)tolower((unsigned char)address[i]);
+	HASH_FIND_STR(*set, s->address, found);
+	if (found != NULL)
+		return false;
+	HASH_ADD_KEYPTR(hh, *set, s->address, n, s);
+	return true;
+}
+
+static bool same_hop(const struct route *a, const struct route *b)
+{
+	return a->decision == b->decision && a->queue.type == b->queue.type &&
+		a->connector == b->connector && a->mailbox_server == b->mailbox_server &&
+		strcmp(a->queue.domain, b->queue.domain) == 0 &&
+		strcmp(a->queue.connector, b->queue.connector) == 0;
+}
+
+/* Hops of one message are few; a list is faster than a table here. */
+static void add_to_hop(struct plan *p, const struct route *route, uint32_t i)
+{
+	struct plan_hop *h, **at = &p->hops;
+	uint32_t *grown;
+
+	for (h = p->hops; h != NULL && !same_hop(&h->route, route); h = h->next)
+		at = &h->next;
+	if (h == NULL) {
+		h = arena_alloc(p->arena, sizeof(*h));
+		h->route = *route;
+		*at = h;
+	}
+	if (h->n == h->capacity) {
+		h->capacity = h->capacity == 0 ? 4 : h->capacity * 2;
+		grown = arena_alloc(p->arena, h->capacity * sizeof(*grown));
+		if (h->n != 0)
+			memcpy(grown, h->pick, h->n * sizeof(*grown));
+		h->pick = grown;
+	}
+	h->pick[h->n++] = i;
+}
+
+static void add_failure(struct plan *p, uint32_t i, const char *status, const char *text)
+{
+	struct plan_failure *f = arena_alloc(p->arena, sizeof(*f));
+
+	f->i = i;
+	f->status = arena_strdup(p->arena, status);
+	f->text = arena_strdup(p->arena, text);
+	f->next = p->failures;
+	p->failures = f;
+}
+
+static void add_group(struct plan *p, uint32_t i, const char *address)
+{
+	struct plan_group *g = arena_alloc(p->arena, sizeof(*g));
+
+	g->i = i;
+	g->address = arena_strdup(p->arena, address);
+	g->next = p->groups;
+	p->groups = g;
+}
+
+static void rewrite(struct plan *p, uint32_t i, const char *address)
+{
+	struct envelope_recipient *r = &p->env.recipients[i];
+
+	if (strcmp(r->address, address) == 0)
+		return;
+	if (*r->original == '\0')
+		r->original = r->address;
+	r->address = arena_strdup(p->arena, address);
+}
+
+static void place_routed(struct plan *p, uint32_t i, const struct resolved *r)
+{
+	if (r->route.decision == ROUTE_REPORT)
+		add_failure(p, i, r->route.status, r->route.text);
+	else
+		add_to_hop(p, &r->route, i);
+}
+
+/* The mirror of recipients is not there yet: it waits with what cannot be reached. */
+static void place_waiting(struct plan *p, uint32_t i)
+{
+	struct route route = { .decision = ROUTE_UNREACHABLE, .cost = -1,
+		.queue = { QUEUE_UNREACHABLE, "", "" } };
+
+	snprintf(route.text, sizeof(route.text), "recipients are not loaded yet");
+	add_to_hop(p, &route, i);
+}
+
+static void place(struct plan *p, uint32_t i, struct seen **seen)
+{
+	struct resolved r;
+
+	route_resolve(p->live->table, p->live->recipients, p->env.recipients[i].address,
+		p->env.original_size, p->arena, NULL, &r);
+	switch (r.outcome) {
+	case RESOLVED_ROUTED:
+		rewrite(p, i, r.address);
+		if (p->env.recipient_count > 1 && !first_time(p->arena, seen, r.address))
+			p->duplicates[p->duplicate_count++] = i;
+		else
+			place_routed(p, i, &r);
+		break;
+	case RESOLVED_GROUP:
+		add_group(p, i, r.address);
+		recipient_info_clear(&r.info);
+		break;
+	case RESOLVED_REJECT:
+		add_failure(p, i, r.status, r.text);
+		break;
+	case RESOLVED_DEFER:
+		place_waiting(p, i);
+		break;
+	}
+}
+
+/* routing.md section 7: everything leaves by the linked connector, whoever it is for. */
+static bool place_linked(struct plan *p, uint32_t i)
+{
+	const struct send_connector *sc = (const void *)snapshot_find(p->live->snapshot,
+		OBJ_SEND_CONNECTOR, p->env.linked_connector);
+	struct route route = { .decision = ROUTE_CONNECTOR, .cost = -1 };
+
+	if (sc == NULL || !sc->pool.obj.enabled)
+		return false;
+	route.connector = &sc->pool;
+	route.queue = (struct queue_key){ QUEUE_SMART_HOST_CONNECTOR, sc->pool.obj.name,
+		sc->pool.obj.name };
+	add_to_hop(p, &route, i);
+	return true;
+}
+
+struct plan *plan_make(struct arena *a, const struct live *live, const struct envelope *env,
+	const bool *skip)
+{
+	struct plan *p = arena_alloc(a, sizeof(*p));
+	struct seen *seen = NULL;
+	uint32_t i;
+
+	p->arena = a;
+	p->live = live;
+	p->env = *env;
+	p->env.recipients = arena_memdup(a, env->recipients,
+		env->recipient_count * sizeof(*env->recipients));
+	p->duplicates = arena_alloc(a, env->recipient_count * sizeof(*p->duplicates));
+	for (i = 0; i < env->recipient_count; i++) {
+		if (skip != NULL && skip[i])
+			continue;
+		if (*env->linked_connector == '\0' || !place_linked(p, i))
+			place(p, i, &seen);
+	}
+	HASH_CLEAR(hh, seen);
+	return p;
+}

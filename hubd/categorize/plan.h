@@ -1,0 +1,58 @@
+/* plan.h - where each recipient of one message goes: the pure part of categorizing.
+ *
+ * Lives in an arena, made for one message and thrown away; nothing here has an effect.
+ */
+#ifndef HUB_CATEGORIZE_PLAN_H
+#define HUB_CATEGORIZE_PLAN_H
+
+#include "hubd/config/live.h"
+#include "hubd/spool/envelope.h"
+
+/* Recipients that share a next hop. */
+struct plan_hop {
+	struct plan_hop *next;
+	struct route route;
+	uint32_t *pick;			/* positions in the envelope */
+	uint32_t n, capacity;
+};
+
+struct plan_failure {
+	struct plan_failure *next;
+	uint32_t i;
+	const char *status, *text;
+};
+
+/* Recipients that are groups: they become a message to their members. */
+struct plan_group {
+	struct plan_group *next;
+	uint32_t i;
+	const char *address;
+};
+
+struct plan {
+	struct arena *arena;
+	const struct live *live;
+	struct envelope env;		/* recipients as rewritten */
+	struct plan_hop *hops;
+	struct plan_failure *failures;
+	struct plan_group *groups;
+	uint32_t *duplicates;		/* the same address again within this message */
+	uint32_t duplicate_count;
+};
+
+/*
+ * skip[i] (may be NULL): recipient i has its outcome already. linked: name of the Send connector that
+ * takes everything, "" = none.
+ */
+struct plan *plan_make(struct arena *a, const struct live *live, const struct envelope *env,
+	const bool *skip);
+
+/*
+ * Addresses that a group stands for, nested groups opened, each once; loops end by that. members may
+ * be empty. False when there are more than EXPAND_MAX.
+ */
+enum { EXPAND_MAX = 50000 };
+bool expand_group(struct arena *a, struct recipients *r, const char *group,
+	const char *const **members, uint32_t *n);
+
+#endif
