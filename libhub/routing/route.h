@@ -48,9 +48,12 @@ enum queue_type {
 extern const char *const queue_type_names[QUEUE_TYPES];
 
 /*
- * Identity of a queue: all recipients with equal keys share one. domain is the recipient's domain,
- * the smart-host list, a site, a server or an address space, by type; connector is the name of the
- * connector or "".
+ * Identity of a queue: all recipients with equal keys share one, and with it one next hop. By type,
+ * domain is: the recipient's domain (DNS_CONNECTOR), the sorted smart-host list joined by commas,
+ * the address space (FOREIGN_CONNECTOR, DELIVERY_AGENT), the servers joined by commas
+ * (RELAY_WITHIN_SITE, RELAY_TO_CONNECTOR_SOURCES, RELAY_TO_EDGE), the site (RELAY_TO_SITE), the
+ * mailbox server, or "". connector is the name of the connector that this server delivers with, "" for
+ * a relay: two connectors behind one next hop do not make two copies.
  */
 struct queue_key {
 	enum queue_type type;
@@ -99,6 +102,17 @@ void route_mailbox(const struct routing_table *t, const struct mailbox_server *h
 const struct send_connector *route_linked(const struct routing_table *t,
 	const struct receive_connector *rc);
 
+/* How mail leaves by a connector that route_linked gave; smart hosts, whatever the recipient. */
+void route_to_linked(const struct routing_table *t, const struct send_connector *sc,
+	struct arena *a, struct route *out);
+
+/*
+ * Delayed fan-out (3): routes are those of one message's recipients. Relays to other sites whose
+ * paths share a prefix are changed to go to the last common site that has a hub, which splits them
+ * there; all others stay as they are. Equal queue keys afterwards mean one copy.
+ */
+void route_fan_out(const struct routing_table *t, struct route *const *routes, size_t n);
+
 /*
  * The same decision with its reasons (10), as the JSON document that interfaces.md names, hop by
  * hop to the end in "then". address may be anything; recipients may be NULL (then recipients of
@@ -121,6 +135,11 @@ enum resolved_outcome {
 
 struct resolved {
 	enum resolved_outcome outcome;
+	/*
+	 * The envelope recipient for the next hop: the rewritten address where it is delivered to
+	 * the mailbox here or routed anew; a hub elsewhere that finds the mailbox by this address
+	 * gets it unchanged and rewrites it itself.
+	 */
 	char address[RECIPIENT_TEXT_MAX + 1];
 	struct route route;
 	struct recipient_info info;	/* RESOLVED_GROUP; clear with recipient_info_clear */
@@ -128,6 +147,7 @@ struct resolved {
 	char text[200];
 };
 
+/* recipients may be NULL: then what needs them is RESOLVED_DEFER. */
 void route_resolve(const struct routing_table *t, struct recipients *recipients,
 	const char *address, uint64_t size, struct arena *a, struct route_trace *trace,
 	struct resolved *out);

@@ -1,0 +1,12 @@
+libhub_libhub_a_SOURCES += \
+	%D%/choices.c \
+	%D%/choose.c \
+	%D%/explain.c \
+	%D%/fan_out.c \
+	%D%/graph.c %D%/graph.h \
+	%D%/next_hop.c %D%/next_hop.h \
+	%D%/resolve.c \
+	%D%/route.h \
+	%D%/spaces.c %D%/spaces.h \
+	%D%/table.c %D%/table.h \
+	%D%/trace.c %D%/trace.h

@@ -1,0 +1,25 @@
+/* next_hop.h - from what was chosen to the servers that get the mail now. Private to libhub/routing.
+ *
+ * Routing, sections 3 and 6, without what depends on who answers.
+ */
+#ifndef HUB_ROUTING_NEXT_HOP_H
+#define HUB_ROUTING_NEXT_HOP_H
+
+#include "libhub/routing/table.h"
+
+void route_init(struct route *out);
+void route_set_report(struct route *out, const char *status, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+void route_set_unreachable(struct route *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* out is initialized; domain as given to route_external. */
+void next_hop_connector(const struct routing_table *t, const struct space_entry *entry,
+	const char *domain, uint64_t size, struct arena *a, struct route *out);
+
+/* choose.c: as route_external, by the address space -- only (edges, section 4). */
+void route_inbound(const struct routing_table *t, const char *domain, uint64_t size,
+	struct arena *a, struct route_trace *trace, struct route *out);
+/* choose.c: is the domain matched by anything narrower than *? */
+bool route_has_own_space(const struct routing_table *t, const char *domain);
+
+#endif
