@@ -7,4 +7,5 @@ LIBHUB_LIBS = $(EVENT_LIBS) $(CARES_LIBS) $(SSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIB
 include libhub/base/local.mk
 include libhub/tls/local.mk
 include libhub/smtp/local.mk
+include libhub/routing/local.mk
 include libhub/directory/local.mk
