@@ -3,6 +3,8 @@
  */
 #include "libhub/smtp/address.h"
 
+#include "libhub/smtp/chars_priv.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -11,17 +13,12 @@ struct cursor {
 	const char *end;
 };
 
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /* RFC 5322 §3.2.3; bytes of UTF-8 are judged as a whole afterwards. */
 static bool is_atext(char c, bool utf8)
 {
 	if ((unsigned char)c >= 0x80)
 		return utf8;
-	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return smtp_is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 static bool is_dot_string(const char *p, size_t n, bool utf8)

@@ -1,6 +1,8 @@
 /* capability.c - reads the lines of an EHLO reply. */
 #include "libhub/smtp/capability.h"
 
+#include "libhub/smtp/chars_priv.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -21,7 +23,8 @@ uint32_t smtp_mechanism_find(const char *name, size_t n)
 	size_t i;
 
 	for (i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
-		if (strlen(mechanisms[i].name) == n && strncasecmp(mechanisms[i].name, name, n) == 0)
+		if (strlen(mechanisms[i].name) == n
+			&& strncasecmp(mechanisms[i].name, name, n) == 0)
 			return mechanisms[i].bit;
 	return 0;
 }
@@ -50,7 +53,7 @@ static uint64_t read_size(const char *word, size_t n)
 	if (n > 19)
 		return 0;
 	for (i = 0; i < n; i++) {
-		if (word[i] < '0' || word[i] > '9')
+		if (!smtp_is_digit(word[i]))
 			return 0;
 		size = size * 10 + (uint64_t)(word[i] - '0');
 	}

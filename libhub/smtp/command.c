@@ -3,6 +3,7 @@
  */
 #include "libhub/smtp/command.h"
 
+#include "libhub/smtp/chars_priv.h"
 #include "libhub/smtp/command_priv.h"
 
 #include <string.h>
@@ -212,7 +213,7 @@ static int parse_bdat(struct smtp_command *c, struct smtp_args *in)
 
 	word = smtp_args_word(in, &n);
 	if (word == NULL || smtp_args_number(&c->bdat.size, word, n) != 0) {
-		smtp_reply_set(in->error, 501, "5.5.4", "BDAT needs the size of the chunk in bytes");
+		smtp_reply_set(in->error, 501, "5.5.4", "BDAT needs the chunk size in bytes");
 		return -1;
 	}
 	word = smtp_args_word(in, &n);
@@ -231,13 +232,12 @@ static bool is_mechanism(const char *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z')
-			|| (p[i] >= '0' && p[i] <= '9') || p[i] == '-' || p[i] == '_'))
+		if (!smtp_is_alnum(p[i]) && p[i] != '-' && p[i] != '_')
 			return false;
 	return n >= 1 && n <= 20;
 }
 
-/* RFC 4954 §4: AUTH SP mechanism [SP initial-response]; whether it is base64 is told on decoding. */
+/* RFC 4954 §4: AUTH SP mechanism [SP initial-response]; decoding tells whether it is base64. */
 static int parse_auth(struct smtp_command *c, struct smtp_args *in)
 {
 	struct smtp_command_auth *a = &c->auth;

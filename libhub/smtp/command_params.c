@@ -1,6 +1,8 @@
 /* command_params.c - the ESMTP parameters of MAIL and RCPT (RFC 5321 §4.1.2, esmtp-param). */
 #include "libhub/smtp/command_priv.h"
 
+#include "libhub/smtp/chars_priv.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -46,7 +48,7 @@ int smtp_args_number(uint64_t *value, const char *p, size_t n)
 	if (n == 0 || n > 20)
 		return -1;
 	for (i = 0; i < n; i++) {
-		if (p[i] < '0' || p[i] > '9')
+		if (!smtp_is_digit(p[i]))
 			return -1;
 		if (__builtin_mul_overflow(v, 10u, &v)
 			|| __builtin_add_overflow(v, (uint64_t)(p[i] - '0'), &v))
@@ -173,7 +175,7 @@ static int parse_notify(struct param *p)
 		for (i = 0; i < WORDS && !value_is(&word, words[i].name); i++)
 			;
 		if (i == WORDS)
-			return bad(p, "NOTIFY= takes NEVER, or SUCCESS, FAILURE and DELAY by commas");
+			return bad(p, "NOTIFY= takes NEVER, or SUCCESS,FAILURE,DELAY");
 		notify |= words[i].bit;
 	}
 	if (notify == 0)
@@ -201,8 +203,7 @@ static bool is_type(const char *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z')
-			|| (p[i] >= '0' && p[i] <= '9') || p[i] == '-'))
+		if (!smtp_is_alnum(p[i]) && p[i] != '-')
 			return false;
 	return n > 0 && n <= ORCPT_TYPE_MAX;
 }

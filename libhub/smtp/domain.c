@@ -1,6 +1,8 @@
 /* domain.c - domain names and address literals in canonical form (see address.h). */
 #include "libhub/smtp/address.h"
 
+#include "libhub/smtp/chars_priv.h"
+
 #include <arpa/inet.h>
 #include <idn2.h>
 #include <netinet/in.h>
@@ -11,8 +13,7 @@ enum { LABEL_MAX = 63 };
 
 static bool is_label_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
-		|| c == '_';
+	return smtp_is_alnum(c) || c == '-' || c == '_';
 }
 
 /* NULL when it is a host name, else the rule that it breaks. */
@@ -40,7 +41,7 @@ static const char *hostname_fault(const char *p, size_t n)
 			return "domain has a label that begins with a hyphen";
 		if (++label > LABEL_MAX)
 			return "domain has a label longer than 63 bytes";
-		letters = letters || p[i] < '0' || p[i] > '9';
+		letters = letters || !smtp_is_digit(p[i]);
 	}
 	return letters ? NULL : "domain is a number; an address must be in brackets";
 }

@@ -4,7 +4,7 @@ libhub_libhub_a_SOURCES += \
 libhub_libhub_a_SOURCES += \
 	%D%/address.c %D%/address.h %D%/domain.c %D%/xtext.c \
 	%D%/body.c %D%/body.h \
-	%D%/capability.c %D%/capability.h \
+	%D%/capability.c %D%/capability.h %D%/chars_priv.h \
 	%D%/command.c %D%/command.h %D%/command_params.c %D%/command_priv.h \
 	%D%/extension.c %D%/extension.h \
 	%D%/header.c %D%/header.h \

@@ -1,17 +1,22 @@
 /* reply.c - making, writing and reading replies. */
 #include "libhub/smtp/reply.h"
 
-#include <ctype.h>
+#include "libhub/smtp/chars_priv.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { WIRE_LINE_MAX = 510 };	/* 512 with CRLF */
+enum {
+	WIRE_LINE_MAX = 510,	/* 512 with CRLF */
+	/* text stops here, so that every line break, and the NUL, still has its place */
+	TEXT_ROOM = SMTP_REPLY_TEXT_MAX - SMTP_REPLY_LINES_MAX,
+};
 
 /* Appends n bytes as printable ASCII. */
 static void append(struct smtp_reply *r, const char *p, size_t n)
 {
-	size_t i, room = SMTP_REPLY_TEXT_MAX - 1u - r->length;
+	size_t i, room = r->length < TEXT_ROOM ? TEXT_ROOM - r->length : 0;
 
 	if (n > room) {
 		n = room;
@@ -23,13 +28,10 @@ static void append(struct smtp_reply *r, const char *p, size_t n)
 	r->text[r->length] = '\0';
 }
 
-/* Begins another line of the text. Without room for it the line is lost but counted. */
+/* Begins another line of the text; always fits. */
 static void append_break(struct smtp_reply *r)
 {
-	if (r->length + 1u >= SMTP_REPLY_TEXT_MAX) {
-		r->truncated = true;
-		return;
-	}
+	BUG_ON(r->length + 1 >= SMTP_REPLY_TEXT_MAX);
 	r->text[r->length++] = '\n';
 	r->text[r->length] = '\0';
 }
@@ -135,13 +137,26 @@ size_t smtp_reply_format(const struct smtp_reply *r, bool with_enhanced, char *b
 	return length;
 }
 
+const char *smtp_reply_status(const struct smtp_reply *r, char *buf)
+{
+	struct smtp_enhanced x = r->enhanced;
+	int n;
+
+	if (x.class == 0)
+		x.class = (uint8_t)(r->code / 100);
+	n = snprintf(buf, SMTP_STATUS_SIZE, "%u.%u.%u", (unsigned)x.class, (unsigned)x.subject,
+		(unsigned)x.detail);
+	BUG_ON(n < 0 || n >= SMTP_STATUS_SIZE);
+	return buf;
+}
+
 /* A number of up to three digits without leading zero; bytes taken. */
 static size_t read_number(uint16_t *value, const char *p, size_t n)
 {
 	size_t i;
 
 	*value = 0;
-	for (i = 0; i < n && i < 3 && isdigit((unsigned char)p[i]); i++)
+	for (i = 0; i < n && i < 3 && smtp_is_digit(p[i]); i++)
 		*value = (uint16_t)(*value * 10 + (p[i] - '0'));
 	return i > 1 && p[0] == '0' ? 0 : i;
 }
@@ -181,8 +196,8 @@ static const char *excerpt(const char *line, size_t n, char *buf, size_t size)
 /* The code of a line, or -1. */
 static int read_code(const char *line, size_t n)
 {
-	if (n < 3 || line[0] < '2' || line[0] > '5' || !isdigit((unsigned char)line[1])
-		|| !isdigit((unsigned char)line[2]))
+	if (n < 3 || line[0] < '2' || line[0] > '5' || !smtp_is_digit(line[1])
+		|| !smtp_is_digit(line[2]))
 		return -1;
 	if (n > 3 && line[3] != ' ' && line[3] != '-' && line[3] != '\t')
 		return -1;

@@ -1,11 +1,13 @@
 /* xtext.c - the encoding of RFC 3461 §4, and whether bytes are UTF-8 (see address.h). */
 #include "libhub/smtp/address.h"
 
+#include "libhub/smtp/chars_priv.h"
+
 #include <limits.h>
 
 static int hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
+	if (smtp_is_digit(c))
 		return c - '0';
 	/* RFC 3461 has upper case only; lower case is in use and cannot be misread */
 	if (c >= 'A' && c <= 'F')
@@ -69,8 +71,8 @@ int smtp_xtext_decode(char *out, size_t size, const char *p, size_t n)
 	return (int)length;
 }
 
-/* Length of the sequence that a first byte begins, and the range of its second byte, which shuts out
- * overlong forms, surrogates and what is beyond U+10FFFF (RFC 3629 §4). 0: begins none. */
+/* Length of the sequence that a first byte begins, and the range of its second byte, which shuts
+ * out overlong forms, surrogates and what is beyond U+10FFFF (RFC 3629 §4). 0: begins none. */
 static size_t utf8_sequence(unsigned char c, unsigned char *low, unsigned char *high)
 {
 	*low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
