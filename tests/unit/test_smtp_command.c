@@ -153,8 +153,8 @@ START_TEST(mail)
 	ck_assert_str_eq(c.mail.from.text, "\"a> SIZE=1\"@b");
 	ck_assert_uint_eq(c.mail.size, 2);
 
-	ck_assert_int_eq(parse(&c, "MAIL FROM:<\303\244@b\303\274cher.example> SMTPUTF8", ALL, false,
-		&r), 0);
+	ck_assert_int_eq(parse(&c, "MAIL FROM:<\303\244@b\303\274cher.example> SMTPUTF8", ALL,
+		false, &r), 0);
 	ck_assert_str_eq(c.mail.from.text, "\303\244@xn--bcher-kva.example");
 }
 END_TEST
@@ -178,13 +178,15 @@ START_TEST(rcpt)
 	ck_assert_int_eq(parse(&c, "RCPT TO:<@x,@y:a@b>", ALL, false, &r), 0);
 	ck_assert_str_eq(c.rcpt.to.text, "a@b");
 	ck_assert_uint_eq(c.rcpt.notify, 0);
-	ck_assert_int_eq(parse(&c, "RCPT TO:<\303\244@b> ORCPT=utf-8;\303\244@b", ALL, true, &r), 0);
+	ck_assert_int_eq(parse(&c, "RCPT TO:<\303\244@b> ORCPT=utf-8;\303\244@b", ALL, true,
+		&r), 0);
 	ck_assert(c.rcpt.to.utf8);
 }
 END_TEST
 
 START_TEST(others)
 {
+	static const struct smtp_command_context none = { 0, false };
 	struct smtp_command c;
 	struct smtp_reply r;
 
@@ -212,8 +214,7 @@ START_TEST(others)
 	ck_assert_int_eq(c.verb, SMTP_VERB_DATA);
 	ck_assert_int_eq(parse(&c, "QUIT", 0, false, &r), 0);
 	ck_assert_int_eq(parse(&c, "NOOP", 0, false, &r), 0);
-	ck_assert_int_eq(smtp_command_parse(&c, "NOOP \0", 6, &(struct smtp_command_context){ 0, false },
-		&r), -1);
+	ck_assert_int_eq(smtp_command_parse(&c, "NOOP \0", 6, &none, &r), -1);
 	ck_assert_str_eq(smtp_verb_name(SMTP_VERB_EXPN), "EXPN");
 }
 END_TEST
