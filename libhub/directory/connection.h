@@ -1,0 +1,68 @@
+/* connection.h - one LDAP connection on the loop. Owning thread only.
+ *
+ * libldap encodes and decodes; the bytes go through a bufferevent of ours under its socket buffer
+ * (LDAP_PROTO_EXT), so no libldap call ever waits. Requests are answered through callbacks by
+ * message id. Losing the connection fails every pending request once, then calls on_lost once.
+ */
+#ifndef HUB_DIRECTORY_CONNECTION_H
+#define HUB_DIRECTORY_CONNECTION_H
+
+#include <ldap.h>
+
+#include "libhub/directory/record.h"
+#include "libhub/directory/watch.h"
+
+enum { DIRECTORY_BIND_MS = 3000 };
+
+struct directory_connection;
+
+struct directory_callbacks {
+	/* Connected, and bound if it was asked for. */
+	void (*on_ready)(void *ctx);
+	/* Opening failed, or the connection is gone; the owner still calls directory_close. */
+	void (*on_lost)(const char *text, void *ctx);
+};
+
+/*
+ * One answer of a request: entries and the like come one by one, the last is the result (of a
+ * search or bind), after which the request is over. m is the caller's and NULL if the connection
+ * was lost.
+ */
+typedef void directory_message_cb(LDAP *ld, LDAPMessage *m, void *ctx);
+
+/*
+ * bind: as cfg says, before on_ready. cfg and cbs are the caller's and outlive the connection. No
+ * callback before this returns, none after directory_close, which may be called in any callback.
+ */
+struct directory_connection *directory_open(struct loop *loop, struct resolver *resolver,
+	const struct directory_config *cfg, const char *uri, bool bind,
+	const struct directory_callbacks *cbs, void *ctx);
+/* Sets *c to NULL; accepts a pointer to NULL. */
+void directory_close(struct directory_connection **c);
+
+struct directory_query {
+	const char *base, *filter;
+	int scope;			/* LDAP_SCOPE_* */
+	const char *const *attrs;	/* ends with NULL; NULL = all user attributes */
+	LDAPControl **controls;		/* ends with NULL; may be NULL */
+	int size_limit;			/* 0 = none */
+};
+
+/* Only after on_ready. The id of the request, or -1 when it cannot be encoded: no callback then. */
+int directory_search(struct directory_connection *c, const struct directory_query *q,
+	directory_message_cb *cb, void *ctx, struct err *e) MUST_CHECK;
+/* Simple bind; nothing else may be under way. */
+int directory_bind(struct directory_connection *c, const char *dn, const char *password,
+	directory_message_cb *cb, void *ctx, struct err *e) MUST_CHECK;
+/* No callback for id from now on. */
+void directory_abandon(struct directory_connection *c, int id);
+
+/*
+ * Result code of a result message, with text for people: "Invalid credentials (49): more text".
+ * referral and controls are left out.
+ */
+int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size);
+/* The entry of a search entry message, in the arena of r, which has been initialized. */
+int directory_entry(LDAP *ld, LDAPMessage *m, struct record *r, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,138 @@
+/* sync.c - see sync.h */
+#include "libhub/directory/sync.h"
+
+#include <string.h>
+
+enum { UUID_SIZE = 16 };
+
+LDAPControl *sync_request_new(void)
+{
+	BerElement *ber = ber_alloc_t(LBER_USE_DER);
+	LDAPControl *control = NULL;
+	struct berval value;
+
+	BUG_ON(ber == NULL);
+	/* syncRequestValue: mode, no cookie, reloadHint FALSE by default */
+	BUG_ON(ber_printf(ber, "{e}", LDAP_SYNC_REFRESH_AND_PERSIST) < 0);
+	BUG_ON(ber_flatten2(ber, &value, 0) != 0);
+	BUG_ON(ldap_control_create(LDAP_CONTROL_SYNC, 1, &value, 1, &control) != LDAP_SUCCESS);
+	ber_free(ber, 1);
+	return control;
+}
+
+static int parse_state(struct berval *value, enum sync_state *state, unsigned char uuid[16])
+{
+	BerElement *ber = ber_init(value);
+	struct berval id;
+	ber_int_t number = -1;
+	int rc = -1;
+
+	if (ber == NULL)
+		return -1;
+	if (ber_scanf(ber, "{em", &number, &id) != LBER_ERROR && number >= SYNC_PRESENT &&
+	    number <= SYNC_DELETE && id.bv_len == UUID_SIZE) {
+		*state = (enum sync_state)number;
+		memcpy(uuid, id.bv_val, UUID_SIZE);
+		rc = 0;
+	}
+	ber_free(ber, 1);
+	return rc;
+}
+
+int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned char uuid[16],
+	struct err *e)
+{
+	LDAPControl **controls = NULL, *found;
+	int rc = -1;
+
+	if (ldap_get_entry_controls(ld, m, &controls) != LDAP_SUCCESS || controls == NULL)
+		return err_set(e, ERR_TEMP, 0, "the server does not do RFC 4533 (syncprov missing?)");
+	found = ldap_control_find(LDAP_CONTROL_SYNC_STATE, controls, NULL);
+	if (found != NULL)
+		rc = parse_state(&found->ldctl_value, state, uuid);
+	ldap_controls_free(controls);
+	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "an entry without a sync state");
+}
+
+static void skip_cookie(BerElement *ber)
+{
+	struct berval cookie;
+	ber_len_t size;
+
+	if (ber_peek_tag(ber, &size) == LDAP_TAG_SYNC_COOKIE)
+		(void)ber_scanf(ber, "m", &cookie);
+}
+
+/* An optional BOOLEAN with its default. */
+static bool take_flag(BerElement *ber, bool value)
+{
+	ber_len_t size;
+	ber_int_t flag = value;
+
+	if (ber_peek_tag(ber, &size) == LBER_BOOLEAN)
+		(void)ber_scanf(ber, "b", &flag);
+	return flag != 0;
+}
+
+static int parse_id_set(BerElement *ber, struct sync_info *info)
+{
+	struct berval *id;
+
+	skip_cookie(ber);
+	info->kind = take_flag(ber, false) ? SYNC_INFO_DELETED : SYNC_INFO_PRESENT;
+	if (ber_scanf(ber, "[W]", &info->uuids) == LBER_ERROR || info->uuids == NULL)
+		return -1;
+	for (id = info->uuids; id->bv_val != NULL; id++)
+		if (id->bv_len != UUID_SIZE)
+			return -1;
+	return 0;
+}
+
+static int parse_info(struct berval *value, struct sync_info *info)
+{
+	BerElement *ber = ber_init(value);
+	ber_len_t size;
+	ber_tag_t tag;
+	int rc = 0;
+
+	if (ber == NULL)
+		return -1;
+	tag = ber_peek_tag(ber, &size);
+	if (tag == LDAP_TAG_SYNC_NEW_COOKIE) {
+		info->kind = SYNC_INFO_OTHER;
+	} else if (ber_scanf(ber, "{") == LBER_ERROR) {
+		rc = -1;
+	} else if (tag == LDAP_TAG_SYNC_REFRESH_DELETE || tag == LDAP_TAG_SYNC_REFRESH_PRESENT) {
+		skip_cookie(ber);
+		if (take_flag(ber, true))
+			info->kind = SYNC_INFO_REFRESH_DONE;
+	} else if (tag == LDAP_TAG_SYNC_ID_SET) {
+		rc = parse_id_set(ber, info);
+	} else {
+		rc = -1;
+	}
+	ber_free(ber, 1);
+	return rc;
+}
+
+int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err *e)
+{
+	struct berval *value = NULL;
+	char *oid = NULL;
+	int rc = 0;
+
+	memset(info, 0, sizeof(*info));
+	if (ldap_parse_intermediate(ld, m, &oid, &value, NULL, 0) != LDAP_SUCCESS)
+		return err_set(e, ERR_TEMP, 0, "an intermediate message that cannot be decoded");
+	if (oid != NULL && value != NULL && strcmp(oid, LDAP_SYNC_INFO) == 0)
+		rc = parse_info(value, info);
+	ldap_memfree(oid);
+	ber_bvfree(value);
+	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "a sync message that cannot be decoded");
+}
+
+void sync_info_clear(struct sync_info *info)
+{
+	ber_bvarray_free(info->uuids);
+	info->uuids = NULL;
+}

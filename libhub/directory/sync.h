@@ -1,0 +1,40 @@
+/* sync.h - the protocol elements of RFC 4533 (content synchronization), decoded. Pure.
+ *
+ * libldap's own ldap_sync_* calls are not used: they block until the refresh is done and hand out
+ * the head of a message chain instead of the message.
+ */
+#ifndef HUB_DIRECTORY_SYNC_H
+#define HUB_DIRECTORY_SYNC_H
+
+#include <ldap.h>
+#include <stdbool.h>
+
+#include "libhub/base/err.h"
+
+/* The request control for refreshAndPersist without a cookie; free with ldap_control_free. */
+LDAPControl *sync_request_new(void);
+
+/* RFC 4533 section 2.3; the values are those of the protocol. */
+enum sync_state { SYNC_PRESENT, SYNC_ADD, SYNC_MODIFY, SYNC_DELETE };
+
+/* What the state control of an entry message says. */
+int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned char uuid[16],
+	struct err *e) MUST_CHECK;
+
+enum sync_info_kind {
+	SYNC_INFO_OTHER,		/* a new cookie, or an intermediate message of another kind */
+	SYNC_INFO_REFRESH_DONE,		/* what follows are live changes */
+	SYNC_INFO_DELETED,		/* a set of entries that are gone */
+	SYNC_INFO_PRESENT,		/* a set of entries that are unchanged */
+};
+
+struct sync_info {
+	enum sync_info_kind kind;
+	struct berval *uuids;		/* of the sets, 16 bytes each, ends with bv_val NULL */
+};
+
+/* sync_info_clear afterwards in any case. */
+int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err *e) MUST_CHECK;
+void sync_info_clear(struct sync_info *info);
+
+#endif

@@ -1,0 +1,193 @@
+/* slapd.c - see slapd.h */
+#include "slapd.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libhub/base/err.h"
+#include "libhub/base/mem.h"
+
+enum { START_TRIES = 2000, TRY_NS = 5 * 1000 * 1000 };
+
+bool slapd_available(void)
+{
+	return access("/usr/sbin/slapd", X_OK) == 0 && access("/usr/bin/ldapmodify", X_OK) == 0;
+}
+
+static void run(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static void run(const char *fmt, ...)
+{
+	char command[1000];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	if (system(command) != 0) {
+		fprintf(stderr, "failed: %s\n", command);
+		abort();
+	}
+}
+
+void slapd_certificate(const char *path, const char *alt_name)
+{
+	run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+	    "-subj '/CN=test' -addext 'subjectAltName=%s' -keyout %s.key -out %s.pem 2>/dev/null",
+	    alt_name, path, path);
+}
+
+/* A port that was free a moment ago: slapd does not tell which one it got for port 0. */
+static unsigned int free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	BUG_ON(fd < 0 || bind(fd, (struct sockaddr *)&a, len) != 0 ||
+		getsockname(fd, (struct sockaddr *)&a, &len) != 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	BUG_ON(f == NULL || fputs(text, f) < 0 || fclose(f) != 0);
+}
+
+static void write_config(struct slapd *s, bool tls)
+{
+	char path[60];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/slapd.conf", s->dir);
+	f = fopen(path, "w");
+	BUG_ON(f == NULL);
+	fprintf(f, "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n"
+		"include /etc/ldap/schema/inetorgperson.schema\n"
+		"modulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload syncprov\n"
+		"authz-regexp gidNumber=.*,cn=peercred,cn=external,cn=auth " SLAPD_ADMIN "\n");
+	if (tls)
+		fprintf(f, "TLSCertificateFile %s/server.pem\nTLSCertificateKeyFile %s/server.key\n"
+			"TLSVerifyClient never\n", s->dir, s->dir);
+	fprintf(f, "database mdb\nsuffix o=x\nrootdn " SLAPD_ADMIN "\nrootpw " SLAPD_PASSWORD "\n"
+		"directory %s/db\nmaxsize 104857600\ndbnosync\nindex objectClass eq\n"
+		"access to attrs=userPassword by anonymous auth by * none\n"
+		"access to * by dn.exact=cn=nobody,o=x none by * read\n"
+		"overlay syncprov\nsyncprov-checkpoint 1 1\n", s->dir);
+	BUG_ON(fclose(f) != 0);
+}
+
+static void encode_path(const char *path, char *out)
+{
+	for (; *path != '\0'; path++)
+		out += sprintf(out, *path == '/' ? "%%2F" : "%c", *path);
+}
+
+void slapd_make(struct slapd *s, const char *ldif, bool tls)
+{
+	char path[60], encoded[120];
+
+	memset(s, 0, sizeof(*s));
+	strcpy(s->dir, "/tmp/hub-test-slapd.XXXXXX");
+	BUG_ON(mkdtemp(s->dir) == NULL);
+	snprintf(path, sizeof(path), "%s/db", s->dir);
+	BUG_ON(mkdir(path, 0700) != 0);
+	snprintf(path, sizeof(path), "%s/s", s->dir);
+	encode_path(path, encoded);
+	snprintf(s->ldapi, sizeof(s->ldapi), "ldapi://%s", encoded);
+	snprintf(s->ldap, sizeof(s->ldap), "ldap://127.0.0.1:%u", free_port());
+	snprintf(s->ldaps, sizeof(s->ldaps), "ldaps://127.0.0.1:%u", free_port());
+	snprintf(s->ca, sizeof(s->ca), "%s/server.pem", s->dir);
+	snprintf(s->password_file, sizeof(s->password_file), "%s/password", s->dir);
+	write_text(s->password_file, SLAPD_PASSWORD "\n");
+	if (tls) {
+		snprintf(path, sizeof(path), "%s/server", s->dir);
+		slapd_certificate(path, "IP:127.0.0.1");
+	}
+	write_config(s, tls);
+	snprintf(path, sizeof(path), "%s/data.ldif", s->dir);
+	write_text(path, ldif);
+	run("slapadd -q -w -b o=x -f %s/slapd.conf -l %s/data.ldif", s->dir, s->dir);
+}
+
+static bool answers(const struct slapd *s)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+
+	BUG_ON(fd < 0);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/s", s->dir);
+	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
+	close(fd);
+	return rc == 0;
+}
+
+void slapd_start(struct slapd *s)
+{
+	static const struct timespec pause_between = { 0, TRY_NS };
+	char config[60], urls[300];
+	int i;
+
+	snprintf(config, sizeof(config), "%s/slapd.conf", s->dir);
+	snprintf(urls, sizeof(urls), "%s %s %s", s->ldapi, s->ldap,
+		access(s->ca, F_OK) == 0 ? s->ldaps : "");
+	s->pid = fork();
+	BUG_ON(s->pid < 0);
+	if (s->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl("/usr/sbin/slapd", "slapd", "-d", "0", "-f", config, "-h", urls, (char *)0);
+		_exit(127);
+	}
+	for (i = 0; !answers(s); i++) {
+		BUG_ON(i == START_TRIES || waitpid(s->pid, NULL, WNOHANG) != 0);
+		nanosleep(&pause_between, NULL);
+	}
+}
+
+void slapd_signal(const struct slapd *s, int sig)
+{
+	BUG_ON(kill(s->pid, sig) != 0);
+}
+
+void slapd_stop(struct slapd *s, int sig)
+{
+	slapd_signal(s, sig);
+	BUG_ON(waitpid(s->pid, NULL, 0) != s->pid);
+	s->pid = 0;
+}
+
+void slapd_remove(struct slapd *s)
+{
+	if (s->pid != 0)
+		slapd_stop(s, SIGKILL);
+	run("rm -rf %s", s->dir);
+}
+
+int slapd_modify(const struct slapd *s, const char *ldif)
+{
+	char command[400];
+	FILE *p;
+
+	if (s->pid != 0)
+		snprintf(command, sizeof(command), "ldapmodify -Q -Y EXTERNAL -H '%s' >/dev/null",
+			s->ldapi);
+	else
+		snprintf(command, sizeof(command), "slapmodify -b o=x -f %s/slapd.conf", s->dir);
+	p = popen(command, "w");
+	BUG_ON(p == NULL);
+	fputs(ldif, p);
+	return pclose(p);
+}
