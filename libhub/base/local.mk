@@ -6,5 +6,5 @@ libhub_libhub_a_SOURCES += \
 	%D%/log.c %D%/log.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/mem.c %D%/mem.h \
-	%D%/resolver.h \
+	%D%/resolver.c %D%/resolver.h %D%/resolver_priv.h %D%/resolver_channel.c \
 	%D%/settings.c %D%/settings.h

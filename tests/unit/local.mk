@@ -7,3 +7,4 @@ include tests/unit/routing.mk
 include tests/unit/ldif.mk
 include tests/unit/smtp_values.mk
 include tests/unit/stream.mk
+include tests/unit/resolver.mk

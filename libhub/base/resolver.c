@@ -1,0 +1,510 @@
+/* resolver.c - see resolver.h.
+ *
+ * Questions go out by ares_query only, never by c-ares' own host look-up: so nothing but the
+ * servers answers. A change of servers makes a new channel; the old one lives until its last
+ * question is over. Results are always handed on at the end of a turn, outside c-ares.
+ */
+#include "libhub/base/resolver_priv.h"
+
+#include <arpa/inet.h>
+#include <arpa/nameser.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "libhub/base/mem.h"
+
+enum { DEFAULT_TIMEOUT_MS = 3000, DEFAULT_TRIES = 2 };
+
+struct resolver {
+	struct loop *loop;
+	struct resolver_channel *ch;		/* new questions go here */
+	struct resolver_channel *retired;
+	struct resolver_op *ops;
+	uint32_t timeout_ms, tries;
+};
+
+/* What one query for one family of addresses, or for MX, came to. */
+struct answer {
+	enum resolve_outcome outcome;
+	char why[80];
+};
+
+struct resolver_op {
+	struct resolver_op *next, *prev;
+	struct resolver *r;
+	struct loop *loop;
+	struct resolver_channel *ch;		/* NULL once the resolver is gone */
+	resolver_mx_cb *mx_cb;		/* one of the two */
+	resolver_addr_cb *addr_cb;
+	void *ctx;
+	unsigned int pending;		/* questions under way */
+	bool cancelled;
+	char name[RESOLVER_NAME_SIZE];
+	struct answer answer, answer6;	/* MX or A; AAAA */
+	size_t n, n6;
+	struct resolver_mx *mx;
+	union resolver_sockaddr *addr, *addr6;
+	uint16_t port;
+	enum resolver_family family;
+};
+
+bool resolver_name_valid(const char *name)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	size_t label, total = 0;
+
+	for (;;) {
+		label = strspn(name + total, allowed);
+		if (label == 0 || label > 63)
+			return false;
+		total += label;
+		if (total >= RESOLVER_NAME_SIZE)
+			return false;
+		if (name[total] == '\0')
+			return true;
+		if (name[total++] != '.')
+			return false;
+	}
+}
+
+/* --- resolver --- */
+
+struct resolver *resolver_new(struct loop *l, const struct resolver_options *options,
+	struct err *e)
+{
+	static const struct resolver_options defaults;
+	struct resolver *r = xcalloc(1, sizeof(*r));
+
+	if (options == NULL)
+		options = &defaults;
+	r->loop = l;
+	r->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+	r->tries = options->tries != 0 ? options->tries : DEFAULT_TRIES;
+	r->ch = resolver_channel_new(l, options->servers, r->timeout_ms, r->tries, e);
+	if (r->ch == NULL) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void resolver_free(struct resolver **rp)
+{
+	struct resolver *r = *rp;
+	struct resolver_op *op, *next_op;
+	struct resolver_channel *ch, *next_ch;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	DL_FOREACH_SAFE(r->ops, op, next_op) {
+		DL_DELETE(r->ops, op);
+		op->cancelled = true;
+		op->ch = NULL;
+	}
+	DL_FOREACH_SAFE(r->retired, ch, next_ch)
+		resolver_channel_free(ch);
+	resolver_channel_free(r->ch);
+	free(r);
+}
+
+/* Nothing under way any more: a channel that was replaced can go. */
+static void channel_release(struct resolver *r, struct resolver_channel *ch)
+{
+	ch->n_ops--;
+	if (!ch->retired || ch->n_ops > 0)
+		return;
+	DL_DELETE(r->retired, ch);
+	resolver_channel_free(ch);
+}
+
+int resolver_servers_set(struct resolver *r, const char *servers, struct err *e)
+{
+	struct resolver_channel *ch, *old = r->ch;
+
+	ch = resolver_channel_new(r->loop, servers, r->timeout_ms, r->tries, e);
+	if (ch == NULL)
+		return -1;
+	r->ch = ch;
+	if (old->n_ops == 0) {
+		resolver_channel_free(old);
+	} else {
+		old->retired = true;
+		DL_APPEND(r->retired, old);
+	}
+	return 0;
+}
+
+/* --- look-ups --- */
+
+static void deliver_mx(const struct resolver_op *op)
+{
+	struct resolver_mx_result res = { .outcome = op->answer.outcome, .n = op->n, .mx = op->mx };
+	char text[400];
+
+	snprintf(text, sizeof(text), "MX of %s: %s", op->name, op->answer.why);
+	res.text = text;
+	op->mx_cb(&res, op->ctx);
+}
+
+/* One family's answer is enough; without any, the more hopeful failure counts. */
+static const struct answer *better(const struct resolver_op *op)
+{
+	static const int rank[] = {
+		[RESOLVE_OK] = 0, [RESOLVE_TEMP_FAILURE] = 1, [RESOLVE_NULL_MX] = 2,
+		[RESOLVE_UNUSABLE] = 3, [RESOLVE_NO_DATA] = 4, [RESOLVE_NX_DOMAIN] = 5,
+	};
+
+	if (op->family == RESOLVER_IPV4_ONLY)
+		return &op->answer;
+	if (op->family == RESOLVER_IPV6_ONLY)
+		return &op->answer6;
+	return rank[op->answer.outcome] <= rank[op->answer6.outcome] ? &op->answer : &op->answer6;
+}
+
+static void deliver_addr(const struct resolver_op *op)
+{
+	const struct answer *a = better(op);
+	struct resolver_addr_result res = { .outcome = a->outcome };
+	bool six_first = op->family == RESOLVER_IPV6_FIRST;
+	union resolver_sockaddr *all = xcalloc(op->n + op->n6, sizeof(*all));
+	char text[400];
+
+	if (op->n > 0)
+		memcpy(all + (six_first ? op->n6 : 0), op->addr, op->n * sizeof(*all));
+	if (op->n6 > 0)
+		memcpy(all + (six_first ? 0 : op->n), op->addr6, op->n6 * sizeof(*all));
+	res.n = op->n + op->n6;
+	if (res.n > RESOLVER_ADDR_MAX)
+		res.n = RESOLVER_ADDR_MAX;
+	res.addr = all;
+	snprintf(text, sizeof(text), "address of %s: %s", op->name, a->why);
+	res.text = text;
+	op->addr_cb(&res, op->ctx);
+	free(all);
+}
+
+static void op_done(void *ctx)
+{
+	struct resolver_op *op = ctx;
+
+	if (op->ch != NULL) {
+		DL_DELETE(op->r->ops, op);
+		channel_release(op->r, op->ch);
+	}
+	if (!op->cancelled && op->mx_cb != NULL)
+		deliver_mx(op);
+	else if (!op->cancelled)
+		deliver_addr(op);
+	free(op->mx);
+	free(op->addr);
+	free(op->addr6);
+	free(op);
+}
+
+static void answer_set(struct answer *a, enum resolve_outcome outcome, const char *why)
+{
+	a->outcome = outcome;
+	snprintf(a->why, sizeof(a->why), "%s", why);
+}
+
+static void answer_failure(struct answer *a, int status)
+{
+	switch (status) {
+	case ARES_ENODATA:
+		answer_set(a, RESOLVE_NO_DATA, "no such record");
+		break;
+	case ARES_ENOTFOUND:
+		answer_set(a, RESOLVE_NX_DOMAIN, "no such domain");
+		break;
+	case ARES_EBADNAME:
+		answer_set(a, RESOLVE_UNUSABLE, "not a host name");
+		break;
+	default:
+		answer_set(a, RESOLVE_TEMP_FAILURE, ares_strerror(status));
+	}
+}
+
+static void question_over(struct resolver_op *op)
+{
+	if (--op->pending == 0)
+		loop_defer(op->loop, op_done, op);
+}
+
+static void set_ipv4(union resolver_sockaddr *out, const void *addr, uint16_t port)
+{
+	struct sockaddr_in *sin = (struct sockaddr_in *)out;
+
+	sin->sin_family = AF_INET;
+	sin->sin_port = htons(port);
+	memcpy(&sin->sin_addr, addr, sizeof(sin->sin_addr));
+}
+
+static void set_ipv6(union resolver_sockaddr *out, const void *addr, uint16_t port)
+{
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)out;
+
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons(port);
+	memcpy(&sin6->sin6_addr, addr, sizeof(sin6->sin6_addr));
+}
+
+static void mx_shuffle(struct ares_mx_reply **mx, size_t n)
+{
+	struct ares_mx_reply *swap;
+	size_t i, j;
+
+	for (i = n; i > 1; i--) {
+		j = arc4random_uniform((uint32_t)i);
+		swap = mx[j];
+		mx[j] = mx[i - 1];
+		mx[i - 1] = swap;
+	}
+}
+
+static int by_preference(const void *a, const void *b)
+{
+	const struct ares_mx_reply *const *x = a, *const *y = b;
+
+	return (*x)->priority - (*y)->priority;
+}
+
+/* Sorts by preference and puts equal ones in random order (RFC 5321 §5.1). */
+static void mx_order(struct ares_mx_reply **mx, size_t n)
+{
+	size_t from, to;
+
+	qsort(mx, n, sizeof(*mx), by_preference);
+	for (from = 0; from < n; from = to) {
+		to = from + 1;
+		while (to < n && mx[to]->priority == mx[from]->priority)
+			to++;
+		mx_shuffle(mx + from, to - from);
+	}
+}
+
+/* An answer is at most 64 KB, which bounds the list. */
+static void mx_take(struct resolver_op *op, struct ares_mx_reply *list)
+{
+	struct ares_mx_reply *mx, **usable;
+	size_t n = 0, i;
+
+	for (mx = list; mx != NULL; mx = mx->next)
+		n++;
+	usable = xcalloc(n, sizeof(*usable));
+	n = 0;
+	for (mx = list; mx != NULL; mx = mx->next)
+		if (resolver_name_valid(mx->host))
+			usable[n++] = mx;
+	mx_order(usable, n);
+	op->n = n < RESOLVER_MX_MAX ? n : RESOLVER_MX_MAX;
+	op->mx = xcalloc(op->n, sizeof(*op->mx));
+	for (i = 0; i < op->n; i++) {
+		op->mx[i].preference = usable[i]->priority;
+		strcpy(op->mx[i].host, usable[i]->host);	/* valid names fit */
+	}
+	free(usable);
+}
+
+static void on_mx(void *ctx, int status, int timeouts, unsigned char *data, int len)
+{
+	struct resolver_op *op = ctx;
+	struct ares_mx_reply *list = NULL;
+
+	(void)timeouts;
+	if (status == ARES_SUCCESS)
+		status = ares_parse_mx_reply(data, len, &list);
+	if (status == ARES_SUCCESS && list == NULL)
+		status = ARES_ENODATA;
+	if (status != ARES_SUCCESS) {
+		answer_failure(&op->answer, status);
+	} else if (list->next == NULL && list->host[0] == '\0') {
+		answer_set(&op->answer, RESOLVE_NULL_MX, "domain accepts no mail (null MX)");
+	} else {
+		mx_take(op, list);
+		if (op->n > 0)
+			answer_set(&op->answer, RESOLVE_OK, "found");
+		else
+			answer_set(&op->answer, RESOLVE_UNUSABLE, "no MX names a host");
+	}
+	ares_free_data(list);
+	question_over(op);
+}
+
+static void on_a(void *ctx, int status, int timeouts, unsigned char *data, int len)
+{
+	struct resolver_op *op = ctx;
+	struct ares_addrttl found[RESOLVER_ADDR_MAX];
+	int n = RESOLVER_ADDR_MAX, i;
+
+	(void)timeouts;
+	if (status == ARES_SUCCESS)
+		status = ares_parse_a_reply(data, len, NULL, found, &n);
+	if (status == ARES_SUCCESS && n == 0)
+		status = ARES_ENODATA;
+	if (status != ARES_SUCCESS) {
+		answer_failure(&op->answer, status);
+		question_over(op);
+		return;
+	}
+	answer_set(&op->answer, RESOLVE_OK, "found");
+	op->addr = xcalloc((size_t)n, sizeof(*op->addr));
+	for (i = 0; i < n; i++)
+		set_ipv4(&op->addr[op->n++], &found[i].ipaddr, op->port);
+	question_over(op);
+}
+
+static void on_aaaa(void *ctx, int status, int timeouts, unsigned char *data, int len)
+{
+	struct resolver_op *op = ctx;
+	struct ares_addr6ttl found[RESOLVER_ADDR_MAX];
+	int n = RESOLVER_ADDR_MAX, i;
+
+	(void)timeouts;
+	if (status == ARES_SUCCESS)
+		status = ares_parse_aaaa_reply(data, len, NULL, found, &n);
+	if (status == ARES_SUCCESS && n == 0)
+		status = ARES_ENODATA;
+	if (status != ARES_SUCCESS) {
+		answer_failure(&op->answer6, status);
+		question_over(op);
+		return;
+	}
+	answer_set(&op->answer6, RESOLVE_OK, "found");
+	op->addr6 = xcalloc((size_t)n, sizeof(*op->addr6));
+	for (i = 0; i < n; i++)
+		set_ipv6(&op->addr6[op->n6++], &found[i].ip6addr, op->port);
+	question_over(op);
+}
+
+static struct resolver_op *op_new(struct resolver *r, const char *name, void *ctx)
+{
+	struct resolver_op *op = xcalloc(1, sizeof(*op));
+
+	op->r = r;
+	op->loop = r->loop;
+	op->ch = r->ch;
+	op->ch->n_ops++;
+	op->ctx = ctx;
+	/* held by the start itself until all its questions are asked */
+	op->pending = 1;
+	snprintf(op->name, sizeof(op->name), "%s", name);
+	DL_APPEND(r->ops, op);
+	return op;
+}
+
+static void op_started(struct resolver_op *op)
+{
+	resolver_channel_rearm(op->ch);
+	question_over(op);
+}
+
+static void ask(struct resolver_op *op, int type, ares_callback cb)
+{
+	op->pending++;
+	ares_query(op->ch->ares, op->name, C_IN, type, cb, op);
+}
+
+struct resolver_op *resolver_mx(struct resolver *r, const char *domain, resolver_mx_cb *cb,
+	void *ctx)
+{
+	struct resolver_op *op = op_new(r, domain, ctx);
+
+	op->mx_cb = cb;
+	if (resolver_name_valid(domain))
+		ask(op, T_MX, on_mx);
+	else
+		answer_failure(&op->answer, ARES_EBADNAME);
+	op_started(op);
+	return op;
+}
+
+/* The host is an address itself? */
+static bool take_literal(struct resolver_op *op, const char *host)
+{
+	union resolver_sockaddr addr = { .storage = { 0 } };
+	unsigned char binary[16];
+
+	if (inet_pton(AF_INET, host, binary) == 1)
+		set_ipv4(&addr, binary, op->port);
+	else if (inet_pton(AF_INET6, host, binary) == 1)
+		set_ipv6(&addr, binary, op->port);
+	else
+		return false;
+	op->addr = xmemdup(&addr, sizeof(addr));
+	op->n = 1;
+	answer_set(&op->answer, RESOLVE_OK, "given");
+	op->answer6 = op->answer;
+	return true;
+}
+
+/* The first entry of the system's hosts file for that family; read at each look-up, it is small. */
+static size_t take_hosts(struct resolver_op *op, int family, union resolver_sockaddr **out)
+{
+	struct hostent *h;
+	size_t n = 0, i;
+
+	if (ares_gethostbyname_file(op->ch->ares, op->name, family, &h) != ARES_SUCCESS)
+		return 0;
+	while (n < RESOLVER_ADDR_MAX && h->h_addr_list[n] != NULL)
+		n++;
+	free(*out);
+	*out = xcalloc(n, sizeof(**out));
+	for (i = 0; i < n; i++)
+		if (family == AF_INET)
+			set_ipv4(*out + i, h->h_addr_list[i], op->port);
+		else
+			set_ipv6(*out + i, h->h_addr_list[i], op->port);
+	ares_free_hostent(h);
+	return n;
+}
+
+static bool in_hosts_file(struct resolver_op *op)
+{
+	if (!op->ch->system)
+		return false;
+	if (op->family != RESOLVER_IPV6_ONLY)
+		op->n = take_hosts(op, AF_INET, &op->addr);
+	if (op->family != RESOLVER_IPV4_ONLY)
+		op->n6 = take_hosts(op, AF_INET6, &op->addr6);
+	answer_set(&op->answer, RESOLVE_OK, "in the hosts file");
+	op->answer6 = op->answer;
+	return op->n + op->n6 > 0;
+}
+
+struct resolver_op *resolver_addr(struct resolver *r, const char *host, uint16_t port,
+	enum resolver_family family, resolver_addr_cb *cb, void *ctx)
+{
+	struct resolver_op *op = op_new(r, host, ctx);
+
+	op->addr_cb = cb;
+	op->port = port;
+	op->family = family;
+	if (take_literal(op, host)) {
+		op_started(op);
+		return op;
+	}
+	if (!resolver_name_valid(host)) {
+		answer_failure(&op->answer, ARES_EBADNAME);
+		op->answer6 = op->answer;
+	} else if (!in_hosts_file(op)) {
+		if (family != RESOLVER_IPV6_ONLY)
+			ask(op, T_A, on_a);
+		if (family != RESOLVER_IPV4_ONLY)
+			ask(op, T_AAAA, on_aaaa);
+	}
+	op_started(op);
+	return op;
+}
+
+void resolver_cancel(struct resolver_op **opp)
+{
+	struct resolver_op *op = *opp;
+
+	*opp = NULL;
+	if (op != NULL)
+		op->cancelled = true;
+}
