@@ -130,9 +130,13 @@ static const struct {
 	{ "<" X64 "x@b>", 0, "longer than 64" },
 	{ "<\"" X63 "\"@b>", 0, NULL },		/* quotes not needed: 63 */
 	{ "<\"" X63 " \"@b>", 0, "longer than 64" },	/* 66 with its quotes */
+	{ "<\"" X60 " x\"@b>", 0, NULL },		/* 64 with its quotes */
+	{ "<\"" X60 " xx\"@b>", 0, "longer than 64" },
 	{ "<a@" X63 "x>", 0, "longer than 63" },
 	{ "<a@" X63 "." X63 "." X63 "." X63 ".x>", 0, "longer than 255" },
 	{ "<a@" X63 "." X63 "." X63 "." X60 ".x>", 0, "longer than 254" },
+	{ "<" X60 "@" X63 "." X63 "." X63 ".x>", 0, NULL },			/* 254 */
+	{ "<" X60 "@" X63 "." X63 "." X63 ".xx>", 0, "longer than 254" },
 	{ "<" X10 "@" X63 "." X63 "." X63 ".x>", 0, NULL },
 	{ "<\303\244@b>", 0, "SMTPUTF8" },
 	{ "<a\303\244@b>", 0, "SMTPUTF8" },
