@@ -23,7 +23,7 @@ enum smtp_body_fault {
 
 /* Fields are for reading only. */
 struct smtp_body_decoder {
-	uint32_t faults;	/* enum smtp_body_fault; once set, no more output is given */
+	uint32_t faults;	/* enum smtp_body_fault; once set, no output: it is incomplete */
 	int state;
 	bool ended;		/* CRLF.CRLF was seen */
 	uint64_t size;		/* bytes given out */

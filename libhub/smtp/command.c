@@ -97,6 +97,20 @@ static int parse_needed_text(struct smtp_command *c, struct smtp_args *in)
 	return -1;
 }
 
+/* An IPv4 address without brackets: wrong, but common and clear. */
+static bool take_bare_address(struct smtp_command_helo *helo, const char *word, size_t n)
+{
+	char literal[sizeof("[255.255.255.255]")];
+
+	if (n > sizeof(literal) - 3)
+		return false;
+	literal[0] = '[';
+	memcpy(literal + 1, word, n);
+	literal[n + 1] = ']';
+	helo->literal = smtp_literal_canonize(helo->name, literal, n + 2, NULL) == 0;
+	return helo->literal;
+}
+
 /* A domain or an address literal, RFC 5321 §4.1.1.1; what real clients send after it is let by. */
 static int parse_helo(struct smtp_command *c, struct smtp_args *in)
 {
@@ -111,6 +125,8 @@ static int parse_helo(struct smtp_command *c, struct smtp_args *in)
 			smtp_verb_name(c->verb));
 		return -1;
 	}
+	if (take_bare_address(&c->helo, word, n))
+		return 0;
 	c->helo.literal = *word == '[';
 	rc = c->helo.literal ? smtp_literal_canonize(c->helo.name, word, n, &why)
 		: smtp_domain_canonize(c->helo.name, word, n, false, &why);

@@ -65,7 +65,7 @@ enum smtp_notify {
 	SMTP_NOTIFY_DELAY = 1u << 3,
 };
 
-/* EHLO, HELO, LHLO. */
+/* EHLO, HELO, LHLO. A bare IPv4 address, as devices send it, counts as the literal it should be. */
 struct smtp_command_helo {
 	bool literal;				/* name is an address literal */
 	char name[SMTP_DOMAIN_MAX + 1];		/* canonical */
@@ -126,7 +126,8 @@ struct smtp_command_context {
 };
 
 /* Returns 0 with *c filled, or -1 with *error the reply to send; c->verb is right in either case,
- * the rest of *c is undefined after -1. An unknown verb is an error as well (500 5.5.1). */
+ * the rest of *c is undefined after -1. An unknown verb is an error as well (500 5.5.1). After a
+ * refused BDAT nobody knows where the next command begins: the session has to close. */
 int smtp_command_parse(struct smtp_command *c, const char *line, size_t n,
 	const struct smtp_command_context *context, struct smtp_reply *error) MUST_CHECK;
 /* "MAIL"; "UNKNOWN" for SMTP_VERB_UNKNOWN. A constant. */

@@ -33,7 +33,8 @@ static const struct {
 	{ "EHLO", ALL, 501, "5.5.4", "EHLO needs the name" },
 	{ "EHLO a..b", ALL, 501, "5.5.4", "EHLO: domain has an empty label" },
 	{ "HELO [1.2.3]", ALL, 501, "5.5.4", "HELO: address literal" },
-	{ "EHLO 192.0.2.1", ALL, 501, "5.5.4", "brackets" },
+	{ "EHLO 192.0.2", ALL, 501, "5.5.4", "brackets" },
+	{ "EHLO 192.0.2.256", ALL, 501, "5.5.4", "brackets" },
 	{ "DATA now", ALL, 501, "5.5.4", "DATA takes no argument" },
 	{ "RSET x", ALL, 501, "5.5.4", "RSET takes no argument" },
 	{ "QUIT x", ALL, 501, "5.5.4", "QUIT takes no argument" },
@@ -196,6 +197,11 @@ START_TEST(others)
 	ck_assert_int_eq(parse(&c, "LHLO [IPv6:2001:DB8::0:1]", 0, false, &r), 0);
 	ck_assert_str_eq(c.helo.name, "[IPv6:2001:db8::1]");
 	ck_assert(c.helo.literal);
+	ck_assert_int_eq(parse(&c, "EHLO 192.0.2.1", 0, false, &r), 0);
+	ck_assert_str_eq(c.helo.name, "[192.0.2.1]");
+	ck_assert(c.helo.literal);
+	ck_assert_int_eq(parse(&c, "EHLO 255.255.255.255 and more", 0, false, &r), 0);
+	ck_assert_str_eq(c.helo.name, "[255.255.255.255]");
 	ck_assert_int_eq(parse(&c, "BDAT 86 last", 0, false, &r), 0);
 	ck_assert(c.bdat.last && c.bdat.size == 86);
 	ck_assert_int_eq(parse(&c, "BDAT 0", 0, false, &r), 0);
