@@ -10,17 +10,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
-
-/* Writes in one go before others get their turn. */
-enum { WRITES_MAX = 16 };
-
-static void flush(struct stream *s);
 
 /* --- events --- */
 
@@ -36,7 +30,7 @@ bool stream_wants_input(const struct stream *s)
 		return false;
 	if (s->tls_state == STREAM_TLS_HANDSHAKE)
 		return true;
-	return !s->paused && evbuffer_get_length(s->in) < s->input_limit;
+	return !s->paused && !s->expired && evbuffer_get_length(s->in) < s->input_limit;
 }
 
 void stream_arm_read(struct stream *s)
@@ -65,7 +59,7 @@ void stream_arm_write(struct stream *s)
 	s->writing = true;
 }
 
-static void disarm_write(struct stream *s)
+void stream_disarm_write(struct stream *s)
 {
 	if (s->writing)
 		event_del(&s->write_ev);
@@ -82,7 +76,7 @@ static void free_deferred(void *ctx)
 	free(s);
 }
 
-static void end(struct stream *s)
+void stream_end_now(struct stream *s)
 {
 	BUG_ON(s->closed);
 	stream_tls_shutdown(s);
@@ -107,11 +101,11 @@ void stream_fail(struct stream *s, enum stream_end reason, const char *text)
 {
 	s->dead = true;
 	disarm_read(s);
-	disarm_write(s);
+	stream_disarm_write(s);
 	event_del(&s->timer_ev);
 	evbuffer_drain(s->out, evbuffer_get_length(s->out));
 	if (s->finishing)
-		end(s);
+		stream_end_now(s);
 	else
 		tell_closed(s, reason, text);
 }
@@ -140,6 +134,20 @@ static bool peer_owes(const struct stream *s)
 	return stream_wants_input(s) || evbuffer_get_length(s->out) > 0;
 }
 
+/* Ends the hearing, but a last word may still go out: a server says 421. */
+static void expire(struct stream *s, enum stream_end reason, const char *text)
+{
+	if (s->finishing || s->tls_state == STREAM_TLS_PENDING ||
+		s->tls_state == STREAM_TLS_HANDSHAKE) {
+		stream_fail(s, reason, text);
+		return;
+	}
+	s->expired = true;
+	s->inactivity_ms = 0;
+	s->deadline_ms = 0;
+	tell_closed(s, reason, text);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct stream *s = ctx;
@@ -153,12 +161,12 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 		if (s->connecting)
 			stream_fail(s, STREAM_END_CONNECT, strerror(ETIMEDOUT));
 		else
-			stream_fail(s, STREAM_END_DEADLINE, "time limit exceeded");
+			expire(s, STREAM_END_DEADLINE, "time limit exceeded");
 		return;
 	}
 	if (s->inactivity_ms != 0 && now >= s->activity_ms + s->inactivity_ms) {
 		if (peer_owes(s)) {
-			stream_fail(s, STREAM_END_INACTIVE, "inactivity timeout");
+			expire(s, STREAM_END_INACTIVE, "inactivity timeout");
 			return;
 		}
 		s->activity_ms = now;
@@ -231,12 +239,7 @@ static void drain_finishing(struct stream *s)
 	ssize_t n = recv(s->fd, buf, sizeof(buf), 0);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		end(s);
-}
-
-static enum stream_end end_of(ssize_t rc)
-{
-	return rc == STREAM_IO_TLS ? STREAM_END_TLS : STREAM_END_RESET;
+		stream_end_now(s);
 }
 
 /* readable: the socket is; else only stream_resume wants its on_readable. */
@@ -264,7 +267,7 @@ static void read_input(struct stream *s, bool readable, bool resumed)
 	if (rc == STREAM_IO_EOF)
 		tell_closed(s, STREAM_END_EOF, "connection closed by peer");
 	else if (rc != STREAM_IO_AGAIN)
-		stream_fail(s, end_of(rc), text);
+		stream_fail(s, stream_end_of(rc), text);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *ctx)
@@ -289,101 +292,7 @@ static void on_read(evutil_socket_t fd, short what, void *ctx)
 		disarm_read(s);
 }
 
-/* --- writing --- */
-
-static void flush_deferred(void *ctx)
-{
-	struct stream *s = ctx;
-
-	s->flush_scheduled = false;
-	if (!s->closed && !s->writing)
-		flush(s);
-}
-
-void stream_schedule_flush(struct stream *s)
-{
-	if (s->flush_scheduled || s->dead)
-		return;
-	s->flush_scheduled = true;
-	loop_defer(s->loop, flush_deferred, s);
-}
-
-static ssize_t write_some(struct stream *s, char *text)
-{
-	ev_ssize_t most = s->tls_state == STREAM_TLS_PENDING ? (ev_ssize_t)s->plain_left : -1;
-	int n;
-
-	if (s->tls_state == STREAM_TLS_ON)
-		return stream_tls_write(s, text);
-	n = evbuffer_write_atmost(s->out, s->fd, most);
-	if (n > 0) {
-		if (s->tls_state == STREAM_TLS_PENDING)
-			s->plain_left -= (size_t)n;
-		return n;
-	}
-	if (n == 0 || errno == EAGAIN || errno == EINTR)
-		return STREAM_IO_AGAIN;
-	snprintf(text, STREAM_TEXT_SIZE, "%s", strerror(errno));
-	return STREAM_IO_RESET;
-}
-
-static bool output_left(const struct stream *s)
-{
-	if (s->tls_state == STREAM_TLS_PENDING)
-		return s->plain_left > 0;
-	return evbuffer_get_length(s->out) > 0;
-}
-
-/* The last output is with the kernel. A reset would destroy it on its way, so hear the peer out. */
-static void finish_sent(struct stream *s)
-{
-	if (s->eof) {
-		end(s);
-		return;
-	}
-	stream_tls_shutdown(s);
-	shutdown(s->fd, SHUT_WR);
-	s->sent_fin = true;
-	stream_arm_read(s);
-}
-
-static void all_sent(struct stream *s, bool progress)
-{
-	disarm_write(s);
-	if (s->tls_state == STREAM_TLS_PENDING) {
-		s->tls_state = STREAM_TLS_HANDSHAKE;
-		stream_tls_handshake(s);
-	} else if (s->finishing && !s->sent_fin) {
-		finish_sent(s);
-	} else if (progress && !s->finishing && s->cb->on_drained != NULL) {
-		s->cb->on_drained(s, s->ctx);
-	}
-}
-
-static void flush(struct stream *s)
-{
-	char text[STREAM_TEXT_SIZE];
-	bool progress = false;
-	ssize_t n = 1;
-	int i;
-
-	if (s->dead || s->connecting || s->tls_state == STREAM_TLS_HANDSHAKE)
-		return;
-	for (i = 0; i < WRITES_MAX && n > 0 && output_left(s); i++) {
-		n = write_some(s, text);
-		progress = progress || n > 0;
-	}
-	if (progress)
-		s->activity_ms = clock_mono_ms();
-	if (n < 0)
-		stream_fail(s, end_of(n), text);
-	else if (!output_left(s))
-		all_sent(s, progress);
-	else if (s->write_wants_read)
-		stream_arm_read(s);
-	else
-		stream_arm_write(s);
-}
+/* --- connecting and writing --- */
 
 static void connected(struct stream *s)
 {
@@ -399,7 +308,7 @@ static void connected(struct stream *s)
 	s->connecting = false;
 	s->deadline_ms = 0;
 	s->activity_ms = clock_mono_ms();
-	disarm_write(s);
+	stream_disarm_write(s);
 	stream_arm_read(s);
 	stream_schedule_flush(s);
 	if (s->cb->on_connected != NULL)
@@ -418,7 +327,7 @@ static void on_write(evutil_socket_t fd, short what, void *ctx)
 		return;
 	}
 	if (s->tls_state == STREAM_TLS_HANDSHAKE) {
-		disarm_write(s);
+		stream_disarm_write(s);
 		stream_tls_handshake(s);
 		return;
 	}
@@ -426,63 +335,7 @@ static void on_write(evutil_socket_t fd, short what, void *ctx)
 		s->read_wants_write = false;
 		event_active(&s->read_ev, EV_READ, 0);
 	}
-	flush(s);
-}
-
-void stream_write(struct stream *s, const void *data, size_t len)
-{
-	if (s->dead || len == 0)
-		return;
-	BUG_ON(evbuffer_add(s->out, data, len) != 0);
-	stream_schedule_flush(s);
-}
-
-void stream_printf(struct stream *s, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (s->dead)
-		return;
-	va_start(ap, fmt);
-	BUG_ON(evbuffer_add_vprintf(s->out, fmt, ap) < 0);
-	va_end(ap);
-	stream_schedule_flush(s);
-}
-
-struct reference {
-	void (*cleanup)(void *ctx);
-	void *ctx;
-};
-
-static void on_reference_done(const void *data, size_t len, void *ctx)
-{
-	struct reference *ref = ctx;
-
-	(void)data;
-	(void)len;
-	ref->cleanup(ref->ctx);
-	free(ref);
-}
-
-void stream_write_ref(struct stream *s, const void *data, size_t len, void (*cleanup)(void *ctx),
-	void *ctx)
-{
-	struct reference *ref;
-
-	if (s->dead || len == 0) {
-		loop_defer(s->loop, cleanup, ctx);
-		return;
-	}
-	ref = xmalloc(sizeof(*ref));
-	ref->cleanup = cleanup;
-	ref->ctx = ctx;
-	BUG_ON(evbuffer_add_reference(s->out, data, len, on_reference_done, ref) != 0);
-	stream_schedule_flush(s);
-}
-
-size_t stream_pending_output(const struct stream *s)
-{
-	return evbuffer_get_length(s->out);
+	stream_flush(s);
 }
 
 /* --- life --- */
@@ -584,7 +437,7 @@ void stream_close(struct stream **sp)
 
 	*sp = NULL;
 	if (s != NULL)
-		end(s);
+		stream_end_now(s);
 }
 
 static void on_closed_finishing(struct stream *s, enum stream_end reason, const char *text,
@@ -606,7 +459,7 @@ void stream_finish(struct stream **sp)
 		return;
 	if (s->dead || s->connecting || s->tls_state == STREAM_TLS_PENDING ||
 		s->tls_state == STREAM_TLS_HANDSHAKE) {
-		end(s);
+		stream_end_now(s);
 		return;
 	}
 	s->finishing = true;

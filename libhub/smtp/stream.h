@@ -38,8 +38,9 @@ enum stream_end {
  * stream_resume was called with input still there); take all you can, it is not repeated for what
  * you leave. on_drained: the output that was written is with the kernel. on_connected: only after
  * stream_connect. on_tls: the handshake succeeded (nothing about the peer has been checked).
- * on_closed: once; the stream is dead, except after STREAM_END_EOF, when input that is left can be
- * read and output written; the owner still calls stream_close or stream_finish. text is one line.
+ * on_closed: once; text is one line. There will be no more input. After EOF, INACTIVE and DEADLINE
+ * (not during a handshake) input that is left can be read and a last output written; otherwise the
+ * stream is dead and swallows it. The owner still calls stream_close or stream_finish.
  */
 struct stream_callbacks {
 	void (*on_connected)(struct stream *s, void *ctx);

@@ -1,6 +1,7 @@
 /* stream_priv.h - what the stream_*.c files share; nobody else includes it.
  *
- * stream.c: life, events, time, output. stream_input.c: lines and bulk input. stream_tls.c: TLS.
+ * stream.c: life, events, time. stream_input.c: lines and bulk input. stream_output.c: output.
+ * stream_tls.c: TLS.
  * Reading stays armed while the owner has paused or the buffer is full, until the socket really
  * becomes readable: most pauses are over before that and then cost no system call.
  */
@@ -51,6 +52,7 @@ struct stream {
 	bool reading, writing;		/* events armed */
 	bool connecting, paused, finishing, sent_fin;
 	bool eof, dead;			/* no more input; nothing at all any more */
+	bool expired;			/* a timeout ended the hearing, output may still go */
 	bool told;			/* on_closed was called */
 	bool closed;			/* the owner is gone, memory goes after this turn */
 	bool flush_scheduled;
@@ -64,9 +66,21 @@ struct stream {
 bool stream_wants_input(const struct stream *s);
 void stream_arm_read(struct stream *s);
 void stream_arm_write(struct stream *s);
-void stream_schedule_flush(struct stream *s);
+void stream_disarm_write(struct stream *s);
 /* Ends the stream for its owner (on_closed). From the loop only; the stream may be gone after. */
 void stream_fail(struct stream *s, enum stream_end reason, const char *text);
+/* Closes the socket; memory goes after this turn. */
+void stream_end_now(struct stream *s);
+
+static inline enum stream_end stream_end_of(ssize_t io)
+{
+	return io == STREAM_IO_TLS ? STREAM_END_TLS : STREAM_END_RESET;
+}
+
+/* stream_output.c */
+void stream_schedule_flush(struct stream *s);
+/* Writes what the socket takes. From the loop only; the stream may be gone after. */
+void stream_flush(struct stream *s);
 
 /* stream_tls.c; they return bytes or STREAM_IO_*, and fill text (100 bytes) with an error. */
 enum { STREAM_TEXT_SIZE = 100 };

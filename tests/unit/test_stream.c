@@ -607,6 +607,7 @@ END_TEST
 START_TEST(time_inactivity)
 {
 	struct end e;
+	char buf[20];
 	int fd = bare_peer(&e);
 	uint64_t start = clock_mono_ms();
 
@@ -614,8 +615,17 @@ START_TEST(time_inactivity)
 	WAIT(e.closed == 1);
 	ck_assert_int_eq(e.reason, STREAM_END_INACTIVE);
 	ck_assert_uint_ge(clock_mono_ms() - start, 1000);
-	stream_close(&e.s);
+	/* nothing is heard any more, a last word is */
+	say(fd, "NOOP\r\n");
+	stream_write(e.s, "421 timeout\r\n", 13);
+	stream_finish(&e.s);
+	one_turn();
+	one_turn();
+	ck_assert_int_eq(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), 13);
+	ck_assert_int_eq(e.readable, 0);
+	ck_assert_int_eq(e.closed, 1);
 	close(fd);
+	one_turn();
 }
 END_TEST
 
