@@ -193,10 +193,12 @@ ORGANIZATION = "".join([
     ldif(OBJECTS["hubReceiveConnector"], "hubReceiveConnector"),
     ldif(INTERNET, "hubSendConnector", hubAddressSpace="SMTP:*;1", hubSourceServer=HUB1,
          hubAuthUser="relay", hubAuthPassword="connector secret"),
-    ldif(OBJECTS["hubForeignConnector"], "hubForeignConnector", hubAddressSpace="FAX:*"),
+    ldif(OBJECTS["hubForeignConnector"], "hubForeignConnector", hubAddressSpace="FAX:*",
+         hubSourceServer=HUB1),
     ldif(OBJECTS["hubDeliveryAgentConnector"], "hubDeliveryAgentConnector",
-         hubAddressSpace="MOBILE:*", hubDeliveryProtocol="MOBILE"),
-    ldif(OBJECTS["hubRoutingGroupConnector"], "hubRoutingGroupConnector"),
+         hubAddressSpace="MOBILE:*", hubDeliveryProtocol="MOBILE", hubSourceServer=HUB1),
+    ldif(OBJECTS["hubRoutingGroupConnector"], "hubRoutingGroupConnector", hubSourceServer=HUB1,
+         hubTargetServer="old.example"),
     ldif(OBJECTS["hubRoutingGroup"], "hubRoutingGroup"),
     ldif(OBJECTS["hubAcceptedDomain"], "hubAcceptedDomain", hubDomain="fabrikam.example"),
     ldif(OBJECTS["hubRemoteDomain"], "hubRemoteDomain", hubDomain="*"),
@@ -214,8 +216,9 @@ ROLES = (("sm", "Server Management"), ("cm", "Connector Management"), ("vo", "Vi
 PEOPLE = {uid: ("uid=%s,%s" % (uid, SUFFIX), uid) for uid in ("ann", "sm", "cm", "vo")}
 HUBS = {cn: ("cn=%s,cn=Servers,%s" % (cn, TREE), cn) for cn in ("hub1", "hub2", "edge1")}
 
-LABELS = ["example", "a.example", "xn--bcher-kva.example", "_x.example"]
-NO_LABELS = ["-a.example", "a-.example", "a..example", ".example", "a example", "a,b", "*a.example"]
+LABELS = ["example", "a.example", "xn--bcher-kva.example", "_x.example", "a" * 63 + ".example"]
+NO_LABELS = ["-a.example", "a-.example", "a..example", ".example", "a example", "a,b", "*a.example",
+             "192.0.2.1", "a" * 64 + ".example", "a." * 128 + "example"]
 ADDRESSES = ["192.0.2.1", "2001:db8::1", "::"]
 NO_ADDRESSES = ["192.0.2", "192.0.2.256", "2001:db8:::1", "1:2:3:4:5:6:7:8:9", "192.0.2.1 "]
 
@@ -235,7 +238,7 @@ VALUES = [
       "[relay.example]", "*.example"]),
     ("hubSendConnector", "hubSourceAddress", ADDRESSES + ["hub1 192.0.2.1", "hub 1 2001:db8::1"],
      ["192.0.2.256", "hub1", " 192.0.2.1"]),
-    ("hubSendConnector", "hubFQDN", LABELS, NO_LABELS + ["192.0.2.1", "bücher.example", "a" * 256]),
+    ("hubSendConnector", "hubFQDN", LABELS, NO_LABELS + ["bücher.example"]),
     ("hubSendConnector", "hubTLSDomain", LABELS + ["*.example"], NO_LABELS + ["*", "a.*"]),
     ("hubReceiveConnector", "hubBinding",
      ["0.0.0.0:25", "[::]:25", "127.0.0.1:65535", "[2001:db8::1]:587"],
@@ -477,7 +480,11 @@ class Values(OneDirectory):
 
     def test_required(self):
         for name, container in (("hubServer", "Servers"), ("hubAcceptedDomain", "Accepted Domains"),
-                                ("hubRemoteDomain", "Remote Domains")):
+                                ("hubRemoteDomain", "Remote Domains"),
+                                ("hubSiteLink", "Site Links"),
+                                ("hubForeignConnector", "Connectors"),
+                                ("hubDeliveryAgentConnector", "Connectors"),
+                                ("hubRoutingGroupConnector", "Connectors")):
             dn = "cn=Bare,cn=%s,%s" % (container, TREE)
             self.assertEqual(self.slapd.add(ldif(dn, name)), 65, name)
 
