@@ -550,6 +550,14 @@ class Access(OneDirectory):
             for dn in (TREE, INTERNET, who[0], "uid=ann," + SUFFIX, LONDON):
                 self.assertMayNot(self.slapd.replace(dn, "description", "x", who=who), (who, dn))
 
+    def test_hub_that_becomes_an_edge_reads_nothing(self):
+        new = ("cn=hub3,cn=Servers," + TREE, "hub3")
+        self.assertEqual(self.slapd.add(ldif(new[0], "hubServer", hubRole="Hub",
+                                             userPassword="hub3")), 0)
+        self.assertSees(new, TREE, "hubEpoch")
+        self.assertEqual(self.slapd.replace(new[0], "hubRole", "Edge"), 0)
+        self.assertEqual(self.slapd.read(TREE, who=new), NO_OBJECT)
+
     def test_hub_writes_credentials_of_its_site(self):
         self.assertMay(self.slapd.replace(SUBSCRIPTION, "hubCredential", "s", who=HUBS["hub1"]), 1)
         self.assertMayNot(self.slapd.replace(SUBSCRIPTION, "hubCredential", "s", who=HUBS["hub2"]), 2)
