@@ -28,6 +28,7 @@ struct authenticate_op;
 
 struct authenticator *authenticator_new(struct loop *loop, struct resolver *resolver,
 	const struct directory_config *cfg, const char *recipient_base);
+/* Operations under way end without callback. */
 void authenticator_free(struct authenticator **a);
 
 /* Exactly one callback, never before this returns; none after cancel. */

@@ -1,5 +1,5 @@
 libhub_libhub_a_SOURCES += \
-	%D%/authenticate.h \
+	%D%/authenticate.c %D%/authenticate.h \
 	%D%/connection.c %D%/connection.h \
 	%D%/dial.c %D%/dial.h \
 	%D%/entry.h \

@@ -1,0 +1,553 @@
+/* authenticate.c - see authenticate.h.
+ *
+ * An operation looks the name up on one connection that is bound as this server, then binds as the
+ * entry found on one of a few others, each of which carries one bind at a time and stays open a
+ * while. Operations wait in one list until a connection has room. A connection that is lost, or
+ * whose server does not answer, sends its operations back to wait, each a few times only; the next
+ * one goes to the next URI.
+ */
+#include "libhub/directory/authenticate.h"
+
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "libhub/base/mem.h"
+#include "libhub/directory/connection.h"
+
+enum {
+	OPS_MAX = 1000,			/* waiting and under way */
+	SEARCHES_MAX = 32,		/* at a time */
+	BINDS_MAX = 4,			/* connections that carry binds */
+	DEADLINE_MS = 10 * 1000,	/* of an operation in all */
+	ANSWER_MS = 3000,		/* of one request */
+	IDLE_MS = 30 * 1000,
+	NAME_MAX_SIZE = 512,
+	PASSWORD_MAX_SIZE = 1024,
+};
+
+enum phase { WAIT_SEARCH, SEARCHING, WAIT_BIND, BINDING, DECIDED };
+
+struct link {
+	struct authenticator *a;
+	struct directory_connection *c;	/* NULL = closed */
+	bool ready;
+	bool binds;
+	size_t under_way;
+	struct event *timer;		/* for an answer, or idle */
+};
+
+struct authenticate_op {
+	struct authenticator *a;
+	char *name, *password;
+	authenticate_cb *cb;
+	void *ctx;
+	enum phase phase;
+	struct link *link;		/* while SEARCHING or BINDING */
+	int request;
+	unsigned int tries;		/* lost connections that it will still bear */
+	size_t found;
+	char *dn, *mail;
+	enum authenticate_outcome outcome;
+	char text[300];
+	struct event *timer;		/* the deadline, or the delivery of what is decided at once */
+	struct authenticate_op *prev, *next;
+};
+
+struct authenticator {
+	struct loop *loop;
+	struct resolver *resolver;
+	const struct directory_config *cfg;
+	char *base;
+	size_t uris, uri;
+	struct link search, binds[BINDS_MAX];
+	struct authenticate_op *ops;	/* oldest first */
+	size_t n, searching;
+	bool freed;
+};
+
+static void advance(struct authenticator *a);
+
+static void set_timer(struct event *timer, unsigned int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	evtimer_add(timer, &tv);
+}
+
+/* --- connections --- */
+
+static void link_watch(struct link *l)
+{
+	set_timer(l->timer, l->under_way > 0 ? ANSWER_MS : IDLE_MS);
+}
+
+static void link_close(struct link *l)
+{
+	directory_close(&l->c);
+	l->ready = false;
+	l->under_way = 0;
+	event_del(l->timer);
+}
+
+static void leave_link(struct authenticate_op *op)
+{
+	if (op->link == NULL)
+		return;
+	op->a->searching -= op->phase == SEARCHING;
+	op->link->under_way--;
+	op->link = NULL;
+}
+
+static void op_free(struct authenticate_op *op)
+{
+	leave_link(op);
+	DL_DELETE(op->a->ops, op);
+	op->a->n--;
+	event_free(op->timer);
+	OPENSSL_cleanse(op->password, strlen(op->password));
+	free(op->password);
+	free(op->name);
+	free(op->dn);
+	free(op->mail);
+	free(op);
+}
+
+static void decide(struct authenticate_op *op, enum authenticate_outcome outcome, const char *fmt,
+	...) PRINTF_LIKE(3, 4);
+static void decide(struct authenticate_op *op, enum authenticate_outcome outcome, const char *fmt,
+	...)
+{
+	va_list ap;
+
+	op->outcome = outcome;
+	va_start(ap, fmt);
+	vsnprintf(op->text, sizeof(op->text), fmt, ap);
+	va_end(ap);
+}
+
+/* For where no callback may come from: the operation's timer delivers. */
+static void decide_later(struct authenticate_op *op, enum authenticate_outcome outcome,
+	const char *text)
+{
+	decide(op, outcome, "%s", text);
+	op->phase = DECIDED;
+	set_timer(op->timer, 0);
+}
+
+static bool other_link_open(const struct authenticator *a, const struct link *but)
+{
+	size_t i;
+
+	for (i = 0; i < BINDS_MAX; i++)
+		if (&a->binds[i] != but && a->binds[i].c != NULL)
+			return true;
+	return false;
+}
+
+/* Those that were on the link or have no other to wait for go back, or have tried enough. */
+static void link_lost(struct link *l, const char *text)
+{
+	struct authenticator *a = l->a;
+	enum phase waiting = l->binds ? WAIT_BIND : WAIT_SEARCH;
+	bool others = l->binds && other_link_open(a, l);
+	struct authenticate_op *op;
+	bool was_on;
+
+	DL_FOREACH(a->ops, op) {
+		was_on = op->link == l;
+		if (was_on) {
+			leave_link(op);
+			op->phase = waiting;
+		}
+		if ((was_on || (op->phase == waiting && !others)) && op->tries-- == 0)
+			decide_later(op, AUTHENTICATE_UNAVAILABLE, text);
+	}
+	link_close(l);
+	a->uri = (a->uri + 1) % a->uris;
+	advance(a);
+}
+
+static void on_link_ready(void *ctx)
+{
+	struct link *l = ctx;
+
+	l->ready = true;
+	link_watch(l);
+	advance(l->a);
+}
+
+static void on_link_lost(const char *text, void *ctx)
+{
+	link_lost(ctx, text);
+}
+
+static void on_link_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct link *l = ctx;
+
+	(void)fd;
+	(void)what;
+	if (l->under_way > 0)
+		link_lost(l, "the directory has stopped answering");
+	else
+		link_close(l);
+}
+
+static void link_open(struct link *l)
+{
+	static const struct directory_callbacks cbs = { on_link_ready, on_link_lost };
+	struct authenticator *a = l->a;
+
+	l->c = directory_open(a->loop, a->resolver, a->cfg, a->cfg->uris[a->uri], !l->binds, &cbs,
+		l);
+}
+
+/* A connection with room for a bind; opens another one if there is none. */
+static struct link *free_bind_link(struct authenticator *a)
+{
+	struct link *closed = NULL;
+	bool opening = false;
+	size_t i;
+
+	for (i = 0; i < BINDS_MAX; i++) {
+		if (a->binds[i].ready && a->binds[i].under_way == 0)
+			return &a->binds[i];
+		opening = opening || (a->binds[i].c != NULL && !a->binds[i].ready);
+		if (a->binds[i].c == NULL)
+			closed = &a->binds[i];
+	}
+	if (closed != NULL && !opening)
+		link_open(closed);
+	return NULL;
+}
+
+/* --- the two steps --- */
+
+static void answered(struct authenticate_op *op)
+{
+	struct link *l = op->link;
+
+	leave_link(op);
+	link_watch(l);
+}
+
+/* Hands the outcome over. The callback may free the authenticator. */
+static void finish(struct authenticate_op *op)
+{
+	struct authenticator *a = op->a;
+	struct authenticate_result r = {
+		.outcome = op->outcome,
+		.dn = op->dn != NULL ? op->dn : "",
+		.mail = op->mail != NULL ? op->mail : "",
+		.text = op->text,
+	};
+
+	op->phase = DECIDED;
+	event_del(op->timer);
+	OPENSSL_cleanse(op->password, strlen(op->password));
+	op->cb(&r, op->ctx);
+	if (a->freed)
+		return;
+	op_free(op);
+	advance(a);
+}
+
+/* RFC 4511 appendix A: what is about this name and password; anything else is about the server. */
+static bool is_refusal(int code)
+{
+	switch (code) {
+	case LDAP_CONSTRAINT_VIOLATION:
+	case LDAP_NO_SUCH_OBJECT:
+	case LDAP_INAPPROPRIATE_AUTH:
+	case LDAP_INVALID_CREDENTIALS:
+	case LDAP_INSUFFICIENT_ACCESS:
+	case LDAP_UNWILLING_TO_PERFORM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
+{
+	struct authenticate_op *op = ctx;
+	char text[200];
+	int code;
+
+	if (m == NULL)
+		return;
+	answered(op);
+	code = directory_result(ld, m, text, sizeof(text));
+	if (code == LDAP_SUCCESS)
+		decide(op, AUTHENTICATE_OK, "bound as %s", op->dn);
+	else
+		decide(op, is_refusal(code) ? AUTHENTICATE_REFUSED : AUTHENTICATE_UNAVAILABLE,
+			"bind as %s: %s", op->dn, text);
+	finish(op);
+}
+
+static void begin_bind(struct authenticate_op *op, struct link *l)
+{
+	struct err e = { 0 };
+
+	op->request = directory_bind(l->c, op->dn, op->password, on_bound, op, &e);
+	if (op->request < 0) {
+		decide_later(op, AUTHENTICATE_UNAVAILABLE, e.text);
+		return;
+	}
+	op->phase = BINDING;
+	op->link = l;
+	l->under_way++;
+	link_watch(l);
+}
+
+static void take_found(struct authenticate_op *op, LDAP *ld, LDAPMessage *m)
+{
+	struct arena *a = arena_new();
+	struct err e = { 0 };
+	struct record r;
+
+	record_init(&r, a);
+	if (directory_entry(ld, m, &r, &e) == 0 && op->found++ == 0) {
+		op->dn = xstrdup(r.entry.dn);
+		if (record_entry(&r)->n > 0)
+			op->mail = xstrdup((const char *)r.entry.attrs[0].values[0].data);
+	}
+	arena_free(&a);
+}
+
+static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
+{
+	struct authenticate_op *op = ctx;
+	struct authenticator *a = op->a;
+	char text[200];
+	int code;
+
+	if (m == NULL)
+		return;
+	if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY)
+		take_found(op, ld, m);
+	if (ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
+		return;
+	answered(op);
+	code = directory_result(ld, m, text, sizeof(text));
+	if (code == LDAP_SIZELIMIT_EXCEEDED || op->found > 1)
+		decide(op, AUTHENTICATE_REFUSED, "more than one entry has that uid or mail");
+	else if (code != LDAP_SUCCESS)
+		decide(op, AUTHENTICATE_UNAVAILABLE, "search below %s: %s", a->base, text);
+	else if (op->found == 0)
+		decide(op, AUTHENTICATE_REFUSED, "no entry has that uid or mail");
+	else
+		op->phase = WAIT_BIND;
+	if (op->phase == WAIT_BIND)
+		advance(a);
+	else
+		finish(op);
+}
+
+static char *name_filter(const char *name)
+{
+	struct berval in = { strlen(name), (char *)(uintptr_t)name }, out = { 0, NULL };
+	char *filter;
+
+	BUG_ON(ldap_bv2escaped_filter_value(&in, &out) != 0);
+	filter = xasprintf("(|(uid=%s)(mail=%s))", out.bv_val, out.bv_val);
+	ber_memfree(out.bv_val);
+	return filter;
+}
+
+static void forget_found(struct authenticate_op *op)
+{
+	op->found = 0;
+	free(op->dn);
+	free(op->mail);
+	op->dn = op->mail = NULL;
+}
+
+static void begin_search(struct authenticate_op *op)
+{
+	static const char *const attrs[] = { "mail", NULL };
+	struct authenticator *a = op->a;
+	char *filter = name_filter(op->name);
+	struct directory_query q = {
+		.base = a->base, .filter = filter, .scope = LDAP_SCOPE_SUBTREE, .attrs = attrs,
+		.size_limit = 2,
+	};
+	struct err e = { 0 };
+
+	/* of a search whose connection was lost */
+	forget_found(op);
+	op->request = directory_search(a->search.c, &q, on_found, op, &e);
+	free(filter);
+	if (op->request < 0) {
+		decide_later(op, AUTHENTICATE_UNAVAILABLE, e.text);
+		return;
+	}
+	op->phase = SEARCHING;
+	op->link = &a->search;
+	a->searching++;
+	a->search.under_way++;
+	link_watch(&a->search);
+}
+
+/* Gives every operation that waits what it waits for, as far as there is room. */
+static void advance(struct authenticator *a)
+{
+	struct authenticate_op *op, *next;
+	struct link *l;
+
+	DL_FOREACH_SAFE(a->ops, op, next) {
+		if (op->phase == WAIT_SEARCH) {
+			if (a->search.ready && a->searching < SEARCHES_MAX)
+				begin_search(op);
+			else if (a->search.c == NULL)
+				link_open(&a->search);
+		} else if (op->phase == WAIT_BIND) {
+			l = free_bind_link(a);
+			if (l != NULL)
+				begin_bind(op, l);
+		}
+	}
+}
+
+/* --- operations --- */
+
+static void on_op_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct authenticate_op *op = ctx;
+	struct link *l = op->phase == BINDING ? op->link : NULL;
+
+	(void)fd;
+	(void)what;
+	if (op->phase != DECIDED)
+		decide(op, AUTHENTICATE_UNAVAILABLE, "the directory did not answer in time");
+	if (op->phase == SEARCHING)
+		directory_abandon(op->link->c, op->request);
+	/* a bind cannot be abandoned (RFC 4511 section 4.11) */
+	leave_link(op);
+	if (l != NULL)
+		link_close(l);
+	finish(op);
+}
+
+static void prepare(struct authenticate_op *op)
+{
+	struct authenticator *a = op->a;
+
+	op->phase = DECIDED;
+	if (a->n > OPS_MAX)
+		decide(op, AUTHENTICATE_UNAVAILABLE, "too many authentications at once");
+	else if (a->uris == 0)
+		decide(op, AUTHENTICATE_UNAVAILABLE, "no directory is configured");
+	else if (op->name[0] == '\0' || strlen(op->name) > NAME_MAX_SIZE)
+		decide(op, AUTHENTICATE_REFUSED, "name empty or too long");
+	/* a bind without a password succeeds as nobody (RFC 4513 section 5.1.2) */
+	else if (op->password[0] == '\0' || strlen(op->password) > PASSWORD_MAX_SIZE)
+		decide(op, AUTHENTICATE_REFUSED, "password empty or too long");
+	else
+		op->phase = WAIT_SEARCH;
+}
+
+struct authenticate_op *authenticate_start(struct authenticator *a, const char *name,
+	const char *password, authenticate_cb *cb, void *ctx)
+{
+	struct authenticate_op *op = xcalloc(1, sizeof(*op));
+
+	op->a = a;
+	op->name = xstrdup(name);
+	op->password = xstrdup(password);
+	op->cb = cb;
+	op->ctx = ctx;
+	op->tries = (unsigned int)a->uris;
+	op->timer = evtimer_new(loop_base(a->loop), on_op_timer, op);
+	BUG_ON(op->timer == NULL);
+	DL_APPEND(a->ops, op);
+	a->n++;
+	prepare(op);
+	set_timer(op->timer, op->phase == DECIDED ? 0 : DEADLINE_MS);
+	if (op->phase != DECIDED)
+		advance(a);
+	return op;
+}
+
+void authenticate_cancel(struct authenticate_op **opp)
+{
+	struct authenticate_op *op = *opp;
+	struct link *l;
+
+	if (op == NULL)
+		return;
+	*opp = NULL;
+	l = op->phase == BINDING ? op->link : NULL;
+	if (op->phase == SEARCHING)
+		directory_abandon(op->link->c, op->request);
+	leave_link(op);
+	if (l != NULL)
+		link_close(l);
+	op_free(op);
+}
+
+static void link_init(struct link *l, struct authenticator *a, bool binds)
+{
+	l->a = a;
+	l->binds = binds;
+	l->timer = evtimer_new(loop_base(a->loop), on_link_timer, l);
+	BUG_ON(l->timer == NULL);
+}
+
+static void link_deinit(struct link *l)
+{
+	link_close(l);
+	event_free(l->timer);
+}
+
+struct authenticator *authenticator_new(struct loop *loop, struct resolver *resolver,
+	const struct directory_config *cfg, const char *recipient_base)
+{
+	struct authenticator *a = xcalloc(1, sizeof(*a));
+	size_t i;
+
+	a->loop = loop;
+	a->resolver = resolver;
+	a->cfg = cfg;
+	a->base = xstrdup(recipient_base);
+	while (cfg->uris[a->uris] != NULL)
+		a->uris++;
+	link_init(&a->search, a, false);
+	for (i = 0; i < BINDS_MAX; i++)
+		link_init(&a->binds[i], a, true);
+	return a;
+}
+
+static void free_now(void *ctx)
+{
+	struct authenticator *a = ctx;
+
+	while (a->ops != NULL)
+		op_free(a->ops);
+	free(a->base);
+	free(a);
+}
+
+void authenticator_free(struct authenticator **ap)
+{
+	struct authenticator *a = *ap;
+	struct authenticate_op *op;
+	size_t i;
+
+	if (a == NULL)
+		return;
+	*ap = NULL;
+	a->freed = true;
+	DL_FOREACH(a->ops, op) {
+		op->link = NULL;
+		event_del(op->timer);
+	}
+	link_deinit(&a->search);
+	for (i = 0; i < BINDS_MAX; i++)
+		link_deinit(&a->binds[i]);
+	loop_defer(a->loop, free_now, a);
+}
