@@ -35,6 +35,7 @@ struct link {
 	struct directory_connection *c;	/* NULL = closed */
 	bool ready;
 	bool binds;
+	size_t uri;			/* that it goes to */
 	size_t under_way;
 	struct event *timer;		/* for an answer, or idle */
 };
@@ -147,6 +148,21 @@ static bool other_link_open(const struct authenticator *a, const struct link *bu
 	return false;
 }
 
+/* Whoever fails on one connection would fail on the next to the same server. */
+static void change_server(struct authenticator *a, size_t failed)
+{
+	size_t i;
+
+	if (failed != a->uri)
+		return;
+	a->uri = (a->uri + 1) % a->uris;
+	if (a->search.uri == failed && a->search.under_way == 0)
+		link_close(&a->search);
+	for (i = 0; i < BINDS_MAX; i++)
+		if (a->binds[i].uri == failed && a->binds[i].under_way == 0)
+			link_close(&a->binds[i]);
+}
+
 /* Those that were on the link or have no other to wait for go back, or have tried enough. */
 static void link_lost(struct link *l, const char *text)
 {
@@ -166,7 +182,7 @@ static void link_lost(struct link *l, const char *text)
 			decide_later(op, AUTHENTICATE_UNAVAILABLE, text);
 	}
 	link_close(l);
-	a->uri = (a->uri + 1) % a->uris;
+	change_server(a, l->uri);
 	advance(a);
 }
 
@@ -201,7 +217,8 @@ static void link_open(struct link *l)
 	static const struct directory_callbacks cbs = { on_link_ready, on_link_lost };
 	struct authenticator *a = l->a;
 
-	l->c = directory_open(a->loop, a->resolver, a->cfg, a->cfg->uris[a->uri], !l->binds, &cbs,
+	l->uri = a->uri;
+	l->c = directory_open(a->loop, a->resolver, a->cfg, a->cfg->uris[l->uri], !l->binds, &cbs,
 		l);
 }
 
@@ -319,6 +336,14 @@ static void take_found(struct authenticate_op *op, LDAP *ld, LDAPMessage *m)
 	arena_free(&a);
 }
 
+static void forget_found(struct authenticate_op *op)
+{
+	op->found = 0;
+	free(op->dn);
+	free(op->mail);
+	op->dn = op->mail = NULL;
+}
+
 static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 {
 	struct authenticate_op *op = ctx;
@@ -334,14 +359,16 @@ static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 		return;
 	answered(op);
 	code = directory_result(ld, m, text, sizeof(text));
-	if (code == LDAP_SIZELIMIT_EXCEEDED || op->found > 1)
+	if (code == LDAP_SIZELIMIT_EXCEEDED || op->found > 1) {
+		forget_found(op);
 		decide(op, AUTHENTICATE_REFUSED, "more than one entry has that uid or mail");
-	else if (code != LDAP_SUCCESS)
+	} else if (code != LDAP_SUCCESS) {
 		decide(op, AUTHENTICATE_UNAVAILABLE, "search below %s: %s", a->base, text);
-	else if (op->found == 0)
+	} else if (op->found == 0) {
 		decide(op, AUTHENTICATE_REFUSED, "no entry has that uid or mail");
-	else
+	} else {
 		op->phase = WAIT_BIND;
+	}
 	if (op->phase == WAIT_BIND)
 		advance(a);
 	else
@@ -357,14 +384,6 @@ static char *name_filter(const char *name)
 	filter = xasprintf("(|(uid=%s)(mail=%s))", out.bv_val, out.bv_val);
 	ber_memfree(out.bv_val);
 	return filter;
-}
-
-static void forget_found(struct authenticate_op *op)
-{
-	op->found = 0;
-	free(op->dn);
-	free(op->mail);
-	op->dn = op->mail = NULL;
 }
 
 static void begin_search(struct authenticate_op *op)

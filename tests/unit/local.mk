@@ -5,6 +5,8 @@ AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
 include tests/unit/base.mk
 include tests/unit/routing.mk
 include tests/unit/ldif.mk
+include tests/unit/watch.mk
+include tests/unit/authenticate.mk
 include tests/unit/smtp_values.mk
 include tests/unit/stream.mk
 include tests/unit/resolver.mk

@@ -102,7 +102,7 @@ static const struct {
 	{ "*", "open sesame", AUTHENTICATE_REFUSED, "", "no entry has" },
 	{ "a*", "open sesame", AUTHENTICATE_REFUSED, "", "no entry has" },
 	{ "anna)(uid=*", "open sesame", AUTHENTICATE_REFUSED, "", "no entry has" },
-	{ "both", "b", AUTHENTICATE_REFUSED, "uid=both,ou=people,o=x", "more than one entry" },
+	{ "both", "b", AUTHENTICATE_REFUSED, "", "more than one entry" },
 	{ "outside", "d", AUTHENTICATE_REFUSED, "", "no entry has" },
 	{ "bare", "x", AUTHENTICATE_REFUSED, "uid=bare,ou=people,o=x", "bind as" },
 };
@@ -231,8 +231,10 @@ int main(void)
 	tcase_add_loop_test(t, answers_by_name_and_password, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(t, many_at_once);
 	tcase_add_test(t, survives_a_restart);
-	tcase_add_test(t, second_server);
-	tcase_add_test(t, hung_server_is_unavailable);
+	if (unit_slow()) {
+		tcase_add_test(t, second_server);
+		tcase_add_test(t, hung_server_is_unavailable);
+	}
 	tcase_add_test(t, cancelled_ones_stay_silent);
 	tcase_add_test(t, freed_in_a_callback);
 	return unit_run("authenticate", &t, 1);

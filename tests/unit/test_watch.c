@@ -553,7 +553,8 @@ static TCase *plain_case(void)
 	tcase_add_test(t, renamed_parent_means_refresh);
 	tcase_add_test(t, comes_back_with_the_server);
 	tcase_add_test(t, starts_before_the_server);
-	tcase_add_test(t, leaves_a_hung_server);
+	if (unit_slow())
+		tcase_add_test(t, leaves_a_hung_server);
 	tcase_add_test(t, second_uri_when_the_first_is_refused);
 	tcase_add_test(t, base_missing);
 	tcase_add_test(t, nothing_readable);

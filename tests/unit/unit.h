@@ -3,7 +3,14 @@
 #define HUB_TESTS_UNIT_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+/* Tests that wait for timeouts of many seconds are left out unless HUB_TESTS_SLOW is set. */
+static inline bool unit_slow(void)
+{
+	return getenv("HUB_TESTS_SLOW") != NULL;
+}
 
 /* Runs one suite made of the given cases; the exit status is the number of failures, capped. */
 static inline int unit_run(const char *name, TCase *const *cases, size_t n)
