@@ -49,7 +49,7 @@ struct address_spaces {
 
 /* hubSmartHost: [192.0.2.1], [IPv6:...], host.example, each with optional :port; or -- */
 struct smart_host {
-	const char *text;	/* canonical form, lower case */
+	const char *text;	/* canonical form: lower case but for the tag IPv6: */
 	const char *name;	/* host name, or NULL for a literal and for -- */
 	struct sockaddr_storage addr;	/* literal; family AF_UNSPEC otherwise; port 0 */
 	uint16_t port;		/* 0 = the connector's */
@@ -116,6 +116,12 @@ int value_endpoint(struct arena *a, const char *text, bool port_required, struct
 	struct err *e) MUST_CHECK;
 int value_ip_range(struct arena *a, const char *text, struct ip_range *out,
 	struct err *e) MUST_CHECK;
+/* A host or domain: letters, digits, hyphens and underscores in labels of 1-63, at most 253 in all. */
+bool value_is_domain(const char *text);
+/* Lower case (ASCII), in the arena. */
+char *value_lower(struct arena *a, const char *text);
+/* No control characters, valid UTF-8. */
+bool value_is_text(const char *text, size_t size);
 int value_grant(const char *text, struct grant *out, struct err *e) MUST_CHECK;
 int value_source_address(struct arena *a, const char *text, struct source_address *out,
 	struct err *e) MUST_CHECK;
@@ -131,5 +137,7 @@ bool ip_range_overlaps(const struct ip_range *a, const struct ip_range *b);
  * section 1). Like strcmp.
  */
 int name_compare(const char *a, const char *b);
+/* The folded form: name_compare(a, b) orders like strcmp of these. */
+const char *name_fold(struct arena *a, const char *name);
 
 #endif
