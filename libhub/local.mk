@@ -9,3 +9,4 @@ include libhub/tls/local.mk
 include libhub/smtp/local.mk
 include libhub/routing/local.mk
 include libhub/directory/local.mk
+include libhub/org/local.mk

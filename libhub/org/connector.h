@@ -147,6 +147,7 @@ struct receive_connector {
 	uint64_t max_protocol_errors, max_logon_failures;
 	uint64_t max_connections, max_per_source, max_percent_per_source;
 	uint64_t message_rate;		/* per minute, 0 = unlimited */
+	bool message_rate_given;
 	int message_rate_source;
 	uint64_t connection_timeout_s, inactivity_timeout_s;
 	uint64_t tarpit_s, max_ack_delay_s;

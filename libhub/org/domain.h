@@ -26,6 +26,7 @@ enum accepted_type { ACCEPTED_AUTHORITATIVE, ACCEPTED_INTERNAL_RELAY, ACCEPTED_E
 
 struct accepted_domain {
 	struct obj obj;
+	const char *domain_text;	/* hubDomain as written, lower case */
 	const char *domain;	/* lower case, without "*." */
 	bool subtree;		/* was *.domain */
 	int type;
@@ -35,7 +36,8 @@ struct accepted_domain {
 
 struct remote_domain {
 	struct obj obj;
-	const char *domain;	/* "" for * */
+	const char *domain_text;	/* hubDomain as written, lower case */
+	const char *domain;	/* without "*."; "" for * */
 	bool subtree;
 	bool delivery_reports, ndr, auto_reply, auto_forward, trusted_mail;
 };

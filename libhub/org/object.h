@@ -85,6 +85,7 @@ enum {
 	ATTR_SECRET = 2,	/* never printed, never in a log */
 	ATTR_HUB_ONLY = 4,	/* never pushed to an edge */
 	ATTR_PORT_REQUIRED = 8,	/* endpoints */
+	ATTR_WILDCARD = 16,	/* names: a leading "*." is allowed */
 };
 
 struct attr_def {
@@ -92,7 +93,11 @@ struct attr_def {
 	enum attr_kind kind;
 	unsigned int flags;
 	size_t off;
-	uint64_t min, max, dflt;	/* ATTR_INT; dflt also ATTR_FLAG, ATTR_ENUM, ATTR_ENUMS */
+	/*
+	 * ATTR_INT: range and default; ATTR_FLAG, ATTR_ENUM, ATTR_ENUMS: dflt; ATTR_TEXT, ATTR_TEXTS:
+	 * max bytes; ATTR_BLOBS: max bytes each and, in min, how many values.
+	 */
+	uint64_t min, max, dflt;
 	const char *const *choices;	/* enums, ends with NULL */
 	int ref_kind;		/* enum obj_kind that a reference must have */
 	size_t present_off;	/* of a bool that tells "given in the entry"; 0 = not kept */
@@ -108,12 +113,27 @@ struct obj_class {
 	size_t size;		/* of the struct */
 	const struct attr_def *attrs;	/* ends with name NULL */
 	/*
-	 * Fills defaults that depend on other attributes, then checks cross-attribute and
-	 * cross-object rules with references resolved. The text names the rule, the attribute and
-	 * the culprit. May be NULL.
+	 * Right after decoding: fills what follows from the object's own attributes (defaults by usage
+	 * or role, parsed forms). What it allocates comes from a. May be NULL.
+	 */
+	int (*complete)(void *obj, struct arena *a, struct err *e);
+	/*
+	 * Fills defaults that depend on other objects, then checks cross-attribute and
+	 * cross-object rules with references resolved. The snapshot holds what was accepted so far:
+	 * all kinds that this one may refer to, and the earlier objects of this kind. The text names
+	 * the rule, the attribute and the culprit. May be NULL.
 	 */
 	int (*check)(void *obj, const struct snapshot *s, struct err *e);
+	/*
+	 * Writes a key that no two objects in force may share, such as "accepted contoso.com", into
+	 * buf, and returns the rule for people; NULL if the object claims none. May be NULL.
+	 */
+	const char *(*claim)(const void *obj, char *buf, size_t size);
+	bool late_defaults;	/* check fills defaults from other objects */
 };
+
+/* Longest key of a claim, NUL included. */
+enum { OBJ_CLAIM_MAX = 2200 };
 
 /* All classes, indexed by enum obj_kind. */
 extern const struct obj_class *const obj_classes[OBJ_KINDS];

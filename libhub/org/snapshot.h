@@ -58,5 +58,13 @@ const struct remote_domain *snapshot_remote_domain(const struct snapshot *s, con
 /* The enabled server whose hubCertificate or hubKeyDigest matches; digest is "sha256:hex". */
 const struct server *snapshot_server_by_key(const struct snapshot *s, const char *digest);
 bool server_has_key(const struct server *server, const char *digest);
+/* The Receive connectors of a server of this snapshot, disabled ones included. */
+struct objects snapshot_server_connectors(const struct snapshot *s, const struct server *server);
+/*
+ * Calls cb for each object that names target (by its DN) in a reference, and for each Receive
+ * connector below it if it is a server. attr is the attribute, or NULL for "stands below it".
+ */
+void snapshot_each_referrer(const struct snapshot *s, const struct obj *target,
+	void (*cb)(const struct obj *referrer, const char *attr, void *ctx), void *ctx);
 
 #endif

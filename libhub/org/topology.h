@@ -31,6 +31,7 @@ struct server {
 	struct endpoints addresses;	/* where peers reach it; port 25 if none; empty = resolve */
 	struct blobs certificates;
 	struct strings key_digests;	/* sha256:hex, lower case */
+	struct strings pins;		/* key_digests and those of the certificates' keys */
 	struct endpoints external_dns, internal_dns;
 	const char *drop_root, *pickup_directory, *replay_directory;
 	int intra_org_logging;
@@ -60,6 +61,7 @@ struct mailbox_server {
 	bool require_tls;
 	struct blobs certificates;
 	struct strings key_digests;
+	struct strings pins;		/* as of a server */
 };
 
 struct edge_subscription {

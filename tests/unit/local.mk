@@ -10,3 +10,4 @@ include tests/unit/authenticate.mk
 include tests/unit/smtp_values.mk
 include tests/unit/stream.mk
 include tests/unit/resolver.mk
+include tests/unit/org.mk

@@ -1,0 +1,241 @@
+/* builder.c - the entries that a builder holds (see builder.h); build.c makes snapshots of them. */
+#include "libhub/org/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libhub/org/builder_impl.h"
+#include "libhub/org/dn.h"
+#include "libhub/org/snapshot_impl.h"
+
+struct builder *builder_new(const char *base)
+{
+	struct builder *b = xcalloc(1, sizeof(*b));
+
+	b->base = xstrdup(base);
+	b->arena = arena_new();
+	b->nbase = dn_normalize(b->arena, base);
+	/* A base that is no DN holds nothing: no entry is under it. */
+	if (b->nbase == NULL)
+		b->nbase = b->base;
+	return b;
+}
+
+static void slot_remove(struct builder *b, struct slot *slot)
+{
+	if (slot->record->raw.has_uuid)
+		HASH_DELETE(by_uuid, b->by_uuid, slot);
+	HASH_DELETE(by_dn, b->by_dn, slot);
+	record_unref(&slot->record);
+	free(slot);
+}
+
+static void slot_add(struct builder *b, struct slot *slot)
+{
+	struct record *r = slot->record;
+
+	HASH_ADD_KEYPTR(by_dn, b->by_dn, r->ndn, strlen(r->ndn), slot);
+	if (r->raw.has_uuid)
+		HASH_ADD_KEYPTR(by_uuid, b->by_uuid, r->raw.uuid, sizeof(r->raw.uuid), slot);
+}
+
+static struct slot *find_uuid(const struct builder *b, const unsigned char uuid[16])
+{
+	struct slot *slot;
+
+	HASH_FIND(by_uuid, b->by_uuid, uuid, 16, slot);
+	return slot;
+}
+
+static struct slot *find_dn(const struct builder *b, const char *ndn)
+{
+	struct slot *slot;
+
+	HASH_FIND(by_dn, b->by_dn, ndn, strlen(ndn), slot);
+	return slot;
+}
+
+/* The key of a kept form: the UUID where there is one, else the DN. */
+static const void *identity(const struct record *r, size_t *size)
+{
+	*size = r->raw.has_uuid ? sizeof(r->raw.uuid) : strlen(r->ndn);
+	return r->raw.has_uuid ? (const void *)r->raw.uuid : r->ndn;
+}
+
+static struct kept_form *find_kept(const struct builder *b, const struct record *r)
+{
+	struct kept_form *kept;
+	size_t size;
+	const void *key = identity(r, &size);
+
+	HASH_FIND(hh, b->kept, key, size, kept);
+	return kept;
+}
+
+struct record *builder_kept_form(const struct builder *b, const struct record *record)
+{
+	struct kept_form *kept = find_kept(b, record);
+
+	return kept != NULL ? kept->record : NULL;
+}
+
+static void kept_remove(struct builder *b, struct kept_form *kept)
+{
+	if (kept == NULL)
+		return;
+	HASH_DELETE(hh, b->kept, kept);
+	record_unref(&kept->record);
+	free(kept);
+}
+
+void builder_put_last_good(struct builder *b, const struct entry *e)
+{
+	struct record *r = record_new(e, b->nbase);
+	struct kept_form *kept;
+	size_t size;
+	const void *key;
+
+	if (r == NULL)
+		return;
+	record_decode(r);
+	kept_remove(b, find_kept(b, r));
+	kept = xcalloc(1, sizeof(*kept));
+	kept->record = r;
+	key = identity(r, &size);
+	HASH_ADD_KEYPTR(hh, b->kept, key, size, kept);
+}
+
+void builder_free(struct builder **bp)
+{
+	struct builder *b = *bp;
+	struct slot *slot, *next;
+	struct kept_form *kept, *next_kept;
+
+	*bp = NULL;
+	if (b == NULL)
+		return;
+	HASH_ITER(by_dn, b->by_dn, slot, next)
+		slot_remove(b, slot);
+	HASH_ITER(hh, b->kept, kept, next_kept)
+		kept_remove(b, kept);
+	arena_free(&b->arena);
+	free(b->base);
+	free(b);
+}
+
+/* An entry keeps its slot when it is renamed; another entry under its new name is gone. */
+static struct slot *slot_of(struct builder *b, const struct record *r)
+{
+	struct slot *same = r->raw.has_uuid ? find_uuid(b, r->raw.uuid) : NULL;
+	struct slot *named = find_dn(b, r->ndn);
+
+	if (same == NULL)
+		return named;
+	if (named != NULL && named != same)
+		slot_remove(b, named);
+	return same;
+}
+
+static void slot_replace(struct builder *b, struct slot *slot, struct record *r)
+{
+	uint64_t order = slot->order;
+
+	slot_remove(b, slot);
+	slot = xcalloc(1, sizeof(*slot));
+	slot->record = r;
+	slot->round = b->round;
+	slot->order = order;
+	slot_add(b, slot);
+}
+
+void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order)
+{
+	struct record *r = record_new(e, b->nbase);
+	struct slot *slot;
+
+	if (r == NULL)
+		return;
+	slot = slot_of(b, r);
+	if (slot != NULL && slot->record->class != NULL && record_equal(slot->record, r)) {
+		slot->round = b->round;
+		record_unref(&r);
+		return;
+	}
+	record_decode(r);
+	if (slot != NULL) {
+		slot_replace(b, slot, r);
+		return;
+	}
+	slot = xcalloc(1, sizeof(*slot));
+	slot->record = r;
+	slot->round = b->round;
+	slot->order = order;
+	slot_add(b, slot);
+}
+
+void builder_put(struct builder *b, const struct entry *e)
+{
+	builder_put_ordered(b, e, 0);
+}
+
+/* What the directory deleted has no last good form either. */
+static void slot_delete(struct builder *b, struct slot *slot)
+{
+	if (slot == NULL)
+		return;
+	kept_remove(b, find_kept(b, slot->record));
+	slot_remove(b, slot);
+}
+
+void builder_delete(struct builder *b, const unsigned char uuid[16])
+{
+	slot_delete(b, find_uuid(b, uuid));
+}
+
+void builder_delete_dn(struct builder *b, const char *dn)
+{
+	struct arena *a = arena_new();
+	const char *ndn = dn_normalize(a, dn);
+
+	if (ndn != NULL)
+		slot_delete(b, find_dn(b, ndn));
+	arena_free(&a);
+}
+
+void builder_refresh_begin(struct builder *b)
+{
+	b->round++;
+}
+
+void builder_refresh_end(struct builder *b)
+{
+	struct slot *slot, *next;
+
+	HASH_ITER(by_dn, b->by_dn, slot, next)
+		if (slot->round != b->round)
+			slot_delete(b, slot);
+}
+
+size_t builder_count(const struct builder *b)
+{
+	return HASH_CNT(by_dn, b->by_dn);
+}
+
+void builder_each(const struct builder *b, void (*cb)(const struct entry *e, void *ctx), void *ctx)
+{
+	const struct slot *slot;
+
+	for (slot = b->by_dn; slot != NULL; slot = slot->by_dn.next)
+		cb(&slot->record->raw, ctx);
+}
+
+void builder_each_last_good(const struct snapshot *s,
+	void (*cb)(const struct entry *e, void *ctx), void *ctx)
+{
+	const struct snapshot_impl *impl = (const void *)s;
+	const struct in_force *f;
+
+	for (f = impl->by_dn; f != NULL; f = f->by_dn.next)
+		if (f->last_good)
+			cb(&f->record->raw, ctx);
+}

@@ -1,0 +1,36 @@
+/* builder_impl.h - the entries a builder holds: for builder.c, build.c and builder_ldif.c only. */
+#ifndef HUB_ORG_BUILDER_IMPL_H
+#define HUB_ORG_BUILDER_IMPL_H
+
+#include "libhub/org/builder.h"
+#include "libhub/org/hash.h"
+#include "libhub/org/record.h"
+
+struct slot {
+	struct record *record;
+	uint64_t round;		/* refresh that last showed it */
+	uint64_t order;		/* place in a file, where the later one loses; 0 from a directory */
+	UT_hash_handle by_dn, by_uuid;
+};
+
+/* A last good form that came from the cache. */
+struct kept_form {
+	struct record *record;
+	UT_hash_handle hh;
+};
+
+struct builder {
+	char *base;
+	struct arena *arena;
+	const char *nbase;
+	struct slot *by_dn, *by_uuid;
+	struct kept_form *kept;
+	uint64_t round;
+	uint64_t order;		/* last place given out */
+};
+
+void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order);
+/* The form that builder_put_last_good gave for the entry of record, or NULL. */
+struct record *builder_kept_form(const struct builder *b, const struct record *record);
+
+#endif

@@ -1,0 +1,36 @@
+/* edge_subscription.c - hubEdgeSubscription (directory.md section 8). */
+#include "libhub/org/attr.h"
+#include "libhub/org/topology.h"
+
+static const struct attr_def edge_subscription_attrs[] = {
+	A_REF(edge_subscription, server, "hubServerRef", 0, OBJ_SERVER),
+	A_REF(edge_subscription, site, "hubServerSite", 0, OBJ_SITE),
+	A_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
+	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY, 1,
+		8192),
+	A_BLOBS(edge_subscription, credentials, "hubCredential", ATTR_SECRET | ATTR_HUB_ONLY, 256,
+		8192),
+	A_END
+};
+
+static int edge_subscription_check(void *obj, const struct snapshot *s, struct err *e)
+{
+	const struct edge_subscription *sub = obj;
+	const struct server *server = (const void *)sub->server.target;
+
+	(void)s;
+	if (server != NULL && server->role != ROLE_EDGE)
+		return err_set(e, ERR_CONFIG, 0, "hubServerRef names %s, which is a hub, not an edge",
+			server->obj.name);
+	return 0;
+}
+
+const struct obj_class edge_subscription_class = {
+	.kind = OBJ_EDGE_SUBSCRIPTION,
+	.ldap_class = "hubEdgeSubscription",
+	.noun = "edge-subscription",
+	.container = "cn=edge subscriptions",
+	.size = sizeof(struct edge_subscription),
+	.attrs = edge_subscription_attrs,
+	.check = edge_subscription_check,
+};

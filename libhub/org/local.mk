@@ -1,0 +1,31 @@
+libhub_libhub_a_SOURCES += \
+	%D%/attr.h \
+	%D%/build.c \
+	%D%/builder.c %D%/builder.h %D%/builder_impl.h \
+	%D%/builder_ldif.c \
+	%D%/class.c \
+	%D%/connector.h \
+	%D%/decode.c %D%/decode.h \
+	%D%/dn.c %D%/dn.h \
+	%D%/domain.c %D%/domain.h \
+	%D%/edge_subscription.c \
+	%D%/fingerprint.c %D%/fingerprint.h \
+	%D%/hash.h \
+	%D%/object.h \
+	%D%/organization.c \
+	%D%/permission.c \
+	%D%/pool_connector.c \
+	%D%/print.c %D%/print.h \
+	%D%/receive_connector.c \
+	%D%/record.c %D%/record.h \
+	%D%/routing_group.c \
+	%D%/send_connector.c \
+	%D%/server.c \
+	%D%/site.c \
+	%D%/snapshot.c %D%/snapshot.h %D%/snapshot_impl.h \
+	%D%/topology.h \
+	%D%/value.h \
+	%D%/value_address.c \
+	%D%/value_name.c \
+	%D%/value_space.c \
+	%D%/x400.c %D%/x400.h
