@@ -658,32 +658,59 @@ class Arguments(unittest.TestCase):
 
 
 class Certificates(unittest.TestCase):
-    def test_certificate_is_the_server(self):
-        with tempfile.TemporaryDirectory() as top:
-            def path(name):
-                return os.path.join(top, name)
-
-            def openssl(*arguments):
-                done = run("openssl", *arguments)
-                self.assertEqual(done.returncode, 0, done.stderr)
-
-            openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", path("ca.key"),
-                    "-out", path("ca.crt"), "-subj", "/CN=Test CA", "-days", "2")
-            for name, subject in (("slapd", "/CN=slapd"), ("hub1", "/O=Fabrikam/OU=Mail/CN=hub1")):
-                openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", path(name + ".key"),
-                        "-out", path(name + ".csr"), "-subj", subject,
-                        "-addext", "subjectAltName=IP:127.0.0.1")
-                openssl("x509", "-req", "-in", path(name + ".csr"), "-CA", path("ca.crt"),
-                        "-CAkey", path("ca.key"), "-out", path(name + ".crt"), "-days", "2",
+    @classmethod
+    def setUpClass(cls):
+        cls.top = tempfile.mkdtemp(prefix="hub-schema-")
+        cls.addClassCleanup(shutil.rmtree, cls.top)
+        cls.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", cls.path("ca.key"),
+                    "-out", cls.path("ca.crt"), "-subj", "/CN=Test CA", "-days", "2")
+        for name, subject in (("slapd", "/CN=slapd"), ("hub1", "/O=Fabrikam/OU=Mail/CN=hub1")):
+            key, request, signed = (cls.path(name + end) for end in (".key", ".csr", ".crt"))
+            cls.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request,
+                        "-subj", subject, "-addext", "subjectAltName=IP:127.0.0.1")
+            cls.openssl("x509", "-req", "-in", request, "-CA", cls.path("ca.crt"), "-CAkey",
+                        cls.path("ca.key"), "-out", signed, "-days", "2",
                         "-copy_extensions", "copy")
-            slapd = Slapd("--ca", path("ca.crt"), "--certificate", path("slapd.crt"),
-                          "--key", path("slapd.key"), schemes=("ldapi", "ldaps"))
+        cls.options = ["--ca", cls.path("ca.crt"), "--certificate", cls.path("slapd.crt"),
+                       "--key", cls.path("slapd.key")]
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.top, name)
+
+    @classmethod
+    def openssl(cls, *arguments):
+        done = run("openssl", *arguments)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+
+    def client(self, *command, **environment):
+        """Runs an OpenLDAP client that trusts the test's authority."""
+        environment = dict(os.environ, LDAPTLS_CACERT=self.path("ca.crt"), **environment)
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
+
+    def test_certificate_is_the_server(self):
+        slapd = Slapd(*self.options, schemes=("ldapi", "ldaps"))
+        self.addCleanup(slapd.remove)
+        who = self.client("ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", slapd.uri,
+                          LDAPTLS_CERT=self.path("hub1.crt"), LDAPTLS_KEY=self.path("hub1.key"))
+        self.assertEqual(who.stdout.strip().lower(), "dn:" + HUB1.lower(), who.stderr)
+        who = self.client("ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", slapd.uri)
+        self.assertNotEqual(who.returncode, 0)
+
+    def test_replica_of_one_provider(self):
+        secret, port = self.path("secret"), free_port()
+        with open(secret, "w") as out:
+            out.write("shared secret\n")
+        uri = "ldaps://127.0.0.1:%d" % port
+        for role in ("--provider", "--consumer-of"):
+            slapd = Slapd(*self.options, "--password-file", secret, role, uri,
+                          schemes=("ldapi", "ldaps"), port=port)
             self.addCleanup(slapd.remove)
-            environment = dict(os.environ, LDAPTLS_CACERT=path("ca.crt"),
-                               LDAPTLS_CERT=path("hub1.crt"), LDAPTLS_KEY=path("hub1.key"))
-            who = subprocess.run(["ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", slapd.uri],
-                                 capture_output=True, text=True, env=environment, timeout=30)
-            self.assertEqual(who.stdout.strip().lower(), "dn:" + HUB1.lower(), who.stderr)
+            port = None
+        wait_for("the replica has the tree", lambda: self.client(
+            "ldapsearch", "-x", "-LLL", "-H", slapd.uri, "-D", ADMIN, "-w", "shared secret",
+            "-s", "base", "-b", "cn=View-Only,cn=Roles," + TREE, "1.1").returncode == 0)
 
 
 class Replication(unittest.TestCase):
