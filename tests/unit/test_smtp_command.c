@@ -93,6 +93,9 @@ static const struct {
 	{ "RCPT TO:<a@b> ORCPT=rfc822;", ALL, 501, "5.5.4", "ORCPT=" },
 	{ "RCPT TO:<a@b> ORCPT=rfc822;a+0Ab", ALL, 501, "5.5.4", "ORCPT=" },
 	{ "RCPT TO:<a@b> ORCPT=utf-8;\303", ALL, 501, "5.5.4", "ORCPT=" },
+	{ "RCPT TO:<a@b> ORCPT=utf-8;a=b", ALL, 501, "5.5.4", "ORCPT=" },
+	{ "RCPT TO:<a@b> ORCPT=utf-8;\303\244", NO_UTF8, 501, "5.5.4", "ORCPT=" },
+	{ "RCPT TO:<a@b> ORCPT=rfc_822;a", ALL, 501, "5.5.4", "ORCPT=" },
 	{ "BDAT", ALL, 501, "5.5.4", "BDAT needs" },
 	{ "BDAT x", ALL, 501, "5.5.4", "BDAT needs" },
 	{ "BDAT 99999999999999999999999", ALL, 501, "5.5.4", "BDAT needs" },
@@ -185,6 +188,53 @@ START_TEST(rcpt)
 }
 END_TEST
 
+static const struct {
+	const char *line;
+	enum smtp_body body;
+	enum smtp_ret ret;
+} choices[] = {
+	{ "MAIL FROM:<> BODY=7BIT RET=FULL", SMTP_BODY_7BIT, SMTP_RET_FULL },
+	{ "MAIL FROM:<> body=8bitmime ret=hdrs", SMTP_BODY_8BITMIME, SMTP_RET_HDRS },
+	{ "MAIL FROM:<> BODY=BINARYMIME", SMTP_BODY_BINARYMIME, SMTP_RET_UNSPECIFIED },
+};
+
+START_TEST(mail_choices)
+{
+	struct smtp_command c;
+	struct smtp_reply r;
+
+	ck_assert_int_eq(parse(&c, choices[_i].line, ALL, false, &r), 0);
+	ck_assert_int_eq(c.mail.body, choices[_i].body);
+	ck_assert_int_eq(c.mail.ret, choices[_i].ret);
+}
+END_TEST
+
+/* Values of just the length that is allowed, and of one more. */
+static const struct {
+	const char *before;
+	int length;		/* of the x behind it */
+	int rc;
+} limits[] = {
+	{ "MAIL FROM:<a@b> ENVID=", 100, 0 }, { "MAIL FROM:<a@b> ENVID=", 101, -1 },
+	{ "MAIL FROM:<a@b> AUTH=", 501, -1 },
+	{ "RCPT TO:<a@b> ORCPT=rfc822;", 493, 0 }, { "RCPT TO:<a@b> ORCPT=rfc822;", 494, -1 },
+	{ "RCPT TO:<a@b> ORCPT=utf-8;", 494, 0 }, { "RCPT TO:<a@b> ORCPT=utf-8;", 495, -1 },
+	{ "AUTH ", 20, 0 }, { "AUTH ", 21, -1 },
+	{ "EHLO ", 63, 0 }, { "EHLO ", 64, -1 },
+};
+
+START_TEST(value_limits)
+{
+	char line[1000], x[600];
+	struct smtp_command c;
+	struct smtp_reply r;
+
+	memset(x, 'x', sizeof(x));
+	snprintf(line, sizeof(line), "%s%.*s", limits[_i].before, limits[_i].length, x);
+	ck_assert_int_eq(parse(&c, line, ALL, false, &r), limits[_i].rc);
+}
+END_TEST
+
 START_TEST(others)
 {
 	static const struct smtp_command_context none = { 0, false };
@@ -216,6 +266,8 @@ START_TEST(others)
 	ck_assert_int_eq(strncmp(c.auth.mechanism, "LOGIN", c.auth.mechanism_length), 0);
 	ck_assert_int_eq(parse(&c, "NOOP hello there ", 0, false, &r), 0);
 	ck_assert_uint_eq(c.text.length, strlen("hello there"));
+	ck_assert_int_eq(parse(&c, "VRFY bob", 0, false, &r), 0);
+	ck_assert_uint_eq(c.text.length, 3);
 	ck_assert_int_eq(parse(&c, "data ", 0, false, &r), 0);
 	ck_assert_int_eq(c.verb, SMTP_VERB_DATA);
 	ck_assert_int_eq(parse(&c, "QUIT", 0, false, &r), 0);
@@ -231,6 +283,8 @@ int main(void)
 
 	tcase_add_loop_test(command, refuses, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(command, mail);
+	tcase_add_loop_test(command, mail_choices, 0, sizeof(choices) / sizeof(choices[0]));
+	tcase_add_loop_test(command, value_limits, 0, sizeof(limits) / sizeof(limits[0]));
 	tcase_add_test(command, rcpt);
 	tcase_add_test(command, others);
 	return unit_run("smtp_command", &command, 1);
