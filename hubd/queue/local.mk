@@ -1,3 +1,8 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/admin.h \
-	%D%/queue.h
+	%D%/item.c \
+	%D%/outcome.c \
+	%D%/queue.c %D%/queue.h \
+	%D%/queue_priv.h \
+	%D%/schedule.c %D%/schedule.h \
+	%D%/set.c

@@ -74,7 +74,7 @@ struct queue_item {
 	bool remove_silently;
 	bool delay_reported;
 	uint32_t retry_count;
-	int64_t retry_at_ms;		/* wall clock; 0 = now */
+	uint64_t retry_at_ms;		/* monotonic clock; 0 = now */
 	char last_status[QUEUE_STATUS_SIZE];
 	char *last_error;		/* malloc'd; NULL = none */
 	struct queue *queue;
@@ -134,7 +134,10 @@ struct queue_hooks {
 	void (*report)(const struct queue_report *r, struct queue_ticket *t, void *ctx);
 };
 
-/* ok false: the report could not be stored; the recipients stay queued and it is tried again. */
+/*
+ * ok false: the report could not be stored; the recipients stay queued and it is tried again. The
+ * set's thread. Tickets still open when the set is freed are dropped with it.
+ */
 void queue_ticket_done(struct queue_ticket *t, bool ok);
 
 /* ---- the process's queues ---- */
@@ -169,14 +172,14 @@ void queues_stats(struct queues *q, struct queue_stats *out);
 /* ---- transports: what carries messages of some queue types ---- */
 
 /*
- * open begins a connection and returns its object; from then on the transport calls the functions
- * below for qc, never from inside open. wake: an idle connection (queue_conn_next gave NULL) may call
- * queue_conn_next again. stop: end after the message in flight, if any. Neither is followed by
- * anything but what the transport does anyway; queue_conn_end comes exactly once from it, and may be
- * called inside wake and stop.
+ * open begins a connection for the message head (valid during the call; what it names in its live
+ * stays as long as qc) and returns its object; from then on the transport calls the functions below
+ * for qc, never from inside open. wake: an idle connection (queue_conn_next gave NULL) may call
+ * queue_conn_next again. stop: end after the message in flight, if any. queue_conn_end comes exactly
+ * once, and may be called inside wake and stop.
  */
 struct queue_transport {
-	void *(*open)(struct queue_conn *qc, void *ctx);
+	void *(*open)(struct queue_conn *qc, const struct queue_item *head, void *ctx);
 	void (*wake)(void *conn);
 	void (*stop)(void *conn);
 };
@@ -186,7 +189,7 @@ void queue_set_transport(struct queue_set *s, enum queue_type type,
 /* A peer as it is named in logs and reports. */
 struct queue_hop {
 	const char *name;		/* host name, or "" */
-	const char *address;		/* "192.0.2.1:25" */
+	const char *text;		/* "mx.example.com[192.0.2.1]:25" */
 	const char *tls;		/* "TLSv1.3", or NULL */
 };
 
@@ -205,8 +208,10 @@ struct queue_result {
 	const char *text;		/* one line, valid during the call; NULL = "" */
 };
 
-/* The message that would be next, to see where to connect; NULL if there is none any more. */
-const struct queue_item *queue_conn_head(const struct queue_conn *qc);
+/* The configuration of the connection: that of the head it was opened for. */
+const struct live *queue_conn_live(const struct queue_conn *qc);
+/* Counts the connections of the queue, for round robin. */
+uint64_t queue_conn_serial(const struct queue_conn *qc);
 /*
  * Takes the next message. NULL: none now; *end tells whether to end the connection (stopping, the
  * queue suspended, or the next one was routed with another configuration than this connection's)

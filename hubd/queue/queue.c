@@ -1,0 +1,668 @@
+/* queue.c - one queue: its lists, its connections, its timer.
+ *
+ * Connections grow like TCP's slow start: while there is backlog, as many may be connecting as are
+ * up (one when none is), to hubMaxPerDomainConnections. One libevent timer a queue serves retry,
+ * waiting messages, expiry and the queue's own end; it is only armed for an earlier time than it
+ * already has, so a message that passes through costs no timer.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hubd/queue/queue_priv.h"
+#include "hubd/queue/schedule.h"
+#include "libhub/base/clock.h"
+#include "libhub/base/log.h"
+
+enum {
+	IDENT_STACK = 1024,
+	GROW_PAUSE_MS = 10 * 1000,	/* no further connection after one failed beside good ones */
+	CHECK_GRAIN_MS = 1000,		/* expiry is looked at no more often */
+};
+
+size_t queue_count(const struct queue *q)
+{
+	return q->n_ready + q->n_waiting + q->n_held + q->n_active;
+}
+
+const char *queue_status(const struct queue *q)
+{
+	if (q->suspended)
+		return "Suspended";
+	if (q->in_retry)
+		return "Retry";
+	if (q->n_active > 0)
+		return "Active";
+	if (q->n_connecting > 0 || (q->n_ready > 0 && q->key.type != QUEUE_UNREACHABLE))
+		return "Connecting";
+	return "Ready";
+}
+
+/* --- timer --- */
+
+static void arm(struct queue *q, uint64_t at_ms)
+{
+	uint64_t now = clock_mono_ms(), wait = at_ms > now ? at_ms - now : 0;
+	struct timeval tv = { (time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000) };
+
+	if (q->timer_at_ms != 0 && q->timer_at_ms <= at_ms)
+		return;
+	q->timer_at_ms = at_ms;
+	event_add(q->timer, &tv);
+}
+
+static uint64_t mono_of_wall(int64_t wall_ms)
+{
+	int64_t wait = wall_ms - clock_wall_ms();
+
+	return clock_mono_ms() + (wait > 0 ? (uint64_t)wait : 0);
+}
+
+static uint64_t idle_ms(const struct queue *q)
+{
+	uint64_t s = q->set->live != NULL ? q->set->live->self->queue_max_idle_s : 0;
+
+	return s != 0 ? s * 1000 : 1000;
+}
+
+static void note_empty(struct queue *q)
+{
+	if (queue_count(q) != 0) {
+		q->empty_since_ms = 0;
+	} else if (q->empty_since_ms == 0) {
+		q->empty_since_ms = clock_mono_ms();
+		arm(q, q->empty_since_ms + idle_ms(q));
+	}
+}
+
+/* Wall time at which something is to be done about the item by its age. */
+static int64_t next_check_ms(const struct queue_item *item, const struct live *live)
+{
+	int64_t at = queue_item_expires_ms(item, live), late;
+	uint64_t delay_s = live->self->delay_notification_s;
+
+	if (delay_s != 0 && !item->delay_reported) {
+		late = item->env.expires_base_ms + (int64_t)delay_s * 1000;
+		if (late < at)
+			at = late;
+	}
+	return at;
+}
+
+static void note_age(struct queue *q, const struct queue_item *item)
+{
+	const struct live *live = q->set->live != NULL ? q->set->live : item->live;
+	int64_t at = next_check_ms(item, live);
+
+	if (at < q->check_at_ms) {
+		q->check_at_ms = at;
+		arm(q, mono_of_wall(at));
+	}
+}
+
+/* --- lists --- */
+
+static void file_waiting(struct queue *q, struct queue_item *item)
+{
+	struct queue_item *before = TAILQ_LAST(&q->waiting, item_list);
+
+	while (before != NULL && before->retry_at_ms > item->retry_at_ms)
+		before = TAILQ_PREV(before, item_list, link);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&q->waiting, before, item, link);
+	else
+		TAILQ_INSERT_HEAD(&q->waiting, item, link);
+	item->state = QUEUE_ITEM_RETRY;
+	q->n_waiting++;
+	arm(q, item->retry_at_ms);
+}
+
+static void file(struct queue *q, struct queue_item *item, bool first)
+{
+	item->queue = q;
+	if (item->suspended) {
+		item->state = QUEUE_ITEM_SUSPENDED;
+		TAILQ_INSERT_TAIL(&q->held, item, link);
+		q->n_held++;
+	} else if (item->retry_at_ms != 0 && item->retry_at_ms > clock_mono_ms()) {
+		file_waiting(q, item);
+	} else {
+		item->state = QUEUE_ITEM_READY;
+		if (first)
+			TAILQ_INSERT_HEAD(&q->ready, item, link);
+		else
+			TAILQ_INSERT_TAIL(&q->ready, item, link);
+		q->n_ready++;
+	}
+	note_age(q, item);
+	note_empty(q);
+}
+
+static void unfile(struct queue_item *item)
+{
+	struct queue *q = item->queue;
+
+	switch (item->state) {
+	case QUEUE_ITEM_READY:
+		TAILQ_REMOVE(&q->ready, item, link);
+		q->n_ready--;
+		break;
+	case QUEUE_ITEM_RETRY:
+		TAILQ_REMOVE(&q->waiting, item, link);
+		q->n_waiting--;
+		break;
+	case QUEUE_ITEM_SUSPENDED:
+		TAILQ_REMOVE(&q->held, item, link);
+		q->n_held--;
+		break;
+	case QUEUE_ITEM_ACTIVE:
+		BUG_ON(true);
+	}
+}
+
+void queue_take_out(struct queue_item *item)
+{
+	unfile(item);
+	atomic_fetch_sub(&item->queue->set->messages, 1);
+	note_empty(item->queue);
+}
+
+void queue_refile(struct queue_item *item)
+{
+	if (item->state == QUEUE_ITEM_ACTIVE)
+		return;
+	unfile(item);
+	file(item->queue, item, false);
+}
+
+void queue_drain(struct queue *q, struct item_list *list)
+{
+	TAILQ_CONCAT(list, &q->ready, link);
+	TAILQ_CONCAT(list, &q->waiting, link);
+	TAILQ_CONCAT(list, &q->held, link);
+	q->n_ready = q->n_waiting = q->n_held = 0;
+	q->check_at_ms = INT64_MAX;
+	note_empty(q);
+}
+
+/* --- retry --- */
+
+static void set_error(struct queue *q, const char *status, const char *text)
+{
+	free(q->last_error);
+	q->last_error = text != NULL ? xstrndup(text, QUEUE_TEXT_MAX) : NULL;
+	snprintf(q->last_status, sizeof(q->last_status), "%s", status != NULL ? status : "");
+}
+
+static void leave_retry(struct queue *q)
+{
+	if (!q->in_retry)
+		return;
+	q->in_retry = false;
+	atomic_fetch_sub(&q->set->n_retry, 1);
+}
+
+static void enter_retry(struct queue *q)
+{
+	uint64_t wait;
+
+	if (q->in_retry)
+		return;
+	q->failures++;
+	wait = schedule_retry_ms(q->set->live->self, q->failures);
+	q->in_retry = true;
+	atomic_fetch_add(&q->set->n_retry, 1);
+	q->last_retry_ms = clock_wall_ms();
+	if (q->first_retry_ms == 0)
+		q->first_retry_ms = q->last_retry_ms;
+	q->retry_at_ms = clock_mono_ms() + wait;
+	arm(q, q->retry_at_ms);
+	log_event(LOG_LEVEL_WARNING, "queue-retry", LOG_STR("queue", q->name),
+		LOG_UINT("failures", q->failures), LOG_UINT("wait_s", wait / 1000),
+		LOG_UINT("messages", queue_count(q)), LOG_STR("status", q->last_status),
+		LOG_STR("reason", q->last_error), LOG_END);
+}
+
+void queue_retry_now(struct queue *q)
+{
+	leave_retry(q);
+	q->open_after_ms = 0;
+	queue_run(q);
+}
+
+/* --- age --- */
+
+static void expire(struct queue *q, struct queue_item *item)
+{
+	char text[QUEUE_TEXT_MAX];
+	const char *why = item->last_error != NULL ? item->last_error :
+		q->last_error != NULL ? q->last_error : item->why;
+
+	snprintf(text, sizeof(text), "message expired%s%s", *why != '\0' ? "; last: " : "", why);
+	queue_take_out(item);
+	outcome_fail(q->set, item, SPOOL_EXPIRED, true, "4.4.7", text);
+}
+
+static void check_list(struct queue *q, struct item_list *list, int64_t now)
+{
+	const struct live *live = q->set->live;
+	struct queue_item *item, *next;
+
+	for (item = TAILQ_FIRST(list); item != NULL; item = next) {
+		next = TAILQ_NEXT(item, link);
+		if (queue_item_expires_ms(item, live) <= now) {
+			expire(q, item);
+			continue;
+		}
+		if (next_check_ms(item, live) <= now) {
+			item->delay_reported = true;
+			outcome_delayed(q->set, item);
+		}
+		note_age(q, item);
+	}
+}
+
+static void check_age(struct queue *q)
+{
+	int64_t now = clock_wall_ms();
+
+	if (q->set->live == NULL || q->check_at_ms > now)
+		return;
+	q->check_at_ms = INT64_MAX;
+	check_list(q, &q->ready, now);
+	check_list(q, &q->waiting, now);
+	check_list(q, &q->held, now);
+	if (q->check_at_ms < now + CHECK_GRAIN_MS)
+		q->check_at_ms = now + CHECK_GRAIN_MS;
+}
+
+/* --- the queue itself --- */
+
+static void wake_waiting(struct queue *q, uint64_t now)
+{
+	struct queue_item *item;
+
+	while ((item = TAILQ_FIRST(&q->waiting)) != NULL && item->retry_at_ms <= now) {
+		unfile(item);
+		file(q, item, false);
+	}
+}
+
+static void rearm(struct queue *q)
+{
+	const struct queue_item *first = TAILQ_FIRST(&q->waiting);
+
+	if (q->in_retry)
+		arm(q, q->retry_at_ms);
+	if (q->open_after_ms != 0)
+		arm(q, q->open_after_ms);
+	if (first != NULL)
+		arm(q, first->retry_at_ms);
+	if (q->check_at_ms != INT64_MAX)
+		arm(q, mono_of_wall(q->check_at_ms));
+	if (q->empty_since_ms != 0)
+		arm(q, q->empty_since_ms + idle_ms(q));
+}
+
+static bool is_over(const struct queue *q, uint64_t now)
+{
+	return q->empty_since_ms != 0 && q->n_conns == 0 && !q->suspended &&
+		now >= q->empty_since_ms + idle_ms(q);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct queue *q = ctx;
+	uint64_t now = clock_mono_ms();
+
+	(void)fd;
+	(void)what;
+	loop_touch(q->set->loop);
+	q->timer_at_ms = 0;
+	if (is_over(q, now)) {
+		queue_free(q);
+		return;
+	}
+	/* a queue that cannot end yet (connection, suspension) looks again an idle time later */
+	if (q->empty_since_ms != 0 && now >= q->empty_since_ms + idle_ms(q))
+		q->empty_since_ms = now;
+	if (q->in_retry && q->retry_at_ms <= now)
+		leave_retry(q);
+	if (q->open_after_ms <= now)
+		q->open_after_ms = 0;
+	wake_waiting(q, now);
+	check_age(q);
+	queue_run(q);
+	rearm(q);
+}
+
+static struct queue *queue_new(struct queue_set *s, const char *ident,
+	const struct queue_item *item)
+{
+	struct queue *q = xcalloc(1, sizeof(*q));
+
+	q->set = s;
+	q->id = s->next_id++ * s->all->n + s->worker + 1;
+	q->ident = xstrdup(ident);
+	q->domain = xstrdup(item->key.domain);
+	q->connector = xstrdup(item->key.connector);
+	q->security = xstrdup(item->security);
+	q->key = (struct queue_key){ item->key.type, q->domain, q->connector };
+	q->name = xasprintf("%s/%s/%s", queue_type_names[q->key.type], q->domain, q->connector);
+	TAILQ_INIT(&q->ready);
+	TAILQ_INIT(&q->waiting);
+	TAILQ_INIT(&q->held);
+	TAILQ_INIT(&q->conns);
+	q->check_at_ms = INT64_MAX;
+	q->timer = evtimer_new(loop_base(s->loop), on_timer, q);
+	BUG_ON(q->timer == NULL);
+	HASH_ADD_KEYPTR(hh, s->queues, q->ident, strlen(q->ident), q);
+	atomic_fetch_add(&s->n_queues, 1);
+	return q;
+}
+
+void queue_free(struct queue *q)
+{
+	BUG_ON(queue_count(q) != 0 || q->n_conns != 0);
+	leave_retry(q);
+	atomic_fetch_sub(&q->set->n_queues, 1);
+	HASH_DEL(q->set->queues, q);
+	event_free(q->timer);
+	free(q->ident);
+	free(q->name);
+	free(q->domain);
+	free(q->connector);
+	free(q->security);
+	free(q->last_error);
+	free(q);
+}
+
+static struct queue *find_or_make(struct queue_set *s, const struct queue_item *item)
+{
+	char stack[IDENT_STACK], *ident = stack;
+	struct queue *q;
+	int n;
+
+	n = snprintf(stack, sizeof(stack), "%d\n%s\n%s\n%s", (int)item->key.type, item->key.domain,
+		item->key.connector, item->security);
+	BUG_ON(n < 0);
+	if ((size_t)n >= sizeof(stack))
+		ident = xasprintf("%d\n%s\n%s\n%s", (int)item->key.type, item->key.domain,
+			item->key.connector, item->security);
+	HASH_FIND(hh, s->queues, ident, (size_t)n, q);
+	if (q == NULL)
+		q = queue_new(s, ident, item);
+	if (ident != stack)
+		free(ident);
+	return q;
+}
+
+void queue_insert(struct queue_set *s, struct queue_item *item)
+{
+	struct queue *q = find_or_make(s, item);
+
+	atomic_fetch_add(&s->messages, 1);
+	if (q->key.type == QUEUE_UNREACHABLE)
+		set_error(q, "4.4.4", item->why);
+	file(q, item, false);
+	queue_run(q);
+}
+
+/* --- connections --- */
+
+static void set_state(struct queue_conn *qc, enum conn_state state)
+{
+	struct queue *q = qc->q;
+
+	q->n_connecting -= qc->state == CONN_CONNECTING;
+	q->n_idle -= qc->state == CONN_IDLE;
+	qc->state = state;
+	q->n_connecting += state == CONN_CONNECTING;
+	q->n_idle += state == CONN_IDLE;
+}
+
+static uint64_t conns_max(const struct queue *q)
+{
+	const struct queue_item *head = TAILQ_FIRST(&q->ready);
+	uint64_t max = q->set->live->self->max_per_domain_connections;
+
+	if (q->key.type == QUEUE_DELIVERY_AGENT && head->connector != NULL)
+		max = ((const struct agent_connector *)(const void *)head->connector)->
+			max_connections;
+	return max != 0 ? max : UINT64_MAX;
+}
+
+static bool may_open(const struct queue *q)
+{
+	unsigned at_once = q->n_up > 1 ? q->n_up : 1;
+
+	return q->n_ready > q->n_connecting && q->n_connecting < at_once &&
+		q->n_conns < conns_max(q) && q->open_after_ms == 0;
+}
+
+static bool open_one(struct queue *q)
+{
+	const struct transport *t = &q->set->transports[q->key.type];
+	const struct queue_item *head = TAILQ_FIRST(&q->ready);
+	struct queue_conn *qc;
+
+	if (t->t == NULL || !queue_set_connection_take(q->set))
+		return false;
+	qc = xcalloc(1, sizeof(*qc));
+	qc->q = q;
+	qc->live = live_ref(head->live);
+	qc->serial = q->serial++;
+	qc->state = CONN_CONNECTING;
+	q->n_connecting++;
+	q->n_conns++;
+	TAILQ_INSERT_TAIL(&q->conns, qc, link);
+	qc->obj = t->t->open(qc, head, t->ctx);
+	return true;
+}
+
+static void wake_idle(struct queue *q)
+{
+	struct queue_conn *qc;
+
+	while (q->n_idle > 0 && q->n_ready > 0) {
+		/* the one used last: the others may rest and end */
+		TAILQ_FOREACH_REVERSE(qc, &q->conns, conn_list, link)
+			if (qc->state == CONN_IDLE)
+				break;
+		set_state(qc, CONN_BUSY);
+		q->set->transports[q->key.type].t->wake(qc->obj);
+	}
+}
+
+void queue_run(struct queue *q)
+{
+	if (q->set->live == NULL || q->set->stopping || q->suspended || q->in_retry ||
+		q->key.type == QUEUE_UNREACHABLE)
+		return;
+	wake_idle(q);
+	while (may_open(q) && open_one(q))
+		;
+}
+
+static void stop_conn(struct queue_conn *qc)
+{
+	set_state(qc, CONN_ENDING);
+	qc->q->set->transports[qc->q->key.type].t->stop(qc->obj);
+}
+
+void queue_stop_conns(struct queue *q)
+{
+	struct queue_conn *qc, *next;
+
+	for (qc = TAILQ_FIRST(&q->conns); qc != NULL; qc = next) {
+		next = TAILQ_NEXT(qc, link);
+		if (qc->state != CONN_ENDING)
+			stop_conn(qc);
+	}
+}
+
+void queue_end_stale(struct queue *q)
+{
+	struct queue_conn *qc, *next;
+
+	for (qc = TAILQ_FIRST(&q->conns); qc != NULL; qc = next) {
+		next = TAILQ_NEXT(qc, link);
+		if (qc->state == CONN_IDLE && qc->live->snapshot != q->set->live->snapshot)
+			stop_conn(qc);
+	}
+}
+
+const struct live *queue_conn_live(const struct queue_conn *qc)
+{
+	return qc->live;
+}
+
+uint64_t queue_conn_serial(const struct queue_conn *qc)
+{
+	return qc->serial;
+}
+
+struct queue_set *queue_conn_set(const struct queue_conn *qc)
+{
+	return qc->q->set;
+}
+
+const char *queue_conn_name(const struct queue_conn *qc)
+{
+	return qc->q->name;
+}
+
+const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end)
+{
+	struct queue *q = qc->q;
+	struct queue_item *item = TAILQ_FIRST(&q->ready);
+
+	BUG_ON(qc->item != NULL);
+	*end = q->set->stopping || q->suspended || qc->state == CONN_ENDING ||
+		(item != NULL && item->live->snapshot != qc->live->snapshot);
+	if (*end || item == NULL) {
+		set_state(qc, *end ? CONN_ENDING : CONN_IDLE);
+		return NULL;
+	}
+	set_state(qc, CONN_BUSY);
+	unfile(item);
+	item->state = QUEUE_ITEM_ACTIVE;
+	q->n_active++;
+	qc->item = item;
+	queue_run(q);
+	return item;
+}
+
+void queue_conn_up(struct queue_conn *qc)
+{
+	struct queue *q = qc->q;
+
+	if (!qc->up) {
+		qc->up = true;
+		q->n_up++;
+	}
+	if (qc->state == CONN_CONNECTING)
+		set_state(qc, CONN_BUSY);
+	q->failures = 0;
+	q->first_retry_ms = 0;
+	leave_retry(q);
+}
+
+static struct queue_item *item_of(struct queue_conn *qc)
+{
+	struct queue_item *item = qc->item;
+
+	BUG_ON(item == NULL);
+	qc->item = NULL;
+	qc->q->n_active--;
+	return item;
+}
+
+/* After an attempt: to its list, to the categorizer, or away if an administrator wants that. */
+static void put_back(struct queue *q, struct queue_item *item, bool first)
+{
+	struct queue_set *s = q->set;
+
+	item->queue = q;
+	if (item->removing) {
+		atomic_fetch_sub(&s->messages, 1);
+		outcome_fail(s, item, SPOOL_REMOVED, !item->remove_silently, "5.7.0",
+			"removed by an administrator");
+	} else if (s->live != NULL && item->live->snapshot != s->live->snapshot && !s->stopping) {
+		atomic_fetch_sub(&s->messages, 1);
+		s->hooks->recategorize(item, s->ctx);
+	} else {
+		file(q, item, first);
+	}
+	note_empty(q);
+}
+
+void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
+	const struct queue_hop *hop)
+{
+	struct queue *q = qc->q;
+	struct queue_item *item = item_of(qc), *rest;
+
+	rest = outcome_apply(q->set, item, results, hop);
+	if (rest == NULL) {
+		atomic_fetch_sub(&q->set->messages, 1);
+		note_empty(q);
+		return;
+	}
+	rest->retry_count++;
+	rest->retry_at_ms = clock_mono_ms() +
+		q->set->live->self->message_retry_interval_s * 1000;
+	put_back(q, rest, false);
+}
+
+void queue_conn_return(struct queue_conn *qc)
+{
+	put_back(qc->q, item_of(qc), true);
+}
+
+static void fail_all(struct queue *q, const char *status, const char *text)
+{
+	struct item_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct queue_item *item;
+
+	TAILQ_CONCAT(&list, &q->ready, link);
+	TAILQ_CONCAT(&list, &q->waiting, link);
+	q->n_ready = q->n_waiting = 0;
+	while ((item = TAILQ_FIRST(&list)) != NULL) {
+		TAILQ_REMOVE(&list, item, link);
+		atomic_fetch_sub(&q->set->messages, 1);
+		outcome_fail(q->set, item, SPOOL_FAILED, true, status, text);
+	}
+	note_empty(q);
+}
+
+static void conn_free(struct queue_conn *qc)
+{
+	struct queue *q = qc->q;
+
+	set_state(qc, CONN_ENDING);
+	TAILQ_REMOVE(&q->conns, qc, link);
+	q->n_conns--;
+	q->n_up -= qc->up;
+	queue_set_connection_give(q->set);
+	live_unref(&qc->live);
+	free(qc);
+}
+
+void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, const char *status,
+	const char *text)
+{
+	struct queue *q = qc->q;
+
+	if (qc->item != NULL)
+		queue_conn_return(qc);
+	conn_free(qc);
+	if (outcome != QUEUE_CONN_CLOSED)
+		set_error(q, status, text);
+	if (outcome == QUEUE_CONN_HOPELESS)
+		fail_all(q, status, text);
+	if (outcome == QUEUE_CONN_FAILED && q->n_up == 0)
+		enter_retry(q);
+	else if (outcome == QUEUE_CONN_FAILED)
+		arm(q, q->open_after_ms = clock_mono_ms() + GROW_PAUSE_MS);
+	queue_run(q);
+}

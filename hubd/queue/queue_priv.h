@@ -1,0 +1,162 @@
+/* queue_priv.h - what the files of this folder share. See queue.h. */
+#ifndef HUB_QUEUE_QUEUE_PRIV_H
+#define HUB_QUEUE_QUEUE_PRIV_H
+
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <uthash.h>
+
+#include "hubd/config/live.h"
+#include "hubd/queue/queue.h"
+
+TAILQ_HEAD(item_list, queue_item);
+TAILQ_HEAD(conn_list, queue_conn);
+
+enum conn_state {
+	CONN_CONNECTING,	/* not yet up */
+	CONN_BUSY,		/* has a message, or is about to ask for one */
+	CONN_IDLE,		/* asked in vain, is kept */
+	CONN_ENDING,		/* was told to end */
+};
+
+struct queue_conn {
+	TAILQ_ENTRY(queue_conn) link;
+	struct queue *q;
+	void *obj;			/* the transport's */
+	const struct live *live;
+	struct queue_item *item;	/* taken */
+	uint64_t serial;
+	enum conn_state state;
+	bool up;
+};
+
+struct queue {
+	UT_hash_handle hh;
+	struct queue_set *set;
+	uint64_t id;
+	char *ident;			/* hash key: type, domain, connector and security */
+	char *name;			/* type/domain/connector */
+	struct queue_key key;		/* strings in ident's neighbours below */
+	char *domain, *connector, *security;
+
+	struct item_list ready, waiting, held;	/* waiting is sorted by retry_at_ms */
+	size_t n_ready, n_waiting, n_held, n_active;
+	struct conn_list conns;
+	unsigned n_conns, n_connecting, n_idle, n_up;
+	uint64_t serial;		/* connections so far */
+
+	bool suspended;
+	bool in_retry;
+	uint32_t failures;		/* in a row */
+	uint64_t retry_at_ms;		/* monotonic, while in_retry */
+	uint64_t open_after_ms;		/* monotonic: no further connection before */
+	int64_t first_retry_ms, last_retry_ms;	/* wall; 0 = none */
+	char last_status[QUEUE_STATUS_SIZE];
+	char *last_error;
+	uint64_t empty_since_ms;	/* monotonic; 0 = not empty */
+	int64_t check_at_ms;		/* wall: no item expires or is late before; INT64_MAX = none */
+
+	struct event *timer;
+	uint64_t timer_at_ms;		/* monotonic; 0 = not armed */
+};
+
+struct transport {
+	const struct queue_transport *t;
+	void *ctx;
+};
+
+struct queue_set {
+	struct queues *all;
+	uint32_t worker;
+	struct loop *loop;
+	struct spool_port *port;
+	const struct live *live;
+	const struct queue_hooks *hooks;
+	void *ctx;
+	struct inbox *inbox, *calls;
+	struct queue *queues;		/* hash by ident */
+	uint64_t next_id;
+	struct transport transports[QUEUE_TYPES];
+
+	struct item_list sweep;		/* to be routed again, some a turn */
+	struct event *sweep_event;
+	struct event *starved_event;	/* the process's connections were used up */
+	LIST_HEAD(, queue_ticket) tickets;
+
+	unsigned n_conns;
+	bool stopping;
+	void (*stopped)(void *ctx);
+	void *stopped_ctx;
+
+	atomic_uint_fast64_t messages, n_queues, n_retry;
+	atomic_uint_fast64_t delivered, relayed, deferred, failed, expired;
+};
+
+struct queues {
+	uint32_t n;
+	struct queue_set **sets;
+	atomic_uint connections;
+};
+
+/* Work for the set's thread: runs fn there, which owns call. */
+struct queue_call {
+	struct inbox_node node;
+	void (*fn)(struct queue_set *s, struct queue_call *call);
+};
+
+/* --- set.c --- */
+
+/* Any thread. */
+void queue_set_call(struct queue_set *s, struct queue_call *call);
+/* The process may hold another connection; then it is counted. */
+bool queue_set_connection_take(struct queue_set *s);
+void queue_set_connection_give(struct queue_set *s);
+/* Back to the categorizer, a few a turn. */
+void queue_set_sweep(struct queue_set *s);
+
+/* --- item.c --- */
+
+/* A new item with the recipients pick[0..n-1] of item, route and progress included. */
+struct queue_item *item_split(const struct queue_item *item, const uint32_t *pick, uint32_t n);
+void item_set_error(struct queue_item *item, const char *status, const char *text);
+
+/* --- queue.c --- */
+
+/* Puts item where it belongs: the queue is found or made. Takes ownership. */
+void queue_insert(struct queue_set *s, struct queue_item *item);
+/* Out of its list (not while active). The caller owns it. */
+void queue_take_out(struct queue_item *item);
+/* Looks what can be done now: wakes and opens connections. */
+void queue_run(struct queue *q);
+/* A retry that does not wait for its time. */
+void queue_retry_now(struct queue *q);
+void queue_free(struct queue *q);
+/* Ends idle connections whose configuration is not in force any more. */
+void queue_end_stale(struct queue *q);
+void queue_stop_conns(struct queue *q);
+size_t queue_count(const struct queue *q);
+const char *queue_status(const struct queue *q);
+/* Moves everything that is not in flight to list, in order. */
+void queue_drain(struct queue *q, struct item_list *list);
+/* The item's suspension or removal changed: moves it between the lists. */
+void queue_refile(struct queue_item *item);
+
+/* --- outcome.c --- */
+
+/*
+ * Applies the results of an attempt to an item that is in no list. Takes it; gives back what is to
+ * be tried again, or NULL.
+ */
+struct queue_item *outcome_apply(struct queue_set *s, struct queue_item *item,
+	const struct queue_result *results, const struct queue_hop *hop);
+/* All recipients end: reports failure if wanted, then records kind. Takes ownership. */
+void outcome_fail(struct queue_set *s, struct queue_item *item, enum spool_outcome_kind kind,
+	bool report, const char *status, const char *text);
+void outcome_delayed(struct queue_set *s, struct queue_item *item);
+void outcome_tickets_free(struct queue_set *s);
+
+/* --- admin.c uses these --- */
+
+extern const char *const item_state_names[];
+
+#endif

@@ -1,0 +1,272 @@
+/* set.c - the process's queues and one worker's set of them: posting, configuration, end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "hubd/queue/queue_priv.h"
+
+enum {
+	SWEEP_PER_TURN = 100,		/* items handed to the categorizer in one turn */
+	STARVED_MS = 100,		/* until we look again for a free connection */
+};
+
+struct queues *queues_new(uint32_t workers)
+{
+	struct queues *q = xcalloc(1, sizeof(*q));
+
+	BUG_ON(workers == 0);
+	q->n = workers;
+	q->sets = xcalloc(workers, sizeof(struct queue_set *));
+	atomic_init(&q->connections, 0);
+	return q;
+}
+
+void queues_free(struct queues **qp)
+{
+	if (*qp == NULL)
+		return;
+	free((*qp)->sets);
+	free(*qp);
+	*qp = NULL;
+}
+
+/* FNV-1a over the parts of the key: equal keys meet in one worker. */
+static uint32_t key_hash(const struct queue_item *item)
+{
+	const char *const parts[] = { item->key.domain, item->key.connector, item->security };
+	uint32_t h = 2166136261u ^ (uint32_t)item->key.type;
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *p = parts[i];
+
+		do
+			h = (h ^ (unsigned char)*p) * 16777619u;
+		while (*p++ != '\0');
+	}
+	return h;
+}
+
+void queues_post(struct queues *q, struct queue_item *item)
+{
+	struct queue_set *s = q->sets[key_hash(item) % q->n];
+
+	BUG_ON(s == NULL);
+	inbox_post(s->inbox, &item->node);
+}
+
+void queues_stats(struct queues *q, struct queue_stats *out)
+{
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	out->connections = atomic_load(&q->connections);
+	for (i = 0; i < q->n; i++) {
+		struct queue_set *s = q->sets[i];
+
+		if (s == NULL)
+			continue;
+		out->messages += atomic_load(&s->messages);
+		out->queues += atomic_load(&s->n_queues);
+		out->retry_queues += atomic_load(&s->n_retry);
+		out->delivered += atomic_load(&s->delivered);
+		out->relayed += atomic_load(&s->relayed);
+		out->deferred += atomic_load(&s->deferred);
+		out->failed += atomic_load(&s->failed);
+		out->expired += atomic_load(&s->expired);
+	}
+}
+
+void queue_set_call(struct queue_set *s, struct queue_call *call)
+{
+	inbox_post(s->calls, &call->node);
+}
+
+static void on_call(struct inbox_node *node, void *ctx)
+{
+	struct queue_call *call = INBOX_ENTRY(node, struct queue_call, node);
+
+	call->fn(ctx, call);
+}
+
+static void on_item(struct inbox_node *node, void *ctx)
+{
+	struct queue_item *item = INBOX_ENTRY(node, struct queue_item, node);
+	struct queue_set *s = ctx;
+
+	/* routed before the configuration changed: its route may be gone */
+	if (s->live != NULL &&
+		item->live->snapshot->generation < s->live->snapshot->generation)
+		s->hooks->recategorize(item, s->ctx);
+	else
+		queue_insert(s, item);
+}
+
+static void sweep_some(struct queue_set *s)
+{
+	struct queue_item *item;
+	int n;
+
+	for (n = 0; n < SWEEP_PER_TURN && (item = TAILQ_FIRST(&s->sweep)) != NULL; n++) {
+		TAILQ_REMOVE(&s->sweep, item, link);
+		atomic_fetch_sub(&s->messages, 1);
+		s->hooks->recategorize(item, s->ctx);
+	}
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *ctx)
+{
+	struct queue_set *s = ctx;
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->loop);
+	sweep_some(s);
+	queue_set_sweep(s);
+}
+
+void queue_set_sweep(struct queue_set *s)
+{
+	static const struct timeval now = { 0, 0 };
+
+	if (!TAILQ_EMPTY(&s->sweep))
+		event_add(s->sweep_event, &now);
+}
+
+static void on_starved(evutil_socket_t fd, short what, void *ctx)
+{
+	struct queue_set *s = ctx;
+	struct queue *q, *next;
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->loop);
+	HASH_ITER(hh, s->queues, q, next)
+		queue_run(q);
+}
+
+bool queue_set_connection_take(struct queue_set *s)
+{
+	static const struct timeval later = { 0, STARVED_MS * 1000 };
+	uint64_t max = s->live->self->max_outbound_connections;
+
+	if (atomic_fetch_add(&s->all->connections, 1) >= max && max != 0) {
+		atomic_fetch_sub(&s->all->connections, 1);
+		event_add(s->starved_event, &later);
+		return false;
+	}
+	s->n_conns++;
+	return true;
+}
+
+void queue_set_connection_give(struct queue_set *s)
+{
+	atomic_fetch_sub(&s->all->connections, 1);
+	s->n_conns--;
+	if (s->stopping && s->n_conns == 0 && s->stopped != NULL)
+		loop_defer(s->loop, s->stopped, s->stopped_ctx);
+}
+
+struct queue_set *queue_set_new(struct queues *q, uint32_t worker, struct loop *loop,
+	struct spool_port *port, const struct live *live, const struct queue_hooks *hooks,
+	void *ctx)
+{
+	struct queue_set *s = xcalloc(1, sizeof(*s));
+
+	BUG_ON(worker >= q->n || q->sets[worker] != NULL);
+	s->all = q;
+	s->worker = worker;
+	s->loop = loop;
+	s->port = port;
+	s->live = live != NULL ? live_ref(live) : NULL;
+	s->hooks = hooks;
+	s->ctx = ctx;
+	TAILQ_INIT(&s->sweep);
+	LIST_INIT(&s->tickets);
+	s->inbox = inbox_new(loop, on_item, s);
+	s->calls = inbox_new(loop, on_call, s);
+	s->sweep_event = evtimer_new(loop_base(loop), on_sweep, s);
+	s->starved_event = evtimer_new(loop_base(loop), on_starved, s);
+	BUG_ON(s->sweep_event == NULL || s->starved_event == NULL);
+	q->sets[worker] = s;
+	return s;
+}
+
+void queue_set_free(struct queue_set **sp)
+{
+	struct queue_set *s = *sp;
+	struct queue_item *item;
+	struct queue *q, *next;
+
+	if (s == NULL)
+		return;
+	BUG_ON(s->n_conns != 0);
+	s->stopping = true;
+	inbox_free(&s->calls);
+	live_unref(&s->live);	/* items still in the inbox are only filed now */
+	inbox_free(&s->inbox);
+	HASH_ITER(hh, s->queues, q, next) {
+		queue_drain(q, &s->sweep);
+		queue_free(q);
+	}
+	while ((item = TAILQ_FIRST(&s->sweep)) != NULL) {
+		TAILQ_REMOVE(&s->sweep, item, link);
+		queue_item_free(&item);
+	}
+	outcome_tickets_free(s);
+	event_free(s->sweep_event);
+	event_free(s->starved_event);
+	s->all->sets[s->worker] = NULL;
+	free(s);
+	*sp = NULL;
+}
+
+void queue_set_config(struct queue_set *s, const struct live *live)
+{
+	const struct live *old = s->live;
+	struct queue *q, *next;
+
+	s->live = live_ref(live);
+	if (old == NULL || old->snapshot != live->snapshot)
+		HASH_ITER(hh, s->queues, q, next) {
+			queue_drain(q, &s->sweep);
+			queue_end_stale(q);
+		}
+	live_unref(&old);
+	queue_set_sweep(s);
+}
+
+const struct live *queue_set_live(const struct queue_set *s)
+{
+	return s->live;
+}
+
+struct loop *queue_set_loop(const struct queue_set *s)
+{
+	return s->loop;
+}
+
+struct spool_port *queue_set_port(const struct queue_set *s)
+{
+	return s->port;
+}
+
+void queue_set_transport(struct queue_set *s, enum queue_type type,
+	const struct queue_transport *t, void *ctx)
+{
+	s->transports[type] = (struct transport){ t, ctx };
+}
+
+void queue_set_stop(struct queue_set *s, void (*done)(void *ctx), void *ctx)
+{
+	struct queue *q, *next;
+
+	s->stopping = true;
+	s->stopped = done;
+	s->stopped_ctx = ctx;
+	if (s->n_conns == 0) {
+		loop_defer(s->loop, done, ctx);
+		return;
+	}
+	HASH_ITER(hh, s->queues, q, next)
+		queue_stop_conns(q);
+}
