@@ -9,3 +9,4 @@ include hubd/queue/local.mk
 include hubd/receive/local.mk
 include hubd/report/local.mk
 include hubd/categorize/local.mk
+include hubd/deliver/local.mk

@@ -1,0 +1,476 @@
+/* client.c - the session: the state table, the one place where the state changes, and the way to
+ * the first message. The transaction is in client_mail.c, the body in client_pump.c.
+ */
+#include "hubd/deliver/client_priv.h"
+
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { AUTH_TEXT_MAX = 512, AUTH_BASE64_SIZE = 4 * (2 * AUTH_TEXT_MAX + 4) / 3 + 8 };
+
+static enum step greeting_reply(struct client *c, const struct smtp_reply *r);
+static enum step ehlo_enter(struct client *c);
+static enum step ehlo_reply(struct client *c, const struct smtp_reply *r);
+static enum step helo_enter(struct client *c);
+static enum step helo_reply(struct client *c, const struct smtp_reply *r);
+static enum step starttls_enter(struct client *c);
+static enum step starttls_reply(struct client *c, const struct smtp_reply *r);
+static enum step auth_enter(struct client *c);
+static enum step auth_reply(struct client *c, const struct smtp_reply *r);
+static enum step auth_user_reply(struct client *c, const struct smtp_reply *r);
+static enum step auth_password_reply(struct client *c, const struct smtp_reply *r);
+static enum step ready_enter(struct client *c);
+static enum step unasked_reply(struct client *c, const struct smtp_reply *r);
+static enum step rset_enter(struct client *c);
+static enum step rset_reply(struct client *c, const struct smtp_reply *r);
+static enum step quit_enter(struct client *c);
+
+static const struct {
+	const char *name;
+	enum verdict_stage stage;
+	enum step (*enter)(struct client *c);
+	enum step (*reply)(struct client *c, const struct smtp_reply *r);
+} states[CLIENT_STATES] = {
+	[CLIENT_GREETING] = { "greeting", STAGE_GREETING, NULL, greeting_reply },
+	[CLIENT_EHLO] = { "EHLO", STAGE_HELO, ehlo_enter, ehlo_reply },
+	[CLIENT_HELO] = { "HELO", STAGE_HELO, helo_enter, helo_reply },
+	[CLIENT_STARTTLS] = { "STARTTLS", STAGE_TLS, starttls_enter, starttls_reply },
+	[CLIENT_TLS] = { "TLS handshake", STAGE_TLS, NULL, unasked_reply },
+	[CLIENT_AUTH] = { "AUTH", STAGE_AUTH, auth_enter, auth_reply },
+	[CLIENT_AUTH_USER] = { "AUTH user", STAGE_AUTH, NULL, auth_user_reply },
+	[CLIENT_AUTH_PASSWORD] = { "AUTH password", STAGE_AUTH, NULL, auth_password_reply },
+	[CLIENT_READY] = { "idle", STAGE_MAIL, ready_enter, unasked_reply },
+	[CLIENT_SCAN] = { "scan", STAGE_MAIL, client_scan_enter, unasked_reply },
+	[CLIENT_MAIL] = { "MAIL", STAGE_MAIL, client_mail_enter, client_mail_reply },
+	[CLIENT_RCPT] = { "RCPT", STAGE_RCPT, client_rcpt_enter, client_rcpt_reply },
+	[CLIENT_DATA] = { "DATA", STAGE_DATA, client_data_enter, client_data_reply },
+	[CLIENT_BODY] = { "end of message", STAGE_BODY, client_body_enter, client_body_reply },
+	[CLIENT_RSET] = { "RSET", STAGE_MAIL, rset_enter, rset_reply },
+	[CLIENT_QUIT] = { "QUIT", STAGE_MAIL, quit_enter, NULL },
+};
+
+/* --- the machine --- */
+
+enum step client_next(struct client *c, enum client_state next)
+{
+	c->next = next;
+	return STEP_NEXT;
+}
+
+void client_advance(struct client *c, enum step step)
+{
+	while (step == STEP_NEXT) {
+		c->state = c->next;
+		step = states[c->state].enter != NULL ? states[c->state].enter(c) : STEP_WAIT;
+	}
+}
+
+static enum step end(struct client *c, const struct client_fact *why)
+{
+	if (c->over)
+		return STEP_OVER;
+	c->over = true;
+	c->cb->on_end(c, why, c->ctx);
+	return STEP_OVER;
+}
+
+enum step client_fail(struct client *c, enum verdict_event event, const struct smtp_reply *r,
+	const char *fmt, ...)
+{
+	char own[CLIENT_TEXT_MAX], text[CLIENT_TEXT_MAX];
+	struct client_fact f = {
+		.stage = c->connecting ? STAGE_CONNECT : states[c->state].stage,
+		.event = event, .text = text,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(own, sizeof(own), fmt, ap);
+	va_end(ap);
+	if (r != NULL)
+		client_fact_of_reply(&f, f.stage, r, text);
+	else
+		snprintf(text, sizeof(text), "%s: %.*s", c->connecting ? "connect" :
+			states[c->state].name, (int)sizeof(text) - 40, own);
+	f.event = event;
+	if (c->msg != NULL) {
+		client_fact_rest(c, &f);
+		client_decided(c);
+	}
+	return end(c, &f);
+}
+
+static void take_reply(struct client *c)
+{
+	const struct smtp_reply *r = &c->reply;
+	enum step step;
+
+	c->reading_reply = false;
+	if (r->code == 421)
+		step = client_fail(c, EVENT_CLOSING, r, "421");
+	else
+		step = states[c->state].reply(c, r);
+	client_advance(c, step);
+}
+
+static void take_line(struct client *c, enum stream_line kind, const char *line, size_t len)
+{
+	struct err e;
+	int rc;
+
+	if (kind != STREAM_LINE_OK) {
+		client_fail(c, EVENT_NONSENSE, NULL, "the peer's reply is %s",
+			kind == STREAM_LINE_TOO_LONG ? "too long" : "no line of SMTP");
+		return;
+	}
+	if (!c->reading_reply)
+		smtp_reply_begin(&c->reply);
+	c->reading_reply = true;
+	rc = smtp_reply_feed(&c->reply, line, len, &e);
+	if (rc < 0)
+		client_fail(c, EVENT_NONSENSE, NULL, "%s", e.text);
+	else if (rc == 0)
+		take_reply(c);
+}
+
+static void on_readable(struct stream *s, void *ctx)
+{
+	struct client *c = ctx;
+	enum stream_line kind;
+	size_t len;
+	char *line;
+
+	while (!c->over && c->state != CLIENT_TLS) {
+		kind = stream_line(s, &line, &len, SMTP_REPLY_LINE_MAX);
+		if (kind == STREAM_LINE_NONE)
+			return;
+		take_line(c, kind, line, len);
+	}
+}
+
+static void on_connected(struct stream *s, void *ctx)
+{
+	struct client *c = ctx;
+
+	(void)s;
+	c->connecting = false;
+}
+
+static void on_drained(struct stream *s, void *ctx)
+{
+	struct client *c = ctx;
+
+	(void)s;
+	if (c->pump_on && !c->pump_waits && !c->over)
+		client_advance(c, client_pump(c));
+}
+
+static void on_tls(struct stream *s, void *ctx)
+{
+	struct client *c = ctx;
+	struct err e;
+
+	if (c->cfg.check_peer != NULL && c->cfg.check_peer(s, c->ctx, &e) != 0) {
+		client_fail(c, EVENT_POLICY, NULL, "%s", e.text);
+		return;
+	}
+	client_advance(c, client_next(c, CLIENT_EHLO));
+}
+
+static void on_closed(struct stream *s, enum stream_end reason, const char *text, void *ctx)
+{
+	struct client *c = ctx;
+
+	(void)s;
+	if (c->over)
+		return;
+	client_fail(c, EVENT_LOST, NULL, "%s",
+		reason == STREAM_END_EOF ? "the peer closed the connection" : text);
+}
+
+static const struct stream_callbacks stream_events = {
+	.on_connected = on_connected,
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_tls = on_tls,
+	.on_closed = on_closed,
+};
+
+/* --- life --- */
+
+struct client *client_new(struct loop *l, const struct client_config *cfg,
+	const struct client_callbacks *cb, void *ctx)
+{
+	struct client *c = xcalloc(1, sizeof(*c));
+
+	BUG_ON(cfg->tls != CLIENT_TLS_NEVER && cfg->context == NULL);
+	c->loop = l;
+	c->cfg = *cfg;
+	c->cb = cb;
+	c->ctx = ctx;
+	c->state = CLIENT_GREETING;
+	return c;
+}
+
+void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_len,
+	const struct sockaddr *source, socklen_t source_len, uint32_t timeout_ms)
+{
+	c->connecting = true;
+	c->stream = stream_connect(c->loop, to, to_len, source, source_len, timeout_ms,
+		&stream_events, c);
+	stream_set_inactivity(c->stream, c->cfg.timeout_s);
+}
+
+void client_adopt(struct client *c, int fd)
+{
+	c->stream = stream_accept(c->loop, fd, &stream_events, c);
+	stream_set_inactivity(c->stream, c->cfg.timeout_s);
+}
+
+static void free_deferred(void *ctx)
+{
+	struct client *c = ctx;
+
+	arena_free(&c->texts);
+	free(c->facts);
+	free(c);
+}
+
+void client_free(struct client **cp)
+{
+	struct client *c = *cp;
+
+	if (c == NULL)
+		return;
+	*cp = NULL;
+	c->over = true;
+	c->msg = NULL;
+	c->pump_on = false;
+	if (c->state == CLIENT_QUIT)
+		stream_finish(&c->stream);
+	else
+		stream_close(&c->stream);
+	/* we may be below one of its own functions */
+	loop_defer(c->loop, free_deferred, c);
+}
+
+/* --- to the point where mail may be sent --- */
+
+static enum step refused(struct client *c, const struct smtp_reply *r)
+{
+	return client_fail(c, verdict_event_of(r->code), r, "refused");
+}
+
+static enum step greeting_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code != 220)
+		return refused(c, r);
+	return client_next(c, c->cfg.force_helo ? CLIENT_HELO : CLIENT_EHLO);
+}
+
+static enum step ehlo_enter(struct client *c)
+{
+	stream_printf(c->stream, "%s %s\r\n", c->cfg.lmtp ? "LHLO" : "EHLO", c->cfg.name);
+	return STEP_WAIT;
+}
+
+/* The session is set up as far as TLS goes. */
+static enum step then_auth(struct client *c)
+{
+	if (c->cfg.user == NULL)
+		return client_next(c, CLIENT_READY);
+	return client_next(c, CLIENT_AUTH);
+}
+
+static enum step ehlo_reply(struct client *c, const struct smtp_reply *r)
+{
+	bool needs_ehlo = c->cfg.lmtp || c->cfg.tls == CLIENT_TLS_ALWAYS || c->cfg.user != NULL ||
+		stream_is_tls(c->stream);
+
+	if (smtp_reply_is_permanent(r) && !needs_ehlo)
+		return client_next(c, CLIENT_HELO);
+	if (!smtp_reply_is_ok(r))
+		return refused(c, r);
+	smtp_capability_parse(&c->caps, r);
+	if (stream_is_tls(c->stream) || c->cfg.tls == CLIENT_TLS_NEVER)
+		return then_auth(c);
+	if (smtp_capability_has(&c->caps, SMTP_EXT_STARTTLS))
+		return client_next(c, CLIENT_STARTTLS);
+	if (c->cfg.tls == CLIENT_TLS_ALWAYS)
+		return client_fail(c, EVENT_POLICY, NULL, "TLS is required and not offered");
+	return then_auth(c);
+}
+
+static enum step helo_enter(struct client *c)
+{
+	memset(&c->caps, 0, sizeof(c->caps));
+	stream_printf(c->stream, "HELO %s\r\n", c->cfg.name);
+	return STEP_WAIT;
+}
+
+static enum step helo_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (!smtp_reply_is_ok(r))
+		return refused(c, r);
+	return client_next(c, CLIENT_READY);
+}
+
+static enum step starttls_enter(struct client *c)
+{
+	stream_write(c->stream, "STARTTLS\r\n", 10);
+	return STEP_WAIT;
+}
+
+static enum step starttls_reply(struct client *c, const struct smtp_reply *r)
+{
+	struct err e;
+
+	if (r->code != 220 && c->cfg.tls == CLIENT_TLS_ALWAYS)
+		return refused(c, r);
+	if (r->code != 220)
+		return then_auth(c);
+	/* RFC 3207 section 4.2: what was said in clear is forgotten */
+	memset(&c->caps, 0, sizeof(c->caps));
+	if (stream_starttls_client(c->stream, c->cfg.context, c->cfg.sni, &e) != 0)
+		return client_fail(c, EVENT_NONSENSE, NULL, "%s", e.text);
+	return client_next(c, CLIENT_TLS);
+}
+
+/* --- AUTH: RFC 4616 PLAIN, and LOGIN for those who have only that --- */
+
+static enum step write_base64(struct client *c, const char *before, const char *p, size_t n)
+{
+	unsigned char out[AUTH_BASE64_SIZE];
+
+	EVP_EncodeBlock(out, (const unsigned char *)p, (int)n);
+	stream_printf(c->stream, "%s%s\r\n", before, (const char *)out);
+	return STEP_WAIT;
+}
+
+static enum step auth_plain(struct client *c)
+{
+	char text[2 * AUTH_TEXT_MAX + 4];
+	int n;
+
+	/* authorization identity (empty) NUL user NUL password */
+	n = snprintf(text, sizeof(text), "%c%s%c%s", '\0', c->cfg.user, '\0', c->cfg.password);
+	BUG_ON(n < 0 || (size_t)n >= sizeof(text));
+	return write_base64(c, "AUTH PLAIN ", text, (size_t)n);
+}
+
+static enum step auth_enter(struct client *c)
+{
+	if (strlen(c->cfg.user) > AUTH_TEXT_MAX || strlen(c->cfg.password) > AUTH_TEXT_MAX)
+		return client_fail(c, EVENT_POLICY, NULL, "the credential is too long");
+	if ((c->caps.mechanisms & SMTP_MECH_PLAIN) != 0)
+		return auth_plain(c);
+	if ((c->caps.mechanisms & SMTP_MECH_LOGIN) == 0)
+		return client_fail(c, EVENT_POLICY, NULL, "neither PLAIN nor LOGIN is offered");
+	stream_write(c->stream, "AUTH LOGIN\r\n", 12);
+	return STEP_WAIT;
+}
+
+static enum step auth_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code == 235)
+		return client_next(c, CLIENT_READY);
+	if (r->code != 334 || (c->caps.mechanisms & SMTP_MECH_PLAIN) != 0)
+		return refused(c, r);
+	write_base64(c, "", c->cfg.user, strlen(c->cfg.user));
+	return client_next(c, CLIENT_AUTH_USER);
+}
+
+static enum step auth_user_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code != 334)
+		return refused(c, r);
+	write_base64(c, "", c->cfg.password, strlen(c->cfg.password));
+	return client_next(c, CLIENT_AUTH_PASSWORD);
+}
+
+static enum step auth_password_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code != 235)
+		return refused(c, r);
+	return client_next(c, CLIENT_READY);
+}
+
+/* --- between messages --- */
+
+static enum step wish(struct client *c)
+{
+	if (c->over)
+		return STEP_OVER;
+	if (c->msg != NULL)
+		return client_next(c, CLIENT_MAIL);
+	if (c->quit)
+		return client_next(c, CLIENT_QUIT);
+	return STEP_WAIT;
+}
+
+static enum step ready_enter(struct client *c)
+{
+	c->asking = true;
+	c->cb->on_ready(c, c->ctx);
+	c->asking = false;
+	return wish(c);
+}
+
+void client_send(struct client *c, const struct client_message *m)
+{
+	BUG_ON(c->over || c->state != CLIENT_READY || c->msg != NULL);
+	c->msg = m;
+	client_begin(c);
+	if (!c->asking)
+		client_advance(c, wish(c));
+}
+
+void client_quit(struct client *c)
+{
+	BUG_ON(c->over || c->state != CLIENT_READY || c->msg != NULL);
+	c->quit = true;
+	if (!c->asking)
+		client_advance(c, wish(c));
+}
+
+static enum step unasked_reply(struct client *c, const struct smtp_reply *r)
+{
+	char text[CLIENT_TEXT_MAX];
+
+	return client_fail(c, EVENT_NONSENSE, NULL, "a reply that nothing asked for: %s",
+		smtp_reply_join(r, text, sizeof(text)));
+}
+
+static enum step rset_enter(struct client *c)
+{
+	stream_write(c->stream, "RSET\r\n", 6);
+	return STEP_WAIT;
+}
+
+static enum step rset_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (!smtp_reply_is_ok(r))
+		return refused(c, r);
+	return client_next(c, CLIENT_READY);
+}
+
+/* The 221 is not waited for: the stream sees to it that QUIT gets there. */
+static enum step quit_enter(struct client *c)
+{
+	static const struct client_fact bye = { .ok = true, .stage = STAGE_MAIL, .text = "" };
+
+	stream_write(c->stream, "QUIT\r\n", 6);
+	return end(c, &bye);
+}
+
+bool client_peer_has_dsn(const struct client *c)
+{
+	return smtp_capability_has(&c->caps, SMTP_EXT_DSN);
+}
+
+const char *client_tls_version(const struct client *c)
+{
+	return c->stream != NULL ? stream_tls_version(c->stream) : NULL;
+}

@@ -1,0 +1,105 @@
+/* client.h - one SMTP or LMTP session as client: speaks, and reports facts. Owning loop's thread.
+ *
+ * The session gets to the point where mail may be sent (greeting, EHLO, STARTTLS, AUTH), takes one
+ * message after another, and tells for each recipient how far it got and what was said; what follows
+ * from that is decided elsewhere (verdict.h). It knows no queue, no spool and no DNS.
+ *
+ * Commands are pipelined as far as the peer allows: with CHUNKING a small message is one write
+ * (MAIL, RCPT, BDAT and the body) and one read. Bodies stream from their source and wait while the
+ * peer is slow; at most CLIENT_OUTPUT_MAX bytes are held.
+ */
+#ifndef HUB_DELIVER_CLIENT_H
+#define HUB_DELIVER_CLIENT_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "hubd/deliver/verdict.h"
+#include "hubd/spool/envelope.h"
+#include "libhub/base/loop.h"
+#include "libhub/smtp/stream.h"
+
+struct client;
+
+enum { CLIENT_TEXT_MAX = 600, CLIENT_OUTPUT_MAX = 256 * 1024 };
+
+enum client_tls {
+	CLIENT_TLS_NEVER,
+	CLIENT_TLS_IF_OFFERED,
+	CLIENT_TLS_ALWAYS,
+};
+
+/* Strings stay valid as long as the client. */
+struct client_config {
+	bool lmtp;
+	bool force_helo;
+	const char *name;			/* ours, in EHLO */
+	enum client_tls tls;
+	struct tls_context *context;		/* unless CLIENT_TLS_NEVER */
+	const char *sni;			/* may be NULL */
+	/* After the handshake: is it who it should be? NULL = anybody is. */
+	int (*check_peer)(struct stream *s, void *ctx, struct err *e);
+	const char *user, *password;		/* NULL = no AUTH */
+	uint32_t timeout_s;			/* without a byte from the peer */
+};
+
+/* What was learnt. Strings are valid during the callback. */
+struct client_fact {
+	bool ok;
+	bool from_peer;			/* text is a reply */
+	enum verdict_stage stage;
+	enum verdict_event event;	/* unless ok */
+	int code;			/* of the reply, 0 = none */
+	char status[12];		/* enhanced code of the reply, "" = none */
+	const char *text;		/* one line */
+};
+
+/* A body: read is as spool_body_read; rewind goes back to its beginning. */
+struct client_source {
+	ssize_t (*read)(void *src, void *buf, size_t size, struct err *e);
+	void (*rewind)(void *src);
+};
+
+/* Stays valid until on_sent, or client_free. */
+struct client_message {
+	const struct envelope *env;
+	uint64_t size;			/* of the body */
+	const char *prefix;		/* header lines that go before it; "" = none */
+	const struct client_source *source;
+	void *src;
+};
+
+/*
+ * on_ready: a message may be sent, or client_quit called, from inside or any time later. on_sent:
+ * facts[i] for each recipient; then on_ready or on_end follows. on_end: the session is over, once;
+ * why->ok after client_quit. None comes from inside client_new, client_connect, client_adopt.
+ */
+struct client_callbacks {
+	void (*on_ready)(struct client *c, void *ctx);
+	void (*on_sent)(struct client *c, const struct client_fact *facts, void *ctx);
+	void (*on_end)(struct client *c, const struct client_fact *why, void *ctx);
+};
+
+/* cfg is copied, its strings are not. */
+struct client *client_new(struct loop *l, const struct client_config *cfg,
+	const struct client_callbacks *cb, void *ctx);
+/* Then one of these. source may be NULL. */
+void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_len,
+	const struct sockaddr *source, socklen_t source_len, uint32_t timeout_ms);
+void client_adopt(struct client *c, int fd);
+/* Ends whatever goes on; no callback comes after it. Accepts a pointer to NULL; sets it to NULL. */
+void client_free(struct client **c);
+
+/* Only when ready. */
+void client_send(struct client *c, const struct client_message *m);
+/* Only when ready: QUIT; then on_end. */
+void client_quit(struct client *c);
+/* The source said SPOOL_BODY_WAIT and has more now. */
+void client_body_ready(struct client *c);
+
+/* Did the peer offer DSN (so it takes over NOTIFY)? */
+bool client_peer_has_dsn(const struct client *c);
+/* "TLSv1.3" or NULL. */
+const char *client_tls_version(const struct client *c);
+
+#endif

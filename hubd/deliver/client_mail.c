@@ -1,0 +1,427 @@
+/* client_mail.c - one mail transaction: MAIL, RCPT, DATA or BDAT, and the replies in their order.
+ *
+ * With PIPELINING the commands are written ahead when MAIL is entered; the states then only take the
+ * replies. What was written ahead must be answered even when an earlier command was refused (RFC
+ * 2920 section 3.1), so a refusal sets facts and goes on reading.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hubd/deliver/client_priv.h"
+#include "hubd/spool/spool.h"
+#include "libhub/smtp/address.h"
+
+enum { PIPELINED_BODY_MAX = 64 * 1024 };	/* larger ones wait for the recipients' replies */
+
+/* --- facts --- */
+
+void client_fact_set(struct client *c, uint32_t i, const struct client_fact *f)
+{
+	struct client_fact *out = &c->facts[i];
+
+	if (out->text != NULL)
+		return;
+	*out = *f;
+	/* one reply for all is the rule: it lies in c->line already */
+	if (f->text != c->line) {
+		if (c->texts == NULL)
+			c->texts = arena_new();
+		out->text = arena_strdup(c->texts, f->text);
+	}
+}
+
+void client_fact_rest(struct client *c, const struct client_fact *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++)
+		client_fact_set(c, i, f);
+}
+
+void client_fact_of_reply(struct client_fact *f, enum verdict_stage stage,
+	const struct smtp_reply *r, char text[CLIENT_TEXT_MAX])
+{
+	*f = (struct client_fact){
+		.ok = smtp_reply_is_ok(r), .from_peer = true, .stage = stage, .code = r->code,
+		.event = verdict_event_of(r->code),
+		.text = smtp_reply_join(r, text, CLIENT_TEXT_MAX),
+	};
+	if (r->enhanced.class != 0)
+		snprintf(f->status, sizeof(f->status), "%u.%u.%u", r->enhanced.class,
+			r->enhanced.subject % 1000u, r->enhanced.detail % 1000u);
+}
+
+void client_decided(struct client *c)
+{
+	c->msg = NULL;
+	c->pump_on = false;
+	c->cb->on_sent(c, c->facts, c->ctx);
+}
+
+/* Where the text of a reply goes: c->line saves a copy, but serves one reply a message. */
+static char *room(struct client *c, char *own)
+{
+	char *p = c->line_used ? own : c->line;
+
+	c->line_used = true;
+	return p;
+}
+
+/* All undecided recipients share this reply. */
+static void rest_by_reply(struct client *c, enum verdict_stage stage, const struct smtp_reply *r)
+{
+	char own[CLIENT_TEXT_MAX];
+	struct client_fact f;
+
+	client_fact_of_reply(&f, stage, r, room(c, own));
+	client_fact_rest(c, &f);
+}
+
+/* A fact of our own about the whole message: nothing was asked. */
+static void rest_by_event(struct client *c, enum verdict_event event, const char *text)
+{
+	struct client_fact f = { .stage = STAGE_MAIL, .event = event, .text = text };
+
+	client_fact_rest(c, &f);
+}
+
+/* --- MAIL --- */
+
+void client_begin(struct client *c)
+{
+	c->n = c->msg->env->recipient_count;
+	if (c->n > c->facts_size) {
+		c->facts = xreallocarray(c->facts, c->n, sizeof(*c->facts));
+		c->facts_size = c->n;
+	}
+	memset(c->facts, 0, c->n * sizeof(*c->facts));
+	arena_free(&c->texts);
+	c->rcpt_sent = c->rcpt_done = c->accepted = c->final_next = 0;
+	c->chunks_pending = 0;
+	c->mail_refused = c->data_sent = c->last_sent = c->prefix_sent = c->chunk_failed = false;
+	c->scanned = c->has_8bit = c->line_used = false;
+	c->pump_waits = c->pump_on = false;
+	c->encoder.emit = NULL;
+	c->bdat = smtp_capability_has(&c->caps, SMTP_EXT_CHUNKING);
+}
+
+static uint64_t wire_size(const struct client_message *m)
+{
+	return m->size + strlen(m->prefix);
+}
+
+/* Text that claims to be 8-bit often is not: look before refusing it. */
+enum step client_scan_enter(struct client *c)
+{
+	const struct client_message *m = c->msg;
+	unsigned char buf[8192];
+	struct err e;
+	ssize_t n, i;
+
+	while ((n = m->source->read(m->src, buf, sizeof(buf), &e)) > 0)
+		for (i = 0; i < n; i++)
+			c->has_8bit = c->has_8bit || (buf[i] & 0x80) != 0;
+	if (n == SPOOL_BODY_WAIT)
+		return STEP_WAIT;
+	if (n < 0)
+		return client_fail(c, EVENT_DAMAGED, NULL, "%s", e.text);
+	m->source->rewind(m->src);
+	c->scanned = true;
+	return client_next(c, CLIENT_MAIL);
+}
+
+static bool needs_scan(const struct client *c)
+{
+	return c->msg->env->body == ENVELOPE_BODY_8BITMIME && !c->scanned &&
+		!smtp_capability_has(&c->caps, SMTP_EXT_8BITMIME);
+}
+
+/* Can the peer take it at all? False with the facts set. */
+static bool fits(struct client *c)
+{
+	const struct envelope *env = c->msg->env;
+	char text[CLIENT_TEXT_MAX];
+
+	if (c->caps.size_max != 0 && wire_size(c->msg) > c->caps.size_max) {
+		snprintf(text, sizeof(text), "the message has %llu bytes, the peer takes %llu",
+			(unsigned long long)wire_size(c->msg),
+			(unsigned long long)c->caps.size_max);
+		rest_by_event(c, EVENT_TOO_BIG, text);
+		return false;
+	}
+	if (env->smtputf8 && !smtp_capability_has(&c->caps, SMTP_EXT_SMTPUTF8)) {
+		rest_by_event(c, EVENT_NO_UTF8, "the peer does not offer SMTPUTF8");
+		return false;
+	}
+	if (env->body == ENVELOPE_BODY_BINARYMIME &&
+		!smtp_capability_has(&c->caps, SMTP_EXT_BINARYMIME | SMTP_EXT_CHUNKING)) {
+		rest_by_event(c, EVENT_NO_BINARY, "the peer does not offer BINARYMIME");
+		return false;
+	}
+	if (c->has_8bit) {
+		rest_by_event(c, EVENT_NO_8BIT, "the peer does not offer 8BITMIME");
+		return false;
+	}
+	return true;
+}
+
+static void write_mail(struct client *c)
+{
+	static const char *const bodies[] = { "", " BODY=8BITMIME", " BODY=BINARYMIME" };
+	static const char *const rets[] = { "", " RET=FULL", " RET=HDRS" };
+	const struct envelope *env = c->msg->env;
+	bool dsn = smtp_capability_has(&c->caps, SMTP_EXT_DSN);
+	bool eight = smtp_capability_has(&c->caps, SMTP_EXT_8BITMIME);
+	char size[32] = "";
+
+	if (smtp_capability_has(&c->caps, SMTP_EXT_SIZE))
+		snprintf(size, sizeof(size), " SIZE=%llu",
+			(unsigned long long)wire_size(c->msg));
+	stream_printf(c->stream, "MAIL FROM:<%s>%s%s%s%s%s%s\r\n", env->sender, size,
+		eight || env->body == ENVELOPE_BODY_BINARYMIME ? bodies[env->body] : "",
+		env->smtputf8 ? " SMTPUTF8" : "", dsn ? rets[env->ret] : "",
+		dsn && *env->envid != '\0' ? " ENVID=" : "", dsn ? env->envid : "");
+}
+
+static void write_notify(struct client *c, uint32_t notify)
+{
+	static const struct {
+		uint32_t bit;
+		const char *word;
+	} words[] = {
+		{ ENVELOPE_NOTIFY_NEVER, "NEVER" },
+		{ ENVELOPE_NOTIFY_SUCCESS, "SUCCESS" },
+		{ ENVELOPE_NOTIFY_FAILURE, "FAILURE" },
+		{ ENVELOPE_NOTIFY_DELAY, "DELAY" },
+	};
+	const char *before = " NOTIFY=";
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((notify & words[i].bit) != 0) {
+			stream_printf(c->stream, "%s%s", before, words[i].word);
+			before = ",";
+		}
+}
+
+/* RFC 3461 section 4.2: the address as the sender knows it survives our rewriting. */
+static void write_orcpt(struct client *c, const struct envelope_recipient *r)
+{
+	char xtext[SMTP_ADDRESS_SIZE * 3 + 1];
+
+	if (*r->orcpt != '\0')
+		stream_printf(c->stream, " ORCPT=%s", r->orcpt);
+	else if (*r->original != '\0' &&
+		smtp_xtext_encode(xtext, sizeof(xtext), r->original, strlen(r->original)) > 0)
+		stream_printf(c->stream, " ORCPT=rfc822;%s", xtext);
+}
+
+static void write_rcpt(struct client *c)
+{
+	const struct envelope_recipient *r = &c->msg->env->recipients[c->rcpt_sent++];
+
+	stream_printf(c->stream, "RCPT TO:<%s>", r->address);
+	if (smtp_capability_has(&c->caps, SMTP_EXT_DSN)) {
+		write_notify(c, r->notify);
+		write_orcpt(c, r);
+	}
+	stream_write(c->stream, "\r\n", 2);
+}
+
+static enum step begin_body(struct client *c)
+{
+	c->data_sent = true;
+	if (c->bdat) {
+		c->pump_on = true;
+		return client_pump(c);
+	}
+	stream_write(c->stream, "DATA\r\n", 6);
+	return STEP_WAIT;
+}
+
+enum step client_mail_enter(struct client *c)
+{
+	if (needs_scan(c))
+		return client_next(c, CLIENT_SCAN);
+	if (!fits(c)) {
+		client_decided(c);
+		return c->over ? STEP_OVER : client_next(c, CLIENT_READY);
+	}
+	write_mail(c);
+	if (!smtp_capability_has(&c->caps, SMTP_EXT_PIPELINING))
+		return STEP_WAIT;
+	while (c->rcpt_sent < c->n)
+		write_rcpt(c);
+	if (c->bdat && wire_size(c->msg) > PIPELINED_BODY_MAX)
+		return STEP_WAIT;
+	return begin_body(c);
+}
+
+/* The transaction is over; the session goes on. */
+static enum step finish(struct client *c, enum client_state next)
+{
+	client_decided(c);
+	return c->over ? STEP_OVER : client_next(c, next);
+}
+
+enum step client_mail_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code >= 300 && r->code < 400)
+		return client_fail(c, EVENT_NONSENSE, r, "reply");
+	if (smtp_reply_is_ok(r))
+		return client_next(c, CLIENT_RCPT);
+	rest_by_reply(c, STAGE_MAIL, r);
+	c->mail_refused = true;
+	if (c->rcpt_sent == 0)
+		return finish(c, CLIENT_READY);
+	return client_next(c, CLIENT_RCPT);
+}
+
+/* --- RCPT --- */
+
+/* All recipients have their reply. */
+static enum step after_rcpt(struct client *c)
+{
+	if (c->data_sent)
+		return client_next(c, c->bdat ? CLIENT_BODY : CLIENT_DATA);
+	if (c->accepted == 0)
+		return finish(c, c->mail_refused ? CLIENT_READY : CLIENT_RSET);
+	return client_next(c, CLIENT_DATA);
+}
+
+enum step client_rcpt_enter(struct client *c)
+{
+	if (c->rcpt_done == c->n)
+		return after_rcpt(c);
+	if (c->rcpt_sent == c->rcpt_done)
+		write_rcpt(c);
+	return STEP_WAIT;
+}
+
+enum step client_rcpt_reply(struct client *c, const struct smtp_reply *r)
+{
+	char text[CLIENT_TEXT_MAX];
+	struct client_fact f;
+
+	if (r->code >= 300 && r->code < 400)
+		return client_fail(c, EVENT_NONSENSE, r, "reply");
+	if (smtp_reply_is_ok(r) && !c->mail_refused) {
+		c->accepted++;
+	} else {
+		client_fact_of_reply(&f, STAGE_RCPT, r, text);
+		if (f.ok)	/* accepted though MAIL was not: MAIL's fact stands */
+			f.event = EVENT_NONSENSE;
+		f.ok = false;
+		client_fact_set(c, c->rcpt_done, &f);
+	}
+	c->rcpt_done++;
+	return client_next(c, CLIENT_RCPT);
+}
+
+/* --- DATA --- */
+
+enum step client_data_enter(struct client *c)
+{
+	if (c->data_sent)
+		return STEP_WAIT;
+	if (!c->bdat)
+		return begin_body(c);
+	return client_next(c, CLIENT_BODY);
+}
+
+enum step client_data_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code == 354)
+		return client_next(c, CLIENT_BODY);
+	if (smtp_reply_is_ok(r))
+		return client_fail(c, EVENT_NONSENSE, r, "reply");
+	rest_by_reply(c, STAGE_DATA, r);
+	return finish(c, c->mail_refused ? CLIENT_READY : CLIENT_RSET);
+}
+
+/* --- the body and its reply --- */
+
+/*
+ * A server that says 354 with no recipient at all waits for a message nevertheless: it gets an empty
+ * one, and its answer is of no interest.
+ */
+static enum step empty_body(struct client *c)
+{
+	stream_write(c->stream, ".\r\n", 3);
+	c->last_sent = true;
+	return STEP_WAIT;
+}
+
+enum step client_body_enter(struct client *c)
+{
+	if (!c->bdat && c->accepted == 0)
+		return empty_body(c);
+	if (!c->bdat || !c->data_sent) {
+		c->data_sent = c->pump_on = true;
+		return client_pump(c);
+	}
+	return STEP_WAIT;
+}
+
+/* The i-th accepted recipient that has no fact yet (RFC 2033 section 4.2: replies in their order). */
+static uint32_t next_accepted(struct client *c)
+{
+	while (c->facts[c->final_next].text != NULL)
+		c->final_next++;
+	return c->final_next;
+}
+
+static enum step lmtp_reply(struct client *c, const struct smtp_reply *r)
+{
+	char own[CLIENT_TEXT_MAX];
+	struct client_fact f;
+
+	client_fact_of_reply(&f, STAGE_BODY, r, room(c, own));
+	client_fact_set(c, next_accepted(c), &f);
+	return --c->accepted == 0 ? finish(c, CLIENT_READY) : STEP_WAIT;
+}
+
+/* The reply to the end of the message. */
+static enum step final_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (c->cfg.lmtp && c->chunk_failed)	/* one reply or one for each? servers differ */
+		return client_fail(c, EVENT_NONSENSE, r, "reply");
+	if (c->cfg.lmtp && c->accepted > 0)
+		return lmtp_reply(c, r);
+	rest_by_reply(c, STAGE_BODY, r);
+	return finish(c, c->mail_refused || smtp_reply_is_ok(r) ? CLIENT_READY : CLIENT_RSET);
+}
+
+/* A reply to a chunk that is not the last. */
+static enum step chunk_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (!smtp_reply_is_ok(r)) {
+		rest_by_reply(c, STAGE_DATA, r);
+		c->chunk_failed = true;
+		c->pump_on = false;
+	}
+	if (c->chunk_failed && !c->last_sent && c->chunks_pending == 0)
+		return finish(c, CLIENT_RSET);
+	return c->pump_on && !c->pump_waits ? client_pump(c) : STEP_WAIT;
+}
+
+enum step client_body_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code >= 300 && r->code < 400)
+		return client_fail(c, EVENT_NONSENSE, r, "reply");
+	if (c->bdat) {
+		if (c->chunks_pending == 0)
+			return client_fail(c, EVENT_NONSENSE, r, "reply");
+		if (!c->last_sent || c->chunks_pending > 1) {
+			c->chunks_pending--;
+			return chunk_reply(c, r);
+		}
+		return final_reply(c, r);
+	}
+	if (!c->last_sent) {
+		/* an answer in the middle of DATA: nothing can follow on this connection */
+		rest_by_reply(c, STAGE_BODY, r);
+		return client_fail(c, verdict_event_of(r->code), r, "reply");
+	}
+	return final_reply(c, r);
+}

@@ -1,0 +1,112 @@
+/* client_priv.h - what the files of the client share. See client.h. */
+#ifndef HUB_DELIVER_CLIENT_PRIV_H
+#define HUB_DELIVER_CLIENT_PRIV_H
+
+#include "hubd/deliver/client.h"
+#include "libhub/base/mem.h"
+#include "libhub/smtp/body.h"
+#include "libhub/smtp/capability.h"
+
+enum client_state {
+	CLIENT_GREETING,
+	CLIENT_EHLO,
+	CLIENT_HELO,
+	CLIENT_STARTTLS,
+	CLIENT_TLS,
+	CLIENT_AUTH,
+	CLIENT_AUTH_USER,
+	CLIENT_AUTH_PASSWORD,
+	CLIENT_READY,
+	CLIENT_SCAN,		/* looks whether the body has 8-bit text */
+	CLIENT_MAIL,
+	CLIENT_RCPT,
+	CLIENT_DATA,
+	CLIENT_BODY,		/* the body goes out, replies to chunks come in, then the last */
+	CLIENT_RSET,
+	CLIENT_QUIT,
+	CLIENT_STATES
+};
+
+enum step {
+	STEP_WAIT,		/* for the peer, or the owner */
+	STEP_NEXT,		/* to c->next; its own state again is allowed */
+	STEP_OVER,		/* the session has ended, or the client is freed */
+};
+
+struct client {
+	struct loop *loop;
+	struct stream *stream;
+	struct client_config cfg;
+	const struct client_callbacks *cb;
+	void *ctx;
+	enum client_state state, next;
+	bool connecting;
+	bool over;			/* on_end was called or client_free */
+	struct smtp_reply reply;
+	bool reading_reply;		/* reply holds a part */
+	struct smtp_capability caps;
+	char line[CLIENT_TEXT_MAX];	/* text of the first reply that facts refer to */
+	bool line_used;
+
+	/* owner's wishes while ready */
+	bool asking;			/* inside on_ready */
+	bool quit;
+
+	/* the message */
+	const struct client_message *msg;
+	struct arena *texts;		/* of facts; NULL until needed */
+	struct client_fact *facts;
+	uint32_t facts_size;
+	uint32_t n;			/* recipients */
+	uint32_t rcpt_sent, rcpt_done;	/* commands written, replies taken */
+	uint32_t accepted;
+	uint32_t final_next;		/* LMTP: the recipient whose reply comes next */
+	bool mail_refused;
+	bool scanned, has_8bit;
+	bool bdat;
+	bool data_sent;			/* DATA or the first BDAT is out */
+	bool last_sent;			/* the end of the message is out */
+	bool prefix_sent;
+	bool chunk_failed;
+	uint32_t chunks_pending;	/* replies to BDAT outstanding */
+	bool pump_waits;		/* for the source */
+	bool pump_on;
+	struct smtp_body_encoder encoder;
+};
+
+/* --- client.c --- */
+
+enum step client_next(struct client *c, enum client_state next);
+/* Ends the session with what happened; a message under way is decided first. */
+enum step client_fail(struct client *c, enum verdict_event event, const struct smtp_reply *r,
+	const char *fmt, ...) PRINTF_LIKE(4, 5);
+void client_advance(struct client *c, enum step step);
+
+/* --- client_mail.c: the transaction --- */
+
+/* Takes the message that client_send gave. */
+void client_begin(struct client *c);
+enum step client_scan_enter(struct client *c);
+enum step client_mail_enter(struct client *c);
+enum step client_mail_reply(struct client *c, const struct smtp_reply *r);
+enum step client_rcpt_enter(struct client *c);
+enum step client_rcpt_reply(struct client *c, const struct smtp_reply *r);
+enum step client_data_enter(struct client *c);
+enum step client_data_reply(struct client *c, const struct smtp_reply *r);
+enum step client_body_enter(struct client *c);
+enum step client_body_reply(struct client *c, const struct smtp_reply *r);
+/* Gives recipient i its fact; text is copied. The first fact that is not ok stands. */
+void client_fact_set(struct client *c, uint32_t i, const struct client_fact *f);
+/* The same to all recipients that are not decided. */
+void client_fact_rest(struct client *c, const struct client_fact *f);
+void client_fact_of_reply(struct client_fact *f, enum verdict_stage stage,
+	const struct smtp_reply *r, char text[CLIENT_TEXT_MAX]);
+/* The message is decided: tells the owner and forgets it. */
+void client_decided(struct client *c);
+
+/* --- client_pump.c: the body --- */
+
+/* Writes what can be written now. */
+enum step client_pump(struct client *c);
+
+#endif

@@ -1,0 +1,23 @@
+/* deliver.h - SMTP and LMTP as the transport of queues. One per worker, its thread.
+ *
+ * Registers itself for DNS and smart host connectors, relay within the organization, and mailbox
+ * servers. A connection goes through its places (places.h) and their addresses until one accepts a
+ * session, sends what the queue gives, keeps an idle session DELIVER_IDLE_MS for the next message,
+ * and ends. What a failure means is decided in verdict.h.
+ */
+#ifndef HUB_DELIVER_DELIVER_H
+#define HUB_DELIVER_DELIVER_H
+
+#include "hubd/queue/queue.h"
+#include "libhub/base/resolver.h"
+
+enum { DELIVER_IDLE_MS = 2000, DELIVER_CONNECT_MS = 30 * 1000 };
+
+struct deliver;
+
+/* internal: what asks the inside (or system's) DNS; set and internal must outlive it. */
+struct deliver *deliver_new(struct queue_set *set, struct resolver *internal);
+/* After queue_set_stop said done. Accepts a pointer to NULL; sets it to NULL. */
+void deliver_free(struct deliver **d);
+
+#endif

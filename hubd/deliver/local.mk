@@ -1,0 +1,11 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/client.c %D%/client.h \
+	%D%/client_mail.c \
+	%D%/client_priv.h \
+	%D%/client_pump.c \
+	%D%/deliver.c %D%/deliver.h \
+	%D%/host.c %D%/host.h \
+	%D%/mx.c %D%/mx.h \
+	%D%/places.c %D%/places.h \
+	%D%/policy.c %D%/policy.h \
+	%D%/verdict.c %D%/verdict.h

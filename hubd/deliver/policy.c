@@ -1,0 +1,143 @@
+/* policy.c - see policy.h. */
+#include "hubd/deliver/policy.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "hubd/config/live.h"
+#include "libhub/tls/pin.h"
+
+static bool listed(const struct strings *list, const char *domain)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (strcasecmp(list->v[i], domain) == 0)
+			return true;
+	return false;
+}
+
+static void verify(struct policy *p, enum tls_verify mode, const char *name)
+{
+	p->tls = CLIENT_TLS_ALWAYS;
+	p->trust = POLICY_TRUST_VERIFY;
+	p->verify = mode;
+	p->verify_name = name;
+}
+
+/* hubRequireTLS and hubTLSAuthLevel. */
+static void by_level(const struct send_connector *sc, const char *domain, struct policy *p)
+{
+	p->tls = CLIENT_TLS_ALWAYS;
+	if (sc->tls_auth_level == TLS_AUTH_CERTIFICATE)
+		verify(p, TLS_VERIFY_CERTIFICATE, NULL);
+	else if (sc->tls_auth_level == TLS_AUTH_DOMAIN)
+		verify(p, TLS_VERIFY_DOMAIN, sc->tls_domain != NULL ? sc->tls_domain : domain);
+}
+
+static void by_auth(const struct send_connector *sc, const char *host, struct policy *p)
+{
+	switch (sc->auth) {
+	case SMART_HOST_AUTH_BASIC_TLS:
+		verify(p, TLS_VERIFY_DOMAIN, host);
+		/* fall through */
+	case SMART_HOST_AUTH_BASIC:
+		p->user = sc->auth_user;
+		p->password = sc->auth_password;
+		break;
+	case SMART_HOST_AUTH_HUB_SERVER:
+		p->tls = CLIENT_TLS_ALWAYS;
+		p->trust = POLICY_TRUST_ANY_SERVER;
+		break;
+	}
+}
+
+static void by_connector(const struct policy_case *pc, struct policy *p)
+{
+	const struct send_connector *sc = pc->connector;
+	bool secure = listed(&pc->live->snapshot->org->tls_send_domains, pc->domain);
+
+	if (sc->ignore_starttls || sc->force_helo)
+		p->tls = CLIENT_TLS_NEVER;
+	if (sc->require_tls)
+		by_level(sc, pc->domain, p);
+	by_auth(sc, pc->host, p);
+	if (sc->usage == SEND_PARTNER && !secure)
+		p->refusal = "the domain is not in hubTLSSendDomainSecure";
+	else if (secure && (sc->domain_secure || sc->usage == SEND_PARTNER))
+		verify(p, TLS_VERIFY_DOMAIN, pc->domain);
+}
+
+void policy_make(const struct policy_case *pc, struct policy *out)
+{
+	*out = (struct policy){ .tls = CLIENT_TLS_IF_OFFERED };
+	if (pc->server != NULL) {
+		out->tls = CLIENT_TLS_ALWAYS;
+		out->trust = POLICY_TRUST_SERVER;
+		out->server = pc->server;
+	} else if (pc->mailbox != NULL) {
+		if (pc->mailbox->key_digests.n + pc->mailbox->certificates.n > 0) {
+			out->trust = POLICY_TRUST_MAILBOX;
+			out->mailbox = pc->mailbox;
+		}
+		if (pc->mailbox->require_tls || out->trust == POLICY_TRUST_MAILBOX)
+			out->tls = CLIENT_TLS_ALWAYS;
+	} else if (pc->connector != NULL) {
+		by_connector(pc, out);
+	}
+	if (pc->require_tls && out->tls == CLIENT_TLS_NEVER)
+		out->refusal = "the message requires TLS and the connector ignores STARTTLS";
+	else if (pc->require_tls)
+		out->tls = CLIENT_TLS_ALWAYS;
+	if (out->tls == CLIENT_TLS_ALWAYS && pc->live->tls_client == NULL)
+		out->refusal = "TLS is required and this server has no certificate";
+	else if (pc->live->tls_client == NULL)
+		out->tls = CLIENT_TLS_NEVER;
+}
+
+static int wrong_key(const char *digest, const char *whose, struct err *e)
+{
+	return err_set(e, ERR_PERM, 0, "the peer's key %s is not in the directory for %s",
+		digest != NULL ? digest : "(none shown)", whose);
+}
+
+static int check_mailbox(const struct mailbox_server *m, const char *digest, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < m->key_digests.n; i++)
+		if (tls_pin_equal(m->key_digests.v[i], digest))
+			return 0;
+	for (i = 0; i < m->certificates.n; i++) {
+		const struct tls_pin_der der = { m->certificates.v[i].data,
+			m->certificates.v[i].size };
+
+		if (tls_pin_match(digest, NULL, 0, &der, 1))
+			return 0;
+	}
+	return wrong_key(digest, m->obj.name, e);
+}
+
+int policy_check(const struct policy *p, const struct live *live, const struct stream *s,
+	struct err *e)
+{
+	const char *digest = stream_peer_key_digest(s);
+
+	switch (p->trust) {
+	case POLICY_TRUST_ANYBODY:
+		return 0;
+	case POLICY_TRUST_SERVER:
+		if (digest != NULL && server_has_key(p->server, digest))
+			return 0;
+		return wrong_key(digest, p->server->obj.name, e);
+	case POLICY_TRUST_ANY_SERVER:
+		if (digest != NULL && snapshot_server_by_key(live->snapshot, digest) != NULL)
+			return 0;
+		return wrong_key(digest, "any server", e);
+	case POLICY_TRUST_MAILBOX:
+		return check_mailbox(p->mailbox, digest, e);
+	case POLICY_TRUST_VERIFY:
+		return stream_peer_verify(s, p->verify, p->verify_name, e);
+	}
+	err_bug(__FILE__, __LINE__, "unknown trust");
+}
