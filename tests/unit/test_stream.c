@@ -566,7 +566,7 @@ START_TEST(end_reset)
 }
 END_TEST
 
-/* The last words arrive although input is still unread, and the socket goes when the peer's does. */
+/* The last words arrive although input is still unread; the socket goes with the peer. */
 START_TEST(finish_lingers)
 {
 	struct end e;
