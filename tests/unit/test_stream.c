@@ -261,6 +261,36 @@ START_TEST(lines_dripping)
 }
 END_TEST
 
+/* What was searched of one line says nothing about the next. */
+START_TEST(line_after_part)
+{
+	struct end e;
+	int fd = bare_peer(&e);
+	char *text;
+	size_t len;
+
+	say(fd, "12345");
+	WAIT(e.readable == 1);
+	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_NONE);
+	say(fd, "\r\nB\r\n");
+	WAIT(e.readable == 2);
+	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_OK);
+	ck_assert_str_eq(text, "12345");
+	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_OK);
+	ck_assert_str_eq(text, "B");
+	say(fd, "67890");
+	WAIT(e.readable == 3);
+	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_NONE);
+	stream_consume(e.s, 5);
+	say(fd, "C\r\n");
+	WAIT(e.readable == 4);
+	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_OK);
+	ck_assert_str_eq(text, "C");
+	stream_close(&e.s);
+	close(fd);
+}
+END_TEST
+
 START_TEST(line_with_nul)
 {
 	struct end e;
@@ -1036,14 +1066,15 @@ END_TEST
 START_TEST(tls_paused)
 {
 	struct end a, b;
-	char buf[20001];
+	char buf[10001];
 
 	starttls(&a, &b, client_tls, true);
 	WAIT(a.tls == 1 && b.tls == 1);
-	/* more than the limit in one go: the rest waits inside OpenSSL, with no event to come */
-	memset(buf, 'x', 20000);
-	stream_write(b.s, buf, 20000);
-	WAIT(stream_input_len(a.s) == STREAM_INPUT_COMMANDS);
+	/* a record larger than the limit: the rest waits inside OpenSSL, with no event to come */
+	stream_set_input_limit(a.s, 4000);
+	memset(buf, 'x', 10000);
+	stream_write(b.s, buf, 10000);
+	WAIT(stream_input_len(a.s) == 4000);
 	one_turn();
 	stream_pause(a.s);
 	take_all(&a, buf, sizeof(buf));
@@ -1051,7 +1082,10 @@ START_TEST(tls_paused)
 	one_turn();
 	ck_assert_uint_eq(stream_input_len(a.s), 0);
 	stream_resume(a.s);
-	WAIT(stream_input_len(a.s) == 20000 - STREAM_INPUT_COMMANDS);
+	WAIT(stream_input_len(a.s) == 4000);
+	/* and consuming alone brings the last of it */
+	take_all(&a, buf, sizeof(buf));
+	WAIT(stream_input_len(a.s) == 2000);
 	stream_close(&a.s);
 	stream_close(&b.s);
 }
@@ -1171,6 +1205,7 @@ int main(void)
 	tcase_set_timeout(plain, 30);
 	tcase_add_loop_test(plain, lines, 0, n_rows);
 	tcase_add_loop_test(plain, lines_dripping, 0, n_rows);
+	tcase_add_test(plain, line_after_part);
 	tcase_add_test(plain, line_with_nul);
 	tcase_add_test(plain, line_endless);
 	tcase_add_test(plain, bulk_plain);
