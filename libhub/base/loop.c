@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
@@ -24,6 +25,7 @@ struct loop {
 	struct event_base *base;
 	struct event *nudge;		/* made active so that deferred work never waits for I/O */
 	struct deferred *deferred, **deferred_tail;
+	struct loop_hook *hooks;
 	uint64_t turn_start_ms;		/* 0 while asleep */
 	char *name;
 	bool stop;
@@ -94,6 +96,8 @@ void loop_free(struct loop **lp)
 
 	if (l == NULL)
 		return;
+	while (l->hooks != NULL)
+		l->hooks->cb(l->hooks->ctx);
 	run_deferred(l);
 	event_free(l->nudge);
 	event_base_free(l->base);
@@ -134,4 +138,14 @@ void loop_defer(struct loop *l, void (*cb)(void *ctx), void *ctx)
 	*l->deferred_tail = d;
 	l->deferred_tail = &d->next;
 	event_active(l->nudge, 0, 0);
+}
+
+void loop_hook_add(struct loop *l, struct loop_hook *h)
+{
+	DL_APPEND(l->hooks, h);
+}
+
+void loop_hook_remove(struct loop *l, struct loop_hook *h)
+{
+	DL_DELETE(l->hooks, h);
 }
