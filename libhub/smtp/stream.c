@@ -79,6 +79,8 @@ static void free_deferred(void *ctx)
 void stream_end_now(struct stream *s)
 {
 	BUG_ON(s->closed);
+	if (s->finishing)
+		loop_hook_remove(s->loop, &s->hook);
 	stream_tls_shutdown(s);
 	s->closed = true;
 	event_del(&s->read_ev);
@@ -449,6 +451,11 @@ static void on_closed_finishing(struct stream *s, enum stream_end reason, const 
 	(void)ctx;
 }
 
+static void end_by_loop(void *ctx)
+{
+	stream_end_now(ctx);
+}
+
 void stream_finish(struct stream **sp)
 {
 	static const struct stream_callbacks nobody = { .on_closed = on_closed_finishing };
@@ -463,6 +470,9 @@ void stream_finish(struct stream **sp)
 		return;
 	}
 	s->finishing = true;
+	s->hook.cb = end_by_loop;
+	s->hook.ctx = s;
+	loop_hook_add(s->loop, &s->hook);
 	s->cb = &nobody;
 	evbuffer_drain(s->in, evbuffer_get_length(s->in));
 	s->inactivity_ms = 0;

@@ -617,6 +617,22 @@ START_TEST(finish_lingers)
 }
 END_TEST
 
+/* The loop goes while a stream still finishes: the address sanitizer would tell of a leak. */
+START_TEST(finish_without_loop)
+{
+	struct end e;
+	int fd = bare_peer(&e);
+
+	stream_write(e.s, "421 bye\r\n", 9);
+	stream_finish(&e.s);
+	one_turn();
+	teardown();
+	ck_assert_int_eq(e.closed, 0);
+	setup();
+	close(fd);
+}
+END_TEST
+
 START_TEST(handing_over)
 {
 	struct end e, next = { 0 };
@@ -1218,6 +1234,7 @@ int main(void)
 	tcase_add_test(plain, end_inside_callbacks);
 	tcase_add_test(plain, end_reset);
 	tcase_add_test(plain, finish_lingers);
+	tcase_add_test(plain, finish_without_loop);
 	tcase_add_test(plain, handing_over);
 	tcase_add_test(plain, time_inactivity);
 	tcase_add_test(plain, time_deadline);
