@@ -15,7 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from private_slapd import (ADMIN, CONSTRAINT, EDGE1, HUB1, INTERNET, LONDON, OBJECTS, SCHEMA,
+from private_slapd import (ADMIN, CONSTRAINT, EDGE1, HUB1, INTERNET, LONDON, OBJECTS, PARIS, SCHEMA,
                            SYNTAX, TREE, OneDirectory, ldif, run)
 
 
@@ -279,6 +279,8 @@ class Values(OneDirectory):
                 code = self.slapd.add(ldif("cn=%s,cn=Sites,%s" % (escaped, TREE), "hubSite",
                                            cn=escaped[:1] + escaped[2:]))
                 self.assertEqual(code, CONSTRAINT)
+        renamed = "dn: %s\nchangetype: modrdn\nnewrdn: cn=a*b\ndeleteoldrdn: 1\n" % PARIS
+        self.assertEqual(self.slapd.change(renamed).returncode, CONSTRAINT)
         second = "dn: %s\nchangetype: modify\nadd: cn\ncn: Londres\n" % LONDON
         self.assertEqual(self.slapd.change(second).returncode, CONSTRAINT)
 
