@@ -95,7 +95,8 @@ static void tell_closed(struct stream *s, enum stream_end reason, const char *te
 {
 	if (s->told)
 		return;
-	s->told = true;
+	/* the end of input need not be the end: output, or a handshake, may still fail */
+	s->told = reason != STREAM_END_EOF;
 	s->cb->on_closed(s, reason, text, s->ctx);
 }
 

@@ -38,9 +38,10 @@ enum stream_end {
  * stream_resume was called with input still there); take all you can, it is not repeated for what
  * you leave. on_drained: the output that was written is with the kernel. on_connected: only after
  * stream_connect. on_tls: the handshake succeeded (nothing about the peer has been checked).
- * on_closed: once; text is one line. There will be no more input. After EOF, INACTIVE and DEADLINE
- * (not during a handshake) input that is left can be read and a last output written; otherwise the
- * stream is dead and swallows it. The owner still calls stream_close or stream_finish.
+ * on_closed: no more input will come; once, but after EOF another reason may follow. After EOF,
+ * INACTIVE and DEADLINE (not during a handshake) input that is left can be read and a last output
+ * written; otherwise the stream is dead and swallows it. The owner still calls stream_close or
+ * stream_finish. text is one line.
  */
 struct stream_callbacks {
 	void (*on_connected)(struct stream *s, void *ctx);

@@ -54,7 +54,7 @@ struct stream {
 	bool connecting, paused, finishing, sent_fin;
 	bool eof, dead;			/* no more input; nothing at all any more */
 	bool expired;			/* a timeout ended the hearing, output may still go */
-	bool told;			/* on_closed was called */
+	bool told;			/* on_closed was called for the last time */
 	bool closed;			/* the owner is gone, memory goes after this turn */
 	bool flush_scheduled;
 	bool tls_held;			/* OpenSSL holds input that did not fit */

@@ -1020,6 +1020,24 @@ START_TEST(tls_garbage)
 }
 END_TEST
 
+/* STARTTLS and no more: the owner waits for the handshake and has to be told that none comes. */
+START_TEST(tls_after_eof)
+{
+	struct end e;
+	int fd = bare_peer(&e);
+	struct err err;
+
+	shutdown(fd, SHUT_WR);
+	WAIT(e.closed == 1);
+	ck_assert_int_eq(e.reason, STREAM_END_EOF);
+	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, false, NULL, &err), 0);
+	WAIT(e.closed == 2);
+	ck_assert_int_eq(e.reason, STREAM_END_TLS);
+	stream_close(&e.s);
+	close(fd);
+}
+END_TEST
+
 START_TEST(tls_timeout)
 {
 	struct end e;
@@ -1252,6 +1270,7 @@ int main(void)
 	tcase_add_test(tls, tls_verification);
 	tcase_add_test(tls, tls_injection);
 	tcase_add_test(tls, tls_garbage);
+	tcase_add_test(tls, tls_after_eof);
 	tcase_add_test(tls, tls_timeout);
 	tcase_add_test(tls, tls_close_in_callback);
 	tcase_add_test(tls, tls_early_output);
