@@ -1,0 +1,7 @@
+# benches: built by "make benches", run by hand or by tests/run on request, never by check
+EXTRA_PROGRAMS =
+benches: $(EXTRA_PROGRAMS)
+.PHONY: benches
+CLEANFILES += $(EXTRA_PROGRAMS)
+
+include tests/bench/route.mk
