@@ -203,23 +203,10 @@ const char *table_smart_hosts(struct arena *a, const struct smart_hosts *hosts)
 	return list;
 }
 
-static void choice_spaces(struct choices_work *w, const struct choice *c)
-{
-	struct routing_table *t = w->t;
-	size_t i;
-
-	for (i = 0; i < c->connector->spaces.n; i++) {
-		const struct address_space *space = &c->connector->spaces.v[i];
-
-		/* -- means what lies behind an edge; it says nothing to a hub (section 4). */
-		if (space->match != SPACE_INBOUND || t->self->role == ROLE_EDGE)
-			space_index_add(&t->spaces, t->arena, c, space);
-	}
-}
-
 static void choice_build(struct choices_work *w, struct choice *c)
 {
 	struct routing_table *t = w->t;
+	size_t i;
 
 	if (!c->connector->obj.enabled) {
 		c->lost_by = "disabled";
@@ -240,7 +227,8 @@ static void choice_build(struct choices_work *w, struct choice *c)
 		if (sc->smart_hosts.n != 0)
 			c->smart_hosts = table_smart_hosts(t->arena, &sc->smart_hosts);
 	}
-	choice_spaces(w, c);
+	for (i = 0; i < c->connector->spaces.n; i++)
+		space_index_add(&t->spaces, t->arena, c, &c->connector->spaces.v[i]);
 }
 
 static int connector_order(const struct obj *a, const struct obj *b)

@@ -222,7 +222,7 @@ static json_t *explain_hop(const struct explain *x, const char *server, const ch
 		put_members(o, &res->info);
 		recipient_info_clear(&res->info);
 	}
-	if (res->outcome == RESOLVED_ROUTED && res->route.decision == ROUTE_RELAY)
+	if (res->outcome == RESOLVED_ROUTED && res->route.next.n != 0)
 		*next = res->route.next.v[0];
 	memcpy(next_address, res->address, sizeof(res->address));
 	put(o, "then", json_null());

@@ -93,6 +93,12 @@ static bool path_take(const struct routing_table *t, uint32_t site, uint64_t siz
 	return false;
 }
 
+/* Does the connector send to the hubs behind this edge? Then that is its only smart host. */
+static bool sends_inbound(const struct send_connector *sc)
+{
+	return sc->smart_hosts.n != 0 && sc->smart_hosts.v[0].inbound;
+}
+
 static void deliver_here(const struct routing_table *t, const struct space_entry *entry,
 	const char *domain, struct arena *a, struct route *out)
 {
@@ -108,6 +114,8 @@ static void deliver_here(const struct routing_table *t, const struct space_entry
 	} else if (c->smart_hosts != NULL) {
 		out->queue.type = QUEUE_SMART_HOST_CONNECTOR;
 		out->queue.domain = c->smart_hosts;
+		if (t->site != GRAPH_NONE && sends_inbound((const void *)c->connector))
+			out->next = t->sites[t->site].hubs;
 	} else {
 		out->queue.type = QUEUE_DNS_CONNECTOR;
 		out->queue.domain = arena_strdup(a, domain);

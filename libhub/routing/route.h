@@ -72,7 +72,8 @@ struct route {
 	enum route_decision decision;
 	const struct pool_connector *connector;	/* chosen, also when another server will use it */
 	const struct mailbox_server *mailbox_server;
-	struct server_pool next;		/* ROUTE_RELAY: first choice */
+	/* ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what the smart host -- of an edge stands for */
+	struct server_pool next;
 	const struct server_pool *fallback;	/* tried after it, in order */
 	size_t fallback_count;
 	const struct site *next_site;

@@ -38,7 +38,8 @@ struct space_type {
 	const char *type;
 	bool domains;			/* SMTP: *.domain by labels; other types: prefixes */
 	struct space_list *exact, *wider;	/* hashes by key */
-	struct space_list *everything, *inbound;	/* * and -- */
+	struct space_list *everything;	/* * */
+	struct space_list *inbound;	/* --: asked for on edges only, it says nothing to a hub */
 	size_t *lengths;		/* of the prefixes, longest first; other types only */
 	size_t length_count;
 	UT_hash_handle hh;

@@ -232,7 +232,8 @@ void fixture_smart_hosts(struct fixture *f, struct send_connector *sc, const cha
 	size_t n = 0;
 
 	for (text = strtok_r(copy, ",", &save); text != NULL; text = strtok_r(NULL, ",", &save))
-		v[n++].text = text;
+		v[n++] = (struct smart_host){
+			.text = text, .inbound = strcmp(text, "--") == 0 };
 	sc->smart_hosts = (struct smart_hosts){ v, n };
 	sc->dns_routing = false;
 }

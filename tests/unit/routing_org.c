@@ -6,11 +6,12 @@
 
 struct fixture *routing_org_new(void)
 {
-	static const char *const sites[] = { "London", "Paris", "Rome", "Oslo", "Bern", "Island" };
+	static const char *const sites[] = { "London", "Paris", "Rome", "Oslo", "Bern", "Island",
+		"Zurich" };
 	static const char *const hubs[][2] = {
 		{ "hub1", "London" }, { "hub2", "London" }, { "hub3", "Paris" },
 		{ "hub4", "Paris" }, { "hub5", "Rome" }, { "hub7", "Island" },
-		{ "hub8", "Bern" },
+		{ "hub8", "Bern" }, { "hub9", "Zurich" },
 	};
 	struct fixture *f = fixture_new();
 	char name[40];
@@ -22,6 +23,7 @@ struct fixture *routing_org_new(void)
 	fixture_link(f, "Paris-Rome", "Paris,Rome", 10);
 	fixture_link(f, "London-Oslo", "London,Oslo", 10);
 	fixture_link(f, "Oslo-Rome", "Oslo,Rome", 10);
+	fixture_link(f, "London-Zurich", "London,Zurich", 20);
 	fixture_link(f, "Bern-Paris", "Bern,Paris", 5)->max_size = 1000000;
 	for (i = 0; i < sizeof(hubs) / sizeof(hubs[0]); i++)
 		fixture_hub(f, hubs[i][0], hubs[i][1]);

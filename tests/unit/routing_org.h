@@ -2,6 +2,7 @@
  *
  *	London (hub1 hub2, edge1) -10- Paris (hub3 hub4) -10- Rome (hub5, hub6 disabled)
  *	London -10- Oslo (no hub, edge2) -10- Rome        Bern (hub8) -5- Paris, 1 MB at most
+ *	London -20- Zurich (hub9)
  *	Island (hub7) without links; mailbox servers mbx-SITE at London, Paris, Rome, Oslo, Island
  */
 #ifndef HUB_TESTS_ROUTING_ORG_H

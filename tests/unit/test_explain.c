@@ -151,6 +151,7 @@ ways[] = {
 	{ "hub1", NULL, "FAX:1", 1, "hub1 report" },
 	{ "hub8", "Paris", "local@contoso.com", 1, "hub8 relay, hub3 relay, hub1 mailbox" },
 	{ "hub8", NULL, "store@contoso.com", 1, "hub8 relay, hub1 mailbox" },
+	{ "edge1", NULL, "far@contoso.com", 1, "edge1 connector, hub1 relay, hub3 mailbox" },
 	{ "hub8", NULL, "nobody@contoso.com", 1, "hub8 report" },
 	{ "hub8", NULL, "list@contoso.com", 1, "hub8 null" },
 };
@@ -164,8 +165,10 @@ START_TEST(hop_by_hop)
 	fixture_accepted(f, "contoso.com", ACCEPTED_AUTHORITATIVE);
 	fixture_person(f, "local@contoso.com", "", "mbx-London");
 	fixture_person(f, "store@contoso.com", "id@store.lan", "mbx-London");
+	fixture_person(f, "far@contoso.com", "", "mbx-Paris");
 	fixture_recipient(f, "list@contoso.com", RECIPIENT_GROUP);
-	routing_org_connectors(f, "send a a.example hub1\nsend e e.example edge1");
+	routing_org_connectors(f, "send a a.example hub1\nsend e e.example edge1\n"
+		"send in -- edge1 hosts=--");
 	if (ways[_i].hub_site != NULL)
 		((struct site *)(uintptr_t)snapshot_find(fixture_snapshot(f), OBJ_SITE,
 			ways[_i].hub_site))->hub_site = true;

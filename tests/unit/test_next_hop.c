@@ -41,13 +41,20 @@ static const struct {
 	{ "hub1", "", "send c * hub5", "a.example", 1,
 		"relay c cost 21 to Rome hub5 queue SmtpRelayToConnectorSources hub5",
 		"London,Oslo,Rome" },
+	/* of source servers at two sites of one cost, those fewer hops away */
+	{ "hub1", "", "send c * hub5,hub9", "a.example", 1,
+		"relay c cost 21 to Zurich hub9 queue SmtpRelayToConnectorSources hub9",
+		"London,Zurich" },
 	/* at a hub site before it: to any hub there; the nearest counts */
 	{ "hub8", "Paris", "send c * hub2", "a.example", 1,
 		"relay c cost 16 to Paris hub3,hub4 queue SmtpRelayToSite Paris",
 		"Bern,Paris,London" },
-	{ "hub8", "London,Paris", "send c * hub5", "a.example", 1,
-		"relay c cost 16 to Paris hub3,hub4 queue SmtpRelayToSite Paris",
-		"Bern,Paris,Rome" },
+	{ "hub8", "London,Paris", "send c * hub9", "a.example", 1,
+		"relay c cost 36 to Paris hub3,hub4 queue SmtpRelayToSite Paris",
+		"Bern,Paris,London,Zurich" },
+	{ "hub8", "London", "send c * hub9", "a.example", 1,
+		"relay c cost 36 to London hub1,hub2 queue SmtpRelayToSite London",
+		"Bern,Paris,London,Zurich" },
 	/* the destination being a hub site changes nothing, nor does mine, nor one off the path */
 	{ "hub8", "London,Bern,Rome", "send c * hub2", "a.example", 1,
 		"relay c cost 16 to London hub2 fallback hub1 "
@@ -219,7 +226,7 @@ static const struct { const char *hubless, *hub_sites, *to[4], *hops[4]; } fan_o
 	{ "", "", { "@D", "@F" }, { "B", "B" } },
 	{ "", "", { "@D", "@E", "@F" }, { "B", "B", "B" } },
 	/* other branches are untouched, and so is what stays here */
-	{ "", "", { "@D", "@E", "@G", "@A" }, { "C", "C", "G", "-" } },
+	{ "", "", { "@D", "@G", "@E", "@A" }, { "C", "G", "C", "-" } },
 	/* one destination on the way to the other */
 	{ "", "", { "@B", "@D" }, { "B", "B" } },
 	{ "", "", { "@D", "@C", "@E" }, { "C", "C", "C" } },
@@ -285,6 +292,26 @@ START_TEST(fan_out)
 }
 END_TEST
 
+/* Recipients of one next hop keep it as it is, here the source servers. */
+START_TEST(no_fork)
+{
+	struct fixture *f = tree_new("", "");
+	struct arena *a = arena_new();
+	const struct routing_table *t = routing_table_new(fixture_snapshot(f), "hubA", NULL);
+	struct route x, y, *list[] = { &x, &y };
+
+	ck_assert_ptr_nonnull(t);
+	route_to(t, "x.example", 1, a, &x);
+	route_to(t, "x.example", 1, a, &y);
+	route_fan_out(t, list, 2);
+	ck_assert_int_eq(x.queue.type, QUEUE_RELAY_TO_CONNECTOR_SOURCES);
+	ck_assert_int_eq(y.queue.type, QUEUE_RELAY_TO_CONNECTOR_SOURCES);
+	routing_table_unref(&t);
+	arena_free(&a);
+	fixture_free(&f);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("next_hop");
@@ -293,5 +320,6 @@ int main(void)
 	tcase_add_test(tc, absent_things);
 	tcase_add_test(tc, linked);
 	tcase_add_loop_test(tc, fan_out, 0, sizeof(fan_outs) / sizeof(fan_outs[0]));
+	tcase_add_test(tc, no_fork);
 	return unit_run("next_hop", &tc, 1);
 }
