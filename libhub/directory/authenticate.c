@@ -325,12 +325,12 @@ static void take_found(struct authenticate_op *op, LDAP *ld, LDAPMessage *m)
 {
 	struct arena *a = arena_new();
 	struct err e = { 0 };
-	struct record r;
+	struct draft r;
 
-	record_init(&r, a);
+	draft_init(&r, a);
 	if (directory_entry(ld, m, &r, &e) == 0 && op->found++ == 0) {
 		op->dn = xstrdup(r.entry.dn);
-		if (record_entry(&r)->n > 0)
+		if (draft_entry(&r)->n > 0)
 			op->mail = xstrdup((const char *)r.entry.attrs[0].values[0].data);
 	}
 	arena_free(&a);

@@ -501,19 +501,19 @@ int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size)
 	return code;
 }
 
-static int add_values(struct record *r, const struct berval *name, const struct berval *values,
+static int add_values(struct draft *r, const struct berval *name, const struct berval *values,
 	struct err *e)
 {
 	size_t i;
 
 	for (i = 0; values[i].bv_val != NULL; i++)
-		if (record_add(r, name->bv_val, name->bv_len, values[i].bv_val, values[i].bv_len,
+		if (draft_add(r, name->bv_val, name->bv_len, values[i].bv_val, values[i].bv_len,
 				e) != 0)
 			return -1;
 	return 0;
 }
 
-int directory_entry(LDAP *ld, LDAPMessage *m, struct record *r, struct err *e)
+int directory_entry(LDAP *ld, LDAPMessage *m, struct draft *r, struct err *e)
 {
 	struct berval dn, name, *values = NULL;
 	BerElement *ber = NULL;

@@ -9,7 +9,7 @@
 
 #include <ldap.h>
 
-#include "libhub/directory/record.h"
+#include "libhub/directory/draft.h"
 #include "libhub/directory/watch.h"
 
 enum { DIRECTORY_BIND_MS = 3000 };
@@ -63,6 +63,6 @@ void directory_abandon(struct directory_connection *c, int id);
  */
 int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size);
 /* The entry of a search entry message, in the arena of r, which has been initialized. */
-int directory_entry(LDAP *ld, LDAPMessage *m, struct record *r, struct err *e) MUST_CHECK;
+int directory_entry(LDAP *ld, LDAPMessage *m, struct draft *r, struct err *e) MUST_CHECK;
 
 #endif

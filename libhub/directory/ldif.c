@@ -17,7 +17,7 @@
 #include <lber.h>
 #include <ldif.h>
 
-#include "libhub/directory/record.h"
+#include "libhub/directory/draft.h"
 
 /* One value, folded lines joined; and one record, which may be a group of many thousand members. */
 enum { LDIF_LINE_MAX = 4 * 1024 * 1024, LDIF_RECORD_MAX = 64 * 1024 * 1024 };
@@ -37,7 +37,7 @@ struct reader {
 	bool in_comment;
 	bool any;			/* a record or the version line was seen */
 	struct arena *arena;		/* of the present record; NULL between records */
-	struct record record;
+	struct draft record;
 	size_t record_size;
 	void (*cb)(const struct entry *e, void *ctx);
 	void *ctx;
@@ -92,7 +92,7 @@ static int begin_record(struct reader *r, const struct berval *value)
 	r->any = true;
 	r->record_size = 0;
 	r->arena = arena_new();
-	record_init(&r->record, r->arena);
+	draft_init(&r->record, r->arena);
 	r->record.entry.dn = arena_strndup(r->arena, value->bv_val, value->bv_len);
 	return 0;
 }
@@ -114,7 +114,7 @@ static int take_attr(struct reader *r, const char *type, const struct berval *va
 		return bad(r, r->logical_line, "dn: inside a record (blank line missing?)");
 	if (strcasecmp(type, "changetype") == 0 || strcasecmp(type, "control") == 0)
 		return bad(r, r->logical_line, "a change record; only content is read here");
-	if (record_add(&r->record, type, strlen(type), value->bv_val, value->bv_len, &e) != 0)
+	if (draft_add(&r->record, type, strlen(type), value->bv_val, value->bv_len, &e) != 0)
 		return bad(r, r->logical_line, e.text);
 	return 0;
 }
@@ -155,7 +155,7 @@ static void end_record(struct reader *r)
 {
 	if (r->arena == NULL)
 		return;
-	r->cb(record_entry(&r->record), r->ctx);
+	r->cb(draft_entry(&r->record), r->ctx);
 	arena_free(&r->arena);
 }
 

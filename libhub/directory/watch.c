@@ -334,9 +334,9 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 {
 	struct arena *a = arena_new();
 	struct err e = { 0 };
-	struct record r;
+	struct draft r;
 
-	record_init(&r, a);
+	draft_init(&r, a);
 	if (directory_entry(ld, m, &r, &e) != 0) {
 		/* one bad entry is no reason to miss all others */
 		log_event(LOG_LEVEL_WARNING, "directory-entry-skipped", LOG_STR("dn", r.entry.dn),
@@ -346,10 +346,10 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 	} else {
 		memcpy(r.entry.uuid, uuid, sizeof(r.entry.uuid));
 		r.entry.has_uuid = true;
-		if (note_entry(w, record_entry(&r)))
+		if (note_entry(w, draft_entry(&r)))
 			restart_refresh(w);
 		else
-			w->cbs.put(record_entry(&r), w->ctx);
+			w->cbs.put(draft_entry(&r), w->ctx);
 	}
 	arena_free(&a);
 }

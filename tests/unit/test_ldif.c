@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "libhub/directory/ldif.h"
-#include "libhub/directory/record.h"
+#include "libhub/directory/draft.h"
 #include "unit.h"
 
 struct seen {
@@ -164,18 +164,18 @@ enum { VALUES = sizeof(values) / sizeof(values[0]) };
 
 static const struct entry *sample(struct arena *a)
 {
-	struct record r;
+	struct draft r;
 	size_t i;
 
-	record_init(&r, a);
+	draft_init(&r, a);
 	r.entry.dn = "cn=\xc3\xa4 b,o=x";
-	ck_assert_int_eq(record_add(&r, "entryUUID", 9, "0123abcd-0000-4000-8000-00000000ffff", 36,
+	ck_assert_int_eq(draft_add(&r, "entryUUID", 9, "0123abcd-0000-4000-8000-00000000ffff", 36,
 		NULL), 0);
 	for (i = 0; i < VALUES; i++)
-		ck_assert_int_eq(record_add(&r, "description", 11, values[i], strlen(values[i]),
+		ck_assert_int_eq(draft_add(&r, "description", 11, values[i], strlen(values[i]),
 			NULL), 0);
-	ck_assert_int_eq(record_add(&r, "userPassword", 12, "\0\1\0", 3, NULL), 0);
-	return entry_copy(a, record_entry(&r));
+	ck_assert_int_eq(draft_add(&r, "userPassword", 12, "\0\1\0", 3, NULL), 0);
+	return entry_copy(a, draft_entry(&r));
 }
 
 START_TEST(writes_and_reads_back)

@@ -6,7 +6,7 @@
 
 #include "await.h"
 #include "libhub/base/mem.h"
-#include "libhub/directory/record.h"
+#include "libhub/directory/draft.h"
 #include "libhub/directory/watch.h"
 #include "slapd.h"
 #include "unit.h"

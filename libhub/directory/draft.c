@@ -1,11 +1,11 @@
-/* record.c - see record.h */
-#include "libhub/directory/record.h"
+/* draft.c - see draft.h */
+#include "libhub/directory/draft.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-struct record_attr {
+struct draft_attr {
 	char *name;
 	struct blob *values;
 	size_t n, room;
@@ -24,13 +24,13 @@ static void *with_room(struct arena *a, void *old, size_t n, size_t *room, size_
 	return grown;
 }
 
-void record_init(struct record *r, struct arena *a)
+void draft_init(struct draft *r, struct arena *a)
 {
 	memset(r, 0, sizeof(*r));
 	r->arena = a;
 }
 
-static struct record_attr *find_attr(struct record *r, const char *name, size_t size)
+static struct draft_attr *find_attr(struct draft *r, const char *name, size_t size)
 {
 	size_t i;
 
@@ -41,7 +41,7 @@ static struct record_attr *find_attr(struct record *r, const char *name, size_t 
 	return NULL;
 }
 
-static int take_uuid(struct record *r, const void *value, size_t size, struct err *e)
+static int take_uuid(struct draft *r, const void *value, size_t size, struct err *e)
 {
 	char text[ENTRY_UUID_TEXT];
 
@@ -55,26 +55,26 @@ static int take_uuid(struct record *r, const void *value, size_t size, struct er
 	return 0;
 }
 
-int record_add(struct record *r, const char *name, size_t name_size, const void *value, size_t size,
+int draft_add(struct draft *r, const char *name, size_t name_size, const void *value, size_t size,
 	struct err *e)
 {
 	const char *option = memchr(name, ';', name_size);
-	struct record_attr *attr;
+	struct draft_attr *attr;
 	unsigned char *copy;
 
 	if (option != NULL)
 		name_size = (size_t)(option - name);
-	if (name_size == 0 || name_size > RECORD_NAME_MAX)
+	if (name_size == 0 || name_size > DRAFT_NAME_MAX)
 		return err_set(e, ERR_PERM, 0, "attribute name empty or too long");
 	if (name_size == strlen("entryUUID") && strncasecmp(name, "entryUUID", name_size) == 0)
 		return take_uuid(r, value, size, e);
 	attr = find_attr(r, name, name_size);
 	if (attr == NULL) {
-		if (r->n == RECORD_ATTRS_MAX)
-			return err_set(e, ERR_PERM, 0, "more than %d attributes", RECORD_ATTRS_MAX);
+		if (r->n == DRAFT_ATTRS_MAX)
+			return err_set(e, ERR_PERM, 0, "more than %d attributes", DRAFT_ATTRS_MAX);
 		r->attrs = with_room(r->arena, r->attrs, r->n, &r->room, sizeof(*r->attrs));
 		attr = &r->attrs[r->n++];
-		*attr = (struct record_attr){ .name = arena_strndup(r->arena, name, name_size) };
+		*attr = (struct draft_attr){ .name = arena_strndup(r->arena, name, name_size) };
 	}
 	copy = arena_alloc(r->arena, size + 1);
 	if (size != 0)
@@ -85,7 +85,7 @@ int record_add(struct record *r, const char *name, size_t name_size, const void 
 	return 0;
 }
 
-const struct entry *record_entry(struct record *r)
+const struct entry *draft_entry(struct draft *r)
 {
 	struct entry_attr *attrs = arena_alloc(r->arena, r->n * sizeof(*attrs));
 	size_t i;

@@ -1,36 +1,36 @@
-/* record.h - an entry in the making: values are added one by one, in any order of attributes.
+/* draft.h - an entry in the making: values are added one by one, in any order of attributes.
  *
  * Everything lies in the arena given, so the finished entry lives as long as that. What an outside
- * source can make large is bounded here: attributes by RECORD_ATTRS_MAX, names by RECORD_NAME_MAX;
+ * source can make large is bounded here: attributes by DRAFT_ATTRS_MAX, names by DRAFT_NAME_MAX;
  * the bytes of values are bounded by whoever reads them.
  */
-#ifndef HUB_DIRECTORY_RECORD_H
-#define HUB_DIRECTORY_RECORD_H
+#ifndef HUB_DIRECTORY_DRAFT_H
+#define HUB_DIRECTORY_DRAFT_H
 
 #include "libhub/base/err.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/entry.h"
 
-enum { RECORD_ATTRS_MAX = 1000, RECORD_NAME_MAX = 255 };
+enum { DRAFT_ATTRS_MAX = 1000, DRAFT_NAME_MAX = 255 };
 
-struct record_attr;
+struct draft_attr;
 
-struct record {
+struct draft {
 	struct arena *arena;
 	struct entry entry;		/* dn and uuid are set directly */
-	struct record_attr *attrs;
+	struct draft_attr *attrs;
 	size_t n, room;
 };
 
-void record_init(struct record *r, struct arena *a);
+void draft_init(struct draft *r, struct arena *a);
 /*
  * Copies one value. Options (";binary") are dropped from the name, values of one name are joined,
  * and entryUUID becomes the entry's uuid instead of an attribute.
  */
-int record_add(struct record *r, const char *name, size_t name_size, const void *value, size_t size,
+int draft_add(struct draft *r, const char *name, size_t name_size, const void *value, size_t size,
 	struct err *e) MUST_CHECK;
 /* The finished entry, part of r; needs dn. */
-const struct entry *record_entry(struct record *r);
+const struct entry *draft_entry(struct draft *r);
 
 /* A deep copy in the arena. */
 struct entry *entry_copy(struct arena *a, const struct entry *e);

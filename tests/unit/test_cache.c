@@ -1,0 +1,242 @@
+/* test_cache.c - libhub/directory/cache: what was written comes back, what is damaged does not. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "await.h"
+#include "libhub/base/mem.h"
+#include "libhub/directory/cache.h"
+#include "unit.h"
+
+enum { SOON_MS = 5000 };
+
+static const char base[] = "cn=Transport,o=x";
+
+struct seen {
+	size_t n, last_good;
+	char dns[200];
+	size_t attrs;
+};
+
+static char dir[] = "/tmp/hub-test-cache.XXXXXX";
+static char path[sizeof(dir) + 16];
+
+static void set_up(void)
+{
+	strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/a.ldif", dir);
+}
+
+static void tear_down(void)
+{
+	unlink(path);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static void on_entry(const struct entry *e, bool last_good, void *ctx)
+{
+	struct seen *s = ctx;
+	size_t used = strlen(s->dns);
+
+	s->n++;
+	s->last_good += last_good;
+	s->attrs += e->n;
+	snprintf(s->dns + used, sizeof(s->dns) - used, "%s;", e->dn);
+}
+
+static struct cache_batch *batch(void)
+{
+	static const struct blob value = { (const unsigned char *)"a", 1 };
+	static const struct entry_attr attr = { "cn", &value, 1 };
+	static const struct entry one = { .dn = "cn=a,o=x", .attrs = &attr, .n = 1 };
+	static const struct entry two = { .dn = "cn=b,o=x", .attrs = &attr, .n = 1 };
+	struct cache_batch *b = cache_batch_new();
+
+	cache_batch_add(b, &one, false);
+	cache_batch_add(b, &two, false);
+	cache_batch_add(b, &two, true);
+	return b;
+}
+
+static void write_batch(void)
+{
+	struct cache_batch *b = batch();
+	struct err e = { 0 };
+
+	ck_assert_msg(cache_batch_write(b, path, base, &e) == 0, "%s", e.text);
+	cache_batch_free(&b);
+}
+
+static int read_it(struct seen *s, struct err *e)
+{
+	memset(s, 0, sizeof(*s));
+	return cache_read(path, base, on_entry, s, e);
+}
+
+START_TEST(comes_back)
+{
+	struct seen s;
+	struct err e = { 0 };
+
+	write_batch();
+	ck_assert_msg(read_it(&s, &e) == 0, "%s", e.text);
+	ck_assert_str_eq(s.dns, "cn=a,o=x;cn=b,o=x;cn=b,o=x;");
+	ck_assert_uint_eq(s.last_good, 1);
+	/* the marker is no attribute of the object */
+	ck_assert_uint_eq(s.attrs, 3);
+}
+END_TEST
+
+START_TEST(absent)
+{
+	struct seen s;
+	struct err e = { 0 };
+
+	ck_assert_int_eq(read_it(&s, &e), -1);
+	ck_assert_int_eq(e.sys, ENOENT);
+}
+END_TEST
+
+static char *content(void)
+{
+	static char text[4096];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	ck_assert_ptr_nonnull(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void put_content(const char *text, size_t size)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert(f != NULL && fwrite(text, 1, size, f) == size && fclose(f) == 0);
+}
+
+/* Wherever the file is cut off, not one entry is used and the reason names file and line. */
+START_TEST(cut_off_anywhere)
+{
+	struct seen s;
+	struct err e = { 0 };
+	char *text, where[sizeof(path) + 2];
+	size_t size, cut;
+
+	write_batch();
+	text = content();
+	size = strlen(text);
+	snprintf(where, sizeof(where), "%s:", path);
+	for (cut = 0; cut + 1 < size; cut++) {
+		put_content(text, cut);
+		ck_assert_msg(read_it(&s, &e) == -1, "cut at %zu", cut);
+		ck_assert_uint_eq(s.n, 0);
+		ck_assert_msg(strncmp(e.text, where, strlen(where)) == 0, "%s", e.text);
+	}
+}
+END_TEST
+
+START_TEST(damaged_line)
+{
+	struct seen s;
+	struct err e = { 0 };
+	char *text, *second;
+
+	write_batch();
+	text = content();
+	second = strstr(text, "cn=b");
+	memcpy(strstr(second, "cn: a"), "cn; a", 5);
+	put_content(text, strlen(text));
+	ck_assert_int_eq(read_it(&s, &e), -1);
+	ck_assert_uint_eq(s.n, 0);
+	ck_assert_msg(strstr(e.text, ":5: not") != NULL, "%s", e.text);
+}
+END_TEST
+
+START_TEST(another_base)
+{
+	struct seen s = { 0 };
+	struct err e = { 0 };
+
+	write_batch();
+	ck_assert_int_eq(cache_read(path, "cn=Transport,o=y", on_entry, &s, &e), -1);
+	ck_assert_msg(strstr(e.text, "of cn=Transport,o=y") != NULL, "%s", e.text);
+	ck_assert_uint_eq(s.n, 0);
+}
+END_TEST
+
+struct written {
+	int calls;
+	struct err err;
+};
+
+static void on_written(const struct err *error, void *ctx)
+{
+	struct written *w = ctx;
+
+	w->calls++;
+	if (error != NULL)
+		w->err = *error;
+}
+
+static bool is_written(void *ctx)
+{
+	return ((struct written *)ctx)->calls > 0;
+}
+
+START_TEST(written_by_a_thread)
+{
+	struct loop *loop = loop_new("test");
+	struct written written = { 0 };
+	struct cache_writer *w = cache_writer_new(loop, path, base, on_written, &written);
+	struct seen s;
+	struct err e = { 0 };
+
+	cache_writer_start(w, batch());
+	ck_assert(cache_writer_busy(w));
+	ck_assert_int_eq(written.calls, 0);
+	AWAIT(loop, is_written, &written, SOON_MS);
+	ck_assert(!cache_writer_busy(w));
+	ck_assert_str_eq(written.err.text, "");
+	ck_assert_int_eq(read_it(&s, &e), 0);
+	/* freed while writing: waits, without callback */
+	cache_writer_start(w, batch());
+	cache_writer_free(&w);
+	ck_assert_int_eq(written.calls, 1);
+	loop_free(&loop);
+}
+END_TEST
+
+START_TEST(cannot_be_written)
+{
+	struct loop *loop = loop_new("test");
+	struct written written = { 0 };
+	struct cache_writer *w = cache_writer_new(loop, "/nonexistent/a.ldif", base, on_written,
+		&written);
+
+	cache_writer_start(w, batch());
+	AWAIT(loop, is_written, &written, SOON_MS);
+	ck_assert_ptr_nonnull(strstr(written.err.text, "/nonexistent/a.ldif"));
+	cache_writer_free(&w);
+	loop_free(&loop);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("cache");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, comes_back);
+	tcase_add_test(t, absent);
+	tcase_add_test(t, cut_off_anywhere);
+	tcase_add_test(t, damaged_line);
+	tcase_add_test(t, another_base);
+	tcase_add_test(t, written_by_a_thread);
+	tcase_add_test(t, cannot_be_written);
+	return unit_run("cache", &t, 1);
+}
