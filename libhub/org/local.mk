@@ -17,6 +17,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/pool_connector.c \
 	%D%/print.c %D%/print.h \
 	%D%/receive_connector.c \
+	%D%/recipients.c %D%/recipients.h \
 	%D%/record.c %D%/record.h \
 	%D%/routing_group.c \
 	%D%/send_connector.c \
