@@ -98,8 +98,9 @@ void verb_bdat(struct session *s, const struct smtp_command *c)
 	struct transaction *tx = s->tx;
 
 	if ((s->extensions & SMTP_EXT_CHUNKING) == 0) {
+		/* what follows may be a chunk: it must not be read as commands */
+		s->finished = true;
 		session_reply(s, 502, "5.5.1", "CHUNKING is not offered");
-		s->errors++;
 		return;
 	}
 	/*

@@ -194,6 +194,8 @@ static void obey(struct session *s, const char *line, size_t n)
 	struct smtp_reply error;
 
 	if (smtp_command_parse(&c, line, n, &context, &error) != 0) {
+		/* nobody knows how long the chunk behind a malformed BDAT is */
+		s->finished = c.verb == SMTP_VERB_BDAT;
 		session_send(s, &error);
 		count_error(s);
 	} else if (verbs[c.verb].run == NULL) {

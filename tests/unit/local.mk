@@ -11,3 +11,4 @@ include tests/unit/smtp_values.mk
 include tests/unit/stream.mk
 include tests/unit/resolver.mk
 include tests/unit/org.mk
+include tests/unit/receive.mk

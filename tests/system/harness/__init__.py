@@ -1,0 +1,1 @@
+"""What the system tests share: real servers on loopback, in one temporary directory each."""

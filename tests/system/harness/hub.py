@@ -1,0 +1,151 @@
+"""One hubd process with its state, and what an administrator sees of it."""
+
+import json
+import os
+import re
+import shutil
+
+from .base import Process, build_path, free_port, run, wait_for
+from .directory import record
+from .keys import Key
+
+
+class Hub:
+    """cn name in the directory, FQDN name.contoso.com, on free ports of 127.0.0.1."""
+
+    def __init__(self, place, directory, name, site, **settings):
+        self.place = place
+        self.directory = directory
+        self.name = name
+        self.site = site
+        self.fqdn = name + ".contoso.com"
+        self.key = Key(place, self.fqdn)
+        self.port = free_port()
+        self.submission_port = free_port()
+        self.admin_port = free_port()
+        self.address = ("127.0.0.1", self.port)
+        self.state = place.directory(name)
+        self.control = os.path.join(place.path, name + ".ctl")
+        self.password = "secret-of-" + name
+        password_file = place.file(name + ".password", self.password)
+        lines = {
+            "server": name,
+            "directory": directory.uri,
+            "base": directory.base,
+            "bind": "simple cn=%s,cn=Servers,%s %s" % (name, directory.base, password_file),
+            "certificate": self.key.certificate,
+            "key": self.key.key,
+            "state": self.state,
+            "control": self.control,
+            "workers": "2",
+        }
+        lines.update(settings)
+        self.settings = place.file(name + ".conf", "".join(
+            "%s = %s\n" % item for item in lines.items() if item[1] is not None))
+        self.process = Process(name, [build_path("hubd", "hubd"), "-f", self.settings], place.path)
+        place.at_end(self.process.kill)
+
+    def dn(self):
+        return "cn=%s,cn=Servers,%s" % (self.name, self.directory.base)
+
+    def records(self, **attributes):
+        """The hubServer entry with its two Receive connectors, as LDIF."""
+        given = dict(hubRole="Hub", hubServerSite="cn=%s,cn=Sites,%s" % (self.site, self.directory.base),
+                     hubFQDN=self.fqdn, hubAddress="127.0.0.1:%d" % self.port,
+                     hubKeyDigest=self.key.digest, userPassword=self.password)
+        given.update(attributes)
+        return record(self.dn(), "hubServer", cn=self.name, **given) + record(
+            "cn=Default %s,%s" % (self.name, self.dn()), "hubReceiveConnector",
+            cn="Default " + self.name, hubBinding="127.0.0.1:%d" % self.port,
+            hubAuthMechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS", "HubServer"],
+            hubPermissionGroup=["HubUsers", "HubServers", "LegacyServers"],
+            hubMaxRecipients="5000", hubMaxInboundPerSource="0",
+            hubMaxInboundPercentPerSource="100", hubTarpitInterval="0") + record(
+            "cn=Client %s,%s" % (self.name, self.dn()), "hubReceiveConnector",
+            cn="Client " + self.name, hubUsage="Client",
+            hubBinding="127.0.0.1:%d" % self.submission_port,
+            hubAuthMechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS"],
+            hubPermissionGroup="HubUsers", hubMaxInboundPerSource="0",
+            hubMaxInboundPercentPerSource="100", hubTarpitInterval="0")
+
+    def start(self, wait=True):
+        self.process.start()
+        if wait:
+            self.wait_listening()
+        return self
+
+    def listening(self):
+        import socket
+        if not self.process.running():
+            raise AssertionError("%s ended\n%s" % (self.name, self.process.log()[-3000:]))
+        try:
+            with socket.create_connection(self.address, 5) as probe:
+                probe.settimeout(5)
+                return probe.recv(200).startswith(b"220")
+        except OSError:
+            return False
+
+    def wait_listening(self):
+        wait_for(lambda: "%s listens\n%s" % (self.name, self.process.log()[-3000:]), self.listening)
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+    def wipe_spool(self):
+        shutil.rmtree(os.path.join(self.state, "spool"))
+
+    def log(self):
+        return self.process.log()
+
+    def events(self, event, **fields):
+        """Log lines of that event whose fields have those values, as dictionaries."""
+        found = []
+        for line in self.log().splitlines():
+            values = parse_event(line)
+            if values.get("event") == event and all(values.get(k) == v for k, v in fields.items()):
+                found.append(values)
+        return found
+
+    def fingerprint(self):
+        """Of the configuration in force, by the log."""
+        found = self.events("configuration")
+        return found[-1]["fingerprint"] if found else None
+
+    def ctl(self, *arguments, check=True):
+        """hubctl on this server's control socket; JSON where the command gives some."""
+        done = run(build_path("tools", "hubctl"), "-o", "json", "--control", self.control,
+                   "--directory", self.directory.uri, "--base", self.directory.base,
+                   "-D", self.directory.admin, "-y", self.directory.password_file,
+                   *arguments, check=check)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout
+
+
+FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+
+
+def parse_event(line):
+    values = {}
+    for name, value in FIELD.findall(line):
+        if value.startswith('"'):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                value = value[1:-1]
+        values[name] = value
+    return values
+
+
+def in_step(hubs, other_than=None):
+    """Waits until all run the same configuration, not the one named; gives its fingerprint."""
+    def same():
+        prints = {hub.fingerprint() for hub in hubs}
+        if len(prints) != 1 or None in prints or other_than in prints:
+            return None
+        return prints.pop()
+    return wait_for(lambda: "hubs in step: %s" % [hub.fingerprint() for hub in hubs], same)

@@ -1,0 +1,271 @@
+"""Peers of the hubs: a sink that keeps every byte, and a real DNS server."""
+
+import collections
+import os
+import socket
+import socketserver
+import ssl
+import threading
+
+from .base import Process, free_port, run, wait_for
+
+Message = collections.namedtuple("Message", "sender recipients data helo tls session")
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    timeout = 120
+
+    def reply(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def handle(self):
+        sink = self.server.sink
+        with sink.changed:
+            sink.sessions += 1
+            self.number = sink.sessions
+        self.tls = False
+        self.helo = None
+        self.reset()
+        try:
+            self.reply("220 sink.example ESMTP")
+            while self.command():
+                pass
+        except (OSError, ValueError):
+            pass
+
+    def reset(self):
+        self.sender, self.recipients = None, []
+
+    def command(self):
+        line = self.rfile.readline(4096)
+        if not line.endswith(b"\r\n"):
+            return False
+        text = line[:-2].decode("utf-8", "replace")
+        verb = text.split(" ", 1)[0].upper()
+        self.server.sink.note(text)
+        scripted = self.server.sink.scripted(text)
+        if scripted is not None:
+            self.reply(scripted)
+            return not scripted.startswith("421")
+        handler = getattr(self, "on_" + verb.lower(), None)
+        if handler is None:
+            self.reply("502 5.5.1 not here")
+            return True
+        return handler(text)
+
+    def on_ehlo(self, text):
+        self.helo = text.split(" ", 1)[1]
+        offers = ["sink.example"] + [o for o in self.server.sink.offers
+                                     if o != "STARTTLS" or not self.tls]
+        for offer in offers[:-1]:
+            self.reply("250-" + offer)
+        self.reply("250 " + offers[-1])
+        return True
+
+    on_lhlo = on_ehlo
+
+    def on_helo(self, text):
+        self.helo = text.split(" ", 1)[1]
+        self.reply("250 sink.example")
+        return True
+
+    def on_starttls(self, text):
+        self.reply("220 go")
+        self.connection = self.server.sink.tls_context.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = socketserver._SocketWriter(self.connection)
+        self.tls = True
+        return True
+
+    def on_mail(self, text):
+        self.sender = text[text.index("<") + 1:text.index(">")]
+        self.reply("250 2.1.0 ok")
+        return True
+
+    def on_rcpt(self, text):
+        self.recipients.append(text[text.index("<") + 1:text.index(">")])
+        self.reply("250 2.1.5 ok")
+        return True
+
+    def on_data(self, text):
+        self.reply("354 go")
+        lines = []
+        while True:
+            line = self.rfile.readline()
+            if not line:
+                return False
+            if line == b".\r\n":
+                break
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.take(b"".join(lines))
+        return True
+
+    chunks = b""
+
+    def on_bdat(self, text):
+        words = text.split()
+        size = int(words[1])
+        data = self.rfile.read(size)
+        if len(data) != size:
+            return False
+        self.chunks += data
+        if len(words) > 2:
+            data, self.chunks = self.chunks, b""
+            self.take(data)
+        else:
+            self.reply("250 2.0.0 chunk")
+        return True
+
+    def take(self, data):
+        sink = self.server.sink
+        answers = ["250 2.0.0 taken"] * (len(self.recipients) if sink.lmtp else 1)
+        sink.keep(Message(self.sender, self.recipients, data, self.helo, self.tls, self.number))
+        for answer in answers:
+            self.reply(answer)
+        self.reset()
+
+    def on_rset(self, text):
+        self.reset()
+        self.reply("250 2.0.0 ok")
+        return True
+
+    def on_noop(self, text):
+        self.reply("250 2.0.0 ok")
+        return True
+
+    def on_quit(self, text):
+        self.reply("221 2.0.0 bye")
+        return False
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Sink:
+    """SMTP or LMTP; keeps messages byte for byte as they were before dot stuffing."""
+
+    def __init__(self, place, lmtp=False, address="127.0.0.1", port=None, key=None,
+                 offers=("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES")):
+        self.lmtp = lmtp
+        self.offers = list(offers)
+        self.tls_context = None
+        if key is not None:
+            self.tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls_context.load_cert_chain(key.certificate, key.key)
+            self.offers.append("STARTTLS")
+        self.changed = threading.Condition()
+        self.messages = []
+        self.commands = []
+        self.sessions = 0
+        self.script = {}
+        self.address = (address, port or free_port(address))
+        self.server = None
+        self.start()
+        place.at_end(self.stop)
+
+    @property
+    def port(self):
+        return self.address[1]
+
+    def start(self):
+        self.server = _Server(self.address, _Handler)
+        self.server.sink = self
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05},
+                         daemon=True).start()
+
+    def stop(self):
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+    def answer(self, prefix, reply):
+        """Lines that begin with prefix get reply instead; None takes that back."""
+        with self.changed:
+            if reply is None:
+                self.script.pop(prefix, None)
+            else:
+                self.script[prefix] = reply
+
+    def scripted(self, line):
+        with self.changed:
+            for prefix, reply in self.script.items():
+                if line.upper().startswith(prefix.upper()):
+                    return reply
+        return None
+
+    def note(self, line):
+        with self.changed:
+            self.commands.append(line)
+
+    def keep(self, message):
+        with self.changed:
+            self.messages.append(message)
+            self.changed.notify_all()
+
+    def find(self, token):
+        token = token if isinstance(token, bytes) else token.encode()
+        with self.changed:
+            return [m for m in self.messages if token in m.data]
+
+    def wait(self, token, count=1, deadline=None):
+        """The messages whose data holds token, once there are count of them."""
+        return wait_for(lambda: "%d message(s) with %r at port %d, have %d in all" % (
+            count, token, self.port, len(self.messages)),
+            lambda: self.find(token) if len(self.find(token)) >= count else None, deadline)
+
+
+class Dns:
+    """Debian's knotd with zones of our own on a free port."""
+
+    def __init__(self, place, zones, name="knot"):
+        self.place = place
+        self.port = free_port()
+        self.zones = dict(zones)
+        directory = place.directory(name)
+        self.directory = directory
+        os.chmod(directory, 0o777)
+        conf = ["server:", "  listen: 127.0.0.1@%d" % self.port, "  rundir: %s" % directory,
+                "  pidfile: %s/pid" % directory, "log:", "  - target: stderr", "    any: warning",
+                "database:", "  storage: %s" % directory, "template:", "  - id: default",
+                "    storage: %s" % directory, "    file: %s/%%s.zone" % directory,
+                "    zonefile-sync: -1", "    journal-content: none", "zone:"]
+        for zone in zones:
+            conf.append("  - domain: " + zone)
+        self.conf = os.path.join(directory, "knot.conf")
+        with open(self.conf, "w") as out:
+            out.write("\n".join(conf) + "\n")
+        for zone, records in zones.items():
+            self.write(zone, records)
+        self.process = Process(name, ["knotd", "-c", self.conf], place.path)
+        place.at_end(self.process.kill)
+
+    @property
+    def server(self):
+        return "127.0.0.1:%d" % self.port
+
+    def write(self, zone, records):
+        with open(os.path.join(self.directory, zone + ".zone"), "w") as out:
+            out.write("$ORIGIN %s.\n$TTL 1\n@ SOA ns hostmaster 1 60 60 60 1\n@ NS ns\n"
+                      "ns A 127.0.0.1\n%s\n" % (zone, records))
+
+    def answers(self):
+        query = bytes.fromhex("123401000001000000000000") + b"\x00\x00\x06\x00\x01"  # . SOA
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.settimeout(0.2)
+            try:
+                probe.sendto(query, ("127.0.0.1", self.port))
+                return len(probe.recv(512)) >= 12
+            except OSError:
+                return False
+
+    def start(self):
+        self.process.start()
+        wait_for(lambda: "knot answers\n" + self.process.log()[-2000:], self.answers)
+        return self
+
+    def stop(self):
+        self.process.stop()

@@ -1,0 +1,60 @@
+"""run.py RESULTS MODULE...: runs system tests, a line each, and notes the results in a file."""
+
+import importlib
+import os
+import sys
+import time
+import traceback
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Report(unittest.TestResult):
+    def __init__(self, out):
+        super().__init__()
+        self.out = out
+        self.begun = 0
+        self.sub_failed = False
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begun = time.monotonic()
+        self.sub_failed = False
+
+    def note(self, result, test, text=""):
+        name = test.id() if hasattr(test, "id") else str(test)
+        name = name.replace("system.", "", 1).replace(" ", "_")
+        if text:
+            print(text)
+        print("%-8s %s  %.1f s" % (result, name, time.monotonic() - self.begun), flush=True)
+        self.out.write("%s %s\n" % (result, name))
+        self.out.flush()
+
+    def addSuccess(self, test):
+        if not self.sub_failed:
+            self.note("ok", test)
+
+    def addSkip(self, test, reason):
+        self.note("skipped", test, reason)
+
+    def addFailure(self, test, err):
+        self.note("FAILED", test, "".join(traceback.format_exception(*err)))
+
+    addError = addFailure
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.sub_failed = True
+            self.note("FAILED", subtest, "".join(traceback.format_exception(*err)))
+
+
+def main():
+    with open(sys.argv[1], "w") as out:
+        report = Report(out)
+        for name in sys.argv[2:]:
+            module = importlib.import_module("system." + name)
+            unittest.defaultTestLoader.loadTestsFromModule(module).run(report)
+
+
+main()

@@ -1,0 +1,4 @@
+check_PROGRAMS += tests/unit/test_receive
+tests_unit_test_receive_SOURCES = tests/unit/test_receive.c tests/unit/unit.h
+tests_unit_test_receive_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_receive_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
