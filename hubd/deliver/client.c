@@ -94,6 +94,8 @@ enum step client_fail(struct client *c, enum verdict_event event, const struct s
 	else
 		snprintf(text, sizeof(text), "%s: %.*s", c->connecting ? "connect" :
 			states[c->state].name, (int)sizeof(text) - 40, own);
+	/* a reply that would be good elsewhere is no success here */
+	f.ok = false;
 	f.event = event;
 	if (c->msg != NULL) {
 		client_fact_rest(c, &f);
@@ -296,10 +298,8 @@ static enum step ehlo_reply(struct client *c, const struct smtp_reply *r)
 	smtp_capability_parse(&c->caps, r);
 	if (stream_is_tls(c->stream) || c->cfg.tls == CLIENT_TLS_NEVER)
 		return then_auth(c);
-	if (smtp_capability_has(&c->caps, SMTP_EXT_STARTTLS))
+	if (smtp_capability_has(&c->caps, SMTP_EXT_STARTTLS) || c->cfg.tls == CLIENT_TLS_ALWAYS)
 		return client_next(c, CLIENT_STARTTLS);
-	if (c->cfg.tls == CLIENT_TLS_ALWAYS)
-		return client_fail(c, EVENT_POLICY, NULL, "TLS is required and not offered");
 	return then_auth(c);
 }
 
@@ -319,6 +319,8 @@ static enum step helo_reply(struct client *c, const struct smtp_reply *r)
 
 static enum step starttls_enter(struct client *c)
 {
+	if (!smtp_capability_has(&c->caps, SMTP_EXT_STARTTLS))
+		return client_fail(c, EVENT_POLICY, NULL, "required, but the peer does not offer it");
 	stream_write(c->stream, "STARTTLS\r\n", 10);
 	return STEP_WAIT;
 }

@@ -12,3 +12,4 @@ include tests/unit/stream.mk
 include tests/unit/resolver.mk
 include tests/unit/org.mk
 include tests/unit/receive.mk
+include tests/unit/deliver.mk
