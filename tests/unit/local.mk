@@ -5,6 +5,7 @@ AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
 include tests/unit/base.mk
 include tests/unit/routing.mk
 include tests/unit/ldif.mk
+include tests/unit/mirror.mk
 include tests/unit/watch.mk
 include tests/unit/authenticate.mk
 include tests/unit/smtp_values.mk

@@ -67,7 +67,7 @@ static void write_text(const char *path, const char *text)
 	BUG_ON(f == NULL || fputs(text, f) < 0 || fclose(f) != 0);
 }
 
-static void write_config(struct slapd *s, bool tls)
+static void write_config(struct slapd *s, bool tls, const char *schema)
 {
 	char path[60];
 	FILE *f;
@@ -79,6 +79,8 @@ static void write_config(struct slapd *s, bool tls)
 		"include /etc/ldap/schema/inetorgperson.schema\n"
 		"modulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload syncprov\n"
 		"authz-regexp gidNumber=.*,cn=peercred,cn=external,cn=auth " SLAPD_ADMIN "\n");
+	if (schema != NULL)
+		fprintf(f, "include /etc/ldap/schema/misc.schema\ninclude %s\n", schema);
 	if (tls)
 		fprintf(f, "TLSCertificateFile %s/server.pem\nTLSCertificateKeyFile %s/server.key\n"
 			"TLSVerifyClient never\n", s->dir, s->dir);
@@ -96,7 +98,7 @@ static void encode_path(const char *path, char *out)
 		out += sprintf(out, *path == '/' ? "%%2F" : "%c", *path);
 }
 
-void slapd_make(struct slapd *s, const char *ldif, bool tls)
+static void make(struct slapd *s, const char *ldif, bool tls, const char *schema)
 {
 	char path[60], encoded[120];
 
@@ -117,10 +119,20 @@ void slapd_make(struct slapd *s, const char *ldif, bool tls)
 		snprintf(path, sizeof(path), "%s/server", s->dir);
 		slapd_certificate(path, "IP:127.0.0.1");
 	}
-	write_config(s, tls);
+	write_config(s, tls, schema);
 	snprintf(path, sizeof(path), "%s/data.ldif", s->dir);
 	write_text(path, ldif);
 	run("slapadd -q -w -b o=x -f %s/slapd.conf -l %s/data.ldif", s->dir, s->dir);
+}
+
+void slapd_make(struct slapd *s, const char *ldif, bool tls)
+{
+	make(s, ldif, tls, NULL);
+}
+
+void slapd_make_schema(struct slapd *s, const char *ldif, const char *schema)
+{
+	make(s, ldif, false, schema);
 }
 
 static bool answers(const struct slapd *s)

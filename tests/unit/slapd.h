@@ -25,6 +25,8 @@ bool slapd_available(void);
  * 127.0.0.1. Anonymous and everybody may read, but "cn=nobody,o=x" nothing.
  */
 void slapd_make(struct slapd *s, const char *ldif, bool tls);
+/* The same without TLS, with one more schema file. */
+void slapd_make_schema(struct slapd *s, const char *ldif, const char *schema);
 /* Returns when it answers. */
 void slapd_start(struct slapd *s);
 /* Ends it by a signal and waits for that. */

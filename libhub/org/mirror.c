@@ -1,0 +1,565 @@
+/* mirror.c - see mirror.h.
+ *
+ * While a refresh is under way nothing is built and nothing is saved: the builder then holds a
+ * mixture. A refresh that was aborted leaves it so until a complete one; the snapshot in force and
+ * the cache file stay what they were.
+ */
+#include "libhub/org/mirror.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "libhub/base/clock.h"
+#include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+#include "libhub/directory/cache.h"
+
+enum {
+	GATHER_MS = 20,			/* after a change, for more of the same edit */
+	GATHER_MAX_MS = 100,		/* after the first change, in a storm */
+	SAVE_MS = 2000,			/* after a change, before the cache is written */
+	SAVE_PART = 50,			/* writing may take this part of the time */
+	REASONS = 8, REASON_SIZE = 200,	/* told during one outage */
+};
+
+/* One of the two trees: its watch, its file. */
+struct tree {
+	struct mirror *m;
+	const char *name;
+	const char *base;
+	struct watch *watch;
+	bool complete;			/* a whole refresh or cache; false while one is under way */
+	bool behind;			/* the file is older than what is here */
+	bool save_due;			/* right after the build that is pending */
+	bool failed;			/* to write it, said so already */
+	char *path;			/* NULL = no cache */
+	struct cache_writer *writer;
+	struct event *save_timer;
+	uint64_t save_began_ms;
+	uint64_t save_delay_ms;
+	char reasons[REASONS][REASON_SIZE];	/* logged since it was live */
+	size_t reason_count;
+	int64_t in_step_ms;		/* wall; when it was last known to be live */
+};
+
+struct mirror {
+	struct loop *loop;
+	struct mirror_config cfg;
+	mirror_snapshot_cb *on_snapshot;
+	void *ctx;
+	struct tree org, people;
+	struct builder *builder;
+	struct recipients *recipients;
+	const struct snapshot *snapshot;
+	bool from_cache;
+	struct event *build_timer, *announce_timer;
+	uint64_t first_change_ms;	/* not yet built, 0 = none */
+};
+
+static void set_timer(struct event *timer, uint64_t ms)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000 };
+
+	evtimer_add(timer, &tv);
+}
+
+/* --- snapshots --- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static bool same_rejections(const struct snapshot *a, const struct snapshot *b)
+{
+	size_t i;
+
+	if (a->rejection_count != b->rejection_count)
+		return false;
+	for (i = 0; i < a->rejection_count; i++)
+		if (!same_text(a->rejections[i].dn, b->rejections[i].dn) ||
+		    !same_text(a->rejections[i].reason, b->rejections[i].reason) ||
+		    a->rejections[i].last_good != b->rejections[i].last_good)
+			return false;
+	return true;
+}
+
+static bool same_warnings(const struct snapshot *a, const struct snapshot *b)
+{
+	size_t i;
+
+	if (a->warning_count != b->warning_count)
+		return false;
+	for (i = 0; i < a->warning_count; i++)
+		if (!same_text(a->warnings[i], b->warnings[i]))
+			return false;
+	return true;
+}
+
+static bool same(const struct snapshot *a, const struct snapshot *b)
+{
+	return strcmp(a->fingerprint, b->fingerprint) == 0 && same_rejections(a, b) &&
+		same_warnings(a, b);
+}
+
+/* True if another snapshot is in force now. */
+static bool build(struct mirror *m)
+{
+	const struct snapshot *s, *before = m->snapshot;
+
+	m->first_change_ms = 0;
+	s = builder_build(m->builder, before);
+	if (before != NULL && same(s, before)) {
+		snapshot_unref(&s);
+		return false;
+	}
+	m->snapshot = s;
+	snapshot_unref(&before);
+	return true;
+}
+
+/* --- the cache files --- */
+
+static void add_entry(const struct entry *e, void *ctx)
+{
+	cache_batch_add(ctx, e, false);
+}
+
+static void add_last_good(const struct entry *e, void *ctx)
+{
+	cache_batch_add(ctx, e, true);
+}
+
+static struct cache_batch *batch_of(struct tree *t)
+{
+	struct cache_batch *b = cache_batch_new();
+	struct mirror *m = t->m;
+
+	if (t == &m->people) {
+		recipients_each(m->recipients, add_entry, b);
+		return b;
+	}
+	builder_each(m->builder, add_entry, b);
+	if (m->snapshot != NULL)
+		builder_each_last_good(m->snapshot, add_last_good, b);
+	return b;
+}
+
+static void log_write_result(struct tree *t, const struct err *error)
+{
+	if (error != NULL && !t->failed)
+		log_event(LOG_LEVEL_ERROR, "cache-not-written", LOG_STR("tree", t->name),
+			LOG_STR("reason", error->text), LOG_END);
+	t->failed = error != NULL;
+}
+
+static void plan_save(struct tree *t)
+{
+	t->behind = true;
+	if (t->path != NULL && !cache_writer_busy(t->writer) &&
+	    !evtimer_pending(t->save_timer, NULL))
+		set_timer(t->save_timer, t->save_delay_ms);
+}
+
+static void save(struct tree *t)
+{
+	loop_touch(t->m->loop);
+	t->save_due = false;
+	t->behind = false;
+	t->save_began_ms = clock_mono_ms();
+	cache_writer_start(t->writer, batch_of(t));
+}
+
+/* Entries are newer than the snapshot, which knows what their last good forms are. */
+static bool build_pending(const struct tree *t)
+{
+	return t == &t->m->org && t->m->first_change_ms != 0;
+}
+
+static void on_save_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct tree *t = ctx;
+
+	(void)fd;
+	(void)what;
+	/* the end of the refresh plans it again */
+	if (!t->complete)
+		return;
+	t->save_due = build_pending(t);
+	if (!t->save_due)
+		save(t);
+}
+
+static void on_written(const struct err *error, void *ctx)
+{
+	struct tree *t = ctx;
+	uint64_t took_ms = clock_mono_ms() - t->save_began_ms;
+
+	/* a large tree that changes all the time is not written all the time */
+	t->save_delay_ms = took_ms * SAVE_PART > SAVE_MS ? took_ms * SAVE_PART : SAVE_MS;
+	log_write_result(t, error);
+	if (t->behind || error != NULL)
+		plan_save(t);
+}
+
+static void save_now(struct tree *t)
+{
+	struct cache_batch *b;
+	struct err e = { 0 };
+	bool busy = t->writer != NULL && cache_writer_busy(t->writer);
+
+	if (t->path == NULL || !t->complete)
+		return;
+	/* one under way must not overtake the last one */
+	cache_writer_free(&t->writer);
+	if (!t->behind && !busy)
+		return;
+	if (build_pending(t))
+		build(t->m);
+	b = batch_of(t);
+	if (cache_batch_write(b, t->path, t->base, &e) != 0)
+		log_write_result(t, &e);
+	cache_batch_free(&b);
+}
+
+static void take_org_entry(const struct entry *e, bool last_good, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	if (last_good)
+		builder_put_last_good(m->builder, e);
+	else
+		builder_put(m->builder, e);
+}
+
+static void take_person(const struct entry *e, bool last_good, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	(void)last_good;
+	recipients_put(m->recipients, e);
+}
+
+static bool load(struct tree *t,
+	void (*take)(const struct entry *e, bool last_good, void *ctx))
+{
+	struct err e = { 0 };
+
+	if (t->path == NULL)
+		return false;
+	if (cache_read(t->path, t->base, take, t->m, &e) == 0) {
+		t->complete = true;
+		log_event(LOG_LEVEL_INFO, "cache-loaded", LOG_STR("tree", t->name),
+			LOG_STR("file", t->path), LOG_END);
+		return true;
+	}
+	if (e.sys != ENOENT)
+		log_event(LOG_LEVEL_WARNING, "cache-refused", LOG_STR("tree", t->name),
+			LOG_STR("reason", e.text), LOG_END);
+	return false;
+}
+
+/* --- from changes to snapshots --- */
+
+static void announce(struct mirror *m)
+{
+	event_del(m->announce_timer);
+	m->on_snapshot(m->snapshot, m->ctx);
+}
+
+static void on_announce_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	announce(ctx);
+}
+
+static void on_build_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct mirror *m = ctx;
+	bool changed;
+
+	(void)fd;
+	(void)what;
+	if (!m->org.complete)
+		return;
+	loop_touch(m->loop);
+	changed = build(m);
+	if (m->org.save_due && !cache_writer_busy(m->org.writer))
+		save(&m->org);
+	if (changed)
+		announce(m);
+}
+
+static void plan_build(struct mirror *m)
+{
+	uint64_t now = clock_mono_ms(), latest;
+
+	if (m->first_change_ms == 0)
+		m->first_change_ms = now;
+	latest = m->first_change_ms + GATHER_MAX_MS;
+	set_timer(m->build_timer, now + GATHER_MS < latest ? GATHER_MS :
+		latest > now ? latest - now : 0);
+}
+
+static void org_changed(struct mirror *m)
+{
+	if (!m->org.complete)
+		return;
+	plan_build(m);
+	plan_save(&m->org);
+}
+
+/* --- what the watches say --- */
+
+/* Each reason once: several URIs fail for reasons of their own, over and over. */
+static void log_down(struct tree *t, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < t->reason_count; i++)
+		if (strncmp(t->reasons[i], text, REASON_SIZE - 1) == 0)
+			return;
+	if (t->reason_count == REASONS)
+		return;
+	snprintf(t->reasons[t->reason_count++], REASON_SIZE, "%s", text);
+	log_event(LOG_LEVEL_WARNING, "directory-down", LOG_STR("tree", t->name),
+		LOG_STR("reason", text), LOG_END);
+}
+
+static void log_state(struct tree *t, enum watch_state state, const char *text)
+{
+	if (state == WATCH_DOWN)
+		log_down(t, text);
+	if (state != WATCH_LIVE)
+		return;
+	t->reason_count = 0;
+	log_event(LOG_LEVEL_INFO, "directory-live", LOG_STR("tree", t->name),
+		LOG_STR("uri", watch_uri(t->watch)), LOG_END);
+}
+
+static void on_state(struct tree *t, enum watch_state state, const char *text)
+{
+	/* leaving the live state: until now it was in step */
+	if (state == WATCH_LIVE || t->in_step_ms < 0)
+		t->in_step_ms = state == WATCH_LIVE ? -1 : clock_wall_ms();
+	log_state(t, state, text);
+}
+
+static void on_org_begin(void *ctx)
+{
+	struct mirror *m = ctx;
+
+	m->org.complete = false;
+	builder_refresh_begin(m->builder);
+}
+
+static void on_org_put(const struct entry *e, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	builder_put(m->builder, e);
+	org_changed(m);
+}
+
+static void on_org_deleted(const unsigned char uuid[16], void *ctx)
+{
+	struct mirror *m = ctx;
+
+	builder_delete(m->builder, uuid);
+	org_changed(m);
+}
+
+static void on_org_end(void *ctx)
+{
+	struct mirror *m = ctx;
+
+	builder_refresh_end(m->builder);
+	m->org.complete = true;
+	m->from_cache = false;
+	org_changed(m);
+}
+
+static void on_abort(void *ctx)
+{
+	/* complete stays false: what is here is a mixture until a whole refresh */
+	(void)ctx;
+}
+
+static void on_org_state(enum watch_state state, const char *text, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	on_state(&m->org, state, text);
+}
+
+static void on_people_begin(void *ctx)
+{
+	struct mirror *m = ctx;
+
+	m->people.complete = false;
+	recipients_refresh_begin(m->recipients);
+}
+
+static void on_people_put(const struct entry *e, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	recipients_put(m->recipients, e);
+	if (m->people.complete)
+		plan_save(&m->people);
+}
+
+static void on_people_deleted(const unsigned char uuid[16], void *ctx)
+{
+	struct mirror *m = ctx;
+
+	recipients_delete(m->recipients, uuid);
+	if (m->people.complete)
+		plan_save(&m->people);
+}
+
+static void on_people_end(void *ctx)
+{
+	struct mirror *m = ctx;
+
+	recipients_refresh_end(m->recipients);
+	recipients_set_loaded(m->recipients);
+	m->people.complete = true;
+	plan_save(&m->people);
+}
+
+static void on_people_state(enum watch_state state, const char *text, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	on_state(&m->people, state, text);
+}
+
+/* --- life --- */
+
+static void tree_init(struct tree *t, struct mirror *m, const char *name, const char *base)
+{
+	t->m = m;
+	t->name = name;
+	t->base = base;
+	t->save_delay_ms = SAVE_MS;
+	t->save_timer = evtimer_new(loop_base(m->loop), on_save_timer, t);
+	BUG_ON(t->save_timer == NULL);
+	if (m->cfg.cache_dir == NULL)
+		return;
+	t->path = xasprintf("%s/%s.ldif", m->cfg.cache_dir, name);
+	t->writer = cache_writer_new(m->loop, t->path, base, on_written, t);
+}
+
+static void tree_deinit(struct tree *t)
+{
+	watch_free(&t->watch);
+	if (t->save_timer != NULL) {
+		event_free(t->save_timer);
+		save_now(t);
+	}
+	cache_writer_free(&t->writer);
+	free(t->path);
+}
+
+static void start_org(struct mirror *m, struct resolver *resolver)
+{
+	static const struct watch_callbacks cbs = {
+		on_org_begin, on_org_put, on_org_deleted, on_org_end, on_abort, on_org_state,
+	};
+
+	tree_init(&m->org, m, "organization", m->cfg.base);
+	if (load(&m->org, take_org_entry)) {
+		m->from_cache = true;
+		build(m);
+		set_timer(m->announce_timer, 0);
+	}
+	m->org.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.base, "(objectClass=*)",
+		NULL, &cbs, m);
+}
+
+/* Containers are watched too: renaming one changes the DNs by which groups name their members. */
+static void start_people(struct mirror *m, struct resolver *resolver)
+{
+	static const char *const attrs[] = {
+		"objectClass", "cn", "mail", "mailLocalAddress", "mailRoutingAddress", "mailHost",
+		"member", "hubRefuseOutsideMail", "hubExpansionServer", NULL,
+	};
+	static const struct watch_callbacks cbs = {
+		on_people_begin, on_people_put, on_people_deleted, on_people_end, on_abort,
+		on_people_state,
+	};
+
+	tree_init(&m->people, m, "recipients", m->cfg.recipient_base);
+	if (load(&m->people, take_person))
+		recipients_set_loaded(m->recipients);
+	m->people.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.recipient_base,
+		"(objectClass=*)", attrs, &cbs, m);
+}
+
+struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
+	const struct mirror_config *cfg, mirror_snapshot_cb *on_snapshot, void *ctx)
+{
+	struct mirror *m = xcalloc(1, sizeof(*m));
+
+	m->loop = loop;
+	m->cfg = *cfg;
+	m->on_snapshot = on_snapshot;
+	m->ctx = ctx;
+	m->builder = builder_new(cfg->base);
+	m->recipients = recipients_new();
+	m->build_timer = evtimer_new(loop_base(loop), on_build_timer, m);
+	m->announce_timer = evtimer_new(loop_base(loop), on_announce_timer, m);
+	BUG_ON(m->build_timer == NULL || m->announce_timer == NULL);
+	start_org(m, resolver);
+	if (cfg->recipients)
+		start_people(m, resolver);
+	return m;
+}
+
+void mirror_free(struct mirror **mp)
+{
+	struct mirror *m = *mp;
+
+	if (m == NULL)
+		return;
+	*mp = NULL;
+	event_free(m->build_timer);
+	event_free(m->announce_timer);
+	tree_deinit(&m->org);
+	tree_deinit(&m->people);
+	builder_free(&m->builder);
+	recipients_free(&m->recipients);
+	snapshot_unref(&m->snapshot);
+	free(m);
+}
+
+const struct snapshot *mirror_snapshot(const struct mirror *m)
+{
+	return m->snapshot;
+}
+
+struct recipients *mirror_recipients(const struct mirror *m)
+{
+	return m->recipients;
+}
+
+static int64_t in_step(const struct tree *t)
+{
+	return t->in_step_ms < 0 ? clock_wall_ms() : t->in_step_ms;
+}
+
+void mirror_status(const struct mirror *m, struct mirror_status *out)
+{
+	*out = (struct mirror_status){
+		.state = watch_state(m->org.watch),
+		.uri = watch_uri(m->org.watch),
+		.error = watch_error(m->org.watch),
+		.from_cache = m->from_cache,
+		.in_step_since_ms = in_step(&m->org),
+		.recipients_state = m->people.watch != NULL ? watch_state(m->people.watch) :
+			WATCH_DOWN,
+		.recipients = recipients_count(m->recipients),
+	};
+}

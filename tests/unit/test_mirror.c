@@ -1,0 +1,417 @@
+/* test_mirror.c - libhub/org/mirror against a real slapd: live changes, cache, coming back.
+ *
+ * With the argument "latency" it prints how long after ldapmodify a snapshot is in force.
+ */
+#include <ldap.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "await.h"
+#include "libhub/org/mirror.h"
+#include "slapd.h"
+#include "unit.h"
+
+enum { SKIPPED = 77, SOON_MS = 10000, CHANGES = 200 };
+
+#define SITES "cn=Sites,cn=Transport,o=x"
+#define LINKS "cn=Site Links,cn=Transport,o=x"
+
+static const char data[] =
+	"dn: o=x\nobjectClass: organization\no: x\n\n"
+	"dn: cn=Transport,o=x\nobjectClass: hubOrganization\ncn: Transport\n\n"
+	"dn: " SITES "\nobjectClass: hubContainer\ncn: Sites\n\n"
+	"dn: cn=A," SITES "\nobjectClass: hubSite\ncn: A\n\n"
+	"dn: cn=B," SITES "\nobjectClass: hubSite\ncn: B\n\n"
+	"dn: " LINKS "\nobjectClass: hubContainer\ncn: Site Links\n\n"
+	"dn: cn=A-B," LINKS "\nobjectClass: hubSiteLink\ncn: A-B\n"
+	"hubSiteList: cn=A," SITES "\nhubSiteList: cn=B," SITES "\nhubCost: 10\n\n"
+	"dn: ou=people,o=x\nobjectClass: organizationalUnit\nou: people\n\n"
+	"dn: uid=anna,ou=people,o=x\nobjectClass: inetOrgPerson\nuid: anna\ncn: Anna\nsn: A\n"
+	"mail: anna@x.example\n\n";
+
+static struct loop *loop;
+static struct slapd server;
+static const char *uris[2];
+static struct mirror_config config;
+static struct mirror *mirror;
+static const struct snapshot *current;	/* a reference of our own */
+static unsigned int snapshots;
+
+static void on_snapshot(const struct snapshot *s, void *ctx)
+{
+	(void)ctx;
+	snapshots++;
+	snapshot_unref(&current);
+	current = snapshot_ref(s);
+}
+
+static void set_up(void)
+{
+	snapshots = 0;
+	loop = loop_new("test");
+	slapd_make_schema(&server, data, HUB_SCHEMA);
+	uris[0] = server.ldapi;
+	config = (struct mirror_config){
+		.directory = { .uris = uris, .bind_external = true },
+		.base = "cn=Transport,o=x",
+		.recipient_base = "ou=people,o=x",
+		.cache_dir = server.dir,
+		.recipients = true,
+	};
+}
+
+static void tear_down(void)
+{
+	mirror_free(&mirror);
+	snapshot_unref(&current);
+	loop_free(&loop);
+	slapd_remove(&server);
+}
+
+static void start(void)
+{
+	mirror = mirror_new(loop, NULL, &config, on_snapshot, NULL);
+	ck_assert_uint_eq(snapshots, 0);
+}
+
+static bool is_live(void *ctx)
+{
+	struct mirror_status st;
+
+	(void)ctx;
+	mirror_status(mirror, &st);
+	return st.state == WATCH_LIVE && st.recipients_state == WATCH_LIVE && snapshots > 0 &&
+		!st.from_cache;
+}
+
+static bool is_down(void *ctx)
+{
+	(void)ctx;
+	return !is_live(NULL);
+}
+
+static bool has_site(void *name)
+{
+	return current != NULL && snapshot_find(current, OBJ_SITE, name) != NULL;
+}
+
+static bool has_rejection(void *ctx)
+{
+	(void)ctx;
+	return current != NULL && current->rejection_count == 1;
+}
+
+static bool is_saved(void *ctx)
+{
+	char path[100];
+
+	(void)ctx;
+	snprintf(path, sizeof(path), "%s/organization.ldif", server.dir);
+	if (access(path, F_OK) != 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/recipients.ldif", server.dir);
+	return access(path, F_OK) == 0;
+}
+
+static void start_live(void)
+{
+	slapd_start(&server);
+	start();
+	AWAIT(loop, is_live, NULL, SOON_MS);
+}
+
+static void modify(const char *ldif)
+{
+	ck_assert_int_eq(slapd_modify(&server, ldif), 0);
+}
+
+static uint64_t cost(void)
+{
+	const struct obj *o = snapshot_find(current, OBJ_SITE_LINK, "A-B");
+
+	return o != NULL ? ((const struct site_link *)(const void *)o)->cost : 0;
+}
+
+static enum recipient_outcome outcome_of(const char *address)
+{
+	struct recipient_info info = { 0 };
+	enum recipient_outcome outcome;
+
+	recipients_find(mirror_recipients(mirror), address, &info);
+	outcome = info.outcome;
+	recipient_info_clear(&info);
+	return outcome;
+}
+
+static bool is_known(void *address)
+{
+	return outcome_of(address) == RECIPIENT_MAILBOX;
+}
+
+START_TEST(follows_changes)
+{
+	struct mirror_status st;
+
+	start_live();
+	ck_assert_uint_eq(snapshots, 1);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
+	ck_assert_ptr_eq(mirror_snapshot(mirror), current);
+	ck_assert(is_known("anna@x.example"));
+	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n\n"
+		"dn: uid=otto,ou=people,o=x\nchangetype: add\nobjectClass: inetOrgPerson\n"
+		"uid: otto\ncn: Otto\nsn: O\nmail: otto@x.example\n");
+	AWAIT(loop, has_site, "C", SOON_MS);
+	AWAIT(loop, is_known, "otto@x.example", SOON_MS);
+	ck_assert_uint_eq(snapshots, 2);
+	/* what changes nothing in force is no new snapshot */
+	modify("dn: cn=Roles,cn=Transport,o=x\nchangetype: add\nobjectClass: hubContainer\n"
+		"cn: Roles\n\n"
+		"dn: cn=D," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: D\n");
+	AWAIT(loop, has_site, "D", SOON_MS);
+	mirror_status(mirror, &st);
+	ck_assert_str_eq(st.uri, server.ldapi);
+	ck_assert_uint_ge(st.recipients, 2);
+	ck_assert_int_gt(st.in_step_since_ms, 0);
+}
+END_TEST
+
+START_TEST(many_changes_are_few_snapshots)
+{
+	char *ldif = NULL;
+	size_t size;
+	FILE *f = open_memstream(&ldif, &size);
+	int i;
+
+	start_live();
+	for (i = 0; i < 300; i++)
+		fprintf(f, "dn: cn=s%d," SITES "\nchangetype: add\nobjectClass: hubSite\n"
+			"cn: s%d\n\n", i, i);
+	fclose(f);
+	modify(ldif);
+	free(ldif);
+	AWAIT(loop, has_site, "s299", SOON_MS);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 302);
+	ck_assert_uint_lt(snapshots, 60);
+}
+END_TEST
+
+static void restart_without_directory(void)
+{
+	mirror_free(&mirror);
+	snapshot_unref(&current);
+	if (server.pid != 0)
+		slapd_stop(&server, SIGKILL);
+	snapshots = 0;
+	start();
+}
+
+static bool any_snapshot(void *ctx)
+{
+	(void)ctx;
+	return snapshots > 0;
+}
+
+START_TEST(comes_up_from_the_cache)
+{
+	char fingerprint[FINGERPRINT_HEX + 1];
+	struct mirror_status st;
+
+	start_live();
+	strcpy(fingerprint, current->fingerprint);
+	restart_without_directory();
+	/* in force at once, and told once the loop runs */
+	ck_assert_ptr_nonnull(mirror_snapshot(mirror));
+	ck_assert(is_known("anna@x.example"));
+	AWAIT(loop, any_snapshot, NULL, SOON_MS);
+	ck_assert_str_eq(current->fingerprint, fingerprint);
+	mirror_status(mirror, &st);
+	ck_assert(st.from_cache);
+	ck_assert_int_eq(st.in_step_since_ms, 0);
+	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n\n"
+		"dn: cn=A-B," LINKS "\nchangetype: modify\nreplace: hubCost\nhubCost: 20\n");
+	slapd_start(&server);
+	AWAIT(loop, has_site, "C", SOON_MS);
+	AWAIT(loop, is_live, NULL, SOON_MS);
+	ck_assert_uint_eq(cost(), 20);
+	ck_assert_uint_eq(snapshots, 2);
+}
+END_TEST
+
+START_TEST(saves_while_it_runs)
+{
+	start_live();
+	AWAIT(loop, is_saved, NULL, SOON_MS);
+}
+END_TEST
+
+START_TEST(last_good_form_survives_a_restart)
+{
+	start_live();
+	modify("dn: cn=A-B," LINKS "\nchangetype: modify\nreplace: hubSiteList\n"
+		"hubSiteList: cn=A," SITES "\n");
+	AWAIT(loop, has_rejection, NULL, SOON_MS);
+	ck_assert(current->rejections[0].last_good);
+	ck_assert_uint_eq(cost(), 10);
+	restart_without_directory();
+	AWAIT(loop, has_rejection, NULL, SOON_MS);
+	ck_assert(current->rejections[0].last_good);
+	ck_assert_uint_eq(cost(), 10);
+	/* and the first refresh does not lose it either */
+	slapd_start(&server);
+	AWAIT(loop, is_live, NULL, SOON_MS);
+	ck_assert(current->rejections[0].last_good);
+	ck_assert_uint_eq(cost(), 10);
+	modify("dn: cn=A-B," LINKS "\nchangetype: delete\n");
+	AWAIT(loop, has_site, "A", SOON_MS);
+	while (current->rejection_count != 0)
+		ck_assert_int_eq(await_for(loop, has_rejection, NULL, 100) >= 0, true);
+	ck_assert_uint_eq(cost(), 0);
+}
+END_TEST
+
+START_TEST(damaged_cache_is_not_used)
+{
+	char path[100];
+	FILE *f;
+
+	start_live();
+	mirror_free(&mirror);
+	slapd_stop(&server, SIGKILL);
+	snapshot_unref(&current);
+	snapshots = 0;
+	snprintf(path, sizeof(path), "%s/organization.ldif", server.dir);
+	f = fopen(path, "a");
+	ck_assert(fputs("dn: cn=half", f) > 0 && fclose(f) == 0);
+	start();
+	ck_assert_ptr_null(mirror_snapshot(mirror));
+	slapd_start(&server);
+	AWAIT(loop, is_live, NULL, SOON_MS);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
+}
+END_TEST
+
+START_TEST(keeps_what_it_has_when_the_tree_goes)
+{
+	start_live();
+	slapd_stop(&server, SIGKILL);
+	AWAIT(loop, is_down, NULL, SOON_MS);
+	modify("dn: cn=A-B," LINKS "\nchangetype: delete\n\ndn: " LINKS "\nchangetype: delete\n\n"
+		"dn: cn=A," SITES "\nchangetype: delete\n\ndn: cn=B," SITES "\nchangetype: delete\n\n"
+		"dn: " SITES "\nchangetype: delete\n\ndn: cn=Transport,o=x\nchangetype: delete\n");
+	slapd_start(&server);
+	ck_assert_int_eq(await_for(loop, is_live, NULL, 1500), -1);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
+	ck_assert_uint_eq(snapshots, 1);
+}
+END_TEST
+
+/* --- latency --- */
+
+struct writer {
+	LDAP *ld;
+	pthread_t thread;
+	uint64_t done_us;		/* ldapmodify returned */
+	int n;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void *write_one(void *arg)
+{
+	struct writer *w = arg;
+	char text[20], *values[] = { text, NULL };
+	LDAPMod mod = { .mod_op = LDAP_MOD_REPLACE, .mod_type = (char[]){ "hubCost" },
+		.mod_values = values }, *mods[] = { &mod, NULL };
+
+	snprintf(text, sizeof(text), "%d", w->n + 100);
+	BUG_ON(ldap_modify_ext_s(w->ld, "cn=A-B," LINKS, mods, NULL, NULL) != LDAP_SUCCESS);
+	w->done_us = now_us();
+	return NULL;
+}
+
+static uint64_t in_force_us;
+static uint64_t wanted_cost;
+
+static void on_measured(const struct snapshot *s, void *ctx)
+{
+	on_snapshot(s, ctx);
+	if (cost() == wanted_cost)
+		in_force_us = now_us();
+}
+
+static bool in_force(void *ctx)
+{
+	(void)ctx;
+	return in_force_us != 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int measure(void)
+{
+	struct berval password = { strlen(SLAPD_PASSWORD), (char[]){ SLAPD_PASSWORD } };
+	static int64_t took[CHANGES];
+	struct writer w = { 0 };
+	int version = 3;
+
+	set_up();
+	slapd_start(&server);
+	mirror = mirror_new(loop, NULL, &config, on_measured, NULL);
+	if (await_for(loop, is_live, NULL, SOON_MS) < 0)
+		return EXIT_FAILURE;
+	BUG_ON(ldap_initialize(&w.ld, server.ldapi) != LDAP_SUCCESS);
+	ldap_set_option(w.ld, LDAP_OPT_PROTOCOL_VERSION, &version);
+	BUG_ON(ldap_sasl_bind_s(w.ld, SLAPD_ADMIN, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL) !=
+		LDAP_SUCCESS);
+	for (w.n = 0; w.n < CHANGES; w.n++) {
+		in_force_us = 0;
+		wanted_cost = (uint64_t)w.n + 100;
+		BUG_ON(pthread_create(&w.thread, NULL, write_one, &w) != 0);
+		BUG_ON(await_for(loop, in_force, NULL, SOON_MS) < 0);
+		pthread_join(w.thread, NULL);
+		took[w.n] = (int64_t)in_force_us - (int64_t)w.done_us;
+	}
+	qsort(took, CHANGES, sizeof(took[0]), compare);
+	printf("ldapmodify returned -> on_snapshot: p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
+		(double)took[CHANGES / 2] / 1000, (double)took[CHANGES * 99 / 100] / 1000,
+		(double)took[CHANGES - 1] / 1000);
+	ldap_unbind_ext(w.ld, NULL, NULL);
+	tear_down();
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	TCase *t = tcase_create("mirror");
+
+	if (!slapd_available())
+		return SKIPPED;
+	if (argc > 1 && strcmp(argv[1], "latency") == 0)
+		return measure();
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, follows_changes);
+	tcase_add_test(t, many_changes_are_few_snapshots);
+	tcase_add_test(t, comes_up_from_the_cache);
+	tcase_add_test(t, saves_while_it_runs);
+	tcase_add_test(t, last_good_form_survives_a_restart);
+	tcase_add_test(t, damaged_cache_is_not_used);
+	tcase_add_test(t, keeps_what_it_has_when_the_tree_goes);
+	return unit_run("mirror", &t, 1);
+}
