@@ -1,4 +1,17 @@
 hubd_libhubd_a_SOURCES += \
+	%D%/body.c \
+	%D%/commit.c \
+	%D%/copy.c %D%/copy.h \
+	%D%/draft.c \
 	%D%/envelope.c %D%/envelope.h \
-	%D%/spool.h \
-	%D%/message.c %D%/message.h
+	%D%/folder.c \
+	%D%/house.c \
+	%D%/index.c %D%/index.h \
+	%D%/message.c %D%/message.h \
+	%D%/port.c \
+	%D%/quarantine.c \
+	%D%/record.c %D%/record.h \
+	%D%/recover.c %D%/recover.h \
+	%D%/scan.c \
+	%D%/spool.c %D%/spool.h %D%/spool_priv.h \
+	%D%/store.c %D%/store.h

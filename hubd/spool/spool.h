@@ -151,8 +151,8 @@ typedef void spool_outcome_cb(uint64_t id, void *ctx);
 
 /*
  * Records that recipients are finished; the array is copied. Written at once, durable with the next
- * message or within a second; a full disk only delays it. cb (may be NULL) comes when it is
- * durable. With its last outcome a message leaves the spool: open bodies stay readable, new ones
+ * message or within a second; a full disk only delays it. With a cb (may be NULL) it is synced as
+ * soon as a message would be, and cb comes when it is durable. With its last outcome a message leaves the spool: open bodies stay readable, new ones
  * are refused. A recipient that already has an outcome is skipped.
  */
 void spool_outcomes(struct spool_port *p, uint64_t id, const struct spool_outcome *list, size_t n,

@@ -3,6 +3,7 @@ UNIT_LIBS = $(CHECK_LIBS)
 AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
 
 include tests/unit/base.mk
+include tests/unit/spool.mk
 include tests/unit/routing.mk
 include tests/unit/ldif.mk
 include tests/unit/mirror.mk

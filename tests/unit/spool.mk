@@ -1,0 +1,10 @@
+check_PROGRAMS += tests/unit/test_spool tests/unit/test_spool_damage
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/spool_kit.c \
+	tests/unit/spool_kit.h tests/unit/unit.h
+tests_unit_test_spool_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_spool_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_spool_damage_SOURCES = tests/unit/test_spool_damage.c tests/unit/spool_kit.c \
+	tests/unit/spool_kit.h tests/unit/unit.h
+tests_unit_test_spool_damage_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_spool_damage_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
