@@ -33,7 +33,7 @@ static void answer(struct spool *s, struct item *it)
 	if (it->port != NULL)
 		inbox_post(it->port->inbox, &it->node);
 	else
-		house_answer(s, it);
+		compact_answer(s, it);
 }
 
 static struct err *err_copy(const struct err *e)
@@ -235,7 +235,7 @@ static int settle(struct spool *s, bool force)
 
 /* ---- segments ---- */
 
-/* Asks the housekeeper to clear the oldest segment when most of the disk space is waste. */
+/* Has the oldest segment cleared when most of the space in use is waste. */
 static void consider_compaction(struct spool *s)
 {
 	struct segment *seg;
@@ -249,8 +249,7 @@ static void consider_compaction(struct spool *s)
 	}
 	if (live >= size / 2)
 		return;
-	atomic_store(&s->compact_sequence, s->store.oldest->sequence);
-	store_kick(&s->store);
+	compact_want(s, s->store.oldest->sequence);
 }
 
 static void close_segment(struct spool *s)

@@ -1,11 +1,11 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/body.c \
 	%D%/commit.c \
+	%D%/compact.c \
 	%D%/copy.c %D%/copy.h \
 	%D%/draft.c \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/folder.c \
-	%D%/house.c \
 	%D%/index.c %D%/index.h \
 	%D%/message.c %D%/message.h \
 	%D%/port.c \

@@ -63,7 +63,8 @@ static void cond_init_monotonic(pthread_cond_t *cond)
 static void threads_start(struct spool *s)
 {
 	BUG_ON(pthread_create(&s->committer_thread, NULL, committer_run, s) != 0);
-	BUG_ON(pthread_create(&s->house_thread, NULL, house_run, s) != 0);
+	BUG_ON(pthread_create(&s->filler_thread, NULL, store_run, &s->store) != 0);
+	BUG_ON(pthread_create(&s->compact_thread, NULL, compact_run, s) != 0);
 	BUG_ON(pthread_create(&s->reader_thread, NULL, reader_run, s) != 0);
 }
 
@@ -76,9 +77,9 @@ static struct spool *spool_alloc(const struct spool_config *cfg)
 	pthread_mutex_init(&s->queue_lock, NULL);
 	cond_init_monotonic(&s->queue_ready);
 	item_list_init(&s->queue);
-	pthread_mutex_init(&s->house_lock, NULL);
-	pthread_cond_init(&s->house_changed, NULL);
-	item_list_init(&s->house_answers);
+	pthread_mutex_init(&s->compact_lock, NULL);
+	pthread_cond_init(&s->compact_changed, NULL);
+	item_list_init(&s->compact_answers);
 	pthread_mutex_init(&s->reader_lock, NULL);
 	pthread_cond_init(&s->reader_ready, NULL);
 	s->reads_tail = &s->reads;
@@ -90,8 +91,8 @@ static void spool_free(struct spool *s)
 	index_deinit(&s->index);
 	pthread_mutex_destroy(&s->queue_lock);
 	pthread_cond_destroy(&s->queue_ready);
-	pthread_mutex_destroy(&s->house_lock);
-	pthread_cond_destroy(&s->house_changed);
+	pthread_mutex_destroy(&s->compact_lock);
+	pthread_cond_destroy(&s->compact_changed);
 	pthread_mutex_destroy(&s->reader_lock);
 	pthread_cond_destroy(&s->reader_ready);
 	free(s);
@@ -166,14 +167,16 @@ void spool_close(struct spool **sp)
 	if (s == NULL)
 		return;
 	*sp = NULL;
-	house_stop_copying(s);
+	/* in this order: each needs the next one to finish its work */
+	compact_stop(s);
+	pthread_join(s->compact_thread, NULL);
 	pthread_mutex_lock(&s->queue_lock);
 	s->stopping = true;
 	pthread_cond_signal(&s->queue_ready);
 	pthread_mutex_unlock(&s->queue_lock);
 	pthread_join(s->committer_thread, NULL);
 	store_stop(&s->store);
-	pthread_join(s->house_thread, NULL);
+	pthread_join(s->filler_thread, NULL);
 	pthread_mutex_lock(&s->reader_lock);
 	s->reader_stopping = true;
 	pthread_cond_signal(&s->reader_ready);

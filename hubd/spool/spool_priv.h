@@ -1,6 +1,6 @@
 /* spool_priv.h - what the files of the spool share; nobody else includes it.
  *
- * Work travels as struct item: from a port (or the housekeeper) through one queue to the committer,
+ * Work travels as struct item: from a port (or the compaction) through one queue to the committer,
  * and back through the port's inbox. Whoever holds an item owns it and what hangs on it.
  */
 #ifndef HUB_SPOOL_PRIV_H
@@ -30,7 +30,7 @@ struct item {
 	struct item *next;
 	struct inbox_node node;
 	enum item_kind kind;
-	struct spool_port *port;	/* NULL: the housekeeper's */
+	struct spool_port *port;	/* NULL: a copy's, see compact.c */
 	struct err *err;		/* answer: NULL = done */
 };
 
@@ -149,14 +149,14 @@ struct spool {
 	struct item_list queue;
 	bool sleeping, stopping;
 
-	pthread_t committer_thread, house_thread, reader_thread;
+	pthread_t committer_thread, filler_thread, compact_thread, reader_thread;
 	struct committer c;
 
-	pthread_mutex_t house_lock;	/* guards what the housekeeper waits for */
-	pthread_cond_t house_changed;
-	struct item_list house_answers;
-	bool compacting, compact_stop;
-	atomic_uint_fast64_t compact_sequence;	/* clear segments up to this one; 0 = none */
+	pthread_mutex_t compact_lock;	/* guards what follows */
+	pthread_cond_t compact_changed;
+	struct item_list compact_answers;
+	uint64_t compact_sequence;	/* clear segments up to this one; 0 = none */
+	bool compact_stop;
 
 	pthread_mutex_t reader_lock;
 	pthread_cond_t reader_ready;
@@ -192,7 +192,7 @@ void spool_submit(struct spool *s, struct item *it);
 /* commit.c */
 void *committer_run(void *spool);
 
-/* draft.c: the draft of a copy has no port: the housekeeper takes the answers to its items */
+/* draft.c: the draft of a copy has no port; compact.c takes the answers to its items */
 struct spool_draft *draft_new(struct spool *s, struct spool_port *port, uint64_t id);
 void draft_submit(struct spool_draft *d, const void *envelope, size_t envelope_size,
 	uint32_t recipients);
@@ -203,12 +203,14 @@ void draft_free(struct spool_draft *d);
 void *reader_run(void *spool);
 void body_answered(struct item *it);
 
-/* house.c: makes segment files, copies old messages forward */
-void *house_run(void *spool);
-/* Committer. An item of the housekeeper's is finished. */
-void house_answer(struct spool *s, struct item *it);
-/* No copying from now on; returns when none is under way. Files are still made. */
-void house_stop_copying(struct spool *s);
+/* compact.c: copies old messages forward */
+void *compact_run(void *spool);
+/* Committer. The segments up to this one should be cleared. */
+void compact_want(struct spool *s, uint64_t sequence);
+/* Committer. An item of a copy is finished. */
+void compact_answer(struct spool *s, struct item *it);
+/* Ends the thread as soon as the message under way is done or given up. */
+void compact_stop(struct spool *s);
 
 /* recover.c: fills index and store; before the threads. */
 int spool_recover(struct spool *s, spool_recover_cb *cb, void *ctx, struct spool_report *report,

@@ -245,7 +245,7 @@ static int make_file(struct store *st, uint64_t number, struct err *e)
 /* With the lock held. */
 static bool fill_due(const struct store *st)
 {
-	return st->free_count < st->target && !st->stopping
+	return st->free_count < st->target
 		&& (st->failed_ms == 0 || clock_mono_ms() - st->failed_ms >= RETRY_MS);
 }
 
@@ -267,50 +267,48 @@ static void fill_done(struct store *st, uint64_t number, int fd, const struct er
 	pthread_cond_broadcast(&st->changed);
 }
 
-bool store_fill(struct store *st)
+/* With the lock held; it is released while the file is made. */
+static void fill_one(struct store *st)
 {
+	uint64_t number = st->next_free++;
 	struct err e = { 0 };
-	uint64_t number;
 	int fd;
 
-	pthread_mutex_lock(&st->lock);
-	if (!fill_due(st)) {
-		pthread_mutex_unlock(&st->lock);
-		return false;
-	}
-	number = st->next_free++;
 	pthread_mutex_unlock(&st->lock);
 	fd = make_file(st, number, &e);
 	pthread_mutex_lock(&st->lock);
 	fill_done(st, number, fd, &e);
-	pthread_mutex_unlock(&st->lock);
-	return true;
 }
 
-bool store_wait(struct store *st)
+/* With the lock held. */
+static void wait_changed(struct store *st)
 {
 	struct timespec until;
-	bool stopping;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += RETRY_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
-	pthread_mutex_lock(&st->lock);
-	if (!st->kicked && !st->stopping && !fill_due(st))
+	if (st->failed_ms != 0)
 		pthread_cond_timedwait(&st->changed, &st->lock, &until);
-	st->kicked = false;
-	stopping = st->stopping;
-	pthread_mutex_unlock(&st->lock);
-	return stopping;
+	else
+		pthread_cond_wait(&st->changed, &st->lock);
 }
 
-void store_kick(struct store *st)
+void *store_run(void *store)
 {
+	struct store *st = store;
+
+	pthread_setname_np(pthread_self(), "spool-fill");
 	pthread_mutex_lock(&st->lock);
-	st->kicked = true;
-	pthread_cond_broadcast(&st->changed);
+	while (!st->stopping) {
+		if (fill_due(st))
+			fill_one(st);
+		else
+			wait_changed(st);
+	}
 	pthread_mutex_unlock(&st->lock);
+	return NULL;
 }
 
 void store_figures(struct store *st, uint64_t *free_count, bool *accepting)

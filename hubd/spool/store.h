@@ -5,7 +5,7 @@
  * when taken, and back when all their messages are finished. The last free one is the reserve: only
  * outcomes may take it, so that a full disk can still be emptied.
  *
- * The committer takes and recycles; the housekeeper fills. The pool's lock is inside.
+ * The committer takes and recycles; a thread of its own fills. The pool's lock is inside.
  */
 #ifndef HUB_SPOOL_STORE_H
 #define HUB_SPOOL_STORE_H
@@ -57,7 +57,7 @@ struct store {
 	uint64_t next_free;
 	uint64_t failed_ms;		/* last attempt to make a file failed then; 0 = it did not */
 	struct err failure;
-	bool kicked, stopping;
+	bool stopping;
 
 	atomic_uint_fast64_t used;	/* segments in use, for figures */
 };
@@ -71,8 +71,8 @@ struct segment *store_segment_add(struct store *st, uint64_t sequence, int fd, u
 void store_free_add(struct store *st, uint64_t number, int fd);
 
 /*
- * Committer. A fresh segment at the end of the list, or NULL and *e. Waits while the housekeeper is
- * at work; with no space left only an outcome gets the reserve.
+ * Committer. A fresh segment at the end of the list, or NULL and *e. Waits while a file is being
+ * made; with no space left only an outcome gets the reserve.
  */
 struct segment *store_take(struct store *st, bool for_outcome, struct err *e);
 /* Committer. May a message be written to the present segment: is there a reserve besides it? */
@@ -80,12 +80,8 @@ bool store_reserve_ready(struct store *st, struct err *e);
 /* Committer. Drops the oldest segments that nothing needs; never the newest, which knows the ids. */
 void store_recycle(struct store *st);
 
-/* Housekeeper. Makes one file if the pool is short; false if there was nothing to do. */
-bool store_fill(struct store *st);
-/* Housekeeper. Until there may be something to do; true when it shall end. */
-bool store_wait(struct store *st);
-/* Any thread. Ends a store_wait. */
-void store_kick(struct store *st);
+/* The thread that keeps the pool filled, until store_stop. */
+void *store_run(void *store);
 /* Any thread. Free files, and whether a message may come: the disk has room or has not failed. */
 void store_figures(struct store *st, uint64_t *free_count, bool *accepting);
 /* Ends every wait for good. */

@@ -1,8 +1,9 @@
-/* house.c - the housekeeper: everything slow that nobody waits for.
+/* compact.c - copying old messages forward; a thread of its own, because it waits for the disk.
  *
- * It zero-fills segment files ahead of need, and copies the messages of the oldest segments forward
- * when a few of them keep many segments from being recycled. A copy goes through the committer like
- * any message; until it is synced the original counts, so a crash at any point loses nothing.
+ * Segments are recycled in order, so a few old messages in the oldest ones keep many segments. When
+ * most of what is in use is waste, the messages of the oldest segment are written again. A copy
+ * goes through the committer like any message; until it is synced the original counts, so a crash
+ * at any point loses nothing. Only undamaged bodies are copied.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,23 +18,23 @@ enum { COPY_BUFFER = 64 * 1024 };
 
 /* ---- answers from the committer ---- */
 
-void house_answer(struct spool *s, struct item *it)
+void compact_answer(struct spool *s, struct item *it)
 {
-	pthread_mutex_lock(&s->house_lock);
-	item_list_add(&s->house_answers, it);
-	pthread_cond_broadcast(&s->house_changed);
-	pthread_mutex_unlock(&s->house_lock);
+	pthread_mutex_lock(&s->compact_lock);
+	item_list_add(&s->compact_answers, it);
+	pthread_cond_broadcast(&s->compact_changed);
+	pthread_mutex_unlock(&s->compact_lock);
 }
 
 static struct item *wait_answer(struct spool *s)
 {
 	struct item *it;
 
-	pthread_mutex_lock(&s->house_lock);
-	while (s->house_answers.head == NULL)
-		pthread_cond_wait(&s->house_changed, &s->house_lock);
-	it = item_list_pop(&s->house_answers);
-	pthread_mutex_unlock(&s->house_lock);
+	pthread_mutex_lock(&s->compact_lock);
+	while (s->compact_answers.head == NULL)
+		pthread_cond_wait(&s->compact_changed, &s->compact_lock);
+	it = item_list_pop(&s->compact_answers);
+	pthread_mutex_unlock(&s->compact_lock);
 	return it;
 }
 
@@ -41,9 +42,9 @@ static bool stop_wanted(struct spool *s)
 {
 	bool stop;
 
-	pthread_mutex_lock(&s->house_lock);
+	pthread_mutex_lock(&s->compact_lock);
 	stop = s->compact_stop;
-	pthread_mutex_unlock(&s->house_lock);
+	pthread_mutex_unlock(&s->compact_lock);
 	return stop;
 }
 
@@ -200,61 +201,56 @@ static uint64_t *ids_to_move(struct spool *s, uint64_t sequence, size_t *n)
 	return ids;
 }
 
-static bool copying_start(struct spool *s)
-{
-	pthread_mutex_lock(&s->house_lock);
-	s->compacting = !s->compact_stop;
-	pthread_mutex_unlock(&s->house_lock);
-	return s->compacting;
-}
-
-static void copying_end(struct spool *s)
-{
-	pthread_mutex_lock(&s->house_lock);
-	s->compacting = false;
-	pthread_cond_broadcast(&s->house_changed);
-	pthread_mutex_unlock(&s->house_lock);
-}
-
 static void compact(struct spool *s, uint64_t sequence)
 {
 	uint64_t *ids;
 	size_t n, i;
 
-	if (!copying_start(s))
-		return;
 	ids = ids_to_move(s, sequence, &n);
 	for (i = 0; i < n; i++) {
 		if (stop_wanted(s) || !copy_message(s, ids[i]))
 			break;
-		while (store_fill(&s->store))
-			;
 	}
 	free(ids);
-	copying_end(s);
 }
 
-void house_stop_copying(struct spool *s)
+void compact_want(struct spool *s, uint64_t sequence)
 {
-	pthread_mutex_lock(&s->house_lock);
-	s->compact_stop = true;
-	while (s->compacting)
-		pthread_cond_wait(&s->house_changed, &s->house_lock);
-	pthread_mutex_unlock(&s->house_lock);
+	pthread_mutex_lock(&s->compact_lock);
+	s->compact_sequence = sequence;
+	pthread_cond_broadcast(&s->compact_changed);
+	pthread_mutex_unlock(&s->compact_lock);
 }
 
-void *house_run(void *spool)
+/* The segment to clear, 0 when it is time to end. */
+static uint64_t wait_wanted(struct spool *s)
+{
+	uint64_t sequence;
+
+	pthread_mutex_lock(&s->compact_lock);
+	while (s->compact_sequence == 0 && !s->compact_stop)
+		pthread_cond_wait(&s->compact_changed, &s->compact_lock);
+	sequence = s->compact_stop ? 0 : s->compact_sequence;
+	s->compact_sequence = 0;
+	pthread_mutex_unlock(&s->compact_lock);
+	return sequence;
+}
+
+void compact_stop(struct spool *s)
+{
+	pthread_mutex_lock(&s->compact_lock);
+	s->compact_stop = true;
+	pthread_cond_broadcast(&s->compact_changed);
+	pthread_mutex_unlock(&s->compact_lock);
+}
+
+void *compact_run(void *spool)
 {
 	struct spool *s = spool;
 	uint64_t sequence;
 
-	pthread_setname_np(pthread_self(), "spool-house");
-	do {
-		while (store_fill(&s->store))
-			;
-		sequence = atomic_exchange(&s->compact_sequence, 0);
-		if (sequence != 0)
-			compact(s, sequence);
-	} while (!store_wait(&s->store));
+	pthread_setname_np(pthread_self(), "spool-compact");
+	while ((sequence = wait_wanted(s)) != 0)
+		compact(s, sequence);
 	return NULL;
 }
