@@ -5,7 +5,7 @@
 #include "libhub/routing/next_hop.h"
 #include "libhub/routing/trace.h"
 
-/* Sections 5.2 and 5.3: size only counts among the most specific, so nothing leaks to a wider one. */
+/* Sections 5.2, 5.3: size counts among the most specific only, so nothing leaks to a wider one. */
 static const struct space_entry *list_pick(const struct space_list *list, uint64_t size)
 {
 	size_t i;

@@ -236,7 +236,7 @@ json_t *route_explain(const struct snapshot *s, const char *server, const char *
 {
 	struct explain x = { .s = s, .recipients = recipients, .size = size };
 	char at[RECIPIENT_TEXT_MAX + 1], next_address[RECIPIENT_TEXT_MAX + 1];
-	const struct server *next;
+	const struct server *next, *self;
 	json_t *first, *last;
 	bool *seen;
 
@@ -248,7 +248,8 @@ json_t *route_explain(const struct snapshot *s, const char *server, const char *
 	if (first == NULL)
 		return NULL;
 	seen = xcalloc(s->all[OBJ_SERVER].n, sizeof(*seen));
-	seen[((const struct server *)(const void *)snapshot_find(s, OBJ_SERVER, server))->index] = true;
+	self = (const void *)snapshot_find(s, OBJ_SERVER, server);
+	seen[self->index] = true;
 	while (next != NULL) {
 		json_t *then;
 

@@ -14,7 +14,7 @@
 struct graph_node {
 	const struct site *site;
 	bool reachable;
-	uint32_t pred;			/* site before this one on the path; GRAPH_NONE at the start */
+	uint32_t pred;			/* the site before this one; GRAPH_NONE at the start */
 	const struct site_link *link;	/* the hop from pred to here */
 	int64_t cost;			/* sum of the links' costs */
 	uint32_t hops;

@@ -1,6 +1,6 @@
-/* next_hop.h - from what was chosen to the servers that get the mail now. Private to libhub/routing.
+/* next_hop.h - from what was chosen to the servers that get the mail now.
  *
- * Routing, sections 3 and 6, without what depends on who answers.
+ * Routing, sections 3 and 6, without what depends on who answers. Private to libhub/routing.
  */
 #ifndef HUB_ROUTING_NEXT_HOP_H
 #define HUB_ROUTING_NEXT_HOP_H

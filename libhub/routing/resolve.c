@@ -75,12 +75,17 @@ static const char *address_type(const char *address, struct arena *a, const char
 	return type;
 }
 
+static void text_lower(char *text)
+{
+	for (; *text != '\0'; text++)
+		*text = (char)tolower((unsigned char)*text);
+}
+
 static const char *domain_lower(struct arena *a, const char *domain)
 {
-	char *copy = arena_strdup(a, domain), *p;
+	char *copy = arena_strdup(a, domain);
 
-	for (p = copy; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(copy);
 	return copy;
 }
 
@@ -145,6 +150,8 @@ static enum step to_mailbox(struct resolve *r, const struct recipient_info *info
 		return reject(r, "5.1.1", "mailHost %s of %s is no mailbox server",
 			info->mail_host, r->out->address);
 	r->out->outcome = RESOLVED_ROUTED;
+	snprintf(r->out->mailbox, sizeof(r->out->mailbox), "%s", info->mail);
+	text_lower(r->out->mailbox);
 	route_mailbox(r->t, home, r->size, r->arena, r->trace, &r->out->route);
 	if (r->out->route.decision == ROUTE_MAILBOX && info->routing_address[0] != '\0')
 		address_set(r, info->routing_address);

@@ -52,8 +52,8 @@ extern const char *const queue_type_names[QUEUE_TYPES];
  * domain is: the recipient's domain (DNS_CONNECTOR), the sorted smart-host list joined by commas,
  * the address space (FOREIGN_CONNECTOR, DELIVERY_AGENT), the servers joined by commas
  * (RELAY_WITHIN_SITE, RELAY_TO_CONNECTOR_SOURCES, RELAY_TO_EDGE), the site (RELAY_TO_SITE), the
- * mailbox server, or "". connector is the name of the connector that this server delivers with, "" for
- * a relay: two connectors behind one next hop do not make two copies.
+ * mailbox server, or "". connector is the name of the connector that this server delivers with, ""
+ * for a relay: two connectors behind one next hop do not make two copies.
  */
 struct queue_key {
 	enum queue_type type;
@@ -72,7 +72,7 @@ struct route {
 	enum route_decision decision;
 	const struct pool_connector *connector;	/* chosen, also when another server will use it */
 	const struct mailbox_server *mailbox_server;
-	/* ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what the smart host -- of an edge stands for */
+	/* ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what an edge's smart host -- stands for */
 	struct server_pool next;
 	const struct server_pool *fallback;	/* tried after it, in order */
 	size_t fallback_count;
@@ -82,20 +82,20 @@ struct route {
 	int64_t cost;				/* aggregate, -1 = none */
 	struct queue_key queue;
 	char status[12];			/* ROUTE_REPORT, such as 5.3.4 */
-	char text[200];				/* ROUTE_REPORT, ROUTE_UNREACHABLE: why, for people */
+	char text[200];			/* ROUTE_REPORT, ROUTE_UNREACHABLE: why, for people */
 };
 
 /* Recorder for explain: NULL on the hot path. */
 struct route_trace;
 
 /*
- * Routes to a connector by address space (5, 6). type is "SMTP" for ordinary addresses; space is the
- * domain (lower case) or, for other types, the address text.
+ * Routes to a connector by address space (5, 6). type is "SMTP" for ordinary addresses; space is
+ * the domain (lower case) or, for other types, the address text.
  */
 void route_external(const struct routing_table *t, const char *type, const char *space,
 	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out);
 
-/* Routes to the home server of a resolved recipient (4): LMTP/SMTP here or the implicit connector. */
+/* Routes to the home server of a resolved recipient (4): directly, or by implicit connector. */
 void route_mailbox(const struct routing_table *t, const struct mailbox_server *home,
 	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out);
 
@@ -128,7 +128,7 @@ json_t *route_explain(const struct snapshot *s, const char *server, const char *
  * mailRoutingAddress (at most 20 steps); groups are the caller's to expand.
  */
 enum resolved_outcome {
-	RESOLVED_ROUTED,		/* out->route is set; out->address is the envelope recipient now */
+	RESOLVED_ROUTED,	/* out->route is set; out->address is the envelope recipient now */
 	RESOLVED_GROUP,		/* out->info has the members; caller expands */
 	RESOLVED_REJECT,		/* out->status, out->text: 5.1.1, 5.1.4 ... */
 	RESOLVED_DEFER,		/* the mirror is not loaded: 451 4.3.0 */
@@ -142,6 +142,8 @@ struct resolved {
 	 * gets it unchanged and rewrites it itself.
 	 */
 	char address[RECIPIENT_TEXT_MAX + 1];
+	/* Of a mailbox: the person's own address in lower case, so that one reached twice shows. */
+	char mailbox[RECIPIENT_TEXT_MAX + 1];
 	struct route route;
 	struct recipient_info info;	/* RESOLVED_GROUP; clear with recipient_info_clear */
 	char status[12];

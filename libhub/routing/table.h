@@ -19,7 +19,7 @@ enum nearness { NEAR_SELF, NEAR_SITE, NEAR_REMOTE };
 
 /* Source servers of connectors; connectors with the same ones share it. */
 struct source_set {
-	const char *names;		/* in order, joined by commas: the identity of the next hop */
+	const char *names;		/* in order, joined by commas: names the next hop */
 	struct server_pool pool;
 	struct server_pool others;	/* the remaining hubs of the site; empty for edges */
 	bool edges;
@@ -31,7 +31,7 @@ struct choice {
 	enum obj_kind kind;
 	const char *lost_by;		/* why it is out whatever the address, or NULL */
 	enum nearness nearness;
-	uint32_t site;			/* of the nearest source servers; GRAPH_NONE with NEAR_SELF */
+	uint32_t site;			/* of the nearest sources; GRAPH_NONE with NEAR_SELF */
 	int64_t path_cost;
 	uint32_t hops;
 	uint32_t rank;			/* in the order of names over all kinds */

@@ -48,7 +48,8 @@ void trace_candidates(struct route_trace *trace, const struct routing_table *t,
 		const struct choice *c = &t->choices[i];
 
 		trace->candidates[i] = (struct trace_candidate){
-			c->connector->obj.name, c->lost_by != NULL ? c->lost_by : "no-match", NULL };
+			c->connector->obj.name,
+			c->lost_by != NULL ? c->lost_by : "no-match", NULL };
 	}
 	trace->candidate_count = t->choice_count;
 	for (; (list = space_cursor_next(&cursor)) != NULL; level++) {

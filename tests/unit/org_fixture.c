@@ -316,13 +316,6 @@ void fixture_recipients_unload(struct fixture *f)
 
 /* What follows stands for libhub/org, for the snapshots and recipients made above. */
 
-int name_compare(const char *a, const char *b)
-{
-	int c = strcasecmp(a, b);
-
-	return c != 0 ? c : strcmp(a, b);
-}
-
 const struct snapshot *snapshot_ref(const struct snapshot *s)
 {
 	return s;

@@ -48,6 +48,8 @@ static const struct { const char *sites, *links, *from, *to, *path; } path_rows[
 	{ "A,B,Y,C,X,D", "A,B 5;B,X 5;X,D 5;A,Y 5;Y,C 5;C,D 5", "A", "D", "A-Y-C-D 15" },
 	/* names fold case: alpha is before Beta, which bytes would put first */
 	{ "M,alpha,Beta,Z", "M,alpha 5;alpha,Z 5;M,Beta 5;Beta,Z 5", "M", "Z", "M-alpha-Z 10" },
+	{ "M,\u00e9b,\u00c9c,Z", "M,\u00e9b 5;\u00e9b,Z 5;M,\u00c9c 5;\u00c9c,Z 5", "M", "Z",
+		"M-\u00e9b-Z 10" },
 	/* every pair of a link is one hop at its cost */
 	{ "A,B,C,D", "A,B,C,D 7", "A", "D", "A-D 7" },
 	{ "A,B,C,D", "A,B,C 7;C,D,B 7", "A", "D", "A-B-D 14" },
@@ -97,8 +99,8 @@ END_TEST
 START_TEST(disabled_is_absent)
 {
 	struct fixture *f = fixture_of("A,B,C,D", "A,B 1;B,D 1;A,C 9;C,D 9");
-	struct site *b = (struct site *)(uintptr_t)snapshot_find(fixture_snapshot(f), OBJ_SITE, "B");
 	const struct snapshot *s = fixture_snapshot(f);
+	struct site *b = (struct site *)(uintptr_t)snapshot_find(s, OBJ_SITE, "B");
 	struct arena *a = arena_new();
 	struct graph g;
 	char text[200];

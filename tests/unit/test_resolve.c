@@ -214,6 +214,22 @@ START_TEST(postmaster_waits)
 }
 END_TEST
 
+START_TEST(one_mailbox)
+{
+	struct fixture *f = org_new();
+	struct resolved r;
+	char text[300];
+
+	resolve(f, "hub1", fixture_recipients(f), "moved@contoso.com", &r, text, sizeof(text));
+	ck_assert_str_eq(r.mailbox, "local@contoso.com");
+	resolve(f, "hub1", fixture_recipients(f), "LOCAL@contoso.com", &r, text, sizeof(text));
+	ck_assert_str_eq(r.mailbox, "local@contoso.com");
+	resolve(f, "hub1", fixture_recipients(f), "left@contoso.com", &r, text, sizeof(text));
+	ck_assert_str_eq(r.mailbox, "");
+	fixture_free(&f);
+}
+END_TEST
+
 START_TEST(too_long)
 {
 	struct fixture *f = org_new();
@@ -235,6 +251,7 @@ int main(void)
 	tcase_add_loop_test(tc, addresses, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, not_loaded);
 	tcase_add_test(tc, postmaster_waits);
+	tcase_add_test(tc, one_mailbox);
 	tcase_add_test(tc, too_long);
 	return unit_run("resolve", &tc, 1);
 }
