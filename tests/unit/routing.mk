@@ -25,3 +25,9 @@ check_PROGRAMS += tests/unit/test_explain
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c $(ROUTING_FIXTURE)
 tests_unit_test_explain_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_explain_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_route_directory
+tests_unit_test_route_directory_SOURCES = tests/unit/test_route_directory.c \
+	tests/unit/org_text.h tests/unit/unit.h
+tests_unit_test_route_directory_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_route_directory_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
