@@ -1,5 +1,5 @@
 hubd_libhubd_a_SOURCES += \
-	%D%/admin.h \
+	%D%/admin.c %D%/admin.h \
 	%D%/item.c \
 	%D%/outcome.c \
 	%D%/queue.c %D%/queue.h \

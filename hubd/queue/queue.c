@@ -224,9 +224,25 @@ static void enter_retry(struct queue *q)
 
 void queue_retry_now(struct queue *q)
 {
+	struct queue_item *item;
+
 	leave_retry(q);
 	q->open_after_ms = 0;
+	while ((item = TAILQ_FIRST(&q->waiting)) != NULL) {
+		unfile(item);
+		item->retry_at_ms = 0;
+		file(q, item, false);
+	}
 	queue_run(q);
+}
+
+void queue_resubmit(struct queue *q)
+{
+	TAILQ_CONCAT(&q->set->sweep, &q->ready, link);
+	TAILQ_CONCAT(&q->set->sweep, &q->waiting, link);
+	q->n_ready = q->n_waiting = 0;
+	note_empty(q);
+	queue_set_sweep(q->set);
 }
 
 /* --- age --- */

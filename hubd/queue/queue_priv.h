@@ -130,6 +130,8 @@ void queue_take_out(struct queue_item *item);
 void queue_run(struct queue *q);
 /* A retry that does not wait for its time. */
 void queue_retry_now(struct queue *q);
+/* Back to the categorizer, but for what is suspended or in flight. */
+void queue_resubmit(struct queue *q);
 void queue_free(struct queue *q);
 /* Ends idle connections whose configuration is not in force any more. */
 void queue_end_stale(struct queue *q);
