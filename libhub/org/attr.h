@@ -1,8 +1,8 @@
 /* attr.h - rows of attribute tables, checked against the C field by the compiler.
  *
- * A_INT(site_link, cost, "hubCost", 0, 1, 99999, 100) does not compile unless struct site_link has a
- * field cost of the type that ATTR_INT fills. The _GIVEN forms also name the bool that tells whether
- * the entry had the attribute.
+ * A_INT(site_link, cost, "hubCost", 0, 1, 99999, 100) does not compile unless struct site_link has
+ * a field cost of the type that ATTR_INT fills. The _GIVEN forms also name the bool that tells
+ * whether the entry had the attribute.
  */
 #ifndef HUB_ORG_ATTR_H
 #define HUB_ORG_ATTR_H

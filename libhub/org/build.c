@@ -2,8 +2,8 @@
  *
  * Kinds are built in an order in which a reference only points to a kind built before, so each
  * object is checked once, against what is in force. Within a kind the order is that of names (of
- * places in a file, if it came from one): of two that conflict the later is rejected, everywhere the
- * same one. A rejected object is tried again in its last good form.
+ * places in a file, if it came from one): of two that conflict the later is rejected, everywhere
+ * the same one. A rejected object is tried again in its last good form.
  *
  * Decoded objects are shared with the records; what is copied here is the struct and its
  * references, which each snapshot resolves for itself.
@@ -104,7 +104,8 @@ static void resolve_ref(struct build *build, const struct obj *o, const struct a
 		ref->target = f->obj;
 		return;
 	}
-	add_text(&build->dangling, arena_printf(build->s->arena, "%s: %s names %s, which is no valid "
+	add_text(&build->dangling, arena_printf(build->s->arena,
+		"%s: %s names %s, which is no valid "
 		"%s", o->dn, def->name, ref->dn, obj_classes[def->ref_kind]->ldap_class));
 }
 
@@ -146,7 +147,7 @@ static int claim(struct build *build, const struct obj *o, struct err *e)
 		return 0;
 	holder = snapshot_impl_lookup(build->s, key);
 	if (holder != NULL)
-		return err_set(e, ERR_CONFIG, 0, "%s: \"%s\" has it", rule, holder->name);
+		return err_config(e, "%s: \"%s\" has it", rule, holder->name);
 	snapshot_impl_index(build->s, key, o);
 	return 0;
 }
@@ -160,7 +161,7 @@ static int try_record(struct build *build, struct record *r, bool last_good, str
 	size_t i;
 
 	if (r->obj == NULL)
-		return err_set(e, ERR_CONFIG, 0, "%s", r->error);
+		return err_config(e, "%s", r->error);
 	o = instantiate(build, r);
 	if (o->class->check != NULL && o->class->check(o, &build->s->pub, e) < 0)
 		return -1;
@@ -285,7 +286,8 @@ static void index_mailbox_servers(struct snapshot_impl *s)
 			SNAPSHOT_AT(&s->pub, OBJ_MAILBOX_SERVER, mailbox_server, i);
 
 		if (m->fqdn != NULL)
-			snapshot_impl_index(s, arena_printf(s->arena, "mailbox %s", m->fqdn), &m->obj);
+			snapshot_impl_index(s, arena_printf(s->arena, "mailbox %s", m->fqdn),
+				&m->obj);
 		snapshot_impl_index(s, arena_printf(s->arena, "mailbox %s",
 			name_fold(s->arena, m->obj.name)), &m->obj);
 	}

@@ -29,8 +29,8 @@ static int bad_value(struct decode *d, const struct attr_def *def, const struct 
 	const char *rule)
 {
 	if ((def->flags & ATTR_SECRET) != 0)
-		return err_set(d->e, ERR_CONFIG, 0, "%s: %s", def->name, rule);
-	return err_set(d->e, ERR_CONFIG, 0, "%s \"%.*s\": %s", def->name,
+		return err_config(d->e, "%s: %s", def->name, rule);
+	return err_config(d->e, "%s \"%.*s\": %s", def->name,
 		(int)(v->size > 100 ? 100 : v->size), (const char *)v->data, rule);
 }
 
@@ -40,19 +40,20 @@ static const char *as_text(struct decode *d, const struct attr_def *def, const s
 	const char *text = (const char *)v->data;
 
 	if (v->size == 0 || (def->max != 0 && v->size > def->max)) {
-		err_set(d->e, ERR_CONFIG, 0, "%s: a value is empty or longer than %llu bytes", def->name,
+		err_config(d->e, "%s: a value is empty or longer than %llu bytes", def->name,
 			(unsigned long long)def->max);
 		return NULL;
 	}
 	if (!value_is_text(text, v->size)) {
-		err_set(d->e, ERR_CONFIG, 0, "%s: a value holds control characters or is no UTF-8",
+		err_config(d->e, "%s: a value holds control characters or is no UTF-8",
 			def->name);
 		return NULL;
 	}
 	return text;
 }
 
-static int decode_flag(struct decode *d, const struct attr_def *def, const struct blob *v, bool *out)
+static int decode_flag(struct decode *d, const struct attr_def *def, const struct blob *v,
+	bool *out)
 {
 	if (v->size == 4 && memcmp(v->data, "TRUE", 4) == 0)
 		*out = true;
@@ -73,7 +74,7 @@ static int decode_int(struct decode *d, const struct attr_def *def, const struct
 	for (i = 0; i < v->size && i < 18 && v->data[i] >= '0' && v->data[i] <= '9'; i++)
 		n = n * 10 + (uint64_t)(v->data[i] - '0');
 	if (v->size == 0 || i != v->size || n < def->min || n > def->max)
-		return err_set(d->e, ERR_CONFIG, 0, "%s \"%.*s\": out of range, %llu to %llu", def->name,
+		return err_config(d->e, "%s \"%.*s\": out of range, %llu to %llu", def->name,
 			(int)(v->size > 40 ? 40 : v->size), (const char *)v->data,
 			(unsigned long long)def->min, (unsigned long long)def->max);
 	*out = n;
@@ -135,7 +136,8 @@ static int decode_structured(struct decode *d, const struct attr_def *def, const
 		break;
 	case ATTR_ENDPOINT:
 	case ATTR_ENDPOINTS:
-		r = value_endpoint(d->arena, text, (def->flags & ATTR_PORT_REQUIRED) != 0, out, &why);
+		r = value_endpoint(d->arena, text, (def->flags & ATTR_PORT_REQUIRED) != 0, out,
+			&why);
 		break;
 	case ATTR_RANGES:
 		r = value_ip_range(d->arena, text, out, &why);
@@ -149,14 +151,14 @@ static int decode_structured(struct decode *d, const struct attr_def *def, const
 	default:
 		BUG_ON(true);
 	}
-	return r == 0 ? 0 : err_set(d->e, ERR_CONFIG, 0, "%s: %s", def->name, why.text);
+	return r == 0 ? 0 : err_config(d->e, "%s: %s", def->name, why.text);
 }
 
 static int decode_blob(struct decode *d, const struct attr_def *def, const struct blob *v,
 	struct blob *out)
 {
 	if (v->size == 0 || v->size > def->max)
-		return err_set(d->e, ERR_CONFIG, 0, "%s: a value is empty or larger than %llu bytes",
+		return err_config(d->e, "%s: a value is empty or larger than %llu bytes",
 			def->name, (unsigned long long)def->max);
 	*out = *v;
 	return 0;
@@ -272,7 +274,7 @@ static int decode_list(struct decode *d, const struct attr_def *def, const struc
 	size_t i;
 
 	if (def->kind == ATTR_BLOBS && attr->n > def->min)
-		return err_set(d->e, ERR_CONFIG, 0, "%s has %zu values, at most %llu are allowed",
+		return err_config(d->e, "%s has %zu values, at most %llu are allowed",
 			def->name, attr->n, (unsigned long long)def->min);
 	for (i = 0; i < attr->n; i++)
 		if (decode_value(d, def, &attr->values[i], v + i * element) < 0)
@@ -295,7 +297,7 @@ static int decode_attr(struct decode *d, const struct attr_def *def, const struc
 	if (def->kind == ATTR_ENUMS)
 		*ATTR_AT(uint32_t, d->obj, def) = 0;
 	else if (attr->n > 1)
-		return err_set(d->e, ERR_CONFIG, 0, "%s has %zu values and takes one", def->name, attr->n);
+		return err_config(d->e, "%s has %zu values and takes one", def->name, attr->n);
 	for (i = 0; i < attr->n; i++)
 		if (decode_value(d, def, &attr->values[i], (char *)d->obj + def->off) < 0)
 			return -1;
@@ -342,12 +344,12 @@ static int decode_cn(struct decode *d, const struct entry_attr *attr)
 	const char *name = (const char *)v->data;
 
 	if (attr->n != 1)
-		return err_set(d->e, ERR_CONFIG, 0, "cn has %zu values and takes one", attr->n);
+		return err_config(d->e, "cn has %zu values and takes one", attr->n);
 	if (v->size == 0 || !value_is_text(name, v->size) || characters(v) > NAME_CHARS_MAX)
-		return err_set(d->e, ERR_CONFIG, 0, "cn \"%.64s\": empty, control characters, or longer "
+		return err_config(d->e, "cn \"%.64s\": empty, control characters, or longer "
 			"than 64 characters", name);
 	if (strpbrk(name, "[]*()+,;<>=#/\"\\") != NULL)
-		return err_set(d->e, ERR_CONFIG, 0, "cn \"%.64s\": none of [ ] * ( ) + , ; < > = # / \" "
+		return err_config(d->e, "cn \"%.64s\": none of [ ] * ( ) + , ; < > = # / \" "
 			"\\ may stand in it", name);
 	d->obj->name = name;
 	d->r->key = name_fold(d->arena, name);
@@ -396,11 +398,11 @@ static int check_required(struct decode *d)
 	size_t i;
 
 	if (d->obj->name == NULL)
-		return err_set(d->e, ERR_CONFIG, 0, "cn is missing");
+		return err_config(d->e, "cn is missing");
 	for (i = 0; def[i].name != NULL; i++) {
 		BUG_ON(i >= ROWS_MAX);
 		if ((def[i].flags & ATTR_REQUIRED) != 0 && (d->seen & UINT64_C(1) << i) == 0)
-			return err_set(d->e, ERR_CONFIG, 0, "%s is missing", def[i].name);
+			return err_config(d->e, "%s is missing", def[i].name);
 	}
 	return 0;
 }
@@ -412,9 +414,10 @@ static int check_place(struct decode *d)
 	const char **warnings = (const char **)d->r->warnings;
 
 	if (class->kind == OBJ_ORGANIZATION && *d->r->rdn != '\0')
-		return err_set(d->e, ERR_CONFIG, 0, "hubOrganization stands at the base only");
+		return err_config(d->e, "hubOrganization stands at the base only");
 	if (class->container != NULL && strcmp(dn_parent(d->r->rdn), class->container) != 0)
-		warnings[d->r->warning_count++] = arena_printf(d->arena, "%s: a %s belongs directly below "
+		warnings[d->r->warning_count++] = arena_printf(d->arena,
+			"%s: a %s belongs directly below "
 			"%s", d->r->raw.dn, class->ldap_class, class->container);
 	return 0;
 }

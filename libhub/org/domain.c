@@ -38,7 +38,7 @@ static int split_domain(struct arena *a, const char **text, const char **domain,
 	*domain = *text + (*subtree ? 2 : 0);
 	if (value_is_domain(*domain))
 		return 0;
-	return err_set(e, ERR_CONFIG, 0, "hubDomain \"%.100s\": not domain or *.domain (A-labels)",
+	return err_config(e, "hubDomain \"%.100s\": not domain or *.domain (A-labels)",
 		*text);
 }
 

@@ -6,8 +6,8 @@ static const struct attr_def edge_subscription_attrs[] = {
 	A_REF(edge_subscription, server, "hubServerRef", 0, OBJ_SERVER),
 	A_REF(edge_subscription, site, "hubServerSite", 0, OBJ_SITE),
 	A_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
-	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY, 1,
-		8192),
+	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY,
+		1, 8192),
 	A_BLOBS(edge_subscription, credentials, "hubCredential", ATTR_SECRET | ATTR_HUB_ONLY, 256,
 		8192),
 	A_END
@@ -20,7 +20,7 @@ static int edge_subscription_check(void *obj, const struct snapshot *s, struct e
 
 	(void)s;
 	if (server != NULL && server->role != ROLE_EDGE)
-		return err_set(e, ERR_CONFIG, 0, "hubServerRef names %s, which is a hub, not an edge",
+		return err_config(e, "hubServerRef names %s, which is a hub, not an edge",
 			server->obj.name);
 	return 0;
 }

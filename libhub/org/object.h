@@ -94,8 +94,8 @@ struct attr_def {
 	unsigned int flags;
 	size_t off;
 	/*
-	 * ATTR_INT: range and default; ATTR_FLAG, ATTR_ENUM, ATTR_ENUMS: dflt; ATTR_TEXT, ATTR_TEXTS:
-	 * max bytes; ATTR_BLOBS: max bytes each and, in min, how many values.
+	 * ATTR_INT: range and default; ATTR_FLAG, ATTR_ENUM, ATTR_ENUMS: dflt; ATTR_TEXT,
+	 * ATTR_TEXTS: max bytes; ATTR_BLOBS: max bytes each and, in min, how many values.
 	 */
 	uint64_t min, max, dflt;
 	const char *const *choices;	/* enums, ends with NULL */
@@ -113,15 +113,15 @@ struct obj_class {
 	size_t size;		/* of the struct */
 	const struct attr_def *attrs;	/* ends with name NULL */
 	/*
-	 * Right after decoding: fills what follows from the object's own attributes (defaults by usage
-	 * or role, parsed forms). What it allocates comes from a. May be NULL.
+	 * Right after decoding: fills what follows from the object's own attributes (defaults by
+	 * usage or role, parsed forms). What it allocates comes from a. May be NULL.
 	 */
 	int (*complete)(void *obj, struct arena *a, struct err *e);
 	/*
 	 * Fills defaults that depend on other objects, then checks cross-attribute and
 	 * cross-object rules with references resolved. The snapshot holds what was accepted so far:
-	 * all kinds that this one may refer to, and the earlier objects of this kind. The text names
-	 * the rule, the attribute and the culprit. May be NULL.
+	 * all kinds that this one may refer to, and the earlier objects of this kind. The text
+	 * names the rule, the attribute and the culprit. May be NULL.
 	 */
 	int (*check)(void *obj, const struct snapshot *s, struct err *e);
 	/*

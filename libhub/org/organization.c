@@ -21,7 +21,8 @@ static const struct attr_def organization_attrs[] = {
 	A_INT(organization, shadow_heartbeat_s, "hubShadowHeartbeatInterval", 1, 86400, 10),
 	A_INT(organization, shadow_takeover_s, "hubShadowTakeoverTime", 1, 2592000, 180),
 	A_INT(organization, shadow_discard_s, "hubShadowDiscardInterval", 1, 7776000, 172800),
-	A_INT(organization, connector_failover_delay_s, "hubConnectorFailoverDelay", 0, 2592000, 600),
+	A_INT(organization, connector_failover_delay_s, "hubConnectorFailoverDelay", 0, 2592000,
+		600),
 	A_REF(organization, default_domain, "hubDefaultAcceptedDomain", 0, OBJ_ACCEPTED_DOMAIN),
 	A_TEXT(organization, epoch, "hubEpoch", 0, 36),
 	A_END
@@ -38,7 +39,7 @@ static int organization_complete(void *obj, struct arena *a, struct err *e)
 	at = strrchr(org->postmaster, '@');
 	if (at == NULL || at == org->postmaster || !value_is_domain(at + 1) ||
 	    strchr(org->postmaster, ' ') != NULL)
-		return err_set(e, ERR_CONFIG, 0, "hubPostmaster \"%.100s\" is no address",
+		return err_config(e, "hubPostmaster \"%.100s\" is no address",
 			org->postmaster);
 	return 0;
 }

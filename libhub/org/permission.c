@@ -68,14 +68,14 @@ int value_grant(const char *text, struct grant *out, struct err *e)
 	int group, right;
 
 	if (space == NULL)
-		return err_set(e, ERR_CONFIG, 0, "grant \"%.100s\": not \"principal right\"", text);
+		return err_config(e, "grant \"%.100s\": not \"principal right\"", text);
 	group = find_name(permission_group_names, text, (size_t)(space - text));
 	right = find_name(right_names, space + 1, strlen(space + 1));
 	if (group < 0)
-		return err_set(e, ERR_CONFIG, 0, "grant \"%.100s\": the principal is none of "
+		return err_config(e, "grant \"%.100s\": the principal is none of "
 			"AnonymousUsers, HubUsers, HubServers, LegacyServers, Partners", text);
 	if (right < 0)
-		return err_set(e, ERR_CONFIG, 0, "grant \"%.100s\": unknown right", text);
+		return err_config(e, "grant \"%.100s\": unknown right", text);
 	out->groups = UINT32_C(1) << group;
 	out->rights = UINT32_C(1) << right;
 	return 0;

@@ -23,7 +23,8 @@ static const struct attr_def agent_connector_attrs[] = {
 	A_TEXT(agent_connector, protocol, "hubDeliveryProtocol", ATTR_REQUIRED, 64),
 	A_REFS(agent_connector, pool.sources, "hubSourceServer", ATTR_REQUIRED, OBJ_SERVER),
 	A_FLAG(agent_connector, pool.scoped, "hubScoped", false),
-	A_INT(agent_connector, max_connections, "hubMaxConcurrentConnections", 0, ATTR_MAX_COUNT, 5),
+	A_INT(agent_connector, max_connections, "hubMaxConcurrentConnections", 0, ATTR_MAX_COUNT,
+		5),
 	A_INT(agent_connector, max_messages_per_connection, "hubMaxMessagesPerConnection", 0,
 		ATTR_MAX_COUNT, 20),
 	A_INT(agent_connector, pool.max_size, "hubMaxMessageSize", 0, ATTR_MAX_COUNT, 0),
@@ -33,6 +34,11 @@ static const struct attr_def agent_connector_attrs[] = {
 static const struct server *source_server(const struct ref *r)
 {
 	return (const void *)r->target;
+}
+
+static const char *site_name(const struct server *server)
+{
+	return server->site.target != NULL ? server->site.target->name : "no site";
 }
 
 bool refs_have_role(const struct refs *sources, int role)
@@ -57,14 +63,12 @@ int refs_check_sources(const struct refs *sources, struct err *e)
 		if (first == NULL)
 			first = server;
 		if (server->role != first->role)
-			return err_set(e, ERR_CONFIG, 0, "hubSourceServer mixes hubs and edges: %s and %s",
+			return err_config(e, "hubSourceServer mixes hubs and edges: %s and %s",
 				first->obj.name, server->obj.name);
 		if (server->role == ROLE_HUB && server->site.target != first->site.target)
-			return err_set(e, ERR_CONFIG, 0, "hubSourceServer names hubs of different sites: "
-				"%s (%s) and %s (%s)", first->obj.name,
-				first->site.target != NULL ? first->site.target->name : "no site",
-				server->obj.name,
-				server->site.target != NULL ? server->site.target->name : "no site");
+			return err_config(e, "hubSourceServer names hubs of different sites: "
+				"%s (%s) and %s (%s)", first->obj.name, site_name(first),
+				server->obj.name, site_name(server));
 	}
 	return 0;
 }
@@ -75,7 +79,7 @@ static int check_no_inbound(const struct address_spaces *spaces, struct err *e)
 
 	for (i = 0; i < spaces->n; i++)
 		if (spaces->v[i].match == SPACE_INBOUND)
-			return err_set(e, ERR_CONFIG, 0, "hubAddressSpace -- is for Send connectors of edges "
+			return err_config(e, "hubAddressSpace -- is for Send connectors of edges "
 				"only");
 	return 0;
 }
@@ -90,7 +94,7 @@ static int foreign_connector_complete(void *obj, struct arena *a, struct err *e)
 		c->drop_directory = c->pool.obj.name;
 	if (strchr(c->drop_directory, '/') != NULL || strcmp(c->drop_directory, ".") == 0 ||
 	    strcmp(c->drop_directory, "..") == 0)
-		return err_set(e, ERR_CONFIG, 0, "hubDropDirectory \"%.100s\" must be a plain name",
+		return err_config(e, "hubDropDirectory \"%.100s\" must be a plain name",
 			c->drop_directory);
 	return 0;
 }
@@ -103,7 +107,7 @@ static int foreign_connector_check(void *obj, const struct snapshot *s, struct e
 	if (check_no_inbound(&c->pool.spaces, e) < 0)
 		return -1;
 	if (refs_have_role(&c->pool.sources, ROLE_EDGE))
-		return err_set(e, ERR_CONFIG, 0, "hubSourceServer of a foreign connector names an edge: "
+		return err_config(e, "hubSourceServer of a foreign connector names an edge: "
 			"hubs only");
 	return refs_check_sources(&c->pool.sources, e);
 }

@@ -121,7 +121,8 @@ static void put_grants(struct printer *p, const struct grants *g)
 
 	reserve(p, g->n);
 	for (i = 0; i < g->n; i++)
-		put(p, arena_printf(p->a, "%s %s", permission_group_names[first_bit(g->v[i].groups)],
+		put(p, arena_printf(p->a, "%s %s",
+			permission_group_names[first_bit(g->v[i].groups)],
 			right_names[first_bit(g->v[i].rights)]));
 }
 
@@ -133,11 +134,13 @@ static void put_sources(struct printer *p, const struct source_addresses *s)
 	reserve(p, s->n);
 	for (i = 0; i < s->n; i++) {
 		const struct source_address *sa = &s->v[i];
-		const void *number = sa->addr.ss_family == AF_INET ?
-			(const void *)&((const struct sockaddr_in *)(const void *)&sa->addr)->sin_addr :
-			(const void *)&((const struct sockaddr_in6 *)(const void *)&sa->addr)->sin6_addr;
+		const struct sockaddr_in *v4 = (const void *)&sa->addr;
+		const struct sockaddr_in6 *v6 = (const void *)&sa->addr;
+		bool is_v4 = sa->addr.ss_family == AF_INET;
 
-		inet_ntop(sa->addr.ss_family, number, buf, sizeof(buf));
+		inet_ntop(sa->addr.ss_family,
+			is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, buf,
+			sizeof(buf));
 		put(p, arena_printf(p->a, "%s%s%s", sa->server != NULL ? sa->server : "",
 			sa->server != NULL ? " " : "", buf));
 	}

@@ -11,8 +11,8 @@
 #include "libhub/org/object.h"
 
 /*
- * The values of one attribute, in the arena; *n is 0 when it has none. Blobs are base64. A reference
- * is the DN as written, or relative to the organization when relative_refs is set.
+ * The values of one attribute, in the arena; *n is 0 when it has none. Blobs are base64. A
+ * reference is the DN as written, or relative to the organization when relative_refs is set.
  */
 const char *const *print_values(struct arena *a, const struct obj *o, const struct attr_def *def,
 	bool relative_refs, size_t *n);

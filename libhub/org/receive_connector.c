@@ -1,9 +1,9 @@
 /* receive_connector.c - hubReceiveConnector: table, defaults by usage, rules (directory.md sections
  * 4 and 9; exchange-connectors.md sections 3.1 to 3.5).
  *
- * Two connectors of one server may share a binding if their remote ranges differ; ranges may overlap
- * only by containment, so that the most specific one is always a single one. A wildcard and a
- * specific local address do not conflict: the specific one wins.
+ * Two connectors of one server may share a binding if their remote ranges differ; ranges may
+ * overlap only by containment, so that the most specific one is always a single one. A wildcard and
+ * a specific local address do not conflict: the specific one wins.
  */
 #include "libhub/org/connector.h"
 
@@ -58,15 +58,18 @@ static const struct attr_def receive_connector_attrs[] = {
 	A_INT(receive_connector, max_local_hops, "hubMaxLocalHopCount", 0, 50, 8),
 	A_INT(receive_connector, max_protocol_errors, "hubMaxProtocolErrors", 0, ATTR_MAX_COUNT, 5),
 	A_INT(receive_connector, max_logon_failures, "hubMaxLogonFailures", 0, 10, 3),
-	A_INT(receive_connector, max_connections, "hubMaxInboundConnections", 0, ATTR_MAX_COUNT, 5000),
+	A_INT(receive_connector, max_connections, "hubMaxInboundConnections", 0, ATTR_MAX_COUNT,
+		5000),
 	A_INT(receive_connector, max_per_source, "hubMaxInboundPerSource", 0, 10000, 20),
-	A_INT(receive_connector, max_percent_per_source, "hubMaxInboundPercentPerSource", 1, 100, 2),
+	A_INT(receive_connector, max_percent_per_source, "hubMaxInboundPercentPerSource", 1, 100,
+		2),
 	A_INT_GIVEN(receive_connector, message_rate, "hubMessageRateLimit", 0, ATTR_MAX_COUNT, 0,
 		message_rate_given),
 	A_ENUM(receive_connector, message_rate_source, "hubMessageRateSource", rate_sources,
 		RATE_IP_ADDRESS),
 	A_INT(receive_connector, connection_timeout_s, "hubConnectionTimeout", 1, 86400, 600),
-	A_INT(receive_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400, 300),
+	A_INT(receive_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400,
+		300),
 	A_INT(receive_connector, tarpit_s, "hubTarpitInterval", 0, 600, 5),
 	A_INT(receive_connector, max_ack_delay_s, "hubMaxAcknowledgementDelay", 0, 86400, 30),
 	A_ENUMS(receive_connector, extensions, "hubExtension", extensions, EXTENSIONS_ALL),
@@ -115,7 +118,7 @@ static int receive_connector_complete(void *obj, struct arena *a, struct err *e)
 
 static int needs(struct err *e, const char *what, const char *needed)
 {
-	return err_set(e, ERR_CONFIG, 0, "%s needs %s", what, needed);
+	return err_config(e, "%s needs %s", what, needed);
 }
 
 static int check_auth(const struct receive_connector *c, struct err *e)
@@ -124,16 +127,17 @@ static int check_auth(const struct receive_connector *c, struct err *e)
 	bool external = (c->auth & MECH(EXTERNAL)) != 0;
 
 	if ((c->auth & MECH(NONE)) != 0 && c->auth != MECH(NONE))
-		return err_set(e, ERR_CONFIG, 0, "hubAuthMechanism None stands alone");
+		return err_config(e, "hubAuthMechanism None stands alone");
 	if ((c->auth & MECH(BASIC_TLS)) != 0 && (!tls || (c->auth & MECH(BASIC)) == 0))
 		return needs(e, "hubAuthMechanism BasicAuthRequireTLS", tls ? "BasicAuth" : "Tls");
 	if (external && (c->auth & ~(MECH(EXTERNAL) | MECH(TLS))) != 0)
-		return err_set(e, ERR_CONFIG, 0, "hubAuthMechanism ExternalAuthoritative stands beside "
+		return err_config(e, "hubAuthMechanism ExternalAuthoritative stands beside "
 			"nothing but Tls");
 	if (external && (c->groups & GROUP(HUB_SERVERS)) == 0)
-		return needs(e, "hubAuthMechanism ExternalAuthoritative", "hubPermissionGroup HubServers");
+		return needs(e, "hubAuthMechanism ExternalAuthoritative",
+			"hubPermissionGroup HubServers");
 	if (c->domain_secure && external)
-		return err_set(e, ERR_CONFIG, 0, "hubDomainSecure and hubAuthMechanism "
+		return err_config(e, "hubDomainSecure and hubAuthMechanism "
 			"ExternalAuthoritative exclude each other");
 	if (c->domain_secure && !tls)
 		return needs(e, "hubDomainSecure", "hubAuthMechanism Tls");
@@ -147,11 +151,11 @@ static int check_limits(const struct receive_connector *c, struct err *e)
 	uint32_t binary = UINT32_C(1) << EXT_BINARYMIME, chunking = UINT32_C(1) << EXT_CHUNKING;
 
 	if (c->inactivity_timeout_s >= c->connection_timeout_s)
-		return err_set(e, ERR_CONFIG, 0, "hubConnectionInactivityTimeout %llu is not below "
+		return err_config(e, "hubConnectionInactivityTimeout %llu is not below "
 			"hubConnectionTimeout %llu", (unsigned long long)c->inactivity_timeout_s,
 			(unsigned long long)c->connection_timeout_s);
 	if (c->banner != NULL && strncmp(c->banner, "220 ", 4) != 0)
-		return err_set(e, ERR_CONFIG, 0, "hubBanner \"%.60s\" must begin with \"220 \"",
+		return err_config(e, "hubBanner \"%.60s\" must begin with \"220 \"",
 			c->banner);
 	if ((c->extensions & binary) != 0 && (c->extensions & chunking) == 0)
 		return needs(e, "hubExtension BinaryMime", "Chunking (RFC 3030)");
@@ -217,7 +221,7 @@ static int check_beside(const struct receive_connector *c, const struct receive_
 	range = clash(c, other, binding->addr.ss_family == AF_INET6);
 	if (range == NULL)
 		return 0;
-	return err_set(e, ERR_CONFIG, 0, "hubBinding %s and hubRemoteIPRange %s overlap those of "
+	return err_config(e, "hubBinding %s and hubRemoteIPRange %s overlap those of "
 		"\"%s\" of the same server without one containing the other", binding->text,
 		range->text, other->obj.name);
 }
@@ -240,7 +244,7 @@ static int receive_connector_check(void *obj, const struct snapshot *s, struct e
 
 	c->server = snapshot_parent_server(s, &c->obj);
 	if (c->server == NULL)
-		return err_set(e, ERR_CONFIG, 0, "a Receive connector stands below its hubServer, and "
+		return err_config(e, "a Receive connector stands below its hubServer, and "
 			"there is no valid one above this");
 	edge_defaults(c);
 	if (check_auth(c, e) < 0 || check_limits(c, e) < 0)

@@ -150,7 +150,7 @@ static void draft_text(struct draft *d, int which, const struct entry_attr *attr
 
 static void draft_attr(struct draft *d, const struct entry_attr *attr)
 {
-	const char *ndn;
+	const char *ndn = NULL;
 
 	if (strcasecmp(attr->name, "mail") == 0) {
 		draft_addresses(d, attr, true);
@@ -167,7 +167,8 @@ static void draft_attr(struct draft *d, const struct entry_attr *attr)
 	} else if (strcasecmp(attr->name, "hubRefuseOutsideMail") == 0) {
 		d->refuse_outside_mail = attr->n != 0 && strcmp(value_of(attr, 0), "TRUE") == 0;
 	} else if (strcasecmp(attr->name, "hubExpansionServer") == 0 && attr->n != 0) {
-		ndn = attr->values[0].size <= HOST_MAX ? dn_normalize(d->a, value_of(attr, 0)) : NULL;
+		if (attr->values[0].size <= HOST_MAX)
+			ndn = dn_normalize(d->a, value_of(attr, 0));
 		d->text[TEXT_EXPANSION] = ndn != NULL ? ndn : "";
 	}
 }
@@ -456,7 +457,8 @@ static void add_attr(struct arena *a, struct entry *e, const char *name, const c
 
 static void person_entry(struct arena *a, const struct person *p, struct entry *e)
 {
-	static const char *const person_class = "inetOrgPerson", *const group_class = "groupOfNames";
+	static const char *const person_class = "inetOrgPerson";
+	static const char *const group_class = "groupOfNames";
 	static const char *const yes = "TRUE";
 	const char **v = arena_alloc(a, (p->address_count + p->member_count) * sizeof(*v));
 	const char *member = p->members;

@@ -122,8 +122,8 @@ static void find_class(struct record *r)
 	if (r->class == NULL && unknown != NULL) {
 		const char **warning = arena_alloc(r->arena, sizeof(*warning));
 
-		*warning = arena_printf(r->arena, "%s: unknown object class %.64s, ignored", r->raw.dn,
-			unknown);
+		*warning = arena_printf(r->arena, "%s: unknown object class %.64s, ignored",
+			r->raw.dn, unknown);
 		r->warnings = warning;
 		r->warning_count = 1;
 	}

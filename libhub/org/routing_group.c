@@ -24,7 +24,7 @@ static int routing_group_connector_check(void *obj, const struct snapshot *s, st
 
 	(void)s;
 	if (refs_have_role(&c->sources, ROLE_EDGE))
-		return err_set(e, ERR_CONFIG, 0, "hubSourceServer of a routing group connector names an "
+		return err_config(e, "hubSourceServer of a routing group connector names an "
 			"edge: hubs only");
 	return refs_check_sources(&c->sources, e);
 }
@@ -37,7 +37,7 @@ static int routing_group_complete(void *obj, struct arena *a, struct err *e)
 	(void)a;
 	for (i = 0; i < g->spaces.n; i++)
 		if (g->spaces.v[i].match == SPACE_INBOUND)
-			return err_set(e, ERR_CONFIG, 0, "hubAddressSpace -- is for Send connectors of edges "
+			return err_config(e, "hubAddressSpace -- is for Send connectors of edges "
 				"only");
 	return 0;
 }

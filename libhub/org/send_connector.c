@@ -37,7 +37,8 @@ static const struct attr_def send_connector_attrs[] = {
 		max_size_given),
 	A_INT(send_connector, max_messages_per_connection, "hubMaxMessagesPerConnection", 0,
 		ATTR_MAX_COUNT, 20),
-	A_INT(send_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400, 600),
+	A_INT(send_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400,
+		600),
 	A_ENUM(send_connector, logging, "hubProtocolLogging", protocol_logging_names,
 		PROTOCOL_LOGGING_NONE),
 	A_FLAG(send_connector, require_tls, "hubRequireTLS", false),
@@ -57,7 +58,7 @@ static const struct attr_def send_connector_attrs[] = {
 
 static int refuse(struct err *e, const char *rule)
 {
-	return err_set(e, ERR_CONFIG, 0, "%s", rule);
+	return err_config(e, "%s", rule);
 }
 
 static int send_connector_complete(void *obj, struct arena *a, struct err *e)
@@ -83,20 +84,21 @@ static int check_next_hop(const struct send_connector *c, struct err *e)
 	bool basic = c->auth == SMART_HOST_AUTH_BASIC || c->auth == SMART_HOST_AUTH_BASIC_TLS;
 
 	if (c->dns_routing && c->smart_hosts.n != 0)
-		return err_set(e, ERR_CONFIG, 0, "hubDNSRouting TRUE and hubSmartHost \"%s\" exclude "
+		return err_config(e, "hubDNSRouting TRUE and hubSmartHost \"%s\" exclude "
 			"each other", c->smart_hosts.v[0].text);
 	if (!c->dns_routing && c->smart_hosts.n == 0)
 		return refuse(e, "hubDNSRouting FALSE needs a hubSmartHost");
 	if (c->usage == SEND_INTERNAL && c->dns_routing)
 		return refuse(e, "hubUsage Internal needs smart hosts: hubSmartHost is missing");
 	if (c->usage == SEND_PARTNER && !c->dns_routing)
-		return err_set(e, ERR_CONFIG, 0, "hubUsage Partner needs DNS routing and excludes "
-			"hubSmartHost \"%s\"", c->smart_hosts.n != 0 ? c->smart_hosts.v[0].text : "");
+		return err_config(e, "hubUsage Partner needs DNS routing and excludes "
+			"hubSmartHost \"%s\"",
+			c->smart_hosts.n != 0 ? c->smart_hosts.v[0].text : "");
 	if (c->dns_routing && c->auth != SMART_HOST_AUTH_NONE)
-		return err_set(e, ERR_CONFIG, 0, "hubSmartHostAuth %s needs smart hosts, not DNS routing",
+		return err_config(e, "hubSmartHostAuth %s needs smart hosts, not DNS routing",
 			auths[c->auth]);
 	if (basic && (c->auth_user == NULL || c->auth_password == NULL))
-		return err_set(e, ERR_CONFIG, 0, "hubSmartHostAuth %s needs hubAuthUser and "
+		return err_config(e, "hubSmartHostAuth %s needs hubAuthUser and "
 			"hubAuthPassword: %s is missing", auths[c->auth],
 			c->auth_user == NULL ? "hubAuthUser" : "hubAuthPassword");
 	return 0;
@@ -107,19 +109,21 @@ static int check_tls(const struct send_connector *c, struct err *e)
 	if (c->require_tls && c->ignore_starttls)
 		return refuse(e, "hubRequireTLS and hubIgnoreSTARTTLS exclude each other");
 	if (c->tls_auth_level != TLS_AUTH_NONE && !c->require_tls)
-		return err_set(e, ERR_CONFIG, 0, "hubTLSAuthLevel %s needs hubRequireTLS TRUE",
+		return err_config(e, "hubTLSAuthLevel %s needs hubRequireTLS TRUE",
 			auth_levels[c->tls_auth_level]);
 	if (c->tls_domain != NULL && c->tls_auth_level != TLS_AUTH_DOMAIN)
-		return err_set(e, ERR_CONFIG, 0, "hubTLSDomain %s needs hubTLSAuthLevel DomainValidation",
+		return err_config(e, "hubTLSDomain %s needs hubTLSAuthLevel DomainValidation",
 			c->tls_domain);
 	if (c->tls_auth_level == TLS_AUTH_DOMAIN && c->smart_hosts.n != 0 && c->tls_domain == NULL)
-		return refuse(e, "hubTLSAuthLevel DomainValidation with smart hosts needs hubTLSDomain");
+		return refuse(e,
+			"hubTLSAuthLevel DomainValidation with smart hosts needs hubTLSDomain");
 	if (c->domain_secure && !c->dns_routing)
 		return refuse(e, "hubDomainSecure needs DNS routing, not smart hosts");
 	if (c->domain_secure && c->ignore_starttls)
 		return refuse(e, "hubDomainSecure and hubIgnoreSTARTTLS exclude each other");
 	if (c->auth == SMART_HOST_AUTH_BASIC_TLS && c->ignore_starttls)
-		return refuse(e, "hubSmartHostAuth BasicAuthRequireTLS and hubIgnoreSTARTTLS exclude "
+		return refuse(e,
+			"hubSmartHostAuth BasicAuthRequireTLS and hubIgnoreSTARTTLS exclude "
 			"each other");
 	return 0;
 }
@@ -130,10 +134,10 @@ static int check_helo(const struct send_connector *c, struct err *e)
 	if (!c->force_helo)
 		return 0;
 	if (c->require_tls || c->domain_secure)
-		return err_set(e, ERR_CONFIG, 0, "hubForceHELO excludes TLS: %s is TRUE",
+		return err_config(e, "hubForceHELO excludes TLS: %s is TRUE",
 			c->require_tls ? "hubRequireTLS" : "hubDomainSecure");
 	if (c->auth != SMART_HOST_AUTH_NONE && c->auth != SMART_HOST_AUTH_EXTERNAL)
-		return err_set(e, ERR_CONFIG, 0, "hubForceHELO excludes authentication: "
+		return err_config(e, "hubForceHELO excludes authentication: "
 			"hubSmartHostAuth is %s", auths[c->auth]);
 	return 0;
 }
@@ -141,14 +145,14 @@ static int check_helo(const struct send_connector *c, struct err *e)
 static int check_linked(const struct send_connector *c, struct err *e)
 {
 	if (c->pool.spaces.n != 0)
-		return err_set(e, ERR_CONFIG, 0, "hubLinkedReceiveConnector excludes hubAddressSpace "
+		return err_config(e, "hubLinkedReceiveConnector excludes hubAddressSpace "
 			"\"%s\"", c->pool.spaces.v[0].text);
 	if (c->dns_routing)
 		return refuse(e, "hubLinkedReceiveConnector needs smart hosts, not DNS routing");
 	if (c->pool.scoped)
 		return refuse(e, "hubLinkedReceiveConnector excludes hubScoped");
 	if (c->pool.max_size != 0)
-		return err_set(e, ERR_CONFIG, 0, "hubLinkedReceiveConnector needs an unlimited size: "
+		return err_config(e, "hubLinkedReceiveConnector needs an unlimited size: "
 			"hubMaxMessageSize is %llu, not 0", (unsigned long long)c->pool.max_size);
 	return 0;
 }
@@ -158,15 +162,16 @@ static int check_spaces(const struct send_connector *c, bool edge, struct err *e
 	size_t i;
 
 	if (c->pool.spaces.n == 0)
-		return refuse(e, "hubAddressSpace is missing: a connector that is not linked needs one");
+		return refuse(e,
+			"hubAddressSpace is missing: a connector that is not linked needs one");
 	for (i = 0; i < c->pool.spaces.n; i++) {
 		const struct address_space *s = &c->pool.spaces.v[i];
 
 		if (strcmp(s->type, "SMTP") != 0 && c->smart_hosts.n == 0)
-			return err_set(e, ERR_CONFIG, 0, "hubAddressSpace \"%s:%.100s\" is not SMTP and "
+			return err_config(e, "hubAddressSpace \"%s:%.100s\" is not SMTP and "
 				"needs a hubSmartHost", s->type, s->text);
 		if (strcmp(s->type, "SMTP") != 0 && edge)
-			return err_set(e, ERR_CONFIG, 0, "hubAddressSpace \"%s:%.100s\" is not SMTP: "
+			return err_config(e, "hubAddressSpace \"%s:%.100s\" is not SMTP: "
 				"edges send SMTP only", s->type, s->text);
 		if (s->match == SPACE_INBOUND && !edge)
 			return refuse(e, "hubAddressSpace -- is for connectors of edges only");
@@ -189,7 +194,7 @@ static int check_source_addresses(const struct send_connector *c, struct err *e)
 			found = r->target == NULL || name_compare(r->target->name, server) == 0;
 		}
 		if (!found)
-			return err_set(e, ERR_CONFIG, 0, "hubSourceAddress names %.64s, which is no "
+			return err_config(e, "hubSourceAddress names %.64s, which is no "
 				"hubSourceServer of the connector", server);
 	}
 	return 0;

@@ -28,8 +28,10 @@ static const struct attr_def server_attrs[] = {
 		PROTOCOL_LOGGING_NONE),
 	A_INT(server, intra_org_max_messages, "hubIntraOrgMaxMessagesPerConnection", 0,
 		ATTR_MAX_COUNT, 20),
-	A_INT(server, max_outbound_connections, "hubMaxOutboundConnections", 0, ATTR_MAX_COUNT, 1000),
-	A_INT(server, max_per_domain_connections, "hubMaxPerDomainConnections", 0, ATTR_MAX_COUNT, 20),
+	A_INT(server, max_outbound_connections, "hubMaxOutboundConnections", 0, ATTR_MAX_COUNT,
+		1000),
+	A_INT(server, max_per_domain_connections, "hubMaxPerDomainConnections", 0, ATTR_MAX_COUNT,
+		20),
 	A_ENDPOINT(server, admin, "hubAdminAddress", ATTR_PORT_REQUIRED),
 	A_INT(server, glitch_retry_count, "hubGlitchRetryCount", 0, 15, 4),
 	A_INT(server, glitch_retry_interval_s, "hubGlitchRetryInterval", 1, 86400, 60),
@@ -69,11 +71,12 @@ static int make_pins(struct arena *a, const struct blobs *certificates, struct s
 
 	for (i = 0; i < digests->n; i++, n++)
 		if (tls_pin_normalize(digests->v[i], text[n], &why) < 0)
-			return err_set(e, ERR_CONFIG, 0, "hubKeyDigest \"%.80s\": not sha256: and 64 "
+			return err_config(e, "hubKeyDigest \"%.80s\": not sha256: and 64 "
 				"hexadecimal digits", digests->v[i]);
 	for (i = 0; i < certificates->n; i++, n++)
-		if (tls_pin_of_der(certificates->v[i].data, certificates->v[i].size, text[n], &why) < 0)
-			return err_set(e, ERR_CONFIG, 0, "hubCertificate: value %zu is no X.509 certificate "
+		if (tls_pin_of_der(certificates->v[i].data, certificates->v[i].size, text[n],
+			&why) < 0)
+			return err_config(e, "hubCertificate: value %zu is no X.509 certificate "
 				"in DER", i + 1);
 	for (i = 0; i < n; i++)
 		v[i] = text[i];
@@ -86,7 +89,7 @@ static int check_path(const char *attr, const char *path, struct err *e)
 {
 	if (path == NULL || *path == '/')
 		return 0;
-	return err_set(e, ERR_CONFIG, 0, "%s \"%.100s\" must be an absolute path", attr, path);
+	return err_config(e, "%s \"%.100s\" must be an absolute path", attr, path);
 }
 
 static int server_complete(void *obj, struct arena *a, struct err *e)
@@ -103,7 +106,7 @@ static int server_complete(void *obj, struct arena *a, struct err *e)
 		return -1;
 	if (s->pickup_directory != NULL && s->replay_directory != NULL &&
 	    strcmp(s->pickup_directory, s->replay_directory) == 0)
-		return err_set(e, ERR_CONFIG, 0, "hubPickupDirectory and hubReplayDirectory are both "
+		return err_config(e, "hubPickupDirectory and hubReplayDirectory are both "
 			"\"%.100s\"", s->pickup_directory);
 	return make_pins(a, &s->certificates, &s->key_digests, &s->pins, e);
 }
@@ -117,7 +120,7 @@ static int server_check(void *obj, const struct snapshot *snapshot, struct err *
 	if (s->max_outbound_connections != 0 &&
 	    (s->max_per_domain_connections == 0 ||
 	     s->max_per_domain_connections > s->max_outbound_connections))
-		return err_set(e, ERR_CONFIG, 0, "hubMaxPerDomainConnections %llu (0 is unlimited) is "
+		return err_config(e, "hubMaxPerDomainConnections %llu (0 is unlimited) is "
 			"above hubMaxOutboundConnections %llu",
 			(unsigned long long)s->max_per_domain_connections,
 			(unsigned long long)s->max_outbound_connections);

@@ -30,7 +30,7 @@ static int site_complete(void *obj, struct arena *a, struct err *e)
 	for (i = 0; i < site->subnets.n; i++)
 		if (strchr(site->subnets.v[i], '-') != NULL ||
 		    value_ip_range(a, site->subnets.v[i], &range, &why) < 0)
-			return err_set(e, ERR_CONFIG, 0, "hubSubnet \"%.100s\": not address/bits",
+			return err_config(e, "hubSubnet \"%.100s\": not address/bits",
 				site->subnets.v[i]);
 	return 0;
 }
@@ -44,7 +44,7 @@ static int site_link_complete(void *obj, struct arena *a, struct err *e)
 	for (i = 1; i < link->sites.n; i++)
 		if (strcmp(link->sites.v[i].ndn, link->sites.v[0].ndn) != 0)
 			return 0;
-	return err_set(e, ERR_CONFIG, 0, "hubSiteList needs two sites or more, and there is but %s",
+	return err_config(e, "hubSiteList needs two sites or more, and there is but %s",
 		link->sites.n != 0 ? link->sites.v[0].dn : "none");
 }
 

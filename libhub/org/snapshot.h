@@ -1,8 +1,9 @@
 /* snapshot.h - the organization at one moment: immutable, reference-counted, checked as a whole.
  *
- * A snapshot is built on the main thread from raw entries, then shared: any thread may read it while
- * it holds a reference. Nothing in it is ever edited. An object that breaks a rule is rejected alone;
- * its last good form (from the snapshot before, or the cache) stays in force where there is one.
+ * A snapshot is built on the main thread from raw entries, then shared: any thread may read it
+ * while it holds a reference. Nothing in it is ever edited. An object that breaks a rule is
+ * rejected alone; its last good form (from the snapshot before, or the cache) stays in force where
+ * there is one.
  */
 #ifndef HUB_ORG_SNAPSHOT_H
 #define HUB_ORG_SNAPSHOT_H

@@ -15,6 +15,9 @@
 #include "libhub/base/mem.h"
 #include "libhub/directory/entry.h"
 
+/* Whatever is wrong with a value or an object, a person must change it. */
+#define err_config(e, ...) err_set((e), ERR_CONFIG, 0, __VA_ARGS__)
+
 struct blobs {
 	const struct blob *v;
 	size_t n;
@@ -116,7 +119,7 @@ int value_endpoint(struct arena *a, const char *text, bool port_required, struct
 	struct err *e) MUST_CHECK;
 int value_ip_range(struct arena *a, const char *text, struct ip_range *out,
 	struct err *e) MUST_CHECK;
-/* A host or domain: letters, digits, hyphens and underscores in labels of 1-63, at most 253 in all. */
+/* A host or domain: letters, digits, hyphens, underscores in labels of 1-63, at most 253 in all. */
 bool value_is_domain(const char *text);
 /* Lower case (ASCII), in the arena. */
 char *value_lower(struct arena *a, const char *text);

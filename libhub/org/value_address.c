@@ -64,7 +64,8 @@ static uint16_t parse_port(const char *s)
 static const char *print_number(const struct sockaddr_storage *addr, char buf[INET6_ADDRSTRLEN])
 {
 	if (addr->ss_family == AF_INET)
-		return inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)addr)->sin_addr,
+		return inet_ntop(AF_INET,
+			&((const struct sockaddr_in *)(const void *)addr)->sin_addr,
 			buf, INET6_ADDRSTRLEN);
 	return inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr,
 		buf, INET6_ADDRSTRLEN);
@@ -79,7 +80,7 @@ static int optional_port(const char *what, const char *text, const char *s, uint
 		return 0;
 	*port = *s == ':' ? parse_port(s + 1) : 0;
 	if (*port == 0)
-		return err_set(e, ERR_CONFIG, 0, "%s \"%.100s\": the port must be 1 to 65535", what, text);
+		return err_config(e, "%s \"%.100s\": the port must be 1 to 65535", what, text);
 	return 0;
 }
 
@@ -97,13 +98,13 @@ static int smart_literal(struct arena *a, const char *text, struct smart_host *o
 	bool tagged;
 
 	if (end == NULL)
-		return err_set(e, ERR_CONFIG, 0, "smart host \"%.100s\": no closing bracket", text);
+		return err_config(e, "smart host \"%.100s\": no closing bracket", text);
 	tagged = strncasecmp(inner, "IPv6:", 5) == 0;
 	if (tagged)
 		inner += 5;
 	if (!parse_number(inner, (size_t)(end - inner), &out->addr) ||
 	    tagged != (out->addr.ss_family == AF_INET6))
-		return err_set(e, ERR_CONFIG, 0, "smart host \"%.100s\": not [IPv4] or [IPv6:address]",
+		return err_config(e, "smart host \"%.100s\": not [IPv4] or [IPv6:address]",
 			text);
 	if (optional_port("smart host", text, end + 1, &out->port, e) < 0)
 		return -1;
@@ -127,11 +128,11 @@ int value_smart_host(struct arena *a, const char *text, struct smart_host *out, 
 	if (*text == '[')
 		return smart_literal(a, text, out, e);
 	if (parse_number(text, strlen(text), &number) || parse_number(text, n, &number))
-		return err_set(e, ERR_CONFIG, 0, "smart host \"%.100s\": an address stands in brackets, "
+		return err_config(e, "smart host \"%.100s\": an address stands in brackets, "
 			"[192.0.2.1] or [IPv6:2001:db8::1]", text);
 	out->name = value_lower(a, arena_strndup(a, text, n));
 	if (!value_is_domain(out->name))
-		return err_set(e, ERR_CONFIG, 0, "smart host \"%.100s\": not a host name, a literal in "
+		return err_config(e, "smart host \"%.100s\": not a host name, a literal in "
 			"brackets or --", text);
 	if (colon != NULL && optional_port("smart host", text, colon, &out->port, e) < 0)
 		return -1;
@@ -155,7 +156,7 @@ static int split_endpoint(const char *text, struct endpoint *out, struct err *e)
 	}
 	if (end == NULL || !parse_number(inner, (size_t)(end - inner), &out->addr) ||
 	    bracket != (out->addr.ss_family == AF_INET6))
-		return err_set(e, ERR_CONFIG, 0, "\"%.100s\": not an IPv4 address or an IPv6 address in "
+		return err_config(e, "\"%.100s\": not an IPv4 address or an IPv6 address in "
 			"brackets without zone", text);
 	return optional_port("address", text, bracket ? end + 1 : end, &out->port, e);
 }
@@ -170,7 +171,7 @@ int value_endpoint(struct arena *a, const char *text, bool port_required, struct
 	if (split_endpoint(text, out, e) < 0)
 		return -1;
 	if (port_required && out->port == 0)
-		return err_set(e, ERR_CONFIG, 0, "\"%.100s\": a port is needed, address:port", text);
+		return err_config(e, "\"%.100s\": a port is needed, address:port", text);
 	set_port(&out->addr, out->port);
 	host = print_number(&out->addr, buf);
 	if (out->addr.ss_family == AF_INET6)
@@ -210,19 +211,19 @@ static int parse_cidr(const char *text, const char *slash, struct ip_range *out,
 
 	if (!parse_number(text, (size_t)(slash - text), &addr) || n == 0 || n > 3 ||
 	    strspn(slash + 1, "0123456789") != n)
-		return err_set(e, ERR_CONFIG, 0, "IP range \"%.100s\": not address/bits", text);
+		return err_config(e, "IP range \"%.100s\": not address/bits", text);
 	bits = strtoul(slash + 1, NULL, 10);
 	if (bits > (addr.ss_family == AF_INET ? 32U : 128U))
-		return err_set(e, ERR_CONFIG, 0, "IP range \"%.100s\": too many bits", text);
+		return err_config(e, "IP range \"%.100s\": too many bits", text);
 	if (addr.ss_family == AF_INET)
 		bits += 96;
 	to_bytes((struct sockaddr *)&addr, out->lo);
 	for (i = 0; i < 16; i++) {
-		unsigned int fixed = bits >= 8 * (i + 1) ? 8 : bits > 8 * i ? (unsigned)(bits - 8 * i) : 0;
+		unsigned long fixed = bits <= 8 * i ? 0 : bits >= 8 * i + 8 ? 8 : bits - 8 * i;
 		unsigned char host = (unsigned char)(0xff >> fixed);
 
 		if ((out->lo[i] & host) != 0)
-			return err_set(e, ERR_CONFIG, 0, "IP range \"%.100s\": address bits beyond the "
+			return err_config(e, "IP range \"%.100s\": address bits beyond the "
 				"prefix are set", text);
 		out->hi[i] = out->lo[i] | host;
 	}
@@ -234,17 +235,18 @@ static int parse_pair(const char *text, const char *dash, struct ip_range *out, 
 	size_t n = dash != NULL ? (size_t)(dash - text) : strlen(text);
 
 	if (!range_end(text, n, out->lo))
-		return err_set(e, ERR_CONFIG, 0, "IP range \"%.100s\": not an address, a range a-b or "
+		return err_config(e, "IP range \"%.100s\": not an address, a range a-b or "
 			"address/bits", text);
 	if (dash == NULL) {
 		memcpy(out->hi, out->lo, sizeof(out->hi));
 		return 0;
 	}
-	if (!range_end(dash + 1, strlen(dash + 1), out->hi) || is_mapped(out->lo) != is_mapped(out->hi))
-		return err_set(e, ERR_CONFIG, 0, "IP range \"%.100s\": the ends are not addresses of one "
+	if (!range_end(dash + 1, strlen(dash + 1), out->hi) ||
+	    is_mapped(out->lo) != is_mapped(out->hi))
+		return err_config(e, "IP range \"%.100s\": the ends are not addresses of one "
 			"family", text);
 	if (memcmp(out->lo, out->hi, sizeof(out->lo)) > 0)
-		return err_set(e, ERR_CONFIG, 0, "IP range \"%.100s\": the first address is above the "
+		return err_config(e, "IP range \"%.100s\": the first address is above the "
 			"last", text);
 	return 0;
 }
@@ -306,14 +308,14 @@ int value_source_address(struct arena *a, const char *text, struct source_addres
 
 	memset(out, 0, sizeof(*out));
 	if (!parse_number(number, strlen(number), &out->addr))
-		return err_set(e, ERR_CONFIG, 0, "source address \"%.100s\": not \"address\" or "
+		return err_config(e, "source address \"%.100s\": not \"address\" or "
 			"\"server address\"", text);
 	if (space == NULL)
 		return 0;
 	while (n > 0 && text[n - 1] == ' ')
 		n--;
 	if (n == 0)
-		return err_set(e, ERR_CONFIG, 0, "source address \"%.100s\": no server before the space",
+		return err_config(e, "source address \"%.100s\": no server before the space",
 			text);
 	out->server = arena_strndup(a, text, n);
 	return 0;

@@ -1,7 +1,7 @@
 /* value_space.c - address spaces: [type:]space[;cost] (directory.md section 3).
  *
- * The cost follows the last ';'. A space of another type than SMTP may itself hold ';', and then the
- * cost must be written, since nothing else tells where the space ends.
+ * The cost follows the last ';'. A space of another type than SMTP may itself hold ';', and then
+ * the cost must be written, since nothing else tells where the space ends.
  */
 #include "libhub/org/value.h"
 
@@ -30,7 +30,7 @@ static uint32_t parse_cost(const char *text)
 
 static int bad_space(const char *text, const char *rule, struct err *e)
 {
-	return err_set(e, ERR_CONFIG, 0, "address space \"%.100s\": %s", text, rule);
+	return err_config(e, "address space \"%.100s\": %s", text, rule);
 }
 
 /* SMTP: *, *.domain, domain, --; part is lower case. */
@@ -52,7 +52,8 @@ static int smtp_space(const char *text, const char *part, struct address_space *
 		out->key = part + 2;
 	}
 	if (strchr(out->key, '*') != NULL)
-		return bad_space(text, "a wildcard stands alone or as a whole first label, *.domain", e);
+		return bad_space(text,
+			"a wildcard stands alone or as a whole first label, *.domain", e);
 	if (!value_is_domain(out->key))
 		return bad_space(text, "not a domain name (A-labels), *.domain, * or --", e);
 	return 0;
@@ -110,7 +111,8 @@ static int cut_cost(const char *text, bool smtp, char *rest, uint32_t *cost, str
 		return 0;
 	*cost = parse_cost(semicolon + 1);
 	if (*cost == 0 && !smtp && semicolon[1 + strspn(semicolon + 1, "0123456789")] != '\0')
-		return bad_space(text, "a space with a semicolon needs a cost of 1 to 100 at its end", e);
+		return bad_space(text,
+			"a space with a semicolon needs a cost of 1 to 100 at its end", e);
 	if (*cost == 0)
 		return bad_space(text, "the cost after the last semicolon must be 1 to 100", e);
 	*semicolon = '\0';

@@ -58,19 +58,19 @@ static int check_part(const char *text, const char *part, size_t n, uint32_t *se
 	int label;
 
 	if (sign == NULL)
-		return err_set(e, ERR_CONFIG, 0, "X400 space \"%.80s\": \"%.*s\" is not LABEL=value "
+		return err_config(e, "X400 space \"%.80s\": \"%.*s\" is not LABEL=value "
 			"(RFC 1685)", text, (int)(n > 40 ? 40 : n), part);
 	label = find_label(part, (size_t)(sign - part));
 	if (label < 0)
-		return err_set(e, ERR_CONFIG, 0, "X400 space \"%.80s\": unknown label \"%.*s\" "
+		return err_config(e, "X400 space \"%.80s\": unknown label \"%.*s\" "
 			"(RFC 1685)", text, (int)(sign - part > 40 ? 40 : sign - part), part);
 	value = n - (size_t)(sign + 1 - part);
 	if (value == 0 || value > labels[label].max ||
 	    (label == LABEL_C && !is_country(sign + 1, value)))
-		return err_set(e, ERR_CONFIG, 0, "X400 space \"%.80s\": the value of %s is empty, too "
+		return err_config(e, "X400 space \"%.80s\": the value of %s is empty, too "
 			"long or no country (RFC 1685)", text, labels[label].name);
 	if (label != LABEL_DDA && (*seen & UINT32_C(1) << label) != 0)
-		return err_set(e, ERR_CONFIG, 0, "X400 space \"%.80s\": %s stands there twice "
+		return err_config(e, "X400 space \"%.80s\": %s stands there twice "
 			"(RFC 1685)", text, labels[label].name);
 	*seen |= UINT32_C(1) << label;
 	return 0;
@@ -97,7 +97,7 @@ int x400_check(const char *text, struct err *e)
 			p++;
 	}
 	if ((seen & needed) != needed)
-		return err_set(e, ERR_CONFIG, 0, "X400 space \"%.80s\": C (country) and A "
+		return err_config(e, "X400 space \"%.80s\": C (country) and A "
 			"(administration domain) are needed (RFC 1685)", text);
 	return 0;
 }

@@ -2,7 +2,7 @@
 #ifndef HUB_ORG_X400_H
 #define HUB_ORG_X400_H
 
-#include "libhub/base/err.h"
+#include "libhub/org/value.h"
 
 /*
  * Is text a list of LABEL=value with the labels and lengths of RFC 1685, divided by ';' (or by '/'

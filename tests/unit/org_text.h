@@ -1,5 +1,6 @@
 /* org_text.h - entries from text, for tests: "dn: ...\nattr: value\n...", records divided by an
- * empty line. No continuation lines, no base64. The UUID comes from an entryUUID line of 32 hex digits.
+ * empty line. No continuation lines, no base64. The UUID comes from an entryUUID line of 32 hex
+ * digits.
  */
 #ifndef HUB_TESTS_ORG_TEXT_H
 #define HUB_TESTS_ORG_TEXT_H

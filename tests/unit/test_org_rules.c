@@ -23,7 +23,8 @@ static const char world[] =
 	"hubServerSite: cn=Paris," SITE "\n\n"
 	"dn: cn=edge1," SERVERS "\nobjectClass: hubServer\ncn: edge1\nhubRole: Edge\n\n"
 	"dn: cn=In,cn=hub1," SERVERS "\nobjectClass: hubReceiveConnector\ncn: In\n"
-	"hubBinding: 192.0.2.1:25\nhubRemoteIPRange: 10.0.0.0/8\nhubRemoteIPRange: 2001:db8::/32\n\n"
+	"hubBinding: 192.0.2.1:25\nhubRemoteIPRange: 10.0.0.0/8\n"
+	"hubRemoteIPRange: 2001:db8::/32\n\n"
 	"dn: cn=Filter," CONNECTORS "\nobjectClass: hubSendConnector\ncn: Filter\n"
 	"hubLinkedReceiveConnector: cn=In,cn=hub1," SERVERS "\nhubSmartHost: filter.example\n"
 	"hubMaxMessageSize: 0\n\n"
@@ -51,7 +52,8 @@ static const char world[] =
 #define SERVER "dn: cn=zz," SERVERS "\nobjectClass: hubServer\ncn: zz\nhubRole: Hub\n"
 #define ACCEPTED "dn: cn=zz,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\ncn: zz\n"
 #define REMOTE "dn: cn=zz,cn=Remote Domains," BASE "\nobjectClass: hubRemoteDomain\ncn: zz\n"
-#define EDGE_SUB "dn: cn=zz,cn=Edge Subscriptions," BASE "\nobjectClass: hubEdgeSubscription\ncn: zz\n"
+#define EDGE_SUB "dn: cn=zz,cn=Edge Subscriptions," BASE "\n" \
+	"objectClass: hubEdgeSubscription\ncn: zz\n"
 #define HOST "hubSmartHost: relay.example\n"
 #define BASIC "hubAuthMechanism: BasicAuth\n"
 #define TLS "hubAuthMechanism: Tls\n"
@@ -72,7 +74,8 @@ static const struct {
 	{ ANY "hubConnectionInactivityTimeout: 86401\n", "hubConnectionInactivityTimeout",
 	  ANY "hubConnectionInactivityTimeout: 86400\n" },
 	{ ANY "hubUsage: internet\n", "hubUsage \"internet\"", ANY "hubUsage: Internet\n" },
-	{ ANY "hubErrorPolicy: Never\n", "hubErrorPolicy", ANY "hubErrorPolicy: DowngradeDNSFailures\n" },
+	{ ANY "hubErrorPolicy: Never\n", "hubErrorPolicy",
+	  ANY "hubErrorPolicy: DowngradeDNSFailures\n" },
 	{ ANY "hubFQDN: a b\n", "hubFQDN", ANY "hubFQDN: mail.example.com\n" },
 	{ "dn: cn=a\\+b," CONNECTORS "\nobjectClass: hubSendConnector\ncn: a+b\n" HUB1
 	  "hubAddressSpace: *\n", "cn \"a+b\"",
@@ -84,7 +87,8 @@ static const struct {
 	{ ANY "hubDNSRouting: FALSE\n", "needs a hubSmartHost", ANY "hubDNSRouting: TRUE\n" },
 	{ ANY "hubUsage: Internal\n", "Internal needs smart hosts", SMART "hubUsage: Internal\n" },
 	{ SMART "hubUsage: Partner\n", "Partner needs DNS routing", ANY "hubUsage: Partner\n" },
-	{ ANY "hubSmartHostAuth: HubServer\n", "needs smart hosts", SMART "hubSmartHostAuth: HubServer\n" },
+	{ ANY "hubSmartHostAuth: HubServer\n", "needs smart hosts",
+	  SMART "hubSmartHostAuth: HubServer\n" },
 	{ SMART "hubSmartHostAuth: BasicAuth\n", "hubAuthUser is missing",
 	  SMART "hubSmartHostAuth: BasicAuth\nhubAuthUser: u\nhubAuthPassword: p\n" },
 	{ SMART "hubSmartHostAuth: BasicAuthRequireTLS\nhubAuthUser: u\n",
@@ -98,7 +102,8 @@ static const struct {
 	{ SEND HUB1, "hubAddressSpace is missing", ANY },
 	{ SEND HUB1 "hubAddressSpace: *contoso.com\n", "wildcard",
 	  SEND HUB1 "hubAddressSpace: *.contoso.com\n" },
-	{ SEND HUB1 "hubAddressSpace: a.*.com\n", "wildcard", SEND HUB1 "hubAddressSpace: *.com\n" },
+	{ SEND HUB1 "hubAddressSpace: a.*.com\n", "wildcard",
+	  SEND HUB1 "hubAddressSpace: *.com\n" },
 	{ SEND HUB1 "hubAddressSpace: contoso.com;0\n", "1 to 100",
 	  SEND HUB1 "hubAddressSpace: contoso.com;1\n" },
 	{ SEND HUB1 "hubAddressSpace: contoso.com;101\n", "1 to 100",
@@ -131,9 +136,11 @@ static const struct {
 	  ANY "hubRequireTLS: TRUE\nhubIgnoreSTARTTLS: FALSE\n" },
 	{ ANY "hubTLSAuthLevel: EncryptionOnly\n", "needs hubRequireTLS",
 	  ANY "hubTLSAuthLevel: EncryptionOnly\nhubRequireTLS: TRUE\n" },
-	{ ANY "hubTLSAuthLevel: CertificateValidation\nhubRequireTLS: TRUE\nhubTLSDomain: a.example\n",
+	{ ANY "hubTLSAuthLevel: CertificateValidation\nhubRequireTLS: TRUE\n"
+	  "hubTLSDomain: a.example\n",
 	  "needs hubTLSAuthLevel DomainValidation",
-	  ANY "hubTLSAuthLevel: DomainValidation\nhubRequireTLS: TRUE\nhubTLSDomain: *.a.example\n" },
+	  ANY "hubTLSAuthLevel: DomainValidation\nhubRequireTLS: TRUE\n"
+	  "hubTLSDomain: *.a.example\n" },
 	{ SMART "hubTLSAuthLevel: DomainValidation\nhubRequireTLS: TRUE\n", "needs hubTLSDomain",
 	  ANY "hubTLSAuthLevel: DomainValidation\nhubRequireTLS: TRUE\n" },
 	{ SMART "hubDomainSecure: TRUE\n", "hubDomainSecure needs DNS routing",
@@ -144,14 +151,16 @@ static const struct {
 	  ANY "hubUsage: Partner\nhubIgnoreSTARTTLS: TRUE\nhubDomainSecure: FALSE\n" },
 	{ ANY "hubForceHELO: TRUE\nhubRequireTLS: TRUE\n", "hubForceHELO excludes TLS",
 	  ANY "hubForceHELO: TRUE\n" },
-	{ SMART "hubForceHELO: TRUE\nhubSmartHostAuth: BasicAuth\nhubAuthUser: u\nhubAuthPassword: p\n",
+	{ SMART "hubForceHELO: TRUE\nhubSmartHostAuth: BasicAuth\nhubAuthUser: u\n"
+	  "hubAuthPassword: p\n",
 	  "hubForceHELO excludes authentication",
 	  SMART "hubForceHELO: TRUE\nhubSmartHostAuth: ExternalAuthoritative\n" },
 
 	/* linked */
 	{ LINKED HOST "hubMaxMessageSize: 0\nhubAddressSpace: *\n", "excludes hubAddressSpace",
 	  LINKED HOST "hubMaxMessageSize: 0\n" },
-	{ LINKED "hubMaxMessageSize: 0\n", "not DNS routing", LINKED HOST "hubMaxMessageSize: 0\n" },
+	{ LINKED "hubMaxMessageSize: 0\n", "not DNS routing",
+	  LINKED HOST "hubMaxMessageSize: 0\n" },
 	{ LINKED HOST "hubMaxMessageSize: 0\nhubScoped: TRUE\n", "excludes hubScoped",
 	  LINKED HOST "hubMaxMessageSize: 0\n" },
 	{ LINKED HOST, "unlimited size", LINKED HOST "hubUsage: Internal\n" },
@@ -161,7 +170,8 @@ static const struct {
 	  "hubLinkedReceiveConnector: cn=In,cn=hub1," SERVERS "\n" },
 
 	/* Receive connectors */
-	{ RECEIVE "hubBinding: 192.0.2.7\n", "a port is needed", RECEIVE "hubBinding: 192.0.2.7:25\n" },
+	{ RECEIVE "hubBinding: 192.0.2.7\n", "a port is needed",
+	  RECEIVE "hubBinding: 192.0.2.7:25\n" },
 	{ RECEIVE "hubBinding: 2001:db8::1:25\n", "a port is needed",
 	  RECEIVE "hubBinding: [2001:db8::1]:25\n" },
 	{ RECEIVE "hubBinding: [fe80::1%eth0]:25\n", "without zone",
@@ -172,11 +182,13 @@ static const struct {
 	  RECEIVE "hubAuthMechanism: BasicAuthRequireTLS\n" BASIC TLS },
 	{ RECEIVE EXTERNAL BASIC "hubPermissionGroup: HubServers\n", "beside nothing but Tls",
 	  RECEIVE EXTERNAL TLS "hubPermissionGroup: HubServers\n" },
-	{ RECEIVE EXTERNAL "hubPermissionGroup: AnonymousUsers\n", "needs hubPermissionGroup HubServers",
+	{ RECEIVE EXTERNAL "hubPermissionGroup: AnonymousUsers\n",
+	  "needs hubPermissionGroup HubServers",
 	  RECEIVE EXTERNAL "hubPermissionGroup: HubServers\n" },
 	{ RECEIVE EXTERNAL TLS "hubPermissionGroup: HubServers\nhubDomainSecure: TRUE\n",
 	  "hubDomainSecure", RECEIVE TLS "hubDomainSecure: TRUE\n" },
-	{ RECEIVE "hubAuthMechanism: None\n" TLS, "stands alone", RECEIVE "hubAuthMechanism: None\n" },
+	{ RECEIVE "hubAuthMechanism: None\n" TLS, "stands alone",
+	  RECEIVE "hubAuthMechanism: None\n" },
 	{ RECEIVE "hubRequireTLS: TRUE\n", "needs hubAuthMechanism Tls",
 	  RECEIVE TLS "hubRequireTLS: TRUE\n" },
 	{ RECEIVE "hubConnectionTimeout: 300\n", "not below hubConnectionTimeout",
@@ -184,7 +196,8 @@ static const struct {
 	{ RECEIVE "hubBanner: hello\n", "must begin with", RECEIVE "hubBanner: 220 hello\n" },
 	{ RECEIVE "hubGrant: Everybody Submit\n", "principal",
 	  RECEIVE "hubGrant: AnonymousUsers Accept-Any-Recipient\n" },
-	{ RECEIVE "hubDeny: HubUsers Fly\n", "unknown right", RECEIVE "hubDeny: HubUsers Submit\n" },
+	{ RECEIVE "hubDeny: HubUsers Fly\n", "unknown right",
+	  RECEIVE "hubDeny: HubUsers Submit\n" },
 	{ RECEIVE "hubExtension: BinaryMime\n", "Chunking",
 	  RECEIVE "hubExtension: BinaryMime\nhubExtension: Chunking\n" },
 	{ "dn: cn=zz,cn=nobody," SERVERS "\nobjectClass: hubReceiveConnector\ncn: zz\n",
@@ -206,7 +219,8 @@ static const struct {
 	  RECEIVE "hubRemoteIPRange: 10.0.0.0/32\n" },
 
 	/* the other connectors */
-	{ FOREIGN "hubAddressSpace: FAX:*\n" EDGE1, "hubs only", FOREIGN "hubAddressSpace: FAX:*\n" HUB1 },
+	{ FOREIGN "hubAddressSpace: FAX:*\n" EDGE1, "hubs only",
+	  FOREIGN "hubAddressSpace: FAX:*\n" HUB1 },
 	{ FOREIGN "hubAddressSpace: FAX:*\n", "hubSourceServer is missing",
 	  FOREIGN "hubAddressSpace: FAX:*\n" HUB1 },
 	{ FOREIGN "hubAddressSpace: FAX:*\n" HUB1 "hubDropDirectory: ../x\n", "plain name",
@@ -225,9 +239,11 @@ static const struct {
 	{ "dn: cn=zz," SERVERS "\nobjectClass: hubServer\ncn: zz\n", "hubRole is missing", SERVER },
 	{ SERVER "hubMaxOutboundConnections: 19\n", "hubMaxPerDomainConnections",
 	  SERVER "hubMaxOutboundConnections: 20\n" },
-	{ SERVER "hubKeyDigest: sha256:12\n", "hubKeyDigest", SERVER "hubKeyDigest: sha256:" DIGEST "\n" },
+	{ SERVER "hubKeyDigest: sha256:12\n", "hubKeyDigest",
+	  SERVER "hubKeyDigest: sha256:" DIGEST "\n" },
 	{ SERVER "hubCertificate: no\n", "hubCertificate", SERVER },
-	{ SERVER "hubAddress: host.example\n", "hubAddress", SERVER "hubAddress: 192.0.2.3:2525\n" },
+	{ SERVER "hubAddress: host.example\n", "hubAddress",
+	  SERVER "hubAddress: 192.0.2.3:2525\n" },
 	{ SERVER "hubAdminAddress: 192.0.2.3\n", "port is needed",
 	  SERVER "hubAdminAddress: 192.0.2.3:8443\n" },
 	{ SERVER "hubDropRoot: drop\n", "absolute", SERVER "hubDropRoot: /drop\n" },
@@ -242,7 +258,8 @@ static const struct {
 	{ ACCEPTED "hubDomain: münchen.example\n", "A-labels",
 	  ACCEPTED "hubDomain: xn--mnchen-3ya.example\n" },
 	{ REMOTE "hubDomain: *\n", "another remote domain", REMOTE "hubDomain: contoso.com\n" },
-	{ "dn: " BASE "\nobjectClass: hubOrganization\ncn: zz\nhubPostmaster: nobody\n", "no address",
+	{ "dn: " BASE "\nobjectClass: hubOrganization\ncn: zz\nhubPostmaster: nobody\n",
+	  "no address",
 	  "dn: " BASE "\nobjectClass: hubOrganization\ncn: zz\nhubPostmaster: pm@example.com\n" },
 	{ "dn: cn=zz," BASE "\nobjectClass: hubOrganization\ncn: zz\n", "at the base only",
 	  "dn: " BASE "\nobjectClass: hubOrganization\ncn: zz\n" },
