@@ -5,3 +5,4 @@ benches: $(EXTRA_PROGRAMS)
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 include tests/bench/route.mk
+include tests/bench/snapshot.mk

@@ -1,0 +1,2 @@
+# checks of the sources themselves
+include tests/lint/schema.mk
