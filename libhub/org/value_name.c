@@ -119,7 +119,7 @@ int name_compare(const char *a, const char *b)
 	do {
 		x = ascii_lower((unsigned char)*p++);
 		y = ascii_lower((unsigned char)*q++);
-		/* Everything before was ASCII and equal, but a later byte may change the folding. */
+		/* Everything before was ASCII and equal, but the rest may fold to more. */
 		if (x >= 0x80 || y >= 0x80)
 			return compare_unicode(a, b);
 	} while (x == y && x != '\0');
