@@ -10,3 +10,12 @@ include hubd/receive/local.mk
 include hubd/report/local.mk
 include hubd/categorize/local.mk
 include hubd/deliver/local.mk
+
+hubd_libhubd_a_SOURCES += \
+	%D%/daemon.c %D%/daemon.h \
+	%D%/privilege.c %D%/privilege.h \
+	%D%/worker.c %D%/worker.h
+
+sbin_PROGRAMS += hubd/hubd
+hubd_hubd_SOURCES = %D%/main.c
+hubd_hubd_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS) $(CAP_LIBS)

@@ -36,19 +36,24 @@ struct receiver *receiver_new(const struct receiver_config *cfg)
 	return r;
 }
 
+void receiver_close(struct receiver *r)
+{
+	struct session *s, *next;
+
+	HASH_ITER(hh, r->sessions, s, next)
+		session_end(s);
+}
+
 void receiver_free(struct receiver **rp)
 {
 	struct receiver *r = *rp;
-	struct session *s, *next;
 
 	if (r == NULL)
 		return;
-	HASH_ITER(hh, r->sessions, s, next)
-		session_end(s);
+	/* arrivals still on their way become sessions for a moment */
 	inbox_free(&r->arrivals);
 	inbox_free(&r->logins);
-	HASH_ITER(hh, r->sessions, s, next)
-		session_end(s);
+	receiver_close(r);
 	live_unref(&r->live);
 	free(r);
 	*rp = NULL;

@@ -45,7 +45,9 @@ struct receiver_config {
 struct receiver;
 
 struct receiver *receiver_new(const struct receiver_config *cfg);
-/* Sessions are closed; the owner has drained first if it wants mail in flight to finish. */
+/* Ends all sessions at once; the owner has drained first if it wants mail in flight to finish. */
+void receiver_close(struct receiver *r);
+/* After the last commit callback has come. */
 void receiver_free(struct receiver **r);
 /* Where the listener posts arrivals; any thread. */
 struct inbox *receiver_inbox(struct receiver *r);

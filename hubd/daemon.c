@@ -1,0 +1,408 @@
+/* daemon.c - see daemon.h.
+ *
+ * The main thread owns the directory mirror, the listeners, the login service, the signals, and the
+ * configuration in force, which it makes anew from each snapshot and hands to all workers.
+ */
+#include "hubd/daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "hubd/privilege.h"
+#include "hubd/receive/listener.h"
+#include "hubd/receive/login.h"
+#include "hubd/worker.h"
+#include "libhub/base/clock.h"
+#include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+#include "libhub/base/resolver.h"
+#include "libhub/org/mirror.h"
+#include "libhub/tls/context.h"
+
+enum {
+	STOP_LIMIT_S = 30,	/* what is in flight has this long to finish */
+	LOADED_POLL_S = 1,	/* until the recipients are loaded */
+};
+
+struct recovered {
+	struct recovered *next;
+	struct message *message;
+};
+
+struct daemon {
+	const struct settings *settings;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct tls_context *tls_server, *tls_client;
+	struct spool *spool;
+	struct queues *queues;
+	struct rate_table *rates;
+	struct authenticator *authenticator;
+	struct login_service *logins;
+	struct listeners *listeners;
+	struct mirror *mirror;
+	const struct live *live;
+	struct worker **workers;
+	struct inbox **arrivals;
+	struct recovered *recovered, **recovered_tail;
+	struct event *signals[3];
+	struct event *stop_limit, *loaded_poll;
+	uint32_t running;
+	bool stopping, recipients_loaded, forced;
+};
+
+/* --- the configuration in force --- */
+
+static void publish(struct daemon *d, const struct live *live)
+{
+	uint32_t i;
+
+	live_unref(&d->live);
+	d->live = live;
+	for (i = 0; i < d->settings->workers; i++)
+		worker_set_live(d->workers[i], live);
+	listeners_set_live(d->listeners, live);
+}
+
+static void adopt(struct daemon *d, const struct snapshot *s)
+{
+	struct err e;
+	const struct live *live = live_new(s, d->settings->server, mirror_recipients(d->mirror),
+		d->tls_server, d->tls_client, &e);
+	bool first = d->live == NULL;
+
+	if (live == NULL) {
+		log_event(LOG_LEVEL_ERROR, "configuration-refused",
+			LOG_STR("server", d->settings->server), LOG_STR("why", e.text), LOG_END);
+		return;
+	}
+	publish(d, live);
+	log_event(LOG_LEVEL_INFO, "configuration", LOG_STR("fingerprint", s->fingerprint),
+		LOG_UINT("rejected", s->rejection_count), LOG_UINT("warnings", s->warning_count),
+		LOG_END);
+	if (first)
+		sd_notify(0, "READY=1");
+}
+
+static void on_snapshot(const struct snapshot *s, void *ctx)
+{
+	adopt(ctx, s);
+}
+
+/* Mail that waits for the mirror of recipients is tried again once that is loaded. */
+static void on_loaded_poll(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+	const struct snapshot *s = mirror_snapshot(d->mirror);
+
+	(void)fd;
+	(void)what;
+	if (s == NULL || !recipients_loaded(mirror_recipients(d->mirror)))
+		return;
+	event_del(d->loaded_poll);
+	adopt(d, s);
+}
+
+/* --- TLS --- */
+
+static int load_tls(const struct settings *s, struct tls_context **server,
+	struct tls_context **client, struct err *e)
+{
+	*server = NULL;
+	if (s->certificate != NULL) {
+		*server = tls_context_new_server(s->certificate, s->key, s->ca, e);
+		if (*server == NULL)
+			return -1;
+	}
+	*client = tls_context_new_client(s->certificate, s->key, s->ca, e);
+	if (*client != NULL)
+		return 0;
+	tls_context_unref(server);
+	return -1;
+}
+
+/* SIGHUP: certificates may have been replaced; the old ones stay if the new cannot be read. */
+static void reload(struct daemon *d)
+{
+	struct tls_context *server, *client;
+	struct err e;
+
+	if (load_tls(d->settings, &server, &client, &e) != 0) {
+		log_text(LOG_LEVEL_ERROR, "reload-failed", "%s", e.text);
+		return;
+	}
+	tls_context_unref(&d->tls_server);
+	tls_context_unref(&d->tls_client);
+	d->tls_server = server;
+	d->tls_client = client;
+	log_text(LOG_LEVEL_INFO, "reloaded", "certificate and key");
+	if (d->live != NULL)
+		adopt(d, d->live->snapshot);
+}
+
+/* --- stopping --- */
+
+static void on_worker_stopped(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (--d->running == 0)
+		loop_stop(d->loop);
+}
+
+static void on_stop_limit(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+	uint32_t i;
+
+	(void)fd;
+	(void)what;
+	log_text(LOG_LEVEL_WARNING, "stopping", "%d s are over; mail in flight stays in the spool",
+		STOP_LIMIT_S);
+	d->forced = true;
+	for (i = 0; i < d->settings->workers; i++)
+		worker_stop(d->workers[i], true);
+}
+
+static void stop(struct daemon *d)
+{
+	static const struct timeval limit = { .tv_sec = STOP_LIMIT_S };
+	uint32_t i;
+
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	sd_notify(0, "STOPPING=1");
+	log_text(LOG_LEVEL_INFO, "stopping", "no new sessions; finishing what is in flight");
+	listeners_stop(d->listeners);
+	evtimer_add(d->stop_limit, &limit);
+	for (i = 0; i < d->settings->workers; i++)
+		worker_stop(d->workers[i], false);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	(void)what;
+	if (number == SIGHUP)
+		reload(ctx);
+	else
+		stop(ctx);
+}
+
+/* --- what the spool held --- */
+
+static void on_recovered(const struct spool_recovered *found, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct arena *a = arena_new();
+	struct recovered *r;
+	struct message *m;
+	struct envelope *env;
+	struct err e;
+	uint32_t i;
+
+	env = envelope_decode(found->envelope, found->envelope_size, a, &e);
+	if (env == NULL || env->recipient_count != found->recipients) {
+		log_text(LOG_LEVEL_ERROR, "spool-envelope", "message %016llx is left alone: %s",
+			(unsigned long long)found->id, env == NULL ? e.text : "recipients differ");
+		arena_free(&a);
+		return;
+	}
+	m = message_new(a, env);
+	m->id = found->id;
+	m->body_size = found->body_size;
+	m->done = arena_alloc(a, env->recipient_count * sizeof(*m->done));
+	for (i = 0; i < env->recipient_count; i++)
+		m->done[i] = spool_recovered_done(found, i);
+	r = xcalloc(1, sizeof(*r));
+	r->message = m;
+	*d->recovered_tail = r;
+	d->recovered_tail = &r->next;
+}
+
+static void hand_out_recovered(struct daemon *d)
+{
+	struct recovered *r, *next;
+
+	for (r = d->recovered; r != NULL; r = next) {
+		next = r->next;
+		worker_recover(d->workers[r->message->id % d->settings->workers], r->message);
+		free(r);
+	}
+	d->recovered = NULL;
+}
+
+static int open_spool(struct daemon *d, struct err *e)
+{
+	struct spool_report report;
+	struct spool_config cfg = { 0 };
+	char *folder = xasprintf("%s/spool", d->settings->state);
+
+	cfg.folder = folder;
+	d->recovered_tail = &d->recovered;
+	d->spool = spool_open(&cfg, on_recovered, d, &report, e);
+	free(folder);
+	if (d->spool == NULL)
+		return -1;
+	log_event(report.damaged_records != 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "spool",
+		LOG_UINT("messages", report.messages), LOG_UINT("segments", report.segments),
+		LOG_UINT("torn_bytes", report.torn_bytes),
+		LOG_UINT("damaged_records", report.damaged_records),
+		LOG_UINT("damaged_messages", report.damaged_messages),
+		LOG_STR("quarantine", report.quarantine[0] != '\0' ? report.quarantine : NULL),
+		LOG_UINT("took_ms", report.took_ms), LOG_END);
+	return 0;
+}
+
+/* --- life --- */
+
+static int start_workers(struct daemon *d, struct err *e)
+{
+	uint32_t i, n = d->settings->workers;
+	struct worker_config cfg = { .settings = d->settings, .spool = d->spool,
+		.queues = d->queues, .rates = d->rates, .logins = login_service_inbox(d->logins),
+		.departures = listeners_departures(d->listeners), .main_loop = d->loop,
+		.on_stopped = on_worker_stopped, .ctx = d };
+
+	d->workers = xcalloc(n, sizeof(*d->workers));
+	d->arrivals = xcalloc(n, sizeof(*d->arrivals));
+	for (i = 0; i < n; i++) {
+		cfg.index = i;
+		d->workers[i] = worker_new(&cfg, e);
+		if (d->workers[i] == NULL)
+			return -1;
+		d->arrivals[i] = worker_arrivals(d->workers[i]);
+	}
+	listeners_set_receivers(d->listeners, d->arrivals, n);
+	for (i = 0; i < n; i++) {
+		if (worker_start(d->workers[i], e) != 0)
+			return -1;
+		d->running++;
+	}
+	hand_out_recovered(d);
+	return 0;
+}
+
+static void start_mirror(struct daemon *d)
+{
+	static const struct timeval every = { .tv_sec = LOADED_POLL_S };
+	const struct settings *s = d->settings;
+	char *cache = xasprintf("%s/cache", s->state);
+	struct mirror_config cfg = { .directory = s->directory, .base = s->base,
+		.recipient_base = s->recipient_base, .cache_dir = cache, .recipients = true };
+
+	(void)mkdir(cache, 0700);
+	d->mirror = mirror_new(d->loop, d->resolver, &cfg, on_snapshot, d);
+	free(cache);
+	d->loaded_poll = event_new(loop_base(d->loop), -1, EV_PERSIST, on_loaded_poll, d);
+	BUG_ON(d->loaded_poll == NULL || event_add(d->loaded_poll, &every) != 0);
+}
+
+static void watch_signals(struct daemon *d)
+{
+	static const int numbers[] = { SIGHUP, SIGTERM, SIGINT };
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		d->signals[i] = evsignal_new(loop_base(d->loop), numbers[i], on_signal, d);
+		BUG_ON(d->signals[i] == NULL || event_add(d->signals[i], NULL) != 0);
+	}
+	d->stop_limit = evtimer_new(loop_base(d->loop), on_stop_limit, d);
+	BUG_ON(d->stop_limit == NULL);
+}
+
+static int start(struct daemon *d, struct err *e)
+{
+	const struct settings *s = d->settings;
+	struct resolver_options options = { .servers = s->resolver };
+
+	if (s->user != NULL && privilege_drop(s->user, e) != 0)
+		return -1;
+	privilege_raise_descriptors();
+	if (load_tls(s, &d->tls_server, &d->tls_client, e) != 0 || open_spool(d, e) != 0)
+		return -1;
+	d->loop = loop_new("main");
+	d->resolver = resolver_new(d->loop, &options, e);
+	if (d->resolver == NULL)
+		return -1;
+	d->queues = queues_new(s->workers);
+	d->rates = rate_table_new();
+	d->authenticator = authenticator_new(d->loop, d->resolver, &s->directory,
+		s->recipient_base);
+	d->logins = login_service_new(d->loop, d->authenticator);
+	d->listeners = listeners_new(d->loop);
+	watch_signals(d);
+	if (start_workers(d, e) != 0)
+		return -1;
+	start_mirror(d);
+	return 0;
+}
+
+static void free_workers(struct daemon *d)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->settings->workers; i++)
+		worker_join(d->workers[i]);
+	spool_close(&d->spool);
+	for (i = 0; i < d->settings->workers; i++)
+		worker_free(&d->workers[i]);
+	free(d->workers);
+	free(d->arrivals);
+}
+
+static void finish(struct daemon *d)
+{
+	size_t i;
+
+	event_free(d->loaded_poll);
+	event_free(d->stop_limit);
+	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
+		event_free(d->signals[i]);
+	free_workers(d);
+	listeners_free(&d->listeners);
+	login_service_free(&d->logins);
+	authenticator_free(&d->authenticator);
+	live_unref(&d->live);
+	mirror_free(&d->mirror);
+	queues_free(&d->queues);
+	rate_table_free(&d->rates);
+	resolver_free(&d->resolver);
+	tls_context_unref(&d->tls_server);
+	tls_context_unref(&d->tls_client);
+	loop_free(&d->loop);
+}
+
+int daemon_run(const struct settings *settings)
+{
+	struct daemon d = { .settings = settings };
+	struct err e;
+
+	if (start(&d, &e) != 0) {
+		/* half-started: the process ends, and with it everything */
+		log_text(LOG_LEVEL_ERROR, "start-failed", "%s", e.text);
+		return e.class == ERR_CONFIG ? 2 : 1;
+	}
+	loop_run(d.loop);
+	log_text(LOG_LEVEL_INFO, "stopped", "%s", d.forced ? "mail in flight is in the spool" :
+		"nothing in flight");
+	if (!d.forced)
+		finish(&d);
+	return 0;
+}
+
+int daemon_check(const struct settings *settings, struct err *e)
+{
+	struct tls_context *server, *client;
+
+	if (settings->resolver != NULL && resolver_servers_check(settings->resolver, e) != 0)
+		return -1;
+	if (load_tls(settings, &server, &client, e) != 0)
+		return -1;
+	tls_context_unref(&server);
+	tls_context_unref(&client);
+	return 0;
+}

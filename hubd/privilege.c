@@ -1,0 +1,44 @@
+/* privilege.c - see privilege.h */
+#include "hubd/privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int keep_bind_capability(struct err *e)
+{
+	cap_t caps = cap_from_text("cap_net_bind_service=ep");
+	int rc = caps != NULL ? cap_set_proc(caps) : -1;
+
+	cap_free(caps);
+	return rc != 0 ? err_set(e, ERR_CONFIG, errno, "cannot keep CAP_NET_BIND_SERVICE") : 0;
+}
+
+int privilege_drop(const char *user, struct err *e)
+{
+	const struct passwd *pw = getpwnam(user);
+
+	if (pw == NULL)
+		return err_set(e, ERR_CONFIG, 0, "user %s does not exist", user);
+	if (geteuid() == pw->pw_uid)
+		return 0;
+	if (prctl(PR_SET_KEEPCAPS, 1) != 0 || initgroups(user, pw->pw_gid) != 0 ||
+		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+		setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
+		return err_set(e, ERR_CONFIG, errno, "cannot become user %s", user);
+	return keep_bind_capability(e);
+}
+
+void privilege_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}

@@ -1,0 +1,15 @@
+/* privilege.h - from root to the service account. Before any thread is started. */
+#ifndef HUB_PRIVILEGE_H
+#define HUB_PRIVILEGE_H
+
+#include "libhub/base/err.h"
+
+/*
+ * Becomes user (with its groups), keeping only the capability to bind low ports, since bindings
+ * change at run time. Nothing to do when already running as that user.
+ */
+int privilege_drop(const char *user, struct err *e) MUST_CHECK;
+/* As many descriptors as the hard limit allows: each session is one. */
+void privilege_raise_descriptors(void);
+
+#endif
