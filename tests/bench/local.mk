@@ -4,5 +4,6 @@ benches: $(EXTRA_PROGRAMS)
 .PHONY: benches
 CLEANFILES += $(EXTRA_PROGRAMS)
 
+include tests/bench/spool.mk
 include tests/bench/route.mk
 include tests/bench/snapshot.mk
