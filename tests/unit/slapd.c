@@ -83,10 +83,13 @@ static void write_config(struct slapd *s, bool tls, const char *schema)
 		fprintf(f, "include /etc/ldap/schema/misc.schema\ninclude %s\n", schema);
 	if (tls)
 		fprintf(f, "TLSCertificateFile %s/server.pem\nTLSCertificateKeyFile %s/server.key\n"
-			"TLSVerifyClient never\n", s->dir, s->dir);
+			"TLSCACertificateFile %s/client.pem\nTLSVerifyClient try\n"
+			"authz-regexp ^cn=test$ " SLAPD_ADMIN "\n", s->dir, s->dir, s->dir);
 	fprintf(f, "database mdb\nsuffix o=x\nrootdn " SLAPD_ADMIN "\nrootpw " SLAPD_PASSWORD "\n"
 		"directory %s/db\nmaxsize 104857600\ndbnosync\nindex objectClass eq\n"
 		"access to attrs=userPassword by anonymous auth by * none\n"
+		"access to dn.base=o=x by dn.exact=cn=half,o=x search by dn.exact=cn=nobody,o=x none "
+		"by * read\n"
 		"access to * by dn.exact=cn=nobody,o=x none by * read\n"
 		"overlay syncprov\nsyncprov-checkpoint 1 1\n", s->dir);
 	BUG_ON(fclose(f) != 0);
@@ -118,6 +121,10 @@ static void make(struct slapd *s, const char *ldif, bool tls, const char *schema
 	if (tls) {
 		snprintf(path, sizeof(path), "%s/server", s->dir);
 		slapd_certificate(path, "IP:127.0.0.1");
+		snprintf(path, sizeof(path), "%s/client", s->dir);
+		slapd_certificate(path, "DNS:client.example");
+		snprintf(s->certificate, sizeof(s->certificate), "%s.pem", path);
+		snprintf(s->key, sizeof(s->key), "%s.key", path);
 	}
 	write_config(s, tls, schema);
 	snprintf(path, sizeof(path), "%s/data.ldif", s->dir);

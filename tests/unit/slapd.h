@@ -15,6 +15,7 @@ struct slapd {
 	char dir[40];
 	char ldapi[140], ldap[40], ldaps[40];	/* URIs */
 	char ca[60];				/* who signed the server's certificate (itself) */
+	char certificate[70], key[70];		/* of a client that is SLAPD_ADMIN */
 	char password_file[60];			/* of SLAPD_ADMIN */
 	pid_t pid;				/* 0 = not running */
 };
@@ -22,7 +23,8 @@ struct slapd {
 bool slapd_available(void);
 /*
  * Prepares one and loads LDIF, which must hold o=x; not started. tls: its certificate is for
- * 127.0.0.1. Anonymous and everybody may read, but "cn=nobody,o=x" nothing.
+ * 127.0.0.1. Anonymous and everybody may read, but "cn=nobody,o=x" nothing and
+ * "cn=half,o=x" not o=x itself.
  */
 void slapd_make(struct slapd *s, const char *ldif, bool tls);
 /* The same without TLS, with one more schema file. */

@@ -18,7 +18,8 @@ static const char data[] =
 	"dn: ou=a,o=x\nobjectClass: organizationalUnit\nou: a\n\n"
 	"dn: cn=one,ou=a,o=x\nobjectClass: device\ncn: one\ndescription: first\n\n"
 	"dn: cn=two,ou=a,o=x\nobjectClass: device\ncn: two\n\n"
-	"dn: cn=nobody,o=x\nobjectClass: person\ncn: nobody\nsn: n\nuserPassword: secret\n\n";
+	"dn: cn=nobody,o=x\nobjectClass: person\ncn: nobody\nsn: n\nuserPassword: secret\n\n"
+	"dn: cn=half,o=x\nobjectClass: person\ncn: half\nsn: h\nuserPassword: secret\n\n";
 
 struct seen {
 	struct arena *arena;
@@ -168,6 +169,13 @@ static bool is_down(void *ctx)
 	return view.state == WATCH_DOWN;
 }
 
+/* The next server may be live again before anybody looks. */
+static bool was_down(void *ctx)
+{
+	(void)ctx;
+	return view.downs > 0;
+}
+
 static bool is_there(void *dn)
 {
 	return by_dn(dn) != NULL;
@@ -239,7 +247,7 @@ static void modify(const char *ldif)
 START_TEST(refreshes)
 {
 	start_live();
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 	ck_assert_uint_eq(view.begun, 1);
 	ck_assert_uint_eq(view.ended, 1);
 	ck_assert_str_eq(value(by_dn("cn=one,ou=a,o=x"), "description"), "first");
@@ -271,7 +279,7 @@ START_TEST(follows_changes)
 	ck_assert_ptr_null(by_dn("cn=one,ou=a,o=x"));
 	modify("dn: cn=uno,ou=a,o=x\nchangetype: delete\n");
 	AWAIT(loop, is_gone, "cn=uno,ou=a,o=x", SOON_MS);
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 	ck_assert_uint_eq(view.begun, 1);
 }
 END_TEST
@@ -283,7 +291,7 @@ START_TEST(renamed_parent_means_refresh)
 	AWAIT(loop, is_there, "cn=two,ou=b,o=x", SOON_MS);
 	AWAIT(loop, is_live, NULL, SOON_MS);
 	ck_assert_uint_eq(view.ended, 2);
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 	ck_assert_ptr_null(by_dn("cn=two,ou=a,o=x"));
 	/* and it goes on living afterwards */
 	modify("dn: cn=two,ou=b,o=x\nchangetype: delete\n");
@@ -301,7 +309,7 @@ START_TEST(comes_back_with_the_server)
 	ck_assert_msg(says("lost ldapi:"), "%s", view.text);
 	/* longer than the first waits, so that the longest is in force */
 	ck_assert_int_eq(await_for(loop, is_live, NULL, 2500), -1);
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 	modify("dn: cn=one,ou=a,o=x\nchangetype: delete\n\n"
 		"dn: cn=four,ou=a,o=x\nchangetype: add\nobjectClass: device\ncn: four\n");
 	slapd_start(&server);
@@ -309,7 +317,7 @@ START_TEST(comes_back_with_the_server)
 	ck_assert_msg(took >= 0 && took < 1500, "took %ld ms", took);
 	ck_assert_ptr_null(by_dn("cn=one,ou=a,o=x"));
 	ck_assert_ptr_nonnull(by_dn("cn=four,ou=a,o=x"));
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 }
 END_TEST
 
@@ -338,12 +346,12 @@ START_TEST(leaves_a_hung_server)
 	start_live();
 	ck_assert_str_eq(watch_uri(watch), server.ldap);
 	slapd_signal(&server, SIGSTOP);
-	took = await_for(loop, is_down, NULL, 20000);
+	took = await_for(loop, was_down, NULL, 20000);
 	ck_assert_msg(took >= 0 && took < 9500, "took %ld ms", took);
 	ck_assert_msg(says("has stopped answering"), "%s", view.text);
 	AWAIT(loop, is_live, NULL, SOON_MS);
 	ck_assert_str_eq(watch_uri(watch), other.ldap);
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 	slapd_signal(&server, SIGCONT);
 	slapd_remove(&other);
 	/* a closed connection is followed by the preferred server */
@@ -390,12 +398,27 @@ START_TEST(nothing_readable)
 }
 END_TEST
 
+START_TEST(base_not_readable)
+{
+	slapd_start(&server);
+	config.bind_external = false;
+	config.bind_dn = "cn=half,o=x";
+	config.password_file = server.password_file;
+	start("o=x");
+	AWAIT(loop, is_down, NULL, SOON_MS);
+	ck_assert_uint_gt(view.n, 0);
+	ck_assert_uint_eq(view.ended, 0);
+	ck_assert_uint_ge(view.aborted, 1);
+	ck_assert_msg(says("does not show the entry o=x"), "%s", view.text);
+}
+END_TEST
+
 START_TEST(tree_deleted_while_live)
 {
 	start_live();
 	modify("dn: cn=one,ou=a,o=x\nchangetype: delete\n\n"
 		"dn: cn=two,ou=a,o=x\nchangetype: delete\n\n"
-		"dn: cn=nobody,o=x\nchangetype: delete\n\n"
+		"dn: cn=nobody,o=x\nchangetype: delete\n\ndn: cn=half,o=x\nchangetype: delete\n\n"
 		"dn: ou=a,o=x\nchangetype: delete\n\n"
 		"dn: o=x\nchangetype: delete\n");
 	AWAIT(loop, is_down, NULL, SOON_MS);
@@ -484,19 +507,40 @@ static bool grew(void *ctx)
 
 START_TEST(tls_with_the_right_authority)
 {
-	size_t wanted = 35;
+	size_t wanted = 36;
 	char ldif[200];
 	int i;
 
 	start("o=x");
 	AWAIT(loop, is_live, NULL, SOON_MS);
-	ck_assert_uint_eq(view.n, 5);
+	ck_assert_uint_eq(view.n, 6);
 	for (i = 0; i < 30; i++) {
 		snprintf(ldif, sizeof(ldif), "dn: cn=n%d,o=x\nchangetype: add\n"
 			"objectClass: device\ncn: n%d\ndescription: %0100d\n", i, i, i);
 		modify(ldif);
 	}
 	AWAIT(loop, grew, &wanted, SOON_MS);
+}
+END_TEST
+
+START_TEST(tls_with_a_client_certificate)
+{
+	config.bind_external = true;
+	config.certificate = server.certificate;
+	config.key = server.key;
+	start("o=x");
+	AWAIT(loop, is_live, NULL, SOON_MS);
+	/* passwords are shown to the administrator only */
+	ck_assert_str_eq(value(by_dn("cn=nobody,o=x"), "userPassword"), "secret");
+}
+END_TEST
+
+START_TEST(tls_external_without_certificate)
+{
+	config.bind_external = true;
+	start("o=x");
+	AWAIT(loop, is_down, NULL, SOON_MS);
+	ck_assert_msg(says("refuses the bind by certificate"), "%s", view.text);
 }
 END_TEST
 
@@ -558,6 +602,7 @@ static TCase *plain_case(void)
 	tcase_add_test(t, second_uri_when_the_first_is_refused);
 	tcase_add_test(t, base_missing);
 	tcase_add_test(t, nothing_readable);
+	tcase_add_test(t, base_not_readable);
 	tcase_add_test(t, tree_deleted_while_live);
 	tcase_add_test(t, wrong_password);
 	tcase_add_test(t, empty_password_is_no_bind);
@@ -574,6 +619,8 @@ static TCase *tls_case(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up_tls, tear_down);
 	tcase_add_test(t, tls_with_the_right_authority);
+	tcase_add_test(t, tls_with_a_client_certificate);
+	tcase_add_test(t, tls_external_without_certificate);
 	tcase_add_test(t, tls_with_another_authority);
 	tcase_add_test(t, tls_with_another_name);
 	tcase_add_test(t, tls_to_a_server_without_it);
