@@ -9,7 +9,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -33,7 +33,6 @@ def parse(parser, argv=None):
     options = parser.parse_args(argv)
     if options.quick:
         options.runs = 1
-    import tempfile
     tempfile.tempdir = os.path.abspath(options.disk)
     return options
 
@@ -136,32 +135,37 @@ class Cost:
     def __init__(self, pid):
         self.pid = pid
 
-    def _family(self):
-        children = {}
+    @staticmethod
+    def _processes():
+        """Of all processes: the fields of stat after the name, by pid."""
+        found = {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
                     with open("/proc/%s/stat" % entry) as stat:
-                        fields = stat.read().rsplit(")", 1)[1].split()
+                        found[int(entry)] = stat.read().rsplit(")", 1)[1].split()
                 except OSError:
                     continue
-                children.setdefault(int(fields[1]), []).append((int(entry), fields))
-        return children
+        return found
+
+    def pids(self):
+        return list(self._family())
+
+    def _family(self):
+        processes = self._processes()
+        family = {self.pid: processes[self.pid]}
+        grown = True
+        while grown:
+            more = {pid: fields for pid, fields in processes.items()
+                    if pid not in family and int(fields[1]) in family}
+            family.update(more)
+            grown = bool(more)
+        return family
 
     def read(self):
-        children = self._family()
-        cpu = switches = 0
-        todo = [(self.pid, None)]
-        for siblings in children.values():
-            todo = [(pid, f) for pid, f in siblings if pid == self.pid] or todo
-        while todo:
-            pid, fields = todo.pop()
-            if fields is None:
-                continue
-            cpu += sum(int(fields[i]) for i in (11, 12, 13, 14))
-            switches += context_switches(pid)
-            todo += children.get(pid, [])
-        return {"cpu": cpu / TICK, "switches": switches, "time": time.monotonic()}
+        family = self._family()
+        cpu = sum(int(fields[i]) for fields in family.values() for i in (11, 12, 13, 14))
+        return {"cpu_s": cpu / TICK, "switches": sum(context_switches(pid) for pid in family)}
 
 
 def context_switches(pid):
