@@ -68,7 +68,7 @@ const struct attr_def *obj_class_attr(const struct obj_class *class, const char 
 const struct attr_def *obj_class_row(const struct obj_class *class, size_t n);
 
 #define ATTR_AT(T, obj, def) ((T *)(void *)((char *)(obj) + (def)->off))
-#define ATTR_OF(T, obj, def) ((const T *)(const void *)((const char *)(obj) + (def)->off))
+#define ATTR_OF(T, obj, def) ((T const *)(const void *)((const char *)(obj) + (def)->off))
 
 /* The rule for lists of servers that send: not hubs and edges, not hubs of two sites. */
 struct refs;

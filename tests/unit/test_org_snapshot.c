@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "org_text.h"
 #include "libhub/org/print.h"
@@ -439,6 +440,36 @@ START_TEST(snapshot_outlives_its_builder)
 }
 END_TEST
 
+/* In a file the order is that of the lines, whatever the names: the later one loses. */
+START_TEST(later_in_a_file_loses_a_conflict)
+{
+	static const char text[] = "version: 1\n\n"
+		"dn: cn=Zed,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\ncn: Zed\n"
+		"hubDomain: example.com\n\n"
+		"dn: cn=Anna,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\n"
+		"cn:: QW5uYQ==\nhubDomain: example.com\n\n"
+		"dn: cn=Beta,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\n"
+		"cn: Beta\nhubDomain: beta.example\n";
+	char path[] = "/tmp/test_org_XXXXXX";
+	int fd = mkstemp(path);
+	struct err e;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	close(fd);
+	ck_assert_msg(builder_read_ldif(b, path, &e) == 0, "%s", e.text);
+	unlink(path);
+	build();
+	ck_assert_uint_eq(s->rejection_count, 1);
+	ck_assert_ptr_nonnull(strstr(s->rejections[0].dn, "Anna"));
+	/* what is in force is in the order of names all the same */
+	ck_assert_uint_eq(s->all[OBJ_ACCEPTED_DOMAIN].n, 2);
+	ck_assert_str_eq(s->all[OBJ_ACCEPTED_DOMAIN].v[0]->name, "Beta");
+	ck_assert_ptr_nonnull(snapshot_find(s, OBJ_ACCEPTED_DOMAIN, "zed"));
+	ck_assert_int_lt(builder_read_ldif(b, path, &e), 0);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -453,6 +484,7 @@ int main(void)
 	tcase_add_test(c, last_good_form_stays_in_force);
 	tcase_add_test(c, last_good_form_must_still_pass);
 	tcase_add_test(c, last_good_form_survives_a_restart);
+	tcase_add_test(c, later_in_a_file_loses_a_conflict);
 	tcase_add_loop_test(c, later_name_loses_a_conflict_in_any_order, 0, 2);
 	tcase_add_test(c, fingerprint_is_of_the_meaning);
 	tcase_add_loop_test(c, fingerprint_sees_every_change, 0, COUNT(changes));
