@@ -76,7 +76,7 @@ void policy_make(const struct policy_case *pc, struct policy *out)
 		out->trust = POLICY_TRUST_SERVER;
 		out->server = pc->server;
 	} else if (pc->mailbox != NULL) {
-		if (pc->mailbox->key_digests.n + pc->mailbox->certificates.n > 0) {
+		if (pc->mailbox->pins.n > 0) {
 			out->trust = POLICY_TRUST_MAILBOX;
 			out->mailbox = pc->mailbox;
 		}
@@ -105,16 +105,9 @@ static int check_mailbox(const struct mailbox_server *m, const char *digest, str
 {
 	size_t i;
 
-	for (i = 0; i < m->key_digests.n; i++)
-		if (tls_pin_equal(m->key_digests.v[i], digest))
+	for (i = 0; i < m->pins.n; i++)
+		if (tls_pin_equal(m->pins.v[i], digest))
 			return 0;
-	for (i = 0; i < m->certificates.n; i++) {
-		const struct tls_pin_der der = { m->certificates.v[i].data,
-			m->certificates.v[i].size };
-
-		if (tls_pin_match(digest, NULL, 0, &der, 1))
-			return 0;
-	}
 	return wrong_key(digest, m->obj.name, e);
 }
 

@@ -226,11 +226,14 @@ void queue_set_config(struct queue_set *s, const struct live *live)
 	struct queue *q, *next;
 
 	s->live = live_ref(live);
-	if (old == NULL || old->snapshot != live->snapshot)
-		HASH_ITER(hh, s->queues, q, next) {
-			queue_drain(q, &s->sweep);
-			queue_end_stale(q);
-		}
+	HASH_ITER(hh, s->queues, q, next) {
+		/* the same snapshot again: what was missing then may be there now (recipients) */
+		if (old != NULL && old->snapshot == live->snapshot &&
+			q->key.type != QUEUE_UNREACHABLE)
+			continue;
+		queue_drain(q, &s->sweep);
+		queue_end_stale(q);
+	}
 	live_unref(&old);
 	queue_set_sweep(s);
 }

@@ -146,15 +146,21 @@ static const struct stream_callbacks events = {
 
 struct peer *peer_new(struct loop *l, const char *script, int *fd)
 {
-	struct peer *p = xcalloc(1, sizeof(*p));
 	int pair[2];
 
 	BUG_ON(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0);
 	*fd = pair[0];
+	return peer_adopt(l, script, pair[1]);
+}
+
+struct peer *peer_adopt(struct loop *l, const char *script, int fd)
+{
+	struct peer *p = xcalloc(1, sizeof(*p));
+
 	p->loop = l;
 	p->script = p->at = xstrdup(script);
 	p->again = evtimer_new(loop_base(l), on_again, p);
-	p->stream = stream_accept(l, pair[1], &events, p);
+	p->stream = stream_accept(l, fd, &events, p);
 	run(p);
 	return p;
 }

@@ -18,6 +18,8 @@ struct peer;
 
 /* *fd is the other end. */
 struct peer *peer_new(struct loop *l, const char *script, int *fd);
+/* On a connection that was accepted. */
+struct peer *peer_adopt(struct loop *l, const char *script, int fd);
 /* The whole script has been played. */
 bool peer_done(const struct peer *p);
 /* What went wrong, or NULL. */

@@ -89,15 +89,8 @@ START_TEST(test_schedule)
 		.connection_failure_interval_s = 600,
 	};
 	static const uint64_t hub_s[] = { 60, 60, 300, 300, 300, 600, 600 };
-	static const uint64_t edge_s[] = { 60, 60, 600, 600, 600, 1800, 1800 };
 	uint32_t i;
 
-	for (i = 0; i < 7; i++)
-		ck_assert_uint_eq(schedule_retry_ms(&s, i + 1), hub_s[i] * 1000);
-	s.role = ROLE_EDGE;
-	for (i = 0; i < 7; i++)
-		ck_assert_uint_eq(schedule_retry_ms(&s, i + 1), edge_s[i] * 1000);
-	s.transient_retry_interval_given = s.connection_failure_interval_given = true;
 	for (i = 0; i < 7; i++)
 		ck_assert_uint_eq(schedule_retry_ms(&s, i + 1), hub_s[i] * 1000);
 	s.glitch_retry_interval_s = 0;
