@@ -25,7 +25,6 @@ function tell(event, text)
 
 FNR == 1 {
 	hub = FILENAME
-	sub(/.*\//, "", hub)
 	sub(/\.log$/, "", hub)
 }
 
