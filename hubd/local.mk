@@ -19,3 +19,5 @@ hubd_libhubd_a_SOURCES += \
 sbin_PROGRAMS += hubd/hubd
 hubd_hubd_SOURCES = %D%/main.c
 hubd_hubd_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS) $(CAP_LIBS)
+
+dist_man_MANS += %D%/hubd.8 %D%/hubd.conf.5
