@@ -33,7 +33,7 @@ FNR == 1 {
 	tell("received", "from " field("helo") " through connector \"" field("connector") "\"")
 }
 
-/ event=(relayed|delivered|deferred|failed|expired) / && ((hub, field("message")) in mine) {
+/ event=(relayed|delivered|deferred|failed) / && ((hub, field("message")) in mine) {
 	tls = field("tls")
 	tell(field("event"), "to " field("hop") (tls == "" ? "" : " over " tls) ", queue " \
 		field("queue") ": " field("reply"))
