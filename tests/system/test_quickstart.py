@@ -1,0 +1,114 @@
+"""deploy/quickstart does what the README promises, and leaves nothing behind."""
+
+import os
+import re
+import shutil
+import tempfile
+import unittest
+
+from .harness.base import TOP, run
+
+QUICKSTART = os.path.join(TOP, "deploy", "quickstart")
+WAYS = [
+    # from outside to the mailbox in Paris
+    ["london1 received", "london1 relayed", "paris1 received", "paris1 delivered",
+     "it is in mailbox1/mail/anna/new/"],
+    # from inside by the smart host of London
+    ["paris1 received", "paris1 relayed", "london2 received", "london2 relayed",
+     "it is in outside/smarthost/"],
+    # the same after ldapmodify
+    ["paris1 received", "paris1 relayed", "it is in outside/partner/"],
+]
+
+
+def using(directory):
+    """Processes whose command line names the directory."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as words:
+                line = words.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if directory in line and int(pid) != os.getpid():
+            found.append(line)
+    return found
+
+
+class Quickstart(unittest.TestCase):
+    def setUp(self):
+        self.parent = tempfile.mkdtemp(prefix="hub-qs-")
+        os.chmod(self.parent, 0o755)
+        self.addCleanup(shutil.rmtree, self.parent, ignore_errors=True)
+        self.dir = os.path.join(self.parent, "demo")
+        self.addCleanup(lambda: run(QUICKSTART, "--stop", self.dir))
+
+    def go(self, *arguments):
+        return run(QUICKSTART, *arguments, timeout=600)
+
+    def check_ways(self, output):
+        """Each step of each way, in order."""
+        text = re.sub(r"[ \t]+", " ", output)
+        at = 0
+        for way in WAYS:
+            for step in way:
+                found = text.find(step, at)
+                self.assertGreaterEqual(found, 0, "%r is not told (in that order) in\n%s" % (
+                    step, output))
+                at = found + len(step)
+
+    def check_gone(self):
+        self.assertEqual(using(self.dir), [])
+        self.assertFalse(os.path.exists(self.dir))
+
+    def test_shows_the_hops_and_cleans_up(self):
+        done = self.go("--dir", self.dir)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.check_ways(done.stdout)
+        self.check_gone()
+
+    def test_keep_and_stop(self):
+        done = self.go("--dir", self.dir, "--keep")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(len([line for line in using(self.dir) if "/hubd " in line]), 3)
+        use = run("bash", "-c", ". %s/use && send_out bob@fabrikam.com && search "
+                  "'(objectClass=hubSendConnector)' cn" % self.dir)
+        self.assertEqual(use.returncode, 0, use.stdout + use.stderr)
+        self.assertIn("cn: To Fabrikam", use.stdout)
+        done = self.go("--stop", self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check_gone()
+
+    def test_says_what_failed_and_cleans_up(self):
+        """A hub that cannot start: its log is shown, nothing is left."""
+        build = os.path.join(self.parent, "build")
+        shutil.copytree(os.path.join(TOP, "deploy"), os.path.join(self.parent, "deploy"))
+        os.symlink(os.path.join(TOP, "ldap-schema"), os.path.join(self.parent, "ldap-schema"))
+        os.makedirs(os.path.join(build, "hubd"))
+        for path, text in (("deploy/build", "exit 0"), ("build/hubd/hubd",
+                           '[ "$1" = -t ] && exit 0; echo no spool today >&2; exit 1')):
+            with open(os.path.join(self.parent, path), "w") as out:
+                out.write("#!/bin/sh\n%s\n" % text)
+            os.chmod(os.path.join(self.parent, path), 0o755)
+        done = run(os.path.join(self.parent, "deploy", "quickstart"), "--dir", self.dir,
+                   env={"HUB_BUILD": build})
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("FAILED: london1 has ended", done.stderr)
+        self.assertIn("no spool today", done.stderr)
+        self.check_gone()
+
+    def test_refuses_what_is_not_its_own(self):
+        os.mkdir(self.dir)
+        with open(os.path.join(self.dir, "mine"), "w"):
+            pass
+        for arguments, why in ((["--dir", self.dir], "is not empty"),
+                               (["--stop", self.dir], "is no directory of this demonstration"),
+                               (["--dirt"], "unknown argument")):
+            done = self.go(*arguments)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(why, done.stderr)
+        self.assertTrue(os.path.exists(os.path.join(self.dir, "mine")))
+
+
+if __name__ == "__main__":
+    unittest.main()
