@@ -77,12 +77,13 @@ struct ending {
 static void log_failure(const struct source *src, const struct plan *p,
 	const struct plan_failure *f)
 {
-	char id[SPOOL_ID_TEXT];
+	char id[SPOOL_ID_TEXT], delay[32];
 
-	log_event(LOG_LEVEL_INFO, "failed", LOG_STR("id", spool_id_text(src->id, id)),
+	clock_since(p->env.received_ms, delay, sizeof(delay));
+	log_event(LOG_LEVEL_INFO, "failed", LOG_STR("message", spool_id_text(src->id, id)),
 		LOG_STR("from", p->env.sender), LOG_STR("to", p->env.recipients[f->i].address),
 		LOG_STR("status", f->status), LOG_STR("reply", f->text),
-		LOG_INT("delay_ms", clock_wall_ms() - p->env.received_ms), LOG_END);
+		LOG_STR("delay", delay), LOG_END);
 }
 
 static void on_reported(bool ok, void *ctx)

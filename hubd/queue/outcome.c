@@ -3,7 +3,6 @@
  * A recipient whose end needs a report is not ended before the report is safe: it moves with its
  * ticket, and comes back into the queue if the report could not be stored.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,13 +74,10 @@ struct line {
 static void log_recipient(const struct queue_item *item, uint32_t i, const struct line *l)
 {
 	char id[SPOOL_ID_TEXT], delay[32];
-	int64_t ms = clock_wall_ms() - item->env.received_ms;
 
 	if (!log_enabled(LOG_LEVEL_INFO))
 		return;
-	if (ms < 0)
-		ms = 0;
-	snprintf(delay, sizeof(delay), "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+	clock_since(item->env.received_ms, delay, sizeof(delay));
 	log_event(LOG_LEVEL_INFO, l->event, LOG_STR("message", spool_id_text(item->id, id)),
 		LOG_STR("queue", item->queue != NULL ? item->queue->name : NULL),
 		LOG_STR("from", item->env.sender),

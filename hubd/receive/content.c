@@ -131,7 +131,7 @@ static void log_received(const struct message *m)
 	const struct envelope *env = m->envelope;
 	char id[SPOOL_ID_TEXT];
 
-	log_event(LOG_LEVEL_INFO, "received", LOG_STR("id", spool_id_text(m->id, id)),
+	log_event(LOG_LEVEL_INFO, "received", LOG_STR("message", spool_id_text(m->id, id)),
 		LOG_STR("from", env->sender), LOG_UINT("recipients", env->recipient_count),
 		LOG_UINT("size", env->original_size), LOG_STR("connector", env->connector),
 		LOG_STR("peer", env->peer_address), LOG_STR("helo", env->peer_name),

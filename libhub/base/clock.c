@@ -1,6 +1,7 @@
 /* clock.c - see clock.h */
 #include "libhub/base/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -54,4 +55,13 @@ void clock_rfc3339(int64_t wall_ms, char *buf, size_t size)
 	gmtime_r(&t, &tm);
 	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(buf + n, size - n, ".%03dZ", (int)(wall_ms % 1000));
+}
+
+void clock_since(int64_t wall_ms, char *buf, size_t size)
+{
+	int64_t ms = clock_wall_ms() - wall_ms;
+
+	if (ms < 0)
+		ms = 0;
+	snprintf(buf, size, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
 }

@@ -16,5 +16,10 @@ int64_t clock_wall_ms(void);
 void clock_rfc5322(int64_t wall_s, char *buf, size_t size);
 /* RFC 3339 UTC with milliseconds, such as "2026-11-21T18:00:00.123Z"; buf >= 32 bytes. */
 void clock_rfc3339(int64_t wall_ms, char *buf, size_t size);
+/*
+ * How long ago wall_ms was, in seconds, such as "12.345"; 0 if the clock was set back meanwhile;
+ * buf >= 32 bytes.
+ */
+void clock_since(int64_t wall_ms, char *buf, size_t size);
 
 #endif
