@@ -50,22 +50,45 @@ static void release_extents(struct spool_draft *d)
 	d->extents = 0;
 }
 
-static void refuse(struct spool *s, struct item *it, const struct err *e)
+/* Marks it refused; the answer is another matter. */
+static void mark_refused(struct item *it, const struct err *e)
 {
 	struct spool_draft *d;
 
 	if (it->kind == ITEM_CHUNK) {
 		INBOX_ENTRY(it, struct chunk, item)->draft->broken = true;
-	} else {
+	} else if (it->kind == ITEM_MESSAGE) {
 		d = INBOX_ENTRY(it, struct spool_draft, item);
 		release_extents(d);
 		place_unref(&d->place);
-		if (!d->copy)
-			atomic_fetch_add(&s->figures.refused, 1);
 	}
 	if (it->err == NULL)
 		it->err = err_copy(e);
+}
+
+/* Final: the item belongs to its submitter again. */
+static void answer_refused(struct spool *s, struct item *it)
+{
+	if (it->kind == ITEM_MESSAGE && !INBOX_ENTRY(it, struct spool_draft, item)->copy)
+		atomic_fetch_add(&s->figures.refused, 1);
 	answer(s, it);
+}
+
+/* Its own chunks may still be in the group, and the last answer frees the draft: it comes last. */
+static void answer_after_group(struct spool *s, struct item *it)
+{
+	if (s->c.group.head != NULL)
+		item_list_add(&s->c.group, it);
+	else if (it->err != NULL)
+		answer_refused(s, it);
+	else
+		answer(s, it);
+}
+
+static void refuse(struct spool *s, struct item *it, const struct err *e)
+{
+	mark_refused(it, e);
+	answer_after_group(s, it);
 }
 
 static void outcome_done(struct spool *s, struct item *it)
@@ -87,11 +110,20 @@ static void unsynced_done(struct spool *s)
 		outcome_done(s, it);
 }
 
+static void message_enter(struct spool *s, struct spool_draft *d)
+{
+	if (d->copy)
+		index_move(&s->index, d->id, d->place);
+	else
+		index_add(&s->index, d->id, d->place, d->recipients, NULL);
+	d->place = NULL;
+	atomic_fetch_add(d->copy ? &s->figures.copied : &s->figures.committed, 1);
+}
+
 /* The group is written, and synced if a message is in it. */
 static void answer_group(struct spool *s, bool synced)
 {
 	struct committer *c = &s->c;
-	struct spool_draft *d;
 	struct item *it;
 
 	while ((it = item_list_pop(&c->group)) != NULL) {
@@ -102,15 +134,12 @@ static void answer_group(struct spool *s, bool synced)
 				item_list_add(&c->unsynced, it);
 			continue;
 		}
-		if (it->kind == ITEM_MESSAGE) {
-			d = INBOX_ENTRY(it, struct spool_draft, item);
-			if (d->copy)
-				index_move(&s->index, d->id, d->place);
-			else
-				index_add(&s->index, d->id, d->place, d->recipients, NULL);
-			d->place = NULL;
-			atomic_fetch_add(d->copy ? &s->figures.copied : &s->figures.committed, 1);
+		if (it->err != NULL) {
+			answer_refused(s, it);
+			continue;
 		}
+		if (it->kind == ITEM_MESSAGE)
+			message_enter(s, INBOX_ENTRY(it, struct spool_draft, item));
 		answer(s, it);
 	}
 }
@@ -152,10 +181,14 @@ static void fail_group(struct spool *s, bool sync_failed, const struct err *e)
 	else
 		unsynced_done(s);
 	while ((it = item_list_pop(&c->group)) != NULL) {
-		if (it->kind == ITEM_OUTCOME)
+		if (it->kind == ITEM_OUTCOME) {
 			item_list_add(&c->retry, it);
-		else
-			refuse(s, it, e);
+		} else if (it->kind == ITEM_ABORT) {
+			answer(s, it);
+		} else {
+			mark_refused(it, e);
+			answer_refused(s, it);
+		}
 	}
 }
 
@@ -492,7 +525,7 @@ static void put_item(struct spool *s, struct item *it)
 		break;
 	case ITEM_ABORT:
 		release_extents(INBOX_ENTRY(it, struct spool_draft, item));
-		answer(s, it);
+		answer_after_group(s, it);
 		break;
 	case ITEM_READ:
 		BUG_ON(it->kind == ITEM_READ);
