@@ -53,7 +53,7 @@ struct authenticate_op {
 	char *dn, *mail;
 	enum authenticate_outcome outcome;
 	char text[300];
-	struct event *timer;		/* the deadline, or the delivery of what is decided at once */
+	struct event *timer;		/* the deadline, or delivery of what is decided at once */
 	struct authenticate_op *prev, *next;
 };
 

@@ -36,7 +36,8 @@ static struct draft_attr *find_attr(struct draft *r, const char *name, size_t si
 
 	/* from the end: the values of one attribute come together nearly always */
 	for (i = r->n; i-- > 0;)
-		if (strncasecmp(r->attrs[i].name, name, size) == 0 && r->attrs[i].name[size] == '\0')
+		if (strncasecmp(r->attrs[i].name, name, size) == 0 &&
+		    r->attrs[i].name[size] == '\0')
 			return &r->attrs[i];
 	return NULL;
 }

@@ -1,8 +1,9 @@
 /* ldif.c - see ldif.h.
  *
  * libldap's LDIF code does the syntax of a line (base64 both ways, folding on output). Lines and
- * records are gathered here, because ldif_read_record knows no bounds, follows "include:" and counts
- * lines only per record; and values from URLs ("attr:< file:///...") are refused, not fetched.
+ * records are gathered here, because ldif_read_record knows no bounds, follows "include:" and
+ * counts lines only per record; and values from URLs ("attr:< file:///...") are refused, not
+ * fetched.
  */
 #include "libhub/directory/ldif.h"
 

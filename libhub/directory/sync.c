@@ -46,7 +46,8 @@ int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned 
 	int rc = -1;
 
 	if (ldap_get_entry_controls(ld, m, &controls) != LDAP_SUCCESS || controls == NULL)
-		return err_set(e, ERR_TEMP, 0, "the server does not do RFC 4533 (syncprov missing?)");
+		return err_set(e, ERR_TEMP, 0,
+			"the server does not do RFC 4533 (syncprov missing?)");
 	found = ldap_control_find(LDAP_CONTROL_SYNC_STATE, controls, NULL);
 	if (found != NULL)
 		rc = parse_state(&found->ldctl_value, state, uuid);

@@ -22,7 +22,7 @@ int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned 
 	struct err *e) MUST_CHECK;
 
 enum sync_info_kind {
-	SYNC_INFO_OTHER,		/* a new cookie, or an intermediate message of another kind */
+	SYNC_INFO_OTHER,		/* a new cookie, or an intermediate message of others */
 	SYNC_INFO_REFRESH_DONE,		/* what follows are live changes */
 	SYNC_INFO_DELETED,		/* a set of entries that are gone */
 	SYNC_INFO_PRESENT,		/* a set of entries that are unchanged */

@@ -4,10 +4,10 @@
  * each time. A connection that is closed is looked for from the first URI again; one whose server
  * hangs is followed by the next URI.
  *
- * An LDAP server sends only the entry itself when an entry with children is renamed (the children's
- * DNs change silently), never says that our access was taken away, and repairs of references by
- * overlays do not show (see RFC 4533 section 1.4 on what is out of scope). Therefore: a fresh refresh
- * when a non-leaf moves, a heartbeat that looks for the base entry, and an hourly audit refresh.
+ * slapd sends only the entry itself when an entry with children is renamed (the children's DNs
+ * change silently), never says that our access was taken away, and repairs of references by its
+ * overlays do not show. Therefore: a fresh refresh when a non-leaf moves, a heartbeat that looks for
+ * the base entry, and an hourly audit refresh.
  */
 #include "libhub/directory/watch.h"
 

@@ -5,8 +5,8 @@
  * a capped back-off, checks a stalled server by a heartbeat, and on every (re)connection does a
  * cookie-less refresh: refresh_begin, put for every entry, refresh_end. Main thread only.
  *
- * A refresh that fails half-way never reaches refresh_end; refresh_abort comes instead, and what was
- * there before stays. A refresh in which the canary entry (the base) is missing is aborted too.
+ * A refresh that fails half-way never reaches refresh_end; refresh_abort comes instead, and what
+ * was there before stays. A refresh in which the canary entry (the base) is missing is aborted too.
  */
 #ifndef HUB_DIRECTORY_WATCH_H
 #define HUB_DIRECTORY_WATCH_H

@@ -475,8 +475,8 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 		build(m);
 		set_timer(m->announce_timer, 0);
 	}
-	m->org.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.base, "(objectClass=*)",
-		NULL, &cbs, m);
+	m->org.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.base,
+		"(objectClass=*)", NULL, &cbs, m);
 }
 
 /* Containers are watched too: renaming one changes the DNs by which groups name their members. */

@@ -88,8 +88,8 @@ static void write_config(struct slapd *s, bool tls, const char *schema)
 	fprintf(f, "database mdb\nsuffix o=x\nrootdn " SLAPD_ADMIN "\nrootpw " SLAPD_PASSWORD "\n"
 		"directory %s/db\nmaxsize 104857600\ndbnosync\nindex objectClass eq\n"
 		"access to attrs=userPassword by anonymous auth by * none\n"
-		"access to dn.base=o=x by dn.exact=cn=half,o=x search by dn.exact=cn=nobody,o=x none "
-		"by * read\n"
+		"access to dn.base=o=x by dn.exact=cn=half,o=x search "
+		"by dn.exact=cn=nobody,o=x none by * read\n"
 		"access to * by dn.exact=cn=nobody,o=x none by * read\n"
 		"overlay syncprov\nsyncprov-checkpoint 1 1\n", s->dir);
 	BUG_ON(fclose(f) != 0);

@@ -301,7 +301,8 @@ START_TEST(keeps_what_it_has_when_the_tree_goes)
 	slapd_stop(&server, SIGKILL);
 	AWAIT(loop, is_down, NULL, SOON_MS);
 	modify("dn: cn=A-B," LINKS "\nchangetype: delete\n\ndn: " LINKS "\nchangetype: delete\n\n"
-		"dn: cn=A," SITES "\nchangetype: delete\n\ndn: cn=B," SITES "\nchangetype: delete\n\n"
+		"dn: cn=A," SITES "\nchangetype: delete\n\n"
+		"dn: cn=B," SITES "\nchangetype: delete\n\n"
 		"dn: " SITES "\nchangetype: delete\n\ndn: cn=Transport,o=x\nchangetype: delete\n");
 	slapd_start(&server);
 	ck_assert_int_eq(await_for(loop, is_live, NULL, 1500), -1);
