@@ -35,19 +35,10 @@ static bool same_hop(const struct route *a, const struct route *b)
 		strcmp(a->queue.connector, b->queue.connector) == 0;
 }
 
-/* Hops of one message are few; a list is faster than a table here. */
-static void add_to_hop(struct plan *p, const struct route *route, uint32_t i)
+static void add_pick(struct plan *p, struct plan_hop *h, uint32_t i)
 {
-	struct plan_hop *h, **at = &p->hops;
 	uint32_t *grown;
 
-	for (h = p->hops; h != NULL && !same_hop(&h->route, route); h = h->next)
-		at = &h->next;
-	if (h == NULL) {
-		h = arena_alloc(p->arena, sizeof(*h));
-		h->route = *route;
-		*at = h;
-	}
 	if (h->n == h->capacity) {
 		h->capacity = h->capacity == 0 ? 4 : h->capacity * 2;
 		grown = arena_alloc(p->arena, h->capacity * sizeof(*grown));
@@ -56,6 +47,60 @@ static void add_to_hop(struct plan *p, const struct route *route, uint32_t i)
 		h->pick = grown;
 	}
 	h->pick[h->n++] = i;
+}
+
+/* Hops of one message are few; a list is faster than a table here. */
+static void add_to_hop(struct plan *p, const struct route *route, uint32_t i)
+{
+	struct plan_hop *h, **at = &p->hops;
+
+	for (h = p->hops; h != NULL && !same_hop(&h->route, route); h = h->next)
+		at = &h->next;
+	if (h == NULL) {
+		h = arena_alloc(p->arena, sizeof(*h));
+		h->route = *route;
+		*at = h;
+	}
+	add_pick(p, h, i);
+}
+
+/* Hops that became the same by the fan-out are put together. */
+static void merge_hops(struct plan *p)
+{
+	struct plan_hop *h, *other, **at;
+	uint32_t i;
+
+	for (h = p->hops; h != NULL; h = h->next) {
+		for (at = &h->next; (other = *at) != NULL;) {
+			if (!same_hop(&h->route, &other->route)) {
+				at = &other->next;
+				continue;
+			}
+			for (i = 0; i < other->n; i++)
+				add_pick(p, h, other->pick[i]);
+			*at = other->next;
+		}
+	}
+}
+
+/* Delayed fan-out: paths that share a beginning travel as one copy to the fork. */
+static void fan_out(struct plan *p)
+{
+	struct plan_hop *h;
+	struct route **routes;
+	size_t n = 0;
+
+	for (h = p->hops; h != NULL; h = h->next)
+		n += h->route.decision == ROUTE_RELAY;
+	if (n < 2)
+		return;
+	routes = arena_alloc(p->arena, n * sizeof(*routes));
+	n = 0;
+	for (h = p->hops; h != NULL; h = h->next)
+		if (h->route.decision == ROUTE_RELAY)
+			routes[n++] = &h->route;
+	route_fan_out(p->live->table, routes, n);
+	merge_hops(p);
 }
 
 static void add_failure(struct plan *p, uint32_t i, const char *status, const char *text)
@@ -117,7 +162,8 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 	switch (r.outcome) {
 	case RESOLVED_ROUTED:
 		rewrite(p, i, r.address);
-		if (p->env.recipient_count > 1 && !first_time(p->arena, seen, r.address))
+		if (p->env.recipient_count > 1 && !first_time(p->arena, seen,
+			*r.mailbox != '\0' ? r.mailbox : r.address))
 			p->duplicates[p->duplicate_count++] = i;
 		else
 			place_routed(p, i, &r);
@@ -135,18 +181,19 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 	}
 }
 
-/* routing.md section 7: everything leaves by the linked connector, whoever it is for. */
+/*
+ * What came by a linked Receive connector leaves by its Send connector, whoever it is for. False when
+ * that is gone or disabled: then the address decides.
+ */
 static bool place_linked(struct plan *p, uint32_t i)
 {
 	const struct send_connector *sc = (const void *)snapshot_find(p->live->snapshot,
 		OBJ_SEND_CONNECTOR, p->env.linked_connector);
-	struct route route = { .decision = ROUTE_CONNECTOR, .cost = -1 };
+	struct route route;
 
 	if (sc == NULL || !sc->pool.obj.enabled)
 		return false;
-	route.connector = &sc->pool;
-	route.queue = (struct queue_key){ QUEUE_SMART_HOST_CONNECTOR, sc->pool.obj.name,
-		sc->pool.obj.name };
+	route_to_linked(p->live->table, sc, p->arena, &route);
 	add_to_hop(p, &route, i);
 	return true;
 }
@@ -171,5 +218,6 @@ struct plan *plan_make(struct arena *a, const struct live *live, const struct en
 			place(p, i, &seen);
 	}
 	HASH_CLEAR(hh, seen);
+	fan_out(p);
 	return p;
 }
