@@ -62,11 +62,14 @@ static const char *normalize_plain(struct arena *a, const char *dn)
 static struct berval fold_value(struct arena *a, const struct berval *v)
 {
 	const char *r = name_fold(a, arena_strndup(a, v->bv_val, v->bv_len));
-	char *out = arena_alloc(a, strlen(r) + 1), *w = out;
+	char *out = arena_alloc(a, strlen(r) + 2), *w = out;
 
 	for (r += strspn(r, " "); *r != '\0'; r++)
 		if (*r != ' ' || (r[1] != ' ' && r[1] != '\0'))
 			*w++ = *r;
+	/* a value of spaces alone is one space (X.520 string preparation), not nothing */
+	if (w == out)
+		*w++ = ' ';
 	return (struct berval){ .bv_val = out, .bv_len = (ber_len_t)(w - out) };
 }
 
@@ -111,6 +114,18 @@ static LDAPDN copy_dn(struct arena *a, LDAPDN dn)
 	return copy;
 }
 
+/* libldap takes "cn=" and "cn=a;dc=" for DNs; an RDN without a value names nothing. */
+static bool has_empty_value(LDAPDN dn)
+{
+	size_t i, j;
+
+	for (i = 0; dn != NULL && dn[i] != NULL; i++)
+		for (j = 0; dn[i][j] != NULL; j++)
+			if (dn[i][j]->la_value.bv_len == 0 || dn[i][j]->la_attr.bv_len == 0)
+				return true;
+	return false;
+}
+
 static const char *normalize_any(struct arena *a, const char *dn)
 {
 	LDAPDN parsed = NULL;
@@ -119,7 +134,8 @@ static const char *normalize_any(struct arena *a, const char *dn)
 
 	if (ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
 		return NULL;
-	if (ldap_dn2str(copy_dn(a, parsed), &text, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
+	if (!has_empty_value(parsed) &&
+	    ldap_dn2str(copy_dn(a, parsed), &text, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
 		out = arena_strdup(a, text);
 	ldap_memfree(text);
 	ldap_dnfree(parsed);

@@ -241,8 +241,9 @@ static int parse_pair(const char *text, const char *dash, struct ip_range *out, 
 		memcpy(out->hi, out->lo, sizeof(out->hi));
 		return 0;
 	}
+	/* An IPv6 range may end in what looks like a mapped address, but not in an IPv4 number. */
 	if (!range_end(dash + 1, strlen(dash + 1), out->hi) ||
-	    is_mapped(out->lo) != is_mapped(out->hi))
+	    (is_mapped(out->lo) ? !is_mapped(out->hi) : strchr(dash + 1, ':') == NULL))
 		return err_config(e, "IP range \"%.100s\": the ends are not addresses of one "
 			"family", text);
 	if (memcmp(out->lo, out->hi, sizeof(out->lo)) > 0)
@@ -251,9 +252,9 @@ static int parse_pair(const char *text, const char *dash, struct ip_range *out, 
 	return 0;
 }
 
-static const char *print_bytes(const unsigned char b[16], char buf[INET6_ADDRSTRLEN])
+static const char *print_bytes(const unsigned char b[16], bool v6, char buf[INET6_ADDRSTRLEN])
 {
-	if (is_mapped(b))
+	if (!v6)
 		return inet_ntop(AF_INET, b + 12, buf, INET6_ADDRSTRLEN);
 	return inet_ntop(AF_INET6, b, buf, INET6_ADDRSTRLEN);
 }
@@ -270,11 +271,11 @@ int value_ip_range(struct arena *a, const char *text, struct ip_range *out, stru
 	if (r < 0)
 		return -1;
 	out->v6 = !is_mapped(out->lo);
-	print_bytes(out->lo, lo);
+	print_bytes(out->lo, out->v6, lo);
 	if (memcmp(out->lo, out->hi, sizeof(out->lo)) == 0)
 		out->text = arena_strdup(a, lo);
 	else
-		out->text = arena_printf(a, "%s-%s", lo, print_bytes(out->hi, hi));
+		out->text = arena_printf(a, "%s-%s", lo, print_bytes(out->hi, out->v6, hi));
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* value_name.c - names: domains, case, and the order of names.
  *
  * Almost every name is ASCII, so that is decided byte by byte; only the rest asks libunistring.
- * Bytes that are no UTF-8 (a file, not a directory, may hold them) compare as they are.
+ * In what is no UTF-8 (a file, not a directory, may hold it) only ASCII letters fold.
  */
 #include "libhub/org/value.h"
 
@@ -51,13 +51,17 @@ bool value_is_domain(const char *text)
 	return is_label(text, strlen(text));
 }
 
+static void lower_in_place(char *s)
+{
+	for (; *s != '\0'; s++)
+		*s = (char)ascii_lower((unsigned char)*s);
+}
+
 char *value_lower(struct arena *a, const char *text)
 {
 	char *copy = arena_strdup(a, text);
-	char *p;
 
-	for (p = copy; *p != '\0'; p++)
-		*p = (char)ascii_lower((unsigned char)*p);
+	lower_in_place(copy);
 	return copy;
 }
 
@@ -76,18 +80,20 @@ bool value_is_text(const char *text, size_t size)
 	return ascii || u8_check((const uint8_t *)text, size) == NULL;
 }
 
-/* Folded copy from malloc, or NULL if name is no UTF-8. */
+/* Folded copy from malloc. */
 static char *fold_unicode(const char *name)
 {
 	size_t n = strlen(name), size = 0;
-	uint8_t *folded;
+	uint8_t *folded = NULL;
 	char *out;
 
-	if (u8_check((const uint8_t *)name, n) != NULL)
-		return NULL;
-	folded = u8_casefold((const uint8_t *)name, n, NULL, NULL, NULL, &size);
-	if (folded == NULL)
-		return NULL;
+	if (u8_check((const uint8_t *)name, n) == NULL)
+		folded = u8_casefold((const uint8_t *)name, n, NULL, NULL, NULL, &size);
+	if (folded == NULL) {
+		out = xstrdup(name);
+		lower_in_place(out);
+		return out;
+	}
 	out = xstrndup((const char *)folded, size);
 	free(folded);
 	return out;
@@ -104,7 +110,7 @@ static bool is_ascii(const char *s)
 static int compare_unicode(const char *a, const char *b)
 {
 	char *fa = fold_unicode(a), *fb = fold_unicode(b);
-	int r = strcmp(fa != NULL ? fa : a, fb != NULL ? fb : b);
+	int r = strcmp(fa, fb);
 
 	free(fa);
 	free(fb);
@@ -134,7 +140,7 @@ const char *name_fold(struct arena *a, const char *name)
 	if (is_ascii(name))
 		return value_lower(a, name);
 	folded = fold_unicode(name);
-	kept = arena_strdup(a, folded != NULL ? folded : name);
+	kept = arena_strdup(a, folded);
 	free(folded);
 	return kept;
 }

@@ -154,6 +154,8 @@ START_TEST(ranges_contain_and_overlap)
 	ck_assert_str_eq(big.text, "10.0.0.0-10.255.255.255");
 	ck_assert_str_eq(range(a, "192.0.2.1/32").text, "192.0.2.1");
 	ck_assert_str_eq(range(a, "2001:db8::/127").text, "2001:db8::-2001:db8::1");
+	ck_assert_str_eq(range(a, "::/80").text, "::-::ffff:255.255.255.255");
+	ck_assert(range(a, "::-::ffff:255.255.255.255").v6);
 	ck_assert(contains(a, "10.0.0.0/8", "10.255.255.255"));
 	ck_assert(!contains(a, "10.0.0.0/8", "11.0.0.0"));
 	ck_assert(contains(a, "10.0.0.0/8", "[::ffff:10.0.0.1]"));
@@ -170,7 +172,7 @@ END_TEST
 /* Each pair in order. The last three compare beyond ASCII: fold before order. */
 static const char *const ordered[][2] = {
 	{ "alpha", "Beta" }, { "Alpha", "alpha1" }, { "a b", "a-b" }, { "Z", "zürich" },
-	{ "Straße 1", "STRASSE 2" }, { "zebra", "Äther" },
+	{ "Straße 1", "STRASSE 2" }, { "zebra", "Äther" }, { "b", "Z\xff" },
 };
 
 START_TEST(names_order_by_folding)
@@ -197,6 +199,7 @@ static const struct {
 	{ "cn=Größe,dc=x", "cn=grösse,dc=x" },
 	{ "", "" },
 	{ "nothing", NULL }, { "cn=,dc=x", NULL }, { "=x", NULL }, { "cn=a,", NULL }, { ",cn=a", NULL },
+	{ "cn=a;dc=", NULL }, { "cn=\\,,dc=x", "cn=\\2C,dc=x" },
 };
 
 START_TEST(dn_normalizes)
