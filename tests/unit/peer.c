@@ -18,6 +18,13 @@ struct peer {
 	char trouble[600];
 };
 
+static struct tls_context *peer_tls;
+
+void peer_set_tls(struct tls_context *tls)
+{
+	peer_tls = tls;
+}
+
 static void trouble(struct peer *p, const char *expected, const char *came)
 {
 	if (p->trouble[0] == '\0')
@@ -57,6 +64,16 @@ static void skip(struct peer *p)
 	p->skip -= n;
 }
 
+static void shake_hands(struct peer *p, const char *text)
+{
+	char ready[200];
+	struct err e;
+
+	snprintf(ready, sizeof(ready), "%.190s\r\n", text);
+	if (stream_starttls_server(p->stream, peer_tls, true, ready, &e) != 0)
+		trouble(p, "nothing behind STARTTLS", e.text);
+}
+
 /* One line; false: wait. */
 static bool play(struct peer *p, char op, const char *text)
 {
@@ -78,6 +95,9 @@ static bool play(struct peer *p, char op, const char *text)
 	case 'X':
 		stream_finish(&p->stream);
 		return true;
+	case 'T':
+		shake_hands(p, text);
+		return p->at != NULL;
 	case 'D':
 		if (p->skip == 0)
 			p->skip = strtoul(text, NULL, 10);
@@ -139,7 +159,14 @@ static void on_closed(struct stream *s, enum stream_end reason, const char *text
 	run(p);
 }
 
+static void on_tls(struct stream *s, void *ctx)
+{
+	(void)s;
+	run(ctx);
+}
+
 static const struct stream_callbacks events = {
+	.on_tls = on_tls,
 	.on_readable = on_readable,
 	.on_closed = on_closed,
 };

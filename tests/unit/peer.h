@@ -4,6 +4,7 @@
  *	S text	sends text and CRLF			R text	sends text as it is, in a packet of its own
  *	C text	waits for exactly this line		P text	waits for a line that begins so
  *	L text	the same with CRLF			D n	waits for n bytes of any kind
+ *	T text	sends text and CRLF, then shakes hands as TLS server (peer_set_tls)
  *	X	closes the connection			W	waits for the end of input
  * A line that differs ends the script; what was expected and what came is in peer_trouble.
  */
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 
 #include "libhub/base/loop.h"
+#include "libhub/tls/context.h"
 
 struct peer;
 
@@ -20,6 +22,8 @@ struct peer;
 struct peer *peer_new(struct loop *l, const char *script, int *fd);
 /* On a connection that was accepted. */
 struct peer *peer_adopt(struct loop *l, const char *script, int fd);
+/* Before any T; borrowed. */
+void peer_set_tls(struct tls_context *tls);
 /* The whole script has been played. */
 bool peer_done(const struct peer *p);
 /* What went wrong, or NULL. */

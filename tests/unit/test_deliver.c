@@ -13,8 +13,9 @@
 #include "hubd/config/live.h"
 #include "hubd/deliver/deliver.h"
 #include "hubd/queue/admin.h"
+#include "identity.h"
 #include "libhub/base/log.h"
-#include "libhub/smtp/stream.h"
+#include "libhub/tls/pin.h"
 #include "org_text.h"
 #include "peer.h"
 #include "unit.h"
@@ -760,6 +761,93 @@ START_TEST(hub_without_tls_is_not_used)
 }
 END_TEST
 
+/* --- TLS --- */
+
+static struct identity peer_identity;
+
+/* hub2's key in the directory is the peers' own, or another one. */
+static struct tls_context *tls_peer(bool right)
+{
+	char pin[TLS_PIN_SIZE], entry[3000];
+	struct tls_context *ctx;
+	struct err e;
+
+	identity_make(&peer_identity, "hub2.example.com", 1);
+	ctx = tls_context_new_server(peer_identity.certificate, peer_identity.key, NULL, &e);
+	ck_assert_msg(ctx != NULL, "%s", e.text);
+	peer_set_tls(ctx);
+	ck_assert_int_eq(tls_pin_of_file(peer_identity.certificate, pin, &e), 0);
+	if (!right)
+		pin[10] = pin[10] == 'a' ? 'b' : 'a';
+	snprintf(entry, sizeof(entry), ORG "\ndn: cn=hub2,cn=Servers," BASE
+		"\nobjectClass: hubServer\ncn: hub2\nhubRole: Hub\nhubServerSite: cn=London,cn=Sites,"
+		BASE "\nhubAddress: 127.0.0.1:@PORT@\nhubKeyDigest: %s\n", pin);
+	configure(entry);
+	return ctx;
+}
+
+#define TLS_HELLO "S 220 hi\nC EHLO hub1.example.com\nS 250-peer\nS 250 STARTTLS\nC STARTTLS\n" \
+	"T 220 go\n"
+
+START_TEST(hub_with_the_right_key)
+{
+	struct tls_context *ctx = tls_peer(true);
+
+	expect(TLS_HELLO "C EHLO hub1.example.com\nS 250-peer\nS 250-PIPELINING\nS 250 CHUNKING\n"
+		MAIL "C RCPT TO:<r1@a>\nC BDAT 57 LAST\nC X-Hub-Organization-OriginalSize: 4711\n"
+		"C Subject: t\nC \nC hi\nS 250 ok\nS 250 ok\nS 250 taken\n" QUIT);
+	begin();
+	post(1, 1, TO_HUB2, "a");
+	await_log("1/0 relayed\n");
+	tls_context_unref(&ctx);
+	identity_remove(&peer_identity);
+}
+END_TEST
+
+START_TEST(hub_with_a_wrong_key)
+{
+	struct tls_context *ctx = tls_peer(false);
+	json_t *j;
+
+	expect(TLS_HELLO "W\n");
+	begin();
+	post(1, 1, TO_HUB2, "a");
+	await_status("Retry");
+	j = admin("{\"op\": \"queue-list\"}");
+	ck_assert_ptr_nonnull(strstr(first_of(j, "queues", "last_error"),
+		"is not in the directory for hub2"));
+	json_decref(j);
+	ck_assert_str_eq(told, "");
+	tls_context_unref(&ctx);
+	identity_remove(&peer_identity);
+}
+END_TEST
+
+/* Opportunistic: a handshake that fails is followed by a connection in clear. */
+START_TEST(broken_tls_is_done_without)
+{
+	expect("S 220 hi\nC EHLO hub1.example.com\nS 250-peer\nS 250 STARTTLS\nC STARTTLS\n"
+		"S 220 go\nX\n");
+	expect(HELLO ONE("a") QUIT);
+	configure(ORG SMART);
+	begin();
+	post(1, 1, TO_OUT, "a");
+	await_log("1/0 relayed\n");
+}
+END_TEST
+
+START_TEST(required_tls_is_not_done_without)
+{
+	expect("S 220 hi\nC EHLO hub1.example.com\nS 250-peer\nS 250 STARTTLS\nC STARTTLS\n"
+		"S 220 go\nX\n");
+	configure(ORG SMART "hubRequireTLS: TRUE\n");
+	begin();
+	post(1, 1, TO_OUT, "a");
+	await_status("Retry");
+	ck_assert_str_eq(told, "");
+}
+END_TEST
+
 START_TEST(old_message_expires)
 {
 	configure(ORG SMART);
@@ -868,6 +956,10 @@ int main(void)
 	tcase_add_test(tc, dns_failures_downgraded);
 	tcase_add_test(tc, mailbox_by_lmtp);
 	tcase_add_test(tc, hub_without_tls_is_not_used);
+	tcase_add_test(tc, hub_with_the_right_key);
+	tcase_add_test(tc, hub_with_a_wrong_key);
+	tcase_add_test(tc, broken_tls_is_done_without);
+	tcase_add_test(tc, required_tls_is_not_done_without);
 	tcase_add_test(tc, old_message_expires);
 	tcase_add_test(tc, late_message_is_reported_once);
 	tcase_add_test(tc, new_configuration_routes_again);
