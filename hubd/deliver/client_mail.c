@@ -136,11 +136,55 @@ static bool needs_scan(const struct client *c)
 		!smtp_capability_has(&c->caps, SMTP_EXT_8BITMIME);
 }
 
+/* Addresses may come from the directory: nothing in one may end the command that carries it. */
+static bool is_carryable(const char *address)
+{
+	bool quoted = *address == '"';
+
+	for (; *address != '\0'; address++) {
+		unsigned char ch = (unsigned char)*address;
+
+		if (ch < 0x20 || ch == 0x7f ||
+			(!quoted && (ch == ' ' || ch == '<' || ch == '>')))
+			return false;
+	}
+	return true;
+}
+
+static bool is_skipped(const struct client *c, uint32_t i)
+{
+	return c->facts[i].text != NULL && c->facts[i].event == EVENT_BAD_ADDRESS;
+}
+
+/* Recipients that cannot be named get their fact; true if any is left. */
+static bool addresses_fit(struct client *c)
+{
+	static const struct client_fact bad = { .stage = STAGE_RCPT, .event = EVENT_BAD_ADDRESS,
+		.text = "the address has characters that SMTP cannot carry" };
+	const struct envelope *env = c->msg->env;
+	uint32_t i, left = 0;
+
+	if (!is_carryable(env->sender)) {
+		client_fact_rest(c, &bad);
+		return false;
+	}
+	for (i = 0; i < c->n; i++) {
+		if (is_carryable(env->recipients[i].address))
+			left++;
+		else
+			client_fact_set(c, i, &bad);
+	}
+	return left > 0;
+}
+
 /* Can the peer take it at all? False with the facts set. */
 static bool fits(struct client *c)
 {
 	const struct envelope *env = c->msg->env;
 	char text[CLIENT_TEXT_MAX];
+
+	if (!addresses_fit(c))
+		return false;
 
 	if (c->caps.size_max != 0 && wire_size(c->msg) > c->caps.size_max) {
 		snprintf(text, sizeof(text), "the message has %llu bytes, the peer takes %llu",
@@ -220,6 +264,8 @@ static void write_rcpt(struct client *c)
 {
 	const struct envelope_recipient *r = &c->msg->env->recipients[c->rcpt_sent++];
 
+	if (is_skipped(c, c->rcpt_sent - 1))
+		return;
 	stream_printf(c->stream, "RCPT TO:<%s>", r->address);
 	if (smtp_capability_has(&c->caps, SMTP_EXT_DSN)) {
 		write_notify(c, r->notify);
@@ -291,6 +337,11 @@ static enum step after_rcpt(struct client *c)
 
 enum step client_rcpt_enter(struct client *c)
 {
+	while (c->rcpt_done < c->n && is_skipped(c, c->rcpt_done)) {
+		if (c->rcpt_sent == c->rcpt_done)
+			c->rcpt_sent++;
+		c->rcpt_done++;
+	}
 	if (c->rcpt_done == c->n)
 		return after_rcpt(c);
 	if (c->rcpt_sent == c->rcpt_done)

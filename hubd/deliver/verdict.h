@@ -40,6 +40,7 @@ enum verdict_event {
 	EVENT_NO_8BIT,		/* 8-bit text, no 8BITMIME */
 	EVENT_NO_BINARY,
 	EVENT_NO_UTF8,		/* address or header needs SMTPUTF8 */
+	EVENT_BAD_ADDRESS,	/* that no command can carry */
 	EVENT_DAMAGED,		/* our own copy of the body cannot be read */
 	EVENTS
 };

@@ -15,6 +15,7 @@ enum {
 	LMTP = 1, FORCE_HELO = 2, TLS_ALWAYS = 4, AUTH = 8, NEVER_TLS = 16,
 	EIGHT = 32, BINARY = 64, UTF8 = 128, SLOW_BODY = 256, BAD_BODY = 512, ASCII = 1024,
 	PREFIX = 2048, DSN = 4096, BIG_BODY = 8192,
+	BAD_NAME = 16384,
 };
 
 /* Recipients r1@x, r2@x ...; log: what the owner was told, one entry a line. */
@@ -122,7 +123,7 @@ static void note_fact(struct owner *o, const struct client_fact *f)
 		[EVENT_NONSENSE] = "nonsense", [EVENT_POLICY] = "policy",
 		[EVENT_TOO_BIG] = "too big", [EVENT_NO_8BIT] = "no 8bit",
 		[EVENT_NO_BINARY] = "no binary", [EVENT_NO_UTF8] = "no utf8",
-		[EVENT_DAMAGED] = "damaged",
+		[EVENT_BAD_ADDRESS] = "bad address", [EVENT_DAMAGED] = "damaged",
 	};
 
 	if (f->ok)
@@ -179,6 +180,8 @@ static void make_message(struct owner *o)
 		rcpts[i] = (struct envelope_recipient){ .address = names[i], .orcpt = "",
 			.original = "",
 			.notify = (f & DSN) != 0 ? ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY : 0 };
+	if ((f & BAD_NAME) != 0)
+		rcpts[0].address = "r1@x>\r\nRCPT TO:<evil@x";
 	if ((f & DSN) != 0)
 		rcpts[0].original = "old+1@x";
 	o->body = (f & EIGHT) != 0 && (f & ASCII) == 0 ? eight : body;
@@ -356,6 +359,14 @@ static const struct row rows[] = {
 	{ "UTF-8 offered", UTF8, 1, 1, HELLO "S 250-peer\nS 250 SMTPUTF8\n"
 		"C MAIL FROM:<s@y> SMTPUTF8\nS 550 no\nC QUIT\n",
 		"sent: MAIL permanent 550 no\nend: ok \n" },
+	{ "address that breaks out", BAD_NAME, 1, 1, PLAIN "C QUIT\n",
+		"sent: RCPT bad address\nend: ok \n" },
+	{ "address that breaks out, lock step", BAD_NAME, 2, 1, PLAIN "C MAIL FROM:<s@y>\n"
+		"S 250 ok\nC RCPT TO:<r2@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY
+		"S 250 taken\nC QUIT\n", "sent: RCPT bad address | ok 250 taken\nend: ok \n" },
+	{ "address that breaks out, pipelined", BAD_NAME, 2, 1, PIPED "C MAIL FROM:<s@y>\n"
+		"C RCPT TO:<r2@x>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n" BODY
+		"S 250 taken\nC QUIT\n", "sent: RCPT bad address | ok 250 taken\nend: ok \n" },
 	{ "stored body is damaged", BAD_BODY, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\nW\n",
 		"sent: end of message damaged\nend: end of message damaged\n" },
 
