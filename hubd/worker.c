@@ -68,24 +68,13 @@ static void on_reported(bool ok, void *ctx)
 
 static void on_report(const struct queue_report *r, struct queue_ticket *t, void *ctx)
 {
-	static const enum report_kind kinds[] = {
-		[QUEUE_REPORT_FAILED] = REPORT_FAILED,
-		[QUEUE_REPORT_DELAYED] = REPORT_DELAYED,
-		[QUEUE_REPORT_DELIVERED] = REPORT_DELIVERED,
-		[QUEUE_REPORT_RELAYED] = REPORT_RELAYED,
-	};
 	struct worker *w = ctx;
-	struct report_recipient *v = xcalloc(r->n, sizeof(*v));
-	struct report_request q = { .kind = kinds[r->kind], .live = queue_set_live(w->set),
-		.id = r->item->id, .body_size = r->item->body_size, .env = &r->item->env, .v = v,
-		.n = r->n, .remote = r->remote, .expires_ms = r->expires_ms };
-	size_t i;
 
-	for (i = 0; i < r->n; i++)
-		v[i] = (struct report_recipient){ .i = r->v[i].i, .status = r->v[i].status,
-			.diagnostic = r->v[i].diagnostic, .from_peer = r->v[i].from_peer };
-	reporter_send(w->reporter, &q, t != NULL ? on_reported : NULL, t);
-	free(v);
+	reporter_send(w->reporter, &(struct report_request){ .kind = r->kind,
+		.live = queue_set_live(w->set), .id = r->item->id,
+		.body_size = r->item->body_size, .env = &r->item->env, .v = r->v, .n = r->n,
+		.remote = r->remote, .expires_ms = r->expires_ms },
+		t != NULL ? on_reported : NULL, t);
 }
 
 static const struct queue_hooks hooks = { .recategorize = on_recategorize, .report = on_report };

@@ -101,10 +101,10 @@ static void on_reported(bool ok, void *ctx)
 
 static void report_failures(struct categorizer *c, const struct plan *p, const struct source *src)
 {
-	struct report_request q = { .kind = REPORT_FAILED, .live = c->live, .id = src->id,
+	struct report_request q = { .kind = QUEUE_REPORT_FAILED, .live = c->live, .id = src->id,
 		.body_size = src->body_size, .env = &p->env, .remote = "" };
 	const struct plan_failure *f;
-	struct report_recipient *v;
+	struct queue_report_recipient *v;
 	struct ending *end;
 	uint32_t *pick;
 	size_t n = 0;
@@ -116,7 +116,7 @@ static void report_failures(struct categorizer *c, const struct plan *p, const s
 	pick = arena_alloc(p->arena, n * sizeof(*pick));
 	for (f = p->failures; f != NULL; f = f->next) {
 		pick[q.n] = f->i;
-		v[q.n++] = (struct report_recipient){ .i = f->i, .status = f->status,
+		v[q.n++] = (struct queue_report_recipient){ .i = f->i, .status = f->status,
 			.diagnostic = f->text };
 		end->outcomes[end->n++] = (struct spool_outcome){ spool_index(src->index, f->i),
 			SPOOL_FAILED };

@@ -45,15 +45,15 @@ void reporter_free(struct reporter **r)
 
 /* --- is one due? --- */
 
-static bool notify_allows(uint32_t notify, enum report_kind kind)
+static bool notify_allows(uint32_t notify, enum queue_report_kind kind)
 {
 	switch (kind) {
-	case REPORT_FAILED:
+	case QUEUE_REPORT_FAILED:
 		return notify == 0 || (notify & ENVELOPE_NOTIFY_FAILURE) != 0;
-	case REPORT_DELAYED:
+	case QUEUE_REPORT_DELAYED:
 		return notify == 0 || (notify & ENVELOPE_NOTIFY_DELAY) != 0;
-	case REPORT_DELIVERED:
-	case REPORT_RELAYED:
+	case QUEUE_REPORT_DELIVERED:
+	case QUEUE_REPORT_RELAYED:
 		return (notify & ENVELOPE_NOTIFY_SUCCESS) != 0;
 	}
 	return false;
@@ -70,7 +70,7 @@ static bool domain_allows(const struct report_request *q)
 	d = snapshot_remote_domain(q->live->snapshot, at + 1);
 	if (d == NULL)
 		return true;
-	return q->kind == REPORT_FAILED ? d->ndr : d->delivery_reports;
+	return q->kind == QUEUE_REPORT_FAILED ? d->ndr : d->delivery_reports;
 }
 
 /* Positions in q->v that the sender wants to hear of. */
@@ -122,7 +122,7 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 /* RFC 3461 section 4.3; a binary original has no place in a text report. */
 static bool comes_back_whole(const struct report_request *q)
 {
-	if (q->kind != REPORT_FAILED || q->env->body == ENVELOPE_BODY_BINARYMIME ||
+	if (q->kind != QUEUE_REPORT_FAILED || q->env->body == ENVELOPE_BODY_BINARYMIME ||
 		q->env->ret == ENVELOPE_RET_HDRS)
 		return false;
 	return q->env->ret == ENVELOPE_RET_FULL || q->body_size <= WHOLE_MAX;

@@ -8,28 +8,20 @@
 #define HUB_REPORT_REPORTER_H
 
 #include "hubd/config/live.h"
+#include "hubd/queue/queue.h"
 #include "hubd/spool/message.h"
-
-enum report_kind { REPORT_FAILED, REPORT_DELAYED, REPORT_DELIVERED, REPORT_RELAYED };
-
-struct report_recipient {
-	uint32_t i;			/* in env->recipients */
-	const char *status;		/* 5.1.1 */
-	const char *diagnostic;		/* the peer's reply, or our own words */
-	bool from_peer;			/* diagnostic is an SMTP reply */
-};
 
 /* Valid during the call only. */
 struct report_request {
-	enum report_kind kind;
+	enum queue_report_kind kind;
 	const struct live *live;
 	uint64_t id;			/* of the original in the spool */
 	uint64_t body_size;
 	const struct envelope *env;
-	const struct report_recipient *v;
+	const struct queue_report_recipient *v;
 	size_t n;
 	const char *remote;		/* host that spoke, "" = none did */
-	int64_t expires_ms;		/* REPORT_DELAYED: until when it is tried */
+	int64_t expires_ms;		/* QUEUE_REPORT_DELAYED: until when it is tried */
 };
 
 /* ok: the report is safe, or none was due. */

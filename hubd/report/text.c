@@ -10,17 +10,17 @@
 static const struct {
 	const char *subject, *action, *opening, *closing;
 } kinds[] = {
-	[REPORT_FAILED] = { "Undeliverable: your message could not be delivered", "failed",
+	[QUEUE_REPORT_FAILED] = { "Undeliverable: your message could not be delivered", "failed",
 		"Your message could not be delivered to these recipients:",
 		"No further attempt will be made. If the reason below does not help you, ask your\r\n"
 		"mail administrator and show this report." },
-	[REPORT_DELAYED] = { "Delayed: your message has not been delivered yet", "delayed",
+	[QUEUE_REPORT_DELAYED] = { "Delayed: your message has not been delivered yet", "delayed",
 		"Your message has not been delivered to these recipients yet:",
 		"You need not send it again. Further attempts will be made." },
-	[REPORT_DELIVERED] = { "Delivered: your message has arrived", "delivered",
+	[QUEUE_REPORT_DELIVERED] = { "Delivered: your message has arrived", "delivered",
 		"Your message was delivered to these recipients:",
 		"You receive this because a report of success was asked for." },
-	[REPORT_RELAYED] = { "Relayed: your message was handed on", "relayed",
+	[QUEUE_REPORT_RELAYED] = { "Relayed: your message was handed on", "relayed",
 		"Your message was handed on for these recipients, to a system that sends no reports\r\n"
 		"of success:",
 		"You receive this because a report of success was asked for." },
@@ -56,7 +56,7 @@ static void put_people_part(FILE *f, const struct report_request *q, const struc
 		"Content-Transfer-Encoding: 8bit\r\n\r\nThis is the mail system at %s.\r\n\r\n%s\r\n\r\n",
 		p->boundary, p->reporting, kinds[q->kind].opening);
 	for (i = 0; i < p->due_n; i++) {
-		const struct report_recipient *r = &q->v[p->due[i]];
+		const struct queue_report_recipient *r = &q->v[p->due[i]];
 
 		fputs("  ", f);
 		put_clean(f, q->env->recipients[r->i].address);
@@ -95,7 +95,7 @@ static void put_orcpt(FILE *f, const char *orcpt)
 }
 
 static void put_recipient(FILE *f, const struct report_request *q, const struct report_parts *p,
-	const struct report_recipient *r)
+	const struct queue_report_recipient *r)
 {
 	const struct envelope_recipient *to = &q->env->recipients[r->i];
 	char date[64];
@@ -111,7 +111,7 @@ static void put_recipient(FILE *f, const struct report_request *q, const struct 
 	put_clean(f, r->diagnostic);
 	clock_rfc5322(p->now_s, date, sizeof(date));
 	fprintf(f, "\r\nLast-Attempt-Date: %s\r\n", date);
-	if (q->kind == REPORT_DELAYED) {
+	if (q->kind == QUEUE_REPORT_DELAYED) {
 		clock_rfc5322(q->expires_ms / 1000, date, sizeof(date));
 		fprintf(f, "Will-Retry-Until: %s\r\n", date);
 	}
