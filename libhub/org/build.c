@@ -306,8 +306,20 @@ static void index_keys(struct snapshot_impl *s)
 	}
 }
 
+static void digest_of(const struct snapshot_impl *s, const struct obj *o, bool secrets,
+	unsigned char digest[RECORD_DIGEST])
+{
+	if (!secrets && fingerprint_has_secret(o))
+		fingerprint_object_visible(o, digest);
+	else if (o->class->late_defaults)
+		fingerprint_object(o, digest);
+	else
+		memcpy(digest, snapshot_impl_find(s, o->ndn)->record->digest, RECORD_DIGEST);
+}
+
 /* Over the objects in force by kind and name, which is the same order under every suffix. */
-static void make_fingerprint(struct snapshot_impl *s)
+static void make_fingerprint(const struct snapshot_impl *s, bool secrets,
+	char out[FINGERPRINT_HEX + 1])
 {
 	unsigned char digest[RECORD_DIGEST];
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -316,20 +328,14 @@ static void make_fingerprint(struct snapshot_impl *s)
 	BUG_ON(md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1);
 	for (kind = 0; kind < OBJ_KINDS; kind++) {
 		for (i = 0; i < s->pub.all[kind].n; i++) {
-			const struct obj *o = s->pub.all[kind].v[i];
-
-			if (o->class->late_defaults)
-				fingerprint_object(o, digest);
-			else
-				memcpy(digest, snapshot_impl_find(s, o->ndn)->record->digest,
-					sizeof(digest));
+			digest_of(s, s->pub.all[kind].v[i], secrets, digest);
 			EVP_DigestUpdate(md, digest, sizeof(digest));
 		}
 	}
 	BUG_ON(EVP_DigestFinal_ex(md, digest, NULL) != 1);
 	EVP_MD_CTX_free(md);
 	for (i = 0; i < sizeof(digest); i++)
-		snprintf(s->pub.fingerprint + 2 * i, 3, "%02x", digest[i]);
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
 static void finish(struct build *build)
@@ -342,7 +348,8 @@ static void finish(struct build *build)
 	find_organization(build);
 	index_mailbox_servers(s);
 	index_keys(s);
-	make_fingerprint(s);
+	make_fingerprint(s, true, s->pub.fingerprint);
+	make_fingerprint(s, false, s->pub.visible_fingerprint);
 	s->pub.generation = atomic_fetch_add(&generation, 1) + 1;
 	s->pub.built_ms = clock_wall_ms();
 	s->pub.warnings = arena_memdup(s->arena, build->warnings.v,

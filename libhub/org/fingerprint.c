@@ -41,7 +41,7 @@ static void add_attr(EVP_MD_CTX *md, struct arena *a, const struct obj *o,
 	add_text(md, "");
 }
 
-void fingerprint_object(const struct obj *o, unsigned char out[RECORD_DIGEST])
+static void digest_object(const struct obj *o, bool secrets, unsigned char out[RECORD_DIGEST])
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	struct arena *a = arena_new();
@@ -52,8 +52,34 @@ void fingerprint_object(const struct obj *o, unsigned char out[RECORD_DIGEST])
 	add_text(md, o->rdn);
 	add_text(md, o->class->ldap_class);
 	for (i = 0; (def = obj_class_row(o->class, i)) != NULL; i++)
-		add_attr(md, a, o, def);
+		if (secrets || (def->flags & ATTR_SECRET) == 0)
+			add_attr(md, a, o, def);
 	BUG_ON(EVP_DigestFinal_ex(md, out, NULL) != 1);
 	EVP_MD_CTX_free(md);
 	arena_free(&a);
+}
+
+void fingerprint_object(const struct obj *o, unsigned char out[RECORD_DIGEST])
+{
+	digest_object(o, true, out);
+}
+
+void fingerprint_object_visible(const struct obj *o, unsigned char out[RECORD_DIGEST])
+{
+	digest_object(o, false, out);
+}
+
+bool fingerprint_has_secret(const struct obj *o)
+{
+	const struct attr_def *def;
+
+	for (def = o->class->attrs; def->name != NULL; def++) {
+		if ((def->flags & ATTR_SECRET) == 0)
+			continue;
+		BUG_ON(def->kind != ATTR_TEXT && def->kind != ATTR_BLOBS);
+		if (def->kind == ATTR_TEXT ? *ATTR_OF(const char *, o, def) != NULL :
+			ATTR_OF(struct blobs, o, def)->n != 0)
+			return true;
+	}
+	return false;
 }

@@ -8,5 +8,9 @@
 
 /* Over relative DN, class and the canonical values of the whole table; secrets are hashed first. */
 void fingerprint_object(const struct obj *o, unsigned char out[RECORD_DIGEST]);
+/* As if the object had no secrets: what a reader who does not get them sees. */
+void fingerprint_object_visible(const struct obj *o, unsigned char out[RECORD_DIGEST]);
+/* Has it a value in an attribute that is secret? */
+bool fingerprint_has_secret(const struct obj *o);
 
 #endif

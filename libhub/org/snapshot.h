@@ -30,6 +30,8 @@ struct objects {
 
 struct snapshot {
 	char fingerprint[FINGERPRINT_HEX + 1];	/* SHA-256 of what is in force */
+	/* the same without secrets, for who may not read them; equal if there are none */
+	char visible_fingerprint[FINGERPRINT_HEX + 1];
 	uint64_t generation;		/* counts up within one process */
 	int64_t built_ms;		/* wall */
 	const char *base;		/* DN of the organization */
