@@ -1,0 +1,248 @@
+/* args.c - see args.h */
+#include "tools/args.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libhub/org/attr.h"
+#include "libhub/org/print.h"
+
+enum {
+	OPT_SERVER = 1000, OPT_DIRECTORY, OPT_BASE, OPT_RECIPIENT_BASE, OPT_CONTROL, OPT_WHAT_IF,
+	OPT_FORCE, OPT_CA, OPT_CLIENT_CERTIFICATE, OPT_CLIENT_KEY,
+	OPT_OWN = 2000,		/* own options and those of the class, by their place in the table */
+	OPTIONS_MAX = 300,
+	ARGS_MAX = 1000,
+};
+
+static const struct option global_options[] = {
+	{ "output", required_argument, NULL, 'o' },
+	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "directory", required_argument, NULL, OPT_DIRECTORY },
+	{ "base", required_argument, NULL, OPT_BASE },
+	{ "recipient-base", required_argument, NULL, OPT_RECIPIENT_BASE },
+	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "what-if", no_argument, NULL, OPT_WHAT_IF },
+	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "ca", required_argument, NULL, OPT_CA },
+	{ "client-certificate", required_argument, NULL, OPT_CLIENT_CERTIFICATE },
+	{ "client-key", required_argument, NULL, OPT_CLIENT_KEY },
+	{ "help", no_argument, NULL, 'h' },
+};
+
+enum { GLOBAL_OPTIONS = sizeof(global_options) / sizeof(global_options[0]) };
+
+/* + ends at the first word; the verb's part may mix words and options */
+#define SHORT_OPTIONS "o:D:y:Y:f:h"
+
+struct parse {
+	struct ctl *ctl;
+	const char *file;
+	bool help;
+};
+
+static enum ctl_status take_output(struct ctl *ctl, const char *name)
+{
+	static const char *const names[] = { "table", "wide", "json", "ldif" };
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		if (strcmp(names[i], name) == 0) {
+			ctl->output = (enum ctl_output)i;
+			return CTL_DONE;
+		}
+	}
+	return ctl_usage("-o %s: the forms are table, wide, json and ldif", name);
+}
+
+static enum ctl_status take_mechanism(struct ctl *ctl, const char *name)
+{
+	if (strcmp(name, "EXTERNAL") != 0)
+		return ctl_usage("-Y %s: EXTERNAL is the only mechanism", name);
+	ctl->external = true;
+	return CTL_DONE;
+}
+
+static const char **text_option(struct parse *p, int c)
+{
+	switch (c) {
+	case 'D':
+		return &p->ctl->bind_dn;
+	case 'y':
+		return &p->ctl->password_file;
+	case 'f':
+		return &p->file;
+	case OPT_SERVER:
+		return &p->ctl->server;
+	case OPT_DIRECTORY:
+		return &p->ctl->directory;
+	case OPT_BASE:
+		return &p->ctl->base;
+	case OPT_RECIPIENT_BASE:
+		return &p->ctl->recipient_base;
+	case OPT_CONTROL:
+		return &p->ctl->control;
+	case OPT_CA:
+		return &p->ctl->ca;
+	case OPT_CLIENT_CERTIFICATE:
+		return &p->ctl->certificate;
+	case OPT_CLIENT_KEY:
+		return &p->ctl->key;
+	default:
+		return NULL;
+	}
+}
+
+static enum ctl_status take_global(struct parse *p, int c)
+{
+	const char **text = text_option(p, c);
+
+	if (text != NULL) {
+		*text = optarg;
+		return CTL_DONE;
+	}
+	switch (c) {
+	case 'o':
+		return take_output(p->ctl, optarg);
+	case 'Y':
+		return take_mechanism(p->ctl, optarg);
+	case OPT_WHAT_IF:
+		p->ctl->what_if = true;
+		return CTL_DONE;
+	case OPT_FORCE:
+		p->ctl->force = true;
+		return CTL_DONE;
+	case 'h':
+		p->help = true;
+		return CTL_DONE;
+	default:
+		/* getopt has said what is wrong */
+		return CTL_USAGE;
+	}
+}
+
+enum ctl_status args_parse_global(struct ctl *ctl, int argc, char **argv, int *at,
+	const char **file, bool *help)
+{
+	struct option options[GLOBAL_OPTIONS + 1] = { 0 };
+	struct parse p = { .ctl = ctl };
+	enum ctl_status status = CTL_DONE;
+	int c;
+
+	memcpy(options, global_options, sizeof(global_options));
+	while (status == CTL_DONE &&
+		(c = getopt_long(argc, argv, "+" SHORT_OPTIONS, options, NULL)) != -1)
+		status = take_global(&p, c);
+	*at = optind;
+	*file = p.file;
+	*help = p.help;
+	return status;
+}
+
+/* --- the verb's part --- */
+
+static void add_option(struct option *options, size_t *n, const char *name, bool has_value)
+{
+	BUG_ON(*n == OPTIONS_MAX);
+	options[*n] = (struct option){ name, has_value ? required_argument : no_argument, NULL,
+		OPT_OWN + (int)*n };
+	++*n;
+}
+
+static void add_class_options(struct arena *a, const struct obj_class *class,
+	struct option *options, size_t *n)
+{
+	const struct attr_def *def;
+	char name[OPTION_NAME_MAX];
+	size_t i;
+
+	for (i = 0; (def = obj_class_row(class, i)) != NULL; i++) {
+		option_name(def->name, name);
+		add_option(options, n, arena_strdup(a, name), true);
+		add_option(options, n, arena_printf(a, "no-%s", name), false);
+	}
+}
+
+static void take_own(struct arg *arg, const struct option *option, bool of_class)
+{
+	bool removes = of_class && option->has_arg == no_argument;
+
+	arg->name = removes ? option->name + 3 : option->name;
+	arg->value = option->has_arg == no_argument ? NULL : optarg;
+}
+
+enum ctl_status args_parse(struct ctl *ctl, int argc, char **argv, const struct arg_option *own,
+	const struct obj_class *class, struct args *args)
+{
+	static char program[] = "hubctl";
+	struct option options[OPTIONS_MAX + 1] = { 0 };
+	struct arg *v = arena_alloc(ctl->arena, ARGS_MAX * sizeof(*v));
+	struct parse p = { .ctl = ctl };
+	enum ctl_status status = CTL_DONE;
+	size_t n = GLOBAL_OPTIONS, of_class;
+	int c;
+
+	memcpy(options, global_options, sizeof(global_options));
+	for (; own != NULL && own->name != NULL; own++)
+		add_option(options, &n, own->name, own->has_value);
+	of_class = n;
+	if (class != NULL)
+		add_class_options(ctl->arena, class, options, &n);
+	/* getopt names it in what it says */
+	argv[0] = program;
+	optind = 0;
+	while (status == CTL_DONE &&
+		(c = getopt_long(argc, argv, SHORT_OPTIONS, options, NULL)) != -1) {
+		if (c < OPT_OWN)
+			status = take_global(&p, c);
+		else if (args->n == ARGS_MAX)
+			status = ctl_usage("more than %d options", ARGS_MAX);
+		else
+			take_own(&v[args->n++], &options[c - OPT_OWN], (size_t)(c - OPT_OWN) >= of_class);
+	}
+	if (p.file != NULL && status == CTL_DONE)
+		status = ctl_usage("-f stands before the noun");
+	args->v = v;
+	args->words = (const char *const *)(argv + optind);
+	args->n_words = (size_t)(argc - optind);
+	return status;
+}
+
+const char *args_value(const struct args *args, const char *name)
+{
+	size_t i;
+
+	for (i = args->n; i-- > 0;)
+		if (strcmp(args->v[i].name, name) == 0)
+			return args->v[i].value;
+	return NULL;
+}
+
+bool args_given(const struct args *args, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < args->n; i++)
+		if (strcmp(args->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+int args_number(const struct args *args, const char *name, uint64_t min, uint64_t max,
+	uint64_t *out, struct err *e)
+{
+	const char *text = args_value(args, name);
+	unsigned long long n;
+	char *end;
+
+	if (text == NULL)
+		return 0;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' || n < min || n > max)
+		return err_set(e, ERR_CONFIG, 0, "--%s %s: a number from %llu to %llu is needed", name,
+			text, (unsigned long long)min, (unsigned long long)max);
+	*out = n;
+	return 0;
+}

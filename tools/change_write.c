@@ -1,0 +1,134 @@
+/* change_write.c - changes to the directory, and its refusals in words. */
+#include <string.h>
+#include <strings.h>
+
+#include "tools/change.h"
+
+/* Who may write objects of the kind; directory.md's table of roles. */
+static const char *role_for(enum obj_kind kind)
+{
+	switch (kind) {
+	case OBJ_SEND_CONNECTOR:
+	case OBJ_FOREIGN_CONNECTOR:
+	case OBJ_AGENT_CONNECTOR:
+	case OBJ_ROUTING_GROUP_CONNECTOR:
+	case OBJ_ACCEPTED_DOMAIN:
+	case OBJ_REMOTE_DOMAIN:
+		return "Connector Management";
+	case OBJ_SERVER:
+	case OBJ_MAILBOX_SERVER:
+	case OBJ_RECEIVE_CONNECTOR:
+		return "Server Management";
+	default:
+		return "Organization Management";
+	}
+}
+
+static const char *needed_role(const struct change *c)
+{
+	static const char *const trusted[] = { "hubCertificate", "hubKeyDigest", "userPassword" };
+	size_t i, j;
+
+	for (i = 0; i < c->n; i++)
+		for (j = 0; j < sizeof(trusted) / sizeof(trusted[0]); j++)
+			if (strcasecmp(c->v[i]->name, trusted[j]) == 0)
+				return "Organization Management";
+	return role_for(c->class->kind);
+}
+
+static int explain(struct org *org, const struct change *c, int code, struct err *e)
+{
+	char text[200];
+
+	switch (code) {
+	case LDAP_INSUFFICIENT_ACCESS:
+		return err_set(e, ERR_PERM, 0, "not allowed: needs %s", needed_role(c));
+	case LDAP_ALREADY_EXISTS:
+		return err_set(e, ERR_PERM, 0, "it is there already; change it with \"set\"");
+	case LDAP_NO_SUCH_OBJECT:
+		return err_set(e, ERR_PERM, 0, c->kind == CHANGE_ADD ?
+			"the place above it is missing in the directory, or not visible for this account" :
+			"it is gone, or not visible for this account");
+	case LDAP_NOT_ALLOWED_ON_NONLEAF:
+		return err_set(e, ERR_PERM, 0, "something stands below it; remove that first");
+	case LDAP_STRONG_AUTH_REQUIRED:
+		return err_set(e, ERR_PERM, 0, "not allowed for anonymous: give -D DN -y FILE or "
+			"-Y EXTERNAL");
+	case LDAP_SERVER_DOWN:
+	case LDAP_TIMEOUT:
+		return err_set(e, ERR_TEMP, 0, "the directory has stopped answering; look with \"get\" "
+			"whether the change was made");
+	default:
+		session_error(org->session, code, text, sizeof(text));
+		return err_set(e, ERR_PERM, 0, "the directory refuses: %s", text);
+	}
+}
+
+/* libldap's own form of the attributes; they point into c. */
+static LDAPMod **make_mods(struct arena *a, const struct change *c)
+{
+	LDAPMod **mods = arena_alloc(a, (c->n + 1) * sizeof(*mods));
+	size_t i, j;
+
+	for (i = 0; i < c->n; i++) {
+		const struct change_attr *attr = c->v[i];
+		struct berval **values = arena_alloc(a, (attr->n + 1) * sizeof(*values));
+
+		for (j = 0; j < attr->n; j++) {
+			values[j] = arena_alloc(a, sizeof(**values));
+			values[j]->bv_val = (char *)(uintptr_t)attr->values[j].data;
+			values[j]->bv_len = attr->values[j].size;
+		}
+		mods[i] = arena_alloc(a, sizeof(*mods[i]));
+		mods[i]->mod_op = LDAP_MOD_BVALUES |
+			(c->kind == CHANGE_ADD ? LDAP_MOD_ADD : LDAP_MOD_REPLACE);
+		mods[i]->mod_type = (char *)(uintptr_t)attr->name;
+		mods[i]->mod_bvalues = attr->n != 0 ? values : NULL;
+	}
+	return mods;
+}
+
+static int write_one(LDAP *ld, const struct change *c)
+{
+	struct arena *a = arena_new();
+	int code;
+
+	if (c->kind == CHANGE_DELETE)
+		code = ldap_delete_ext_s(ld, c->dn, NULL, NULL);
+	else if (c->kind == CHANGE_ADD)
+		code = ldap_add_ext_s(ld, c->dn, make_mods(a, c), NULL, NULL);
+	else
+		code = ldap_modify_ext_s(ld, c->dn, make_mods(a, c), NULL, NULL);
+	arena_free(&a);
+	return code;
+}
+
+/* Entries that were added before failed, the last one first. */
+static void take_back(LDAP *ld, const struct change *list, const struct change *failed)
+{
+	if (list == failed)
+		return;
+	take_back(ld, list->next, failed);
+	if (list->kind == CHANGE_ADD && ldap_delete_ext_s(ld, list->dn, NULL, NULL) != LDAP_SUCCESS)
+		ctl_warn("%s has been added and could not be taken back", list->dn);
+	else if (list->kind != CHANGE_ADD)
+		ctl_warn("%s has been changed all the same", list->dn);
+}
+
+int change_write(struct org *org, const struct change *list, struct err *e)
+{
+	LDAP *ld = session_ldap(org->session);
+	const struct change *c;
+	struct err why;
+	int code;
+
+	for (c = list; c != NULL; c = c->next) {
+		code = write_one(ld, c);
+		if (code == LDAP_SUCCESS)
+			continue;
+		explain(org, c, code, &why);
+		take_back(ld, list, c);
+		return err_set(e, why.class, 0, "%s: %s", c->dn, why.text);
+	}
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* commands.h - the nouns that are no objects of the directory. */
+#ifndef HUBCTL_COMMANDS_H
+#define HUBCTL_COMMANDS_H
+
+#include "tools/args.h"
+
+struct command {
+	const char *noun, *verb;
+	size_t words_min, words_max;
+	const char *words;		/* for people */
+	const struct arg_option *options;	/* ends with name NULL; may be NULL */
+	enum ctl_status (*run)(struct ctl *ctl, const struct args *args);
+};
+
+/* Each ends with noun NULL. */
+extern const struct command queue_commands[], route_commands[], config_commands[];
+
+#endif

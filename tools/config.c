@@ -1,0 +1,280 @@
+/* config.c - hubctl config: do the servers run what the directory says, and is that valid? */
+#include <string.h>
+
+#include "tools/commands.h"
+#include "tools/http.h"
+#include "tools/org.h"
+#include "tools/table.h"
+
+static json_t *rejections_json(const struct snapshot *s)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < s->rejection_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "dn",
+			s->rejections[i].dn, "object_class", s->rejections[i].object_class, "reason",
+			s->rejections[i].reason, "last_good", s->rejections[i].last_good));
+	return list;
+}
+
+static json_t *warnings_json(const struct snapshot *s)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < s->warning_count; i++)
+		json_array_append_new(list, json_string(s->warnings[i]));
+	return list;
+}
+
+static void print_rejections(struct arena *a, const json_t *list)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		printf("  rejected: %s: %s%s\n", table_text(a, json_object_get(o, "dn")),
+			table_text(a, json_object_get(o, "reason")),
+			json_is_true(json_object_get(o, "last_good")) ?
+			" (its last good form is in force)" : "");
+}
+
+/* --- check --- */
+
+static enum ctl_status show_check(struct ctl *ctl, const struct snapshot *s)
+{
+	size_t kind, n = 0;
+	json_t *out, *list;
+
+	for (kind = 0; kind < OBJ_KINDS; kind++)
+		n += s->all[kind].n;
+	out = json_pack("{s:s, s:s, s:I, s:o, s:o}", "base", s->base, "fingerprint",
+		s->visible_fingerprint, "objects", (json_int_t)n, "rejected", rejections_json(s),
+		"warnings", warnings_json(s));
+	list = json_object_get(out, "rejected");
+	if (ctl->output == CTL_JSON) {
+		table_print_json(out);
+	} else {
+		printf("%s: %zu objects in force, %zu rejected, %zu warnings\n", s->base, n,
+			s->rejection_count, s->warning_count);
+		print_rejections(ctl->arena, list);
+		for (n = 0; n < s->warning_count; n++)
+			printf("  warning: %s\n", s->warnings[n]);
+	}
+	json_decref(out);
+	return s->rejection_count == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+static enum ctl_status config_check(struct ctl *ctl, const struct args *args)
+{
+	enum ctl_status status;
+	struct org org;
+	struct err e;
+
+	if (args->n_words != 0)
+		ctl->directory = arena_printf(ctl->arena, CTL_FILE_PREFIX "%s", args->words[0]);
+	if (org_open(ctl, &org, &e) != 0)
+		status = ctl_fail("%s", e.text);
+	else
+		status = show_check(ctl, org.snapshot);
+	org_close(&org);
+	return status;
+}
+
+/* --- status --- */
+
+/* All servers are asked at once: the one here by its socket, the others at their addresses. */
+struct inquiry {
+	struct http_call local;
+	struct http_call *calls;
+	const char **names;	/* of the servers asked */
+	size_t n;
+};
+
+static const char *local_name(const struct inquiry *q)
+{
+	return json_string_value(json_object_get(q->local.answer, "server"));
+}
+
+static void ask_all(struct ctl *ctl, const struct snapshot *s, struct inquiry *q)
+{
+	const struct objects *servers = &s->all[OBJ_SERVER];
+	size_t i;
+
+	q->calls = arena_alloc(ctl->arena, (servers->n + 1) * sizeof(*q->calls));
+	q->names = arena_alloc(ctl->arena, (servers->n + 1) * sizeof(*q->names));
+	for (i = 0; i < servers->n; i++) {
+		const struct server *server = SNAPSHOT_AT(s, OBJ_SERVER, server, i);
+
+		if (!server->obj.enabled || server->role != ROLE_HUB ||
+			(local_name(q) != NULL && name_compare(local_name(q), server->obj.name) == 0))
+			continue;
+		q->calls[q->n] = (struct http_call){ .server = server, .path = "/status" };
+		q->names[q->n++] = server->obj.name;
+	}
+	http_perform(ctl, q->calls, q->n);
+}
+
+static const char *text_of(const json_t *o, const char *name)
+{
+	return json_string_value(json_object_get(o, name));
+}
+
+/* Members of the answer that the report repeats. */
+static const char *const repeated[] = {
+	"generation", "age_s", "from_cache", "directory", "rejected", "warnings", "key_in_directory",
+	"version"
+};
+
+static json_t *server_json(const char *name, const struct http_call *call, const char *directory)
+{
+	const char *fingerprint = text_of(call->answer, "visible_fingerprint");
+	bool in_step = call->done && fingerprint != NULL && directory != NULL &&
+		strcmp(fingerprint, directory) == 0;
+	json_t *o = json_pack("{s:s, s:b, s:s?, s:b}", "server", name, "reachable", call->answered,
+		"fingerprint", fingerprint, "in_step", in_step), *value;
+	size_t i;
+
+	if (!call->done)
+		json_object_set_new(o, "error", json_string(call->error));
+	for (i = 0; i < sizeof(repeated) / sizeof(repeated[0]); i++) {
+		value = json_object_get(call->answer, repeated[i]);
+		json_object_set(o, repeated[i], value);
+	}
+	if (json_object_get(o, "rejected") == NULL)
+		json_object_set_new(o, "rejected", json_array());
+	return o;
+}
+
+/* Servers that run the same directory must run the same secrets too. */
+static bool same_secrets(const struct inquiry *q)
+{
+	const char *visible = text_of(q->local.answer, "visible_fingerprint"), *first =
+		text_of(q->local.answer, "fingerprint"), *v, *f;
+	size_t i;
+
+	for (i = 0; i < q->n; i++) {
+		v = text_of(q->calls[i].answer, "visible_fingerprint");
+		f = text_of(q->calls[i].answer, "fingerprint");
+		if (v == NULL || f == NULL)
+			continue;
+		if (first != NULL && strcmp(v, visible) == 0 && strcmp(f, first) != 0)
+			return false;
+		visible = v;
+		first = f;
+	}
+	return true;
+}
+
+static json_t *status_json(const struct snapshot *s, const struct inquiry *q)
+{
+	const char *fingerprint = s != NULL ? s->visible_fingerprint : NULL;
+	json_t *servers = json_array();
+	size_t i;
+
+	if (local_name(q) != NULL)
+		json_array_append_new(servers, server_json(local_name(q), &q->local, fingerprint));
+	for (i = 0; i < q->n; i++)
+		json_array_append_new(servers, server_json(q->names[i], &q->calls[i], fingerprint));
+	return json_pack("{s:s?, s:b, s:o, s:o}", "directory_fingerprint", fingerprint,
+		"secrets_in_step", same_secrets(q), "directory_rejected",
+		s != NULL ? rejections_json(s) : json_array(), "servers", servers);
+}
+
+static bool all_well(const json_t *status)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "servers"), i, o)
+		if (!json_is_true(json_object_get(o, "in_step")) ||
+			json_array_size(json_object_get(o, "rejected")) != 0)
+			return false;
+	return json_is_true(json_object_get(status, "secrets_in_step")) &&
+		json_array_size(json_object_get(status, "directory_rejected")) == 0;
+}
+
+static void print_status(struct ctl *ctl, const json_t *status)
+{
+	static const char *const heads[] = {
+		"server", "state", "age_s", "fingerprint", "note", NULL
+	};
+	struct table *t = table_new(ctl->arena, heads);
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "servers"), i, o) {
+		const char *print = text_of(o, "fingerprint");
+		const char *cells[] = {
+			text_of(o, "server"),
+			json_is_false(json_object_get(o, "reachable")) ? "unreachable" :
+				print == NULL ? "refuses" :
+				json_is_true(json_object_get(o, "in_step")) ? "in step" : "differs",
+			table_text(ctl->arena, json_object_get(o, "age_s")),
+			print != NULL ? arena_strndup(ctl->arena, print, 12) : NULL,
+			text_of(o, "error"),
+		};
+		table_row(t, cells);
+	}
+	table_print(t);
+	json_array_foreach(json_object_get(status, "servers"), i, o) {
+		if (json_array_size(json_object_get(o, "rejected")) == 0)
+			continue;
+		printf("%s:\n", text_of(o, "server"));
+		print_rejections(ctl->arena, json_object_get(o, "rejected"));
+	}
+	if (json_array_size(json_object_get(status, "directory_rejected")) != 0) {
+		puts("directory:");
+		print_rejections(ctl->arena, json_object_get(status, "directory_rejected"));
+	}
+	if (json_is_false(json_object_get(status, "secrets_in_step")))
+		puts("the servers do not have the same passwords of connectors");
+}
+
+static void inquiry_deinit(struct inquiry *q)
+{
+	size_t i;
+
+	json_decref(q->local.answer);
+	for (i = 0; i < q->n; i++)
+		json_decref(q->calls[i].answer);
+}
+
+static enum ctl_status config_status(struct ctl *ctl, const struct args *args)
+{
+	struct inquiry q = { .local = { .path = "/status" } };
+	enum ctl_status status = CTL_DONE;
+	struct org org;
+	struct err e;
+	json_t *out;
+
+	(void)args;
+	if (ctl->control != NULL) {
+		http_perform(ctl, &q.local, 1);
+		if (!q.local.done)
+			ctl_warn("control socket %s: %s", ctl->control, q.local.error);
+	}
+	/* without the directory there is still the server here to tell of */
+	if (org_open(ctl, &org, &e) != 0)
+		status = ctl_fail("%s", e.text);
+	else
+		ask_all(ctl, org.snapshot, &q);
+	out = status_json(org.snapshot, &q);
+	if (ctl->output == CTL_JSON)
+		table_print_json(out);
+	else
+		print_status(ctl, out);
+	if (!all_well(out))
+		status = CTL_FAILED;
+	json_decref(out);
+	inquiry_deinit(&q);
+	org_close(&org);
+	return status;
+}
+
+const struct command config_commands[] = {
+	{ "config", "status", 0, 0, "", NULL, config_status },
+	{ "config", "check", 0, 1, "[FILE.ldif]", NULL, config_check },
+	{ NULL, NULL, 0, 0, NULL, NULL, NULL }
+};

@@ -1,0 +1,26 @@
+# tools: hubctl. All but its main() is a library, for the tests.
+noinst_LIBRARIES += %D%/libctl.a
+LIBCTL = tools/libctl.a
+tools_libctl_a_SOURCES = \
+	%D%/args.c %D%/args.h \
+	%D%/change.c %D%/change.h \
+	%D%/change_write.c \
+	%D%/commands.h \
+	%D%/config.c \
+	%D%/ctl.c %D%/ctl.h \
+	%D%/defaults.c %D%/defaults.h \
+	%D%/http.c %D%/http.h \
+	%D%/ldif_out.c %D%/ldif_out.h \
+	%D%/object.c %D%/object.h \
+	%D%/object_options.c \
+	%D%/object_show.c %D%/object_show.h \
+	%D%/org.c %D%/org.h \
+	%D%/queue.c \
+	%D%/route.c \
+	%D%/server.c %D%/server.h \
+	%D%/session.c %D%/session.h \
+	%D%/table.c %D%/table.h
+
+bin_PROGRAMS += %D%/hubctl
+tools_hubctl_SOURCES = %D%/hubctl.c
+tools_hubctl_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) $(CURL_LIBS)

@@ -1,0 +1,262 @@
+/* object.c - see object.h */
+#include "tools/object.h"
+
+#include <string.h>
+
+#include "libhub/org/attr.h"
+#include "libhub/org/print.h"
+#include "tools/object_show.h"
+#include "tools/server.h"
+#include "tools/table.h"
+
+enum { NAME_CHARACTERS_MAX = 64 };
+
+/* --- writing --- */
+
+static void say_done(const struct org *org, const struct change *c)
+{
+	static const char *const done[] = { "created", "changed", "removed" };
+	json_t *o;
+
+	if (org->ctl->output != CTL_JSON) {
+		printf("%s %s\n", done[c->kind], c->dn);
+		return;
+	}
+	o = c->kind == CHANGE_DELETE ? json_pack("{s:s}", "removed", c->dn) :
+		object_show_json(org, c->class, c->dn);
+	table_print_json(o);
+	json_decref(o);
+}
+
+enum ctl_status object_commit(struct org *org, const struct change *list)
+{
+	const struct change *c;
+	struct err e;
+
+	if (change_check(org, list, &e) != 0) {
+		if (!org->ctl->force)
+			return ctl_fail("%s: %s", list->dn, e.text);
+		ctl_warn("warning: %s", e.text);
+	}
+	if (org->ctl->what_if) {
+		change_print(list);
+		return CTL_DONE;
+	}
+	if (org->session == NULL)
+		return ctl_fail("a file is only read; see the change with --what-if");
+	if (change_write(org, list, &e) != 0)
+		return ctl_fail("%s", e.text);
+	for (c = list; c != NULL; c = c->next)
+		if (org->ctl->output != CTL_JSON || c == list)
+			say_done(org, c);
+	return CTL_DONE;
+}
+
+/* --- verbs --- */
+
+static int check_name(const char *cn, struct err *e)
+{
+	size_t n = 0;
+	const char *s;
+
+	for (s = cn; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	if (n == 0 || n > NAME_CHARACTERS_MAX || strpbrk(cn, "[]*()+,;<>=#/\"`\\") != NULL ||
+		*cn == ' ' || s[-1] == ' ')
+		return err_set(e, ERR_CONFIG, 0, "\"%s\" cannot be a name: 1 to %d characters, none of "
+			"[ ] * ( ) + , ; < > = # / \" ` \\ and no space at either end", cn,
+			NAME_CHARACTERS_MAX);
+	return 0;
+}
+
+static enum ctl_status run_new(struct org *org, const struct obj_class *class,
+	const struct args *args)
+{
+	const char *parent = NULL;
+	struct change *c;
+	struct err e;
+
+	if (check_name(args->words[0], &e) != 0)
+		return ctl_usage("%s", e.text);
+	if (class->kind == OBJ_SERVER)
+		return server_new(org, args);
+	if (class->kind == OBJ_RECEIVE_CONNECTOR) {
+		if (org->ctl->server == NULL)
+			return ctl_usage("a receive-connector belongs to a server: --server NAME");
+		parent = object_find(org, &server_class, org->ctl->server, &e);
+		if (parent == NULL)
+			return ctl_fail("%s", e.text);
+	}
+	c = change_new(org->ctl, CHANGE_ADD, object_dn(org, class, args->words[0], parent), class,
+		args->words[0]);
+	if (object_take_options(org, args, c, &e) != 0)
+		return ctl_fail("%s", e.text);
+	return object_commit(org, c);
+}
+
+static enum ctl_status run_set(struct org *org, const struct obj_class *class, const char *dn,
+	const struct args *args)
+{
+	struct change *c = change_new(org->ctl, CHANGE_MODIFY, dn, class, NULL);
+	const char *password = args_value(args, "password-file");
+	struct err e;
+	enum ctl_status status = CTL_DONE;
+
+	if (object_take_options(org, args, c, &e) != 0)
+		return ctl_fail("%s", e.text);
+	if (class->kind == OBJ_SERVER && server_add_key_digests(org, c, &e) != 0)
+		return ctl_fail("%s", e.text);
+	if (c->n == 0 && password == NULL)
+		return ctl_usage("nothing to set: give options (hubctl %s set --help)", class->noun);
+	if (c->n != 0)
+		status = object_commit(org, c);
+	if (status == CTL_DONE && password != NULL)
+		status = server_set_password(org, dn, password);
+	return status;
+}
+
+static enum ctl_status run_enable(struct org *org, const struct obj_class *class, const char *dn,
+	bool enabled)
+{
+	struct change *c = change_new(org->ctl, CHANGE_MODIFY, dn, class, NULL);
+
+	change_put(org->ctl, c, "hubEnabled", enabled ? "TRUE" : "FALSE");
+	return object_commit(org, c);
+}
+
+struct referrers {
+	struct arena *a;
+	const char *text;
+};
+
+static void on_referrer(const struct obj *referrer, const char *attr, void *ctx)
+{
+	struct referrers *r = ctx;
+
+	/* what stands below a server is removed with it */
+	if (attr != NULL)
+		r->text = arena_printf(r->a, "%s%s%s %s (%s)", r->text, *r->text != '\0' ? ", " : "",
+			referrer->class->noun, referrer->name, attr);
+}
+
+/* Receive connectors go before their server. */
+static struct change *removals(struct org *org, const struct obj_class *class, const char *dn)
+{
+	struct change *list = change_new(org->ctl, CHANGE_DELETE, dn, class, NULL), *c;
+	const struct obj_class *below;
+	size_t i, n = strlen(dn);
+
+	for (i = 0; class->kind == OBJ_SERVER && i < org->n; i++) {
+		const char *child = org->entries[i]->dn;
+
+		below = org_entry_class(org->entries[i]);
+		if (below == NULL || strlen(child) <= n + 1 ||
+			!org_same_dn(child + strlen(child) - n, dn) || child[strlen(child) - n - 1] != ',')
+			continue;
+		c = change_new(org->ctl, CHANGE_DELETE, child, below, NULL);
+		c->next = list;
+		list = c;
+	}
+	return list;
+}
+
+static enum ctl_status run_remove(struct org *org, const struct obj_class *class, const char *dn)
+{
+	const struct obj *o = org_object(org->snapshot, class->kind, dn);
+	struct referrers r = { org->ctl->arena, "" };
+
+	if (class->kind == OBJ_ORGANIZATION)
+		return ctl_fail("the organization itself cannot be removed");
+	if (o != NULL)
+		snapshot_each_referrer(org->snapshot, o, on_referrer, &r);
+	if (*r.text != '\0' && !org->ctl->force)
+		return ctl_fail("%s is still named by %s", o->name, r.text);
+	return object_commit(org, removals(org, class, dn));
+}
+
+/* --- the command --- */
+
+enum verb { VERB_NEW, VERB_SET, VERB_GET, VERB_LIST, VERB_REMOVE, VERB_ENABLE, VERB_DISABLE, VERBS };
+static const char *const verbs[VERBS] = {
+	"new", "set", "get", "list", "remove", "enable", "disable"
+};
+
+static enum verb verb_of(const char *name)
+{
+	enum verb v;
+
+	for (v = VERB_NEW; v < VERBS && strcmp(verbs[v], name) != 0; v++)
+		;
+	return v;
+}
+
+bool object_has_verb(const struct obj_class *class, const char *verb)
+{
+	enum verb v = verb_of(verb);
+
+	if (class->kind == OBJ_ORGANIZATION)
+		return v == VERB_SET || v == VERB_GET || v == VERB_LIST;
+	if (class->kind == OBJ_EDGE_SUBSCRIPTION)
+		return v == VERB_GET || v == VERB_LIST || v == VERB_REMOVE;
+	return v != VERBS;
+}
+
+static enum ctl_status run_verb(struct org *org, const struct obj_class *class, enum verb v,
+	const struct args *args)
+{
+	const char *dn = org->base;
+	struct err e;
+
+	if (v == VERB_NEW)
+		return run_new(org, class, args);
+	if (v == VERB_LIST) {
+		object_show_list(org, class, org->ctl->server);
+		return CTL_DONE;
+	}
+	if (class->kind != OBJ_ORGANIZATION)
+		dn = object_find(org, class, args->words[0], &e);
+	if (dn == NULL)
+		return ctl_fail("%s", e.text);
+	switch (v) {
+	case VERB_SET:
+		return run_set(org, class, dn, args);
+	case VERB_REMOVE:
+		return run_remove(org, class, dn);
+	case VERB_ENABLE:
+	case VERB_DISABLE:
+		return run_enable(org, class, dn, v == VERB_ENABLE);
+	default:
+		object_show_one(org, class, dn);
+		return CTL_DONE;
+	}
+}
+
+enum ctl_status object_run(struct ctl *ctl, const struct obj_class *class, int argc, char **argv,
+	struct args *args)
+{
+	static const struct arg_option of_servers[] = {
+		{ "site", true, "NAME" }, { "password-file", true, "FILE" }, { NULL, false, NULL }
+	};
+	static const struct arg_option sited[] = { { "site", true, "NAME" }, { NULL, false, NULL } };
+	enum verb v = verb_of(args->verb);
+	bool writes = v == VERB_NEW || v == VERB_SET;
+	bool named = v != VERB_LIST && class->kind != OBJ_ORGANIZATION;
+	const struct arg_option *own = class->kind == OBJ_SERVER ? of_servers :
+		class->kind == OBJ_MAILBOX_SERVER ? sited : NULL;
+	struct org org;
+	struct err e;
+	enum ctl_status status;
+
+	status = args_parse(ctl, argc, argv, writes ? own : NULL, writes ? class : NULL, args);
+	if (status != CTL_DONE)
+		return status;
+	if (args->n_words != (named ? 1 : 0))
+		return ctl_usage("%s %s takes %s", class->noun, args->verb, named ?
+			"one name (quote names with spaces)" : "no name");
+	if (org_open(ctl, &org, &e) != 0)
+		status = ctl_fail("%s", e.text);
+	else
+		status = run_verb(&org, class, v, args);
+	org_close(&org);
+	return status;
+}

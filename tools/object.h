@@ -1,0 +1,31 @@
+/* object.h - the verbs that every kind of object has: new, set, get, list, remove, enable, disable. */
+#ifndef HUBCTL_OBJECT_H
+#define HUBCTL_OBJECT_H
+
+#include "tools/args.h"
+#include "tools/change.h"
+
+/* noun is known to libhub/org. verb NULL-checked by the caller. */
+enum ctl_status object_run(struct ctl *ctl, const struct obj_class *class, int argc, char **argv,
+	struct args *args);
+bool object_has_verb(const struct obj_class *class, const char *verb);
+
+/*
+ * From the options of the class in args to values of c, names of objects turned into DNs and files
+ * into what they hold. An attribute whose options are --no-NAME or empty gets no value.
+ */
+int object_take_options(const struct org *org, const struct args *args, struct change *c,
+	struct err *e) MUST_CHECK;
+/* The DN of the object that the word names (a DN or a name), or NULL and *e. */
+const char *object_find(const struct org *org, const struct obj_class *class, const char *word,
+	struct err *e) MUST_CHECK;
+/* The DN for a new object of that name; parent is the server's DN where the class stands below one. */
+const char *object_dn(const struct org *org, const struct obj_class *class, const char *cn,
+	const char *parent);
+/*
+ * Judges, then shows (--what-if) or writes the changes; one line that says what was done, or the JSON
+ * of the object at the head of the list.
+ */
+enum ctl_status object_commit(struct org *org, const struct change *list);
+
+#endif

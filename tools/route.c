@@ -1,0 +1,208 @@
+/* route.c - hubctl route explain: where mail would go, and why. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libhub/routing/route.h"
+#include "tools/commands.h"
+#include "tools/org.h"
+#include "tools/table.h"
+
+enum { LINE_MAX_SIZE = 2048 };
+#define SIZE_MAX_BYTES UINT64_C(1099511627776)
+
+/* --- for people --- */
+
+static const char *member(struct arena *a, const json_t *o, const char *name)
+{
+	const char *text = table_text(a, json_object_get(o, name));
+
+	return text != NULL ? text : "-";
+}
+
+static void print_hop(struct arena *a, const json_t *o)
+{
+	static const char *const shown[] = {
+		"connector", "cost", "path", "next_site", "next_servers", "fallback", "status", "text"
+	};
+	static const char *const heads[] = { "connector", "cost", "lost_by", NULL };
+	const json_t *value;
+	size_t i;
+
+	printf("%s, at %s: %s\n", member(a, o, "address"), member(a, o, "server"),
+		member(a, o, "decision"));
+	for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		value = json_object_get(o, shown[i]);
+		if (table_text(a, value) != NULL && *table_text(a, value) != '\0')
+			printf("  %-13s %s\n", shown[i], table_text(a, value));
+	}
+	value = json_object_get(o, "queue");
+	if (json_is_object(value))
+		printf("  %-13s %s %s\n", "queue", member(a, value, "type"),
+			member(a, value, "domain"));
+	if (json_array_size(json_object_get(o, "candidates")) != 0)
+		table_print_objects(a, json_object_get(o, "candidates"), heads);
+}
+
+static void print_route(struct ctl *ctl, const json_t *o)
+{
+	for (; json_is_object(o); o = json_object_get(o, "then"))
+		print_hop(ctl->arena, o);
+}
+
+/* --- one --- */
+
+static json_t *explain_one(struct org *org, const char *server, const char *address, uint64_t size,
+	struct err *e)
+{
+	if (org_load_recipient(org, address, e) != 0)
+		return NULL;
+	return route_explain(org->snapshot, server, address, size, org->recipients, e);
+}
+
+/* --from, --server, the server of the settings, or the only one there is. */
+static const char *point_of_view(const struct org *org, const struct args *args)
+{
+	const char *from = args_value(args, "from");
+
+	if (from == NULL)
+		from = org->ctl->server;
+	if (from == NULL)
+		from = org->ctl->local_server;
+	if (from == NULL && org->snapshot->all[OBJ_SERVER].n == 1)
+		from = org->snapshot->all[OBJ_SERVER].v[0]->name;
+	return from;
+}
+
+static enum ctl_status explain_address(struct org *org, const struct args *args)
+{
+	const char *from = point_of_view(org, args);
+	uint64_t size = 0;
+	struct err e;
+	json_t *o;
+
+	if (args->n_words != 1)
+		return ctl_usage("route explain takes one ADDRESS, or --batch FILE");
+	if (args_number(args, "size", 0, SIZE_MAX_BYTES, &size, &e) != 0)
+		return ctl_usage("%s", e.text);
+	if (from == NULL)
+		return ctl_usage("seen from which server? --from NAME");
+	o = explain_one(org, from, args->words[0], size, &e);
+	if (o == NULL)
+		return ctl_fail("%s", e.text);
+	if (org->ctl->output == CTL_JSON)
+		table_print_json(o);
+	else
+		print_route(org->ctl, o);
+	json_decref(o);
+	return CTL_DONE;
+}
+
+/* --- many --- */
+
+/* Takes "SERVER ADDRESS [SIZE]" apart; a server's name may be in double quotes. */
+static int split_line(char *line, char **server, char **address, uint64_t *size, struct err *e)
+{
+	bool quoted = *line == '"';
+	char *at = line + quoted, *end, *text;
+
+	*server = at;
+	at = strpbrk(at, quoted ? "\"" : " \t");
+	if (at == NULL)
+		return err_set(e, ERR_PERM, 0, "a line is SERVER ADDRESS [SIZE]");
+	*at++ = '\0';
+	*address = at += strspn(at, " \t");
+	at += strcspn(at, " \t");
+	if (*at != '\0')
+		*at++ = '\0';
+	text = at + strspn(at, " \t");
+	if (*text == '\0')
+		return 0;
+	errno = 0;
+	*size = strtoull(text, &end, 10);
+	end += strspn(end, " \t");
+	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || *size > SIZE_MAX_BYTES)
+		return err_set(e, ERR_PERM, 0, "\"%s\" is no size in bytes", text);
+	return 0;
+}
+
+/* One document a line for each line, also where there is nothing but an error to tell. */
+static json_t *explain_line(struct org *org, char *line, struct err *e)
+{
+	char *server = NULL, *address = NULL;
+	uint64_t size = 0;
+
+	if (split_line(line, &server, &address, &size, e) != 0)
+		return NULL;
+	return explain_one(org, server, address, size, e);
+}
+
+static enum ctl_status batch_line(struct org *org, const char *path, unsigned int number, char *line)
+{
+	enum ctl_status status = CTL_DONE;
+	struct err e;
+	json_t *o = explain_line(org, line, &e);
+
+	if (o == NULL) {
+		status = ctl_fail("%s:%u: %s", path, number, e.text);
+		o = json_pack("{s:s}", "error", e.text);
+	}
+	BUG_ON(o == NULL || json_dumpf(o, stdout, JSON_COMPACT) != 0);
+	putchar('\n');
+	json_decref(o);
+	return status;
+}
+
+static enum ctl_status explain_batch(struct org *org, const char *path)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	enum ctl_status status = CTL_DONE;
+	char line[LINE_MAX_SIZE];
+	unsigned int number = 0;
+
+	if (f == NULL)
+		return ctl_fail("%s: %s", path, strerror(errno));
+	while (status != CTL_USAGE && fgets(line, sizeof(line), f) != NULL) {
+		number++;
+		if (strchr(line, '\n') == NULL && !feof(f)) {
+			status = ctl_usage("%s:%u: line too long", path, number);
+			break;
+		}
+		line[strcspn(line, "\r\n")] = '\0';
+		if (*line != '\0' && *line != '#' &&
+			batch_line(org, path, number, line) != CTL_DONE)
+			status = CTL_FAILED;
+	}
+	if (f != stdin)
+		fclose(f);
+	return status;
+}
+
+static enum ctl_status route_explain_run(struct ctl *ctl, const struct args *args)
+{
+	const char *batch = args_value(args, "batch");
+	enum ctl_status status;
+	struct org org;
+	struct err e;
+
+	if (batch != NULL && args->n_words != 0)
+		return ctl_usage("route explain takes one ADDRESS, or --batch FILE");
+	if (org_open(ctl, &org, &e) != 0)
+		status = ctl_fail("%s", e.text);
+	else
+		status = batch != NULL ? explain_batch(&org, batch) : explain_address(&org, args);
+	org_close(&org);
+	return status;
+}
+
+static const struct arg_option explain_options[] = {
+	{ "from", true, "SERVER: seen from there" },
+	{ "size", true, "BYTES: of the message" },
+	{ "batch", true, "FILE: lines SERVER ADDRESS [SIZE], - for standard input" },
+	{ NULL, false, NULL }
+};
+
+const struct command route_commands[] = {
+	{ "route", "explain", 0, 1, "ADDRESS", explain_options, route_explain_run },
+	{ NULL, NULL, 0, 0, NULL, NULL, NULL }
+};

@@ -1,0 +1,162 @@
+/* table.c - see table.h */
+#include "tools/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = 16, GAP = 2 };
+
+struct row {
+	struct row *next;
+	const char *cells[COLUMNS_MAX];
+};
+
+struct table {
+	struct arena *a;
+	const char *heads[COLUMNS_MAX];
+	size_t columns;
+	size_t width[COLUMNS_MAX];
+	struct row *rows, **tail;
+};
+
+/* Characters of UTF-8; what is wider than one place is not known here. */
+static size_t width_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static const char *harmless(struct arena *a, const char *text)
+{
+	char *copy = arena_strdup(a, text), *s;
+
+	for (s = copy; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+	return copy;
+}
+
+struct table *table_new(struct arena *a, const char *const *heads)
+{
+	struct table *t = arena_alloc(a, sizeof(*t));
+
+	t->a = a;
+	t->tail = &t->rows;
+	for (; heads[t->columns] != NULL; t->columns++) {
+		BUG_ON(t->columns == COLUMNS_MAX);
+		t->heads[t->columns] = heads[t->columns];
+		t->width[t->columns] = width_of(heads[t->columns]);
+	}
+	return t;
+}
+
+void table_row(struct table *t, const char *const *cells)
+{
+	struct row *r = arena_alloc(t->a, sizeof(*r));
+	size_t i, width;
+
+	for (i = 0; i < t->columns; i++) {
+		r->cells[i] = harmless(t->a, cells[i] != NULL ? cells[i] : "-");
+		width = width_of(r->cells[i]);
+		if (width > t->width[i])
+			t->width[i] = width;
+	}
+	*t->tail = r;
+	t->tail = &r->next;
+}
+
+static void print_row(const struct table *t, const char *const *cells)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < t->columns; i++)
+		printf("%s%*s", cells[i], (int)(t->width[i] - width_of(cells[i]) + GAP), "");
+	puts(cells[i]);
+}
+
+void table_print(const struct table *t)
+{
+	const struct row *r;
+
+	print_row(t, t->heads);
+	for (r = t->rows; r != NULL; r = r->next)
+		print_row(t, r->cells);
+}
+
+static const char *join(struct arena *a, const json_t *list)
+{
+	const char *text = NULL, *one;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach(list, i, value) {
+		one = table_text(a, value);
+		if (one != NULL)
+			text = text != NULL ? arena_printf(a, "%s, %s", text, one) : one;
+	}
+	return text;
+}
+
+const char *table_text(struct arena *a, const json_t *value)
+{
+	char *dump;
+	const char *text;
+
+	switch (value != NULL ? json_typeof(value) : JSON_NULL) {
+	case JSON_NULL:
+		return NULL;
+	case JSON_STRING:
+		return json_string_value(value);
+	case JSON_TRUE:
+		return "yes";
+	case JSON_FALSE:
+		return "no";
+	case JSON_ARRAY:
+		return join(a, value);
+	default:
+		dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		BUG_ON(dump == NULL);
+		text = arena_strdup(a, dump);
+		free(dump);
+		return text;
+	}
+}
+
+void table_print_objects(struct arena *a, const json_t *list, const char *const *heads)
+{
+	struct table *t = table_new(a, heads);
+	const char *cells[COLUMNS_MAX];
+	json_t *object;
+	size_t i, j;
+
+	json_array_foreach(list, i, object) {
+		for (j = 0; j < t->columns; j++)
+			cells[j] = table_text(a, json_object_get(object, heads[j]));
+		table_row(t, cells);
+	}
+	table_print(t);
+}
+
+void table_print_members(struct arena *a, const json_t *object)
+{
+	size_t width = 0;
+	const char *key, *text;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+		if (strlen(key) > width)
+			width = strlen(key);
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+		text = table_text(a, value);
+		printf("%-*s  %s\n", (int)width, key, text != NULL ? harmless(a, text) : "-");
+	}
+}
+
+void table_print_json(const json_t *value)
+{
+	BUG_ON(json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0);
+	putchar('\n');
+}

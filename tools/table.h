@@ -1,0 +1,26 @@
+/* table.h - results for people: columns that line up, and values that cannot harm a terminal. */
+#ifndef HUBCTL_TABLE_H
+#define HUBCTL_TABLE_H
+
+#include <jansson.h>
+
+#include "tools/ctl.h"
+
+struct table;
+
+/* heads: names of the columns, ends with NULL; stays the caller's. */
+struct table *table_new(struct arena *a, const char *const *heads);
+/* As many cells as heads; NULL is shown as "-". Copied. */
+void table_row(struct table *t, const char *const *cells);
+void table_print(const struct table *t);
+
+/* A value as one line: lists joined by commas, null as NULL. In the arena. */
+const char *table_text(struct arena *a, const json_t *value);
+/* Objects of an array, one a row; heads are their members' names. */
+void table_print_objects(struct arena *a, const json_t *list, const char *const *heads);
+/* Members of an object, one a line. */
+void table_print_members(struct arena *a, const json_t *object);
+/* One JSON document, indented. */
+void table_print_json(const json_t *value);
+
+#endif
