@@ -1,8 +1,10 @@
 # follow.awk: what the event logs of the hubs tell of one message, a line a step.
 #
 # usage: awk -v message_id=ID -f follow.awk HUB.log...
-# Output, tab-separated: time, "HUB EVENT" and a sentence. Ids are a server's own, so each log is
-# read for its "received" lines with that Message-ID and then for what became of those ids.
+# Output, tab-separated: a key to sort by, "HUB EVENT", a sentence, and the kind of queue (none if it
+# was refused before it came to one). Ids are a server's own, so each log is read for its "received"
+# lines with that Message-ID and then for what became of those ids. A hub writes "relayed" after the
+# next one wrote "received"; the key keeps a hub's lines together.
 
 # The value of a field of a log line, unquoted; "" if there is none.
 function field(name,	value)
@@ -18,9 +20,10 @@ function field(name,	value)
 	return value
 }
 
-function tell(event, text)
+function tell(event, text, queue_type)
 {
-	printf "%s\t%s %s\t%-8s %-9s %s\n", field("time"), hub, event, hub, event, text
+	printf "%s/%s\t%s %s\t%-8s %-9s %s\t%s\n", mine[hub, field("message")], field("time"),
+		hub, event, hub, event, text, queue_type
 }
 
 FNR == 1 {
@@ -29,12 +32,18 @@ FNR == 1 {
 }
 
 / event=received / && field("message_id") == message_id {
-	mine[hub, field("message")] = 1
-	tell("received", "from " field("helo") " through connector \"" field("connector") "\"")
+	mine[hub, field("message")] = field("time")
+	tell("received", "from " field("helo") " through connector \"" field("connector") "\"", "")
 }
 
 / event=(relayed|delivered|deferred|failed) / && ((hub, field("message")) in mine) {
 	tls = field("tls")
-	tell(field("event"), "to " field("hop") (tls == "" ? "" : " over " tls) ", queue " \
-		field("queue") ": " field("reply"))
+	hop = field("hop")
+	queue = field("queue")
+	connector = queue
+	sub(/.*\//, "", connector)
+	sub(/\/.*/, "", queue)
+	tell(field("event"), (hop == "" ? field("to") : "to " hop) (tls == "" ? "" : " over " tls) \
+		(connector == "" ? "" : ", connector \"" connector "\"") ": " field("reply"),
+		queue == "" ? "none" : queue)
 }
