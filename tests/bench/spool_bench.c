@@ -1,12 +1,13 @@
 /* spool_bench.c - how many durable messages a second the spool takes.
  *
- *	spool_bench [-d folder] [-t threads] [-w window] [-s body-bytes] [-n messages]
+ *	spool_bench [-k] [-d folder] [-t threads] [-w window] [-s body-bytes] [-n messages]
  *
  * Each thread keeps window messages under way, as that many sessions would; each acknowledged one
  * gets its outcome at once. Prints the rate, the processor time and the system calls per message.
+ * With -k nothing gets an outcome, and the time to recover all of it is printed as well.
  */
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct client {
 };
 
 static long threads = 2, window = 32, body_size = 4096, messages = 100000;
+static bool keep;
 static char *body;
 
 static void client_send(struct client *c);
@@ -40,7 +42,8 @@ static void on_commit(uint64_t id, const struct err *e, void *ctx)
 		fprintf(stderr, "refused: %s\n", e->text);
 		exit(1);
 	}
-	spool_outcome(c->port, id, 0, SPOOL_RELAYED);
+	if (!keep)
+		spool_outcome(c->port, id, 0, SPOOL_RELAYED);
 	if (++c->answered == messages)
 		loop_stop(c->loop);
 	else if (c->sent < messages)
@@ -89,8 +92,9 @@ static int arguments(int argc, char **argv, const char **folder)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "d:t:w:s:n:")) != -1) {
+	while ((c = getopt(argc, argv, "kd:t:w:s:n:")) != -1) {
 		switch (c) {
+		case 'k': keep = true; break;
 		case 'd': *folder = optarg; break;
 		case 't': threads = atol(optarg); break;
 		case 'w': window = atol(optarg); break;
@@ -138,6 +142,27 @@ static void run(struct spool *s)
 	}
 }
 
+static void on_recovered(const struct spool_recovered *m, void *ctx)
+{
+	*(uint64_t *)ctx += m->envelope_size;
+}
+
+static int recover(const struct spool_config *cfg)
+{
+	struct spool_report report;
+	uint64_t bytes = 0;
+	struct err e;
+	struct spool *s = spool_open(cfg, on_recovered, &bytes, &report, &e);
+
+	if (s == NULL)
+		return 1;
+	printf("recovered %lu messages in %lu segments in %lu ms\n",
+		(unsigned long)report.messages, (unsigned long)report.segments,
+		(unsigned long)report.took_ms);
+	spool_close(&s);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	char made[] = "./spool-bench.XXXXXX", command[64];
@@ -147,7 +172,7 @@ int main(int argc, char **argv)
 	struct spool *s;
 
 	if (arguments(argc, argv, &folder) != 0) {
-		fprintf(stderr, "usage: spool_bench [-d folder] [-t threads] [-w window] "
+		fprintf(stderr, "usage: spool_bench [-k] [-d folder] [-t threads] [-w window] "
 			"[-s body-bytes] [-n messages]\n");
 		return 2;
 	}
@@ -162,6 +187,8 @@ int main(int argc, char **argv)
 	}
 	run(s);
 	free(body);
+	if (keep && recover(&cfg) != 0)
+		return 1;
 	if (folder == NULL) {
 		snprintf(command, sizeof(command), "rm -rf %s", made);
 		return system(command) == 0 ? 0 : 1;
