@@ -17,6 +17,7 @@
 #include "hubd/worker.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
+#include "libhub/base/log_writer.h"
 #include "libhub/base/mem.h"
 #include "libhub/base/resolver.h"
 #include "libhub/org/mirror.h"
@@ -322,6 +323,7 @@ static int start(struct daemon *d, struct err *e)
 	if (s->user != NULL && privilege_drop(s->user, e) != 0)
 		return -1;
 	privilege_raise_descriptors();
+	log_writer_start();
 	if (load_tls(s, &d->tls_server, &d->tls_client, e) != 0 || open_spool(d, e) != 0)
 		return -1;
 	d->loop = loop_new("main");

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "hubd/daemon.h"
 #include "libhub/base/log.h"
+#include "libhub/base/log_writer.h"
 
 static const char usage[] =
 	"usage: hubd -f hubd.conf [-d] [-t]\n"
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
 	log_init((enum log_format)settings.log_format,
 		o.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	status = o.test ? 0 : daemon_run(&settings);
+	log_writer_stop();
 	arena_free(&arena);
 	return status;
 }

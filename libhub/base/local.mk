@@ -4,6 +4,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/err.c %D%/err.h \
 	%D%/inbox.c %D%/inbox.h \
 	%D%/log.c %D%/log.h \
+	%D%/log_writer.c %D%/log_writer.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/resolver.c %D%/resolver.h %D%/resolver_priv.h %D%/resolver_channel.c \

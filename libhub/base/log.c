@@ -1,12 +1,12 @@
-/* log.c - event lines to stderr, each by a single write so that threads never interleave. */
+/* log.c - makes event lines; log_writer.c carries them to stderr. */
 #include "libhub/base/log.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libhub/base/clock.h"
+#include "libhub/base/log_writer.h"
 
 /* A line is cut at this length; fields of a mail event fit many times over. */
 enum { LOG_LINE_MAX = 4096 };
@@ -63,7 +63,15 @@ static void put_quoted(struct line *l, const char *s)
 			put_char(l, (char)c);
 		}
 	}
-	l->text[l->used++] = '"';
+	/* a line that is full ends in the quote of the field that filled it, and takes no other */
+	if (l->used < sizeof(l->text) - 3)
+		l->text[l->used++] = '"';
+}
+
+/* Is there room for a field of that name and some of its value? */
+static bool has_room(const struct line *l, const char *name)
+{
+	return l->used + strlen(name) + 64 < sizeof(l->text);
 }
 
 static bool plain(const char *s)
@@ -92,7 +100,7 @@ static void put_name(struct line *l, const char *name)
 
 static void put_str(struct line *l, const char *name, const char *value)
 {
-	if (value == NULL)
+	if (value == NULL || !has_room(l, name))
 		return;
 	put_name(l, name);
 	if (log_format == LOG_FORMAT_TEXT && plain(value))
@@ -109,6 +117,8 @@ static void put_field(struct line *l, const struct log_field *f)
 		put_str(l, f->name, f->str);
 		return;
 	}
+	if (!has_room(l, f->name))
+		return;
 	if (f->kind == LOG_FIELD_UINT)
 		snprintf(number, sizeof(number), "%" PRIu64, f->uint);
 	else
@@ -121,7 +131,6 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
 	struct line l = { .used = 0 };
 	char when[32];
-	ssize_t n;
 
 	clock_rfc3339(clock_wall_ms(), when, sizeof(when));
 	if (log_format == LOG_FORMAT_JSON)
@@ -134,9 +143,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	if (log_format == LOG_FORMAT_JSON)
 		l.text[l.used++] = '}';
 	l.text[l.used++] = '\n';
-	/* nobody is left to tell when the log itself cannot be written */
-	n = write(STDERR_FILENO, l.text, l.used);
-	(void)n;
+	log_writer_put(l.text, l.used);
 }
 
 void log_text(enum log_level level, const char *event, const char *fmt, ...)

@@ -16,7 +16,7 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-/* Once at start, before threads. Lines go to stderr. */
+/* Once at start, before threads. Lines go to stderr, see log_writer.h. */
 void log_init(enum log_format format, enum log_level threshold);
 bool log_enabled(enum log_level level);
 

@@ -1,11 +1,15 @@
 /* test_base.c - libhub/base: settings, arena, checksum, inbox. */
+#include <jansson.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libhub/base/crc32c.h"
 #include "libhub/base/inbox.h"
+#include "libhub/base/log.h"
+#include "libhub/base/log_writer.h"
 #include "libhub/base/mem.h"
 #include "libhub/base/settings.h"
 #include "unit.h"
@@ -189,11 +193,109 @@ START_TEST(loop_runs_deferred_in_order)
 }
 END_TEST
 
+/* --- log --- */
+
+/* What one event writes to stderr; n is its length. */
+static void capture(const char *value, char *out, size_t size, size_t *n)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_event(LOG_LEVEL_ERROR, "test", LOG_STR("a", value), LOG_STR("b", value),
+		LOG_UINT("number", 7), LOG_STR("c", value), LOG_STR("d", value), LOG_END);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[1]);
+	*n = (size_t)read(ends[0], out, size);
+	close(ends[0]);
+}
+
+/* A line cannot be forged by what a peer said, nor overrun by how much. */
+START_TEST(log_lines)
+{
+	static char line[20000], value[9000];
+	json_t *doc;
+	size_t n;
+
+	log_init(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	memset(value, 'x', (size_t)_i);
+	value[_i] = '\0';
+	capture(value, line, sizeof(line), &n);
+	ck_assert_uint_le(n, 4096);
+	ck_assert_ptr_eq(memchr(line, '\n', n), line + n - 1);
+	doc = json_loadb(line, n, 0, NULL);
+	ck_assert_ptr_nonnull(doc);
+	json_decref(doc);
+}
+END_TEST
+
+START_TEST(log_escapes)
+{
+	char line[1000];
+	size_t n;
+
+	log_init(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	capture("a b\r\nevent=forged \"q\"", line, sizeof(line), &n);
+	ck_assert_ptr_eq(memchr(line, '\n', n), line + n - 1);
+	line[n] = '\0';
+	ck_assert_ptr_nonnull(strstr(line, "a=\"a b\\u000d\\u000aevent=forged \\\"q\\\"\" b="));
+}
+END_TEST
+
+START_TEST(log_writer_keeps_order)
+{
+	int ends[2], saved = dup(STDERR_FILENO), i, got = 0;
+	char text[64], line[64];
+	FILE *f;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_writer_start();
+	for (i = 0; i < 500; i++) {
+		snprintf(text, sizeof(text), "%d\n", i);
+		log_writer_put(text, strlen(text));
+	}
+	log_writer_stop();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[1]);
+	f = fdopen(ends[0], "r");
+	while (fgets(line, sizeof(line), f) != NULL)
+		ck_assert_int_eq(atoi(line), got++);
+	ck_assert_int_eq(got, 500);
+	fclose(f);
+}
+END_TEST
+
+/* A reader that stands still costs lines, never a thread that logs. */
+START_TEST(log_writer_never_blocks)
+{
+	int ends[2], saved = dup(STDERR_FILENO), i;
+	static char big[4000];
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\n';
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	log_writer_start();
+	for (i = 0; i < 4000; i++)
+		log_writer_put(big, sizeof(big));
+	ck_assert_uint_gt(log_writer_dropped(), 0);
+	close(ends[0]);
+	log_writer_stop();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *settings = tcase_create("settings"), *mem = tcase_create("mem"),
-	      *loop = tcase_create("loop");
-	TCase *const all[] = { settings, mem, loop };
+	      *loop = tcase_create("loop"), *log = tcase_create("log");
+	TCase *const all[] = { settings, mem, loop, log };
 
 	tcase_add_test(settings, settings_good);
 	tcase_add_loop_test(settings, settings_bad, 0,
@@ -202,5 +304,11 @@ int main(void)
 	tcase_add_test(mem, crc_vectors);
 	tcase_add_test(loop, inbox_across_threads);
 	tcase_add_test(loop, loop_runs_deferred_in_order);
+	tcase_add_loop_test(log, log_lines, 780, 1100);
+	tcase_add_loop_test(log, log_lines, 3900, 4200);
+	tcase_add_loop_test(log, log_lines, 8990, 8991);
+	tcase_add_test(log, log_escapes);
+	tcase_add_test(log, log_writer_keeps_order);
+	tcase_add_test(log, log_writer_never_blocks);
 	return unit_run("base", all, sizeof(all) / sizeof(all[0]));
 }
