@@ -33,8 +33,9 @@ const struct live *live_new(const struct snapshot *s, const char *server,
 	l->live.snapshot = snapshot_ref(s);
 	l->live.self = routing_table_self(table);
 	l->live.recipients = recipients;
-	l->live.tls_server = tls_context_ref(tls_server);
-	l->live.tls_client = tls_context_ref(tls_client);
+	/* without a certificate in the settings there is no server context */
+	l->live.tls_server = tls_server != NULL ? tls_context_ref(tls_server) : NULL;
+	l->live.tls_client = tls_client != NULL ? tls_context_ref(tls_client) : NULL;
 	l->live.fqdn = l->live.self->fqdn;
 	if (l->live.fqdn == NULL) {
 		if (gethostname(l->host_name, sizeof(l->host_name) - 1) != 0)
