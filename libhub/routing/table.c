@@ -185,8 +185,9 @@ const struct send_connector *route_linked(const struct routing_table *t,
 {
 	size_t i;
 
+	/* by name: a session may hold its connector from a snapshot before the table's */
 	for (i = 0; i < t->linked_count; i++)
-		if (t->linked[i].from == rc)
+		if (strcmp(t->linked[i].from->obj.ndn, rc->obj.ndn) == 0)
 			return t->linked[i].to;
 	return NULL;
 }
