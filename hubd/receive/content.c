@@ -28,11 +28,8 @@ static void on_spool_room(void *ctx)
 static struct intake_limits limits_of(const struct session *s)
 {
 	const struct receive_connector *rc = s->connector;
-	const struct organization *org = s->receiver->live->snapshot->org;
-	uint64_t org_max = s->principal == PRINCIPAL_USER ? org->max_send_size :
-		org->max_receive_size;
 	struct intake_limits l = {
-		.max_size = rc->max_size,
+		.max_size = session_size_limit(s),
 		.max_header_size = rc->max_header_size,
 		.max_hops = rc->max_hops,
 		.max_local_hops = rc->max_local_hops,
@@ -41,10 +38,6 @@ static struct intake_limits limits_of(const struct session *s)
 		.binary = s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME,
 	};
 
-	if (l.max_size == 0 || (org_max != 0 && org_max < l.max_size))
-		l.max_size = org_max;
-	if (session_may(s, RIGHT_BYPASS_MESSAGE_SIZE_LIMIT))
-		l.max_size = 0;
 	return l;
 }
 
@@ -80,12 +73,14 @@ void verb_data(struct session *s, const struct smtp_command *c)
 	(void)c;
 	if (s->tx == NULL || s->tx->envelope->recipient_count == 0) {
 		session_reply(s, s->tx == NULL ? 503 : 554, "5.5.1", "no valid recipients");
-		s->errors += s->tx == NULL;
+		session_fault(s);
 	} else if (s->tx->intake != NULL) {
 		session_reply(s, 503, "5.5.1", "DATA and BDAT do not mix");
+		session_fault(s);
 	} else if (s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME) {
 		/* RFC 3030 section 3 */
 		session_reply(s, 503, "5.5.1", "BINARYMIME goes with BDAT");
+		session_fault(s);
 	} else {
 		content_begin(s);
 		s->phase = PHASE_DATA;
@@ -212,7 +207,6 @@ void content_finish(struct session *s)
 	const struct smtp_reply *refusal;
 
 	s->phase = PHASE_COMMAND;
-	stream_set_input_limit(s->stream, STREAM_INPUT_COMMANDS);
 	intake_end(s->tx->intake);
 	refusal = intake_verdict(s->tx->intake, &r);
 	if (refusal != NULL)
@@ -266,6 +260,7 @@ static void end_chunk(struct session *s)
 		if (last || tx->envelope == NULL)
 			session_reset(s);
 		session_reply(s, 503, "5.5.1", "no valid recipients");
+		session_fault(s);
 	} else if (last) {
 		content_finish(s);
 	} else {

@@ -113,6 +113,30 @@ bool session_may(const struct session *s, enum right r)
 	return (s->rights >> r & 1) != 0;
 }
 
+uint64_t session_size_limit(const struct session *s)
+{
+	const struct organization *org = s->receiver->live->snapshot->org;
+	uint64_t of_org = s->principal == PRINCIPAL_USER ? org->max_send_size :
+		org->max_receive_size, of_connector = s->connector->max_size;
+
+	if (session_may(s, RIGHT_BYPASS_MESSAGE_SIZE_LIMIT))
+		return 0;
+	if (of_connector == 0 || (of_org != 0 && of_org < of_connector))
+		return of_org;
+	return of_connector;
+}
+
+void session_forget_peer(struct session *s)
+{
+	bool external = (s->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0;
+
+	s->principal = external ? PRINCIPAL_EXTERNAL : PRINCIPAL_ANONYMOUS;
+	free(s->identity);
+	free(s->identity_mail);
+	s->identity = s->identity_mail = NULL;
+	session_judge(s);
+}
+
 void session_reset(struct session *s)
 {
 	struct transaction *tx = s->tx;
@@ -120,6 +144,7 @@ void session_reset(struct session *s)
 	if (tx == NULL)
 		return;
 	s->tx = NULL;
+	stream_set_input_limit(s->stream, STREAM_INPUT_COMMANDS);
 	intake_free(&tx->intake);
 	arena_free(&tx->arena);
 	free(tx);
@@ -135,7 +160,6 @@ struct session *session_find(struct receiver *r, uint64_t id)
 
 static void session_free(struct session *s)
 {
-	session_reset(s);
 	if (s->tarpit != NULL)
 		event_free(s->tarpit);
 	inbox_post(s->receiver->cfg.departures, &s->arrival->node);
@@ -149,6 +173,7 @@ static void session_free(struct session *s)
 void session_end(struct session *s)
 {
 	HASH_DEL(s->receiver->sessions, s);
+	session_reset(s);
 	if (s->finished || s->ended_by_peer)
 		stream_finish(&s->stream);
 	else
@@ -159,8 +184,7 @@ void session_end(struct session *s)
 
 /* --- dispatch --- */
 
-/* Counts a refused command; false when the session ends by it (hubMaxProtocolErrors). */
-static void count_error(struct session *s)
+void session_fault(struct session *s)
 {
 	uint64_t limit = s->connector->max_protocol_errors;
 
@@ -182,7 +206,9 @@ static bool allowed_now(struct session *s, enum smtp_verb verb)
 		session_reply(s, 503, "5.5.1", "not within a mail transaction");
 	else
 		return true;
-	count_error(s);
+	/* the chunk behind BDAT must not be read as commands */
+	s->finished = s->finished || verb == SMTP_VERB_BDAT;
+	session_fault(s);
 	return false;
 }
 
@@ -197,11 +223,11 @@ static void obey(struct session *s, const char *line, size_t n)
 		/* nobody knows how long the chunk behind a malformed BDAT is */
 		s->finished = c.verb == SMTP_VERB_BDAT;
 		session_send(s, &error);
-		count_error(s);
+		session_fault(s);
 	} else if (verbs[c.verb].run == NULL) {
 		session_reply(s, 502, "5.5.1", "%s is not implemented here",
 			smtp_verb_name(c.verb));
-		count_error(s);
+		session_fault(s);
 	} else if (allowed_now(s, c.verb)) {
 		verbs[c.verb].run(s, &c);
 	}
@@ -214,7 +240,7 @@ static void refuse_line(struct session *s, enum stream_line what)
 	else
 		session_reply(s, 500, "5.5.2", "bare %s: lines end by CRLF",
 			what == STREAM_LINE_BARE_LF ? "LF" : "CR");
-	count_error(s);
+	session_fault(s);
 }
 
 /* Takes one line; false when there is none. */
@@ -340,18 +366,19 @@ static void greet(struct session *s)
 void session_begin(struct receiver *r, struct arrival *a)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
-	bool external = (a->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0;
 
+	/* the configuration that admitted it may still be on its way to this worker */
+	if (r->live == NULL)
+		receiver_set_live(r, a->live);
 	s->id = r->next_id++;
 	s->receiver = r;
 	s->arrival = a;
 	s->connector = a->connector;
-	s->principal = external ? PRINCIPAL_EXTERNAL : PRINCIPAL_ANONYMOUS;
 	print_address(&a->peer, s->peer_address, sizeof(s->peer_address));
 	HASH_ADD(hh, r->sessions, id, sizeof(s->id), s);
 	s->stream = stream_accept(r->cfg.loop, a->fd, &callbacks, s);
 	stream_set_inactivity(s->stream, (uint32_t)s->connector->inactivity_timeout_s);
 	stream_set_deadline(s->stream, s->connector->connection_timeout_s * 1000);
-	session_judge(s);
+	session_forget_peer(s);
 	greet(s);
 }

@@ -95,11 +95,17 @@ void session_reply(struct session *s, int code, const char *enhanced, const char
 void session_send(struct session *s, const struct smtp_reply *r);
 /* A reply and the end: 421 4.x.x. */
 void session_shutdown(struct session *s, const char *enhanced, const char *text);
+/* Counts a protocol error; the session ends by it at hubMaxProtocolErrors. */
+void session_fault(struct session *s);
 /* Rights anew from principal and connector. */
 void session_judge(struct session *s);
 bool session_may(const struct session *s, enum right r);
 /* Our name on this connector. */
 const char *session_fqdn(const struct session *s);
+/* What this session may send in one message at most; 0 = unlimited. */
+uint64_t session_size_limit(const struct session *s);
+/* Anonymous, or trusted by the connector; no identity: as at the beginning. */
+void session_forget_peer(struct session *s);
 /* Ends the transaction, if any, without effect. */
 void session_reset(struct session *s);
 

@@ -17,7 +17,20 @@ struct response {
 	size_t n;
 };
 
-/* Base64 in full quads only (RFC 4648 section 4); false for anything else. */
+/* Base64 in full quads only (RFC 4648 section 4): EVP_DecodeBlock overlooks blanks around it. */
+static bool is_base64(const char *p, size_t n, size_t padding)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i;
+
+	for (i = 0; i < n - padding; i++)
+		if (p[i] == '\0' || strchr(letters, p[i]) == NULL)
+			return false;
+	return n % 4 == 0;
+}
+
+/* False for anything that is not base64 or too long. */
 static bool decode(const char *p, size_t n, struct response *out)
 {
 	unsigned char raw[RESPONSE_MAX];
@@ -26,14 +39,16 @@ static bool decode(const char *p, size_t n, struct response *out)
 
 	if (n == 1 && p[0] == '=')	/* RFC 4954 section 4: an empty response */
 		n = 0;
-	if (n % 4 != 0 || n / 4 * 3 >= sizeof(raw))
+	if (n / 4 * 3 >= sizeof(raw))
 		return false;
 	while (padding < 2 && padding < n && p[n - 1 - padding] == '=')
 		padding++;
-	got = EVP_DecodeBlock(raw, (const unsigned char *)p, (int)n);
-	if (got < 0 || (n != 0 && memchr(p, '=', n - padding) != NULL))
+	if (!is_base64(p, n, padding))
 		return false;
-	out->n = (size_t)got - (n != 0 ? padding : 0);
+	got = EVP_DecodeBlock(raw, (const unsigned char *)p, (int)n);
+	if (got < 0)
+		return false;
+	out->n = (size_t)got - padding;
 	memcpy(out->text, raw, out->n);
 	out->text[out->n] = '\0';
 	OPENSSL_cleanse(raw, sizeof(raw));
@@ -135,10 +150,20 @@ static void begin(struct session *s, const struct smtp_command_auth *a, enum ses
 		stream_printf(s->stream, "334 %s\r\n", challenge);
 }
 
+/* AUTH was not offered: never, or not before STARTTLS. */
+static void refuse_verb(struct session *s)
+{
+	if ((s->connector->auth >> AUTH_MECH_BASIC & 1) != 0 && !stream_is_tls(s->stream))
+		session_reply(s, 538, "5.7.11", "encryption is required for authentication");
+	else
+		session_reply(s, 502, "5.5.1", "AUTH is not offered");
+	session_fault(s);
+}
+
 void verb_auth(struct session *s, const struct smtp_command *c)
 {
 	if ((s->extensions & SMTP_EXT_AUTH) == 0)
-		session_reply(s, 538, "5.7.11", "encryption is required for authentication");
+		refuse_verb(s);
 	else if (s->principal != PRINCIPAL_ANONYMOUS)
 		session_reply(s, 503, "5.5.1", "already authenticated");
 	else if (mechanism_is(&c->auth, "PLAIN"))

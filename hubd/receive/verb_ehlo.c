@@ -67,7 +67,7 @@ static void announce(struct session *s, const struct smtp_command_helo *helo)
 		if ((s->extensions & plain[i].extension) == 0)
 			continue;
 		if (plain[i].extension == SMTP_EXT_SIZE)
-			smtp_reply_add_line(&r, "SIZE %" PRIu64, s->connector->max_size);
+			smtp_reply_add_line(&r, "SIZE %" PRIu64, session_size_limit(s));
 		else
 			smtp_reply_add_line(&r, "%s", smtp_extension_name(plain[i].extension));
 	}

@@ -7,23 +7,6 @@
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
-/* The smaller of two limits in which 0 means none. */
-static uint64_t tighter(uint64_t a, uint64_t b)
-{
-	return a == 0 ? b : b == 0 || a < b ? a : b;
-}
-
-/* What this session may send at most; 0 = unlimited. */
-static uint64_t size_limit(const struct session *s)
-{
-	const struct organization *org = s->receiver->live->snapshot->org;
-
-	if (session_may(s, RIGHT_BYPASS_MESSAGE_SIZE_LIMIT))
-		return 0;
-	return tighter(s->connector->max_size, s->principal == PRINCIPAL_USER ?
-		org->max_send_size : org->max_receive_size);
-}
-
 /* Without Accept-Any-Sender a user is bound to the addresses of its own entry. */
 static bool is_own_address(const struct session *s, const char *sender)
 {
@@ -118,12 +101,10 @@ static void begin(struct session *s, const struct smtp_command_mail *mail)
 
 void verb_mail(struct session *s, const struct smtp_command *c)
 {
-	uint64_t limit = size_limit(s);
+	uint64_t limit = session_size_limit(s);
 
 	if (!session_may(s, RIGHT_SUBMIT))
 		session_reply(s, 530, "5.7.1", "client was not authenticated");
-	else if (s->receiver->live == NULL)
-		session_reply(s, 451, "4.3.0", "no configuration yet, try again later");
 	else if (limit != 0 && c->mail.size_given && c->mail.size > limit)
 		session_reply(s, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
 			(unsigned long long)limit);

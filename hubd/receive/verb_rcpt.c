@@ -98,9 +98,10 @@ void verb_rcpt(struct session *s, const struct smtp_command *c)
 {
 	if (s->tx == NULL) {
 		session_reply(s, 503, "5.5.1", "send MAIL first");
-		s->errors++;
+		session_fault(s);
 	} else if (s->tx->intake != NULL) {
 		session_reply(s, 503, "5.5.1", "not between BDAT chunks");
+		session_fault(s);
 	} else if (s->tx->envelope->recipient_count >= recipient_limit(s)) {
 		session_reply(s, 452, "4.5.3", "too many recipients");
 	} else if (recipient_allowed(s, &c->rcpt.to)) {

@@ -17,6 +17,7 @@ void verb_starttls(struct session *s, const struct smtp_command *c)
 	(void)c;
 	if ((s->extensions & SMTP_EXT_STARTTLS) == 0) {
 		session_reply(s, 502, "5.5.1", "STARTTLS is not offered");
+		session_fault(s);
 		return;
 	}
 	if (stream_starttls_server(s->stream, s->arrival->live->tls_server,
@@ -36,6 +37,7 @@ static void forget(struct session *s)
 	s->helo = NULL;
 	s->extensions = 0;
 	s->esmtp = false;
+	session_forget_peer(s);
 }
 
 void starttls_done(struct session *s)
@@ -49,7 +51,6 @@ void starttls_done(struct session *s)
 		hub = snapshot_server_by_key(live->snapshot, digest);
 	if (hub != NULL) {
 		s->principal = PRINCIPAL_HUB;
-		free(s->identity);
 		s->identity = xstrdup(hub->obj.name);
 		log_event(LOG_LEVEL_DEBUG, "hub-authenticated", LOG_UINT("session", s->id),
 			LOG_STR("hub", hub->obj.name), LOG_STR("peer", s->peer_address), LOG_END);
