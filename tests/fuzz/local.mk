@@ -1,15 +1,24 @@
 # fuzz targets: fuzz_NAME.c has LLVMFuzzerTestOneInput. With --enable-fuzzers (and clang, and best
 # with --enable-sanitizers) each is a libFuzzer program; always, replay_NAME runs it over the files
-# of corpus/NAME as a test.
-EXTRA_DIST += tests/fuzz/corpus
+# of corpus/NAME as a test. campaign runs all of them for a time.
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/campaign
 
-check_PROGRAMS += tests/fuzz/replay_command
+check_PROGRAMS += tests/fuzz/replay_command tests/fuzz/replay_session
 tests_fuzz_replay_command_SOURCES = tests/fuzz/fuzz_command.c tests/fuzz/replay_main.c
 tests_fuzz_replay_command_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 
+FUZZ_SESSION_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/fuzz_world.c tests/fuzz/fuzz_world.h \
+	tests/unit/identity.c tests/unit/identity.h tests/unit/org_text.h
+FUZZ_SESSION_LIBS = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_replay_session_SOURCES = $(FUZZ_SESSION_SOURCES) tests/fuzz/replay_main.c
+tests_fuzz_replay_session_LDADD = $(FUZZ_SESSION_LIBS)
+
 if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_command
+noinst_PROGRAMS += tests/fuzz/fuzz_command tests/fuzz/fuzz_session
 tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz_command.c
 tests_fuzz_fuzz_command_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 tests_fuzz_fuzz_command_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_session_SOURCES = $(FUZZ_SESSION_SOURCES)
+tests_fuzz_fuzz_session_LDADD = $(FUZZ_SESSION_LIBS)
+tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
