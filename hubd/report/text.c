@@ -12,7 +12,7 @@ static const struct {
 } kinds[] = {
 	[QUEUE_REPORT_FAILED] = { "Undeliverable: your message could not be delivered", "failed",
 		"Your message could not be delivered to these recipients:",
-		"No further attempt will be made. If the reason below does not help you, ask your\r\n"
+		"No further attempt will be made. If the reason above does not help you, ask your\r\n"
 		"mail administrator and show this report." },
 	[QUEUE_REPORT_DELAYED] = { "Delayed: your message has not been delivered yet", "delayed",
 		"Your message has not been delivered to these recipients yet:",
