@@ -26,6 +26,7 @@
 enum {
 	STOP_LIMIT_S = 30,	/* what is in flight has this long to finish */
 	LOADED_POLL_S = 1,	/* until the recipients are loaded */
+	REJECTIONS_LOGGED = 100,
 };
 
 struct recovered {
@@ -68,6 +69,34 @@ static void publish(struct daemon *d, const struct live *live)
 	listeners_set_live(d->listeners, live);
 }
 
+static bool rejected_before(const struct snapshot *before, const struct rejection *r)
+{
+	size_t i;
+
+	for (i = 0; before != NULL && i < before->rejection_count; i++)
+		if (strcmp(before->rejections[i].dn, r->dn) == 0 &&
+			strcmp(before->rejections[i].reason, r->reason) == 0)
+			return true;
+	return false;
+}
+
+/* Says what was refused since the last snapshot; of very many the first are enough for a log. */
+static void log_rejections(const struct snapshot *s, const struct snapshot *before)
+{
+	const struct rejection *r;
+	size_t i, n = s->rejection_count < REJECTIONS_LOGGED ? s->rejection_count :
+		REJECTIONS_LOGGED;
+
+	for (i = 0; i < n; i++) {
+		r = &s->rejections[i];
+		if (!rejected_before(before, r))
+			log_event(LOG_LEVEL_ERROR, "object-refused", LOG_STR("dn", r->dn),
+				LOG_STR("reason", r->reason),
+				LOG_STR("in_force", r->last_good ? "last good form" : "nothing"),
+				LOG_END);
+	}
+}
+
 static void adopt(struct daemon *d, const struct snapshot *s)
 {
 	struct err e;
@@ -80,6 +109,7 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 			LOG_STR("server", d->settings->server), LOG_STR("why", e.text), LOG_END);
 		return;
 	}
+	log_rejections(s, first ? NULL : d->live->snapshot);
 	publish(d, live);
 	log_event(LOG_LEVEL_INFO, "configuration", LOG_STR("fingerprint", s->fingerprint),
 		LOG_UINT("rejected", s->rejection_count), LOG_UINT("warnings", s->warning_count),
@@ -238,23 +268,15 @@ static void hand_out_recovered(struct daemon *d)
 
 static int open_spool(struct daemon *d, struct err *e)
 {
-	struct spool_report report;
 	struct spool_config cfg = { 0 };
 	char *folder = xasprintf("%s/spool", d->settings->state);
 
 	cfg.folder = folder;
 	d->recovered_tail = &d->recovered;
-	d->spool = spool_open(&cfg, on_recovered, d, &report, e);
+	d->spool = spool_open(&cfg, on_recovered, d, NULL, e);
 	free(folder);
 	if (d->spool == NULL)
 		return -1;
-	log_event(report.damaged_records != 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "spool",
-		LOG_UINT("messages", report.messages), LOG_UINT("segments", report.segments),
-		LOG_UINT("torn_bytes", report.torn_bytes),
-		LOG_UINT("damaged_records", report.damaged_records),
-		LOG_UINT("damaged_messages", report.damaged_messages),
-		LOG_STR("quarantine", report.quarantine[0] != '\0' ? report.quarantine : NULL),
-		LOG_UINT("took_ms", report.took_ms), LOG_END);
 	return 0;
 }
 
