@@ -39,9 +39,26 @@ static uint32_t spool_index(const uint32_t *index, uint32_t i)
 
 /* --- next hops --- */
 
+/* Once a message: each new configuration tries again what waits, and need not say so again. */
+static void log_unreachable(const struct plan *p, const struct source *src,
+	const struct plan_hop *h)
+{
+	char id[SPOOL_ID_TEXT];
+	uint32_t i;
+
+	for (i = 0; i < h->n; i++)
+		log_event(LOG_LEVEL_WARNING, "unreachable",
+			LOG_STR("message", spool_id_text(src->id, id)),
+			LOG_STR("from", p->env.sender),
+			LOG_STR("to", p->env.recipients[h->pick[i]].address),
+			LOG_STR("reason", h->route.text), LOG_END);
+}
+
 static void post_hop(struct categorizer *c, const struct plan *p, const struct source *src,
 	const struct plan_hop *h)
 {
+	if (h->route.decision == ROUTE_UNREACHABLE && src->from == NULL)
+		log_unreachable(p, src, h);
 	queues_post(c->cfg.queues, queue_item_new(c->live, src->id, src->body_size, &p->env,
 		src->index, h->pick, h->n, &h->route, src->from));
 }
