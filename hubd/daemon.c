@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "hubd/control/control.h"
 #include "hubd/privilege.h"
 #include "hubd/receive/listener.h"
 #include "hubd/receive/login.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct login_service *logins;
 	struct listeners *listeners;
 	struct mirror *mirror;
+	struct control *control;
 	const struct live *live;
 	struct worker **workers;
 	struct inbox **arrivals;
@@ -67,6 +69,7 @@ static void publish(struct daemon *d, const struct live *live)
 	for (i = 0; i < d->settings->workers; i++)
 		worker_set_live(d->workers[i], live);
 	listeners_set_live(d->listeners, live);
+	control_set_live(d->control, live);
 }
 
 static bool rejected_before(const struct snapshot *before, const struct rejection *r)
@@ -324,6 +327,31 @@ static void start_mirror(struct daemon *d)
 	BUG_ON(d->loaded_poll == NULL || event_add(d->loaded_poll, &every) != 0);
 }
 
+static void each_binding(void *ctx, control_binding_cb *cb, void *cb_ctx)
+{
+	const struct daemon *d = ctx;
+
+	listeners_each(d->listeners, cb, cb_ctx);
+}
+
+static uint64_t connections(void *ctx)
+{
+	const struct daemon *d = ctx;
+
+	return listeners_connections(d->listeners);
+}
+
+static int start_control(struct daemon *d, struct err *e)
+{
+	struct control_config cfg = { .loop = d->loop, .resolver = d->resolver,
+		.settings = d->settings, .tls_server = d->tls_server, .mirror = d->mirror,
+		.spool = d->spool, .queues = d->queues, .authenticator = d->authenticator,
+		.each_binding = each_binding, .connections = connections, .ctx = d };
+
+	d->control = control_new(&cfg, e);
+	return d->control != NULL ? 0 : -1;
+}
+
 static void watch_signals(struct daemon *d)
 {
 	static const int numbers[] = { SIGHUP, SIGTERM, SIGINT };
@@ -362,7 +390,7 @@ static int start(struct daemon *d, struct err *e)
 	if (start_workers(d, e) != 0)
 		return -1;
 	start_mirror(d);
-	return 0;
+	return start_control(d, e);
 }
 
 static void free_workers(struct daemon *d)
@@ -387,6 +415,7 @@ static void finish(struct daemon *d)
 	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
 		event_free(d->signals[i]);
 	free_workers(d);
+	control_free(&d->control);
 	listeners_free(&d->listeners);
 	login_service_free(&d->logins);
 	authenticator_free(&d->authenticator);

@@ -1,6 +1,6 @@
 /* args.h - the command line of one verb: words and options, after the global ones are taken out. */
-#ifndef HUBCTL_ARGS_H
-#define HUBCTL_ARGS_H
+#ifndef HUB_TOOLS_ARGS_H
+#define HUB_TOOLS_ARGS_H
 
 #include <getopt.h>
 

@@ -3,8 +3,8 @@
  * Before anything is written the organization as it would be afterwards is built and checked by the
  * rules that the hubs themselves apply (libhub/org).
  */
-#ifndef HUBCTL_CHANGE_H
-#define HUBCTL_CHANGE_H
+#ifndef HUB_TOOLS_CHANGE_H
+#define HUB_TOOLS_CHANGE_H
 
 #include "tools/org.h"
 

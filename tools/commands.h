@@ -1,6 +1,6 @@
 /* commands.h - the nouns that are no objects of the directory. */
-#ifndef HUBCTL_COMMANDS_H
-#define HUBCTL_COMMANDS_H
+#ifndef HUB_TOOLS_COMMANDS_H
+#define HUB_TOOLS_COMMANDS_H
 
 #include "tools/args.h"
 

@@ -4,8 +4,8 @@
  * A command prints its result on standard output and gives an exit status; what went wrong goes to
  * standard error as one line.
  */
-#ifndef HUBCTL_CTL_H
-#define HUBCTL_CTL_H
+#ifndef HUB_TOOLS_CTL_H
+#define HUB_TOOLS_CTL_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* defaults.h - where hubctl finds what the command line does not say. */
-#ifndef HUBCTL_DEFAULTS_H
-#define HUBCTL_DEFAULTS_H
+#ifndef HUB_TOOLS_DEFAULTS_H
+#define HUB_TOOLS_DEFAULTS_H
 
 #include "tools/ctl.h"
 

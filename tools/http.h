@@ -4,8 +4,8 @@
  * hubAdminAddress, where it must hold a key that the directory pins for it. There we are known by a
  * client certificate, or by the directory login of -D and -y.
  */
-#ifndef HUBCTL_HTTP_H
-#define HUBCTL_HTTP_H
+#ifndef HUB_TOOLS_HTTP_H
+#define HUB_TOOLS_HTTP_H
 
 #include <jansson.h>
 

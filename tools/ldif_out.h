@@ -1,6 +1,6 @@
 /* ldif_out.h - LDIF (RFC 2849) to a stream, for people and for ldapmodify. */
-#ifndef HUBCTL_LDIF_OUT_H
-#define HUBCTL_LDIF_OUT_H
+#ifndef HUB_TOOLS_LDIF_OUT_H
+#define HUB_TOOLS_LDIF_OUT_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* object.h - the verbs that every kind of object has: new, set, get, list, remove, enable, disable. */
-#ifndef HUBCTL_OBJECT_H
-#define HUBCTL_OBJECT_H
+#ifndef HUB_TOOLS_OBJECT_H
+#define HUB_TOOLS_OBJECT_H
 
 #include "tools/args.h"
 #include "tools/change.h"

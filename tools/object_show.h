@@ -1,6 +1,6 @@
 /* object_show.h - objects of the organization on standard output. */
-#ifndef HUBCTL_OBJECT_SHOW_H
-#define HUBCTL_OBJECT_SHOW_H
+#ifndef HUB_TOOLS_OBJECT_SHOW_H
+#define HUB_TOOLS_OBJECT_SHOW_H
 
 #include <jansson.h>
 

@@ -4,8 +4,8 @@
  * needs one is not taken for broken, a stand-in is put where a user name is and the password is not;
  * it is never written anywhere and leaves no mark in the fingerprint.
  */
-#ifndef HUBCTL_ORG_H
-#define HUBCTL_ORG_H
+#ifndef HUB_TOOLS_ORG_H
+#define HUB_TOOLS_ORG_H
 
 #include "libhub/org/builder.h"
 #include "libhub/org/recipients.h"

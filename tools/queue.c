@@ -9,10 +9,11 @@
 enum { LIMIT_MAX = 1000000 };
 
 static const char *const queue_heads[] = {
-	"identity", "status", "messages", "connections", "retry_at", "last_error", NULL
+	"identity", "delivery_type", "status", "message_count", "connections", "next_retry_time",
+	"last_error", NULL
 };
 static const char *const message_heads[] = {
-	"message", "queue", "status", "sender", "size", "last_error", NULL
+	"id", "status", "from", "recipients", "size", "queue", "last_error", NULL
 };
 
 /* --- which server --- */

@@ -134,6 +134,7 @@ int server_add_key_digests(const struct org *org, struct change *c, struct err *
 enum ctl_status server_set_password(struct org *org, const char *dn, const char *file)
 {
 	struct berval user = { strlen(dn), (char *)(uintptr_t)dn }, new = { 0, NULL };
+	struct berval made = { 0, NULL };
 	struct ctl with = *org->ctl;
 	struct err e;
 	char text[200];
@@ -149,7 +150,8 @@ enum ctl_status server_set_password(struct org *org, const char *dn, const char 
 	new.bv_val = (char *)(uintptr_t)password;
 	new.bv_len = strlen(password);
 	/* RFC 3062: the directory chooses how to keep it */
-	code = ldap_passwd_s(session_ldap(org->session), &user, NULL, &new, NULL, NULL, NULL);
+	code = ldap_passwd_s(session_ldap(org->session), &user, NULL, &new, &made, NULL, NULL);
+	ber_memfree(made.bv_val);
 	if (code == LDAP_SUCCESS)
 		return CTL_DONE;
 	if (code == LDAP_INSUFFICIENT_ACCESS)

@@ -1,6 +1,6 @@
 /* server.h - what is special about servers: connectors made with them, keys, passwords. */
-#ifndef HUBCTL_SERVER_H
-#define HUBCTL_SERVER_H
+#ifndef HUB_TOOLS_SERVER_H
+#define HUB_TOOLS_SERVER_H
 
 #include "tools/args.h"
 #include "tools/change.h"

@@ -1,6 +1,6 @@
 /* session.h - one blocking LDAP connection to the directory. */
-#ifndef HUBCTL_SESSION_H
-#define HUBCTL_SESSION_H
+#ifndef HUB_TOOLS_SESSION_H
+#define HUB_TOOLS_SESSION_H
 
 #include <ldap.h>
 

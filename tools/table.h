@@ -1,6 +1,6 @@
 /* table.h - results for people: columns that line up, and values that cannot harm a terminal. */
-#ifndef HUBCTL_TABLE_H
-#define HUBCTL_TABLE_H
+#ifndef HUB_TOOLS_TABLE_H
+#define HUB_TOOLS_TABLE_H
 
 #include <jansson.h>
 

@@ -37,6 +37,7 @@ class Hub:
             "key": self.key.key,
             "state": self.state,
             "control": self.control,
+            "admin": "127.0.0.1:%d" % self.admin_port,
             "workers": "2",
         }
         lines.update(settings)
@@ -52,6 +53,7 @@ class Hub:
         """The hubServer entry with its two Receive connectors, as LDIF."""
         given = dict(hubRole="Hub", hubServerSite="cn=%s,cn=Sites,%s" % (self.site, self.directory.base),
                      hubFQDN=self.fqdn, hubAddress="127.0.0.1:%d" % self.port,
+                     hubAdminAddress="127.0.0.1:%d" % self.admin_port,
                      hubKeyDigest=self.key.digest, userPassword=self.password)
         given.update(attributes)
         return record(self.dn(), "hubServer", cn=self.name, **given) + record(

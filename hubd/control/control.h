@@ -1,0 +1,54 @@
+/* control.h - the administration endpoint: HTTP and JSON on the main loop.
+ *
+ * It is served on a Unix socket (settings: control), where root and the daemon's own account may do
+ * everything, and by TLS on an address (settings: admin). There whoever holds a key that is pinned on
+ * an enabled hubServer may do everything; so may, by HTTP Basic, a member of cn=Organization
+ * Management or cn=Server Management under cn=Roles of the organization; a member of cn=View-Only may
+ * read. The name is what authenticate.h takes, or a DN.
+ *
+ *	GET /status	what is in force and how the daemon is (status.c)
+ *	GET /metrics	the counters, OpenMetrics
+ *	POST /queue	a request of hubd/queue/admin.h, and its answer
+ *
+ * Anything else gets {"error": text} with a fitting status. Sizes, times and the number of remote
+ * connections are bounded: whoever hangs costs one descriptor until the time is over.
+ */
+#ifndef HUB_CONTROL_CONTROL_H
+#define HUB_CONTROL_CONTROL_H
+
+#include "hubd/config/live.h"
+#include "hubd/config/settings.h"
+#include "hubd/queue/queue.h"
+#include "libhub/directory/authenticate.h"
+#include "libhub/org/mirror.h"
+
+struct control;
+
+typedef void control_binding_cb(const char *binding, const char *problem, void *ctx);
+
+/* What it shows; all of it outlives the control. Main thread. */
+struct control_config {
+	struct loop *loop;
+	struct resolver *resolver;
+	const struct settings *settings;
+	struct tls_context *tls_server;	/* until the first live; may be NULL without admin */
+	struct mirror *mirror;
+	struct spool *spool;
+	struct queues *queues;
+	struct authenticator *authenticator;
+	/* Of the listeners: calls cb for each binding; connections open now. */
+	void (*each_binding)(void *ctx, control_binding_cb *cb, void *cb_ctx);
+	uint64_t (*connections)(void *ctx);
+	void *ctx;
+};
+
+/* NULL and *e if a socket cannot be opened. */
+struct control *control_new(const struct control_config *cfg, struct err *e) MUST_CHECK;
+void control_set_live(struct control *c, const struct live *live);
+/*
+ * After the workers' loops have ended, before the queues are freed. Requests under way end without
+ * answer. Accepts a pointer to NULL.
+ */
+void control_free(struct control **c);
+
+#endif

@@ -1,0 +1,75 @@
+/* metrics.c - GET /metrics: the counters at hand, as OpenMetrics text. */
+#include <event2/buffer.h>
+#include <inttypes.h>
+
+#include "hubd/control/control_priv.h"
+#include "hubd/spool/spool.h"
+#include "libhub/base/clock.h"
+
+static void gauge(struct evbuffer *out, const char *name, const char *help, uint64_t value)
+{
+	evbuffer_add_printf(out, "# TYPE hub_%s gauge\n# HELP hub_%s %s\nhub_%s %" PRIu64 "\n", name,
+		name, help, name, value);
+}
+
+static void counter(struct evbuffer *out, const char *name, const char *help, uint64_t value)
+{
+	evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\nhub_%s_total %" PRIu64 "\n",
+		name, name, help, name, value);
+}
+
+static void spool_metrics(const struct control *c, struct evbuffer *out)
+{
+	struct spool_stats s;
+
+	spool_stats(c->cfg.spool, &s);
+	gauge(out, "spool_messages", "Messages in the spool.", s.messages);
+	gauge(out, "spool_segments", "Segment files in use.", s.segments);
+	gauge(out, "spool_accepting", "1 while messages are taken.", s.accepting);
+	counter(out, "spool_committed", "Messages made durable.", s.committed);
+	counter(out, "spool_refused", "Messages refused for lack of room or a failing disk.", s.refused);
+	counter(out, "spool_syncs", "Synchronizations with the disk.", s.syncs);
+	counter(out, "spool_written_bytes", "Bytes written to the spool.", s.bytes_written);
+}
+
+static void queue_metrics(const struct control *c, struct evbuffer *out)
+{
+	struct queue_stats s;
+
+	queues_stats(c->cfg.queues, &s);
+	gauge(out, "queues", "Queues.", s.queues);
+	gauge(out, "queues_retry", "Queues whose next hop cannot be reached.", s.retry_queues);
+	gauge(out, "queue_messages", "Messages in queues.", s.messages);
+	gauge(out, "queue_connections", "Outgoing connections.", s.connections);
+	counter(out, "recipients_delivered", "Recipients delivered at their final place.", s.delivered);
+	counter(out, "recipients_relayed", "Recipients handed to the next hop.", s.relayed);
+	counter(out, "recipients_deferred", "Recipients put off.", s.deferred);
+	counter(out, "recipients_failed", "Recipients that failed.", s.failed);
+	counter(out, "recipients_expired", "Recipients given up for their age.", s.expired);
+}
+
+static void configuration_metrics(const struct control *c, struct evbuffer *out)
+{
+	const struct snapshot *s = mirror_snapshot(c->cfg.mirror);
+	struct mirror_status m;
+
+	mirror_status(c->cfg.mirror, &m);
+	gauge(out, "directory_live", "1 while changes of the directory come at once.",
+		m.state == WATCH_LIVE);
+	gauge(out, "recipients", "Recipients known.", m.recipients);
+	if (s == NULL)
+		return;
+	gauge(out, "configuration_age_seconds", "Since the configuration changed.",
+		(uint64_t)(clock_wall_ms() - s->built_ms) / 1000);
+	gauge(out, "configuration_rejected_objects", "Objects that break a rule.", s->rejection_count);
+	gauge(out, "configuration_warnings", "References to nothing and the like.", s->warning_count);
+}
+
+void control_metrics(const struct control *c, struct evbuffer *out)
+{
+	gauge(out, "connections", "Incoming SMTP connections.", c->cfg.connections(c->cfg.ctx));
+	spool_metrics(c, out);
+	queue_metrics(c, out);
+	configuration_metrics(c, out);
+	evbuffer_add_printf(out, "# EOF\n");
+}
