@@ -45,7 +45,7 @@ def program(name):
 
 
 def filesystem(path):
-    """Type and device of the file system that holds path."""
+    """Type and device of the file system that holds path, and how the device writes."""
     path = os.path.realpath(path)
     best = ("", "?", "?")
     with open("/proc/mounts") as mounts:
@@ -53,7 +53,13 @@ def filesystem(path):
             device, where, kind = line.split()[:3]
             if (path + "/").startswith(where.rstrip("/") + "/") and len(where) >= len(best[0]):
                 best = (where, kind, device)
-    return "%s on %s" % (best[1], best[2])
+    try:
+        name = os.path.basename(os.path.realpath(best[2]))
+        with open("/sys/class/block/%s/queue/write_cache" % name) as cache:
+            cached = ", " + cache.read().strip()
+    except OSError:
+        cached = ""
+    return "%s on %s%s" % (best[1], best[2], cached)
 
 
 def cpu_model():

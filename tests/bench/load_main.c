@@ -8,8 +8,8 @@
  *	run PORT SESSIONS MESSAGES SIZE PIPELINING	hands in the messages itself
  *	count MESSAGES					counts what another program hands in
  *
- * The sink goes on between runs, so connections that the relay keeps open stay usable. Acknowledged:
- * from the end of data to its 250. Through: from the end of data to the end of data at the sink.
+ * The sink goes on between runs, so connections that the relay keeps open stay usable. ack: from
+ * the end of data to its 250. through: from the end of data to the end of data at the sink.
  */
 #include <getopt.h>
 #include <inttypes.h>

@@ -15,6 +15,10 @@ class Load:
                                       stdout=subprocess.PIPE, text=True)
         self.port = int(self.popen.stdout.readline().split("=")[1])
 
+    @property
+    def pid(self):
+        return self.popen.pid
+
     def close(self):
         if self.popen.poll() is None:
             self.popen.stdin.close()
