@@ -24,3 +24,7 @@ tools_libctl_a_SOURCES = \
 bin_PROGRAMS += %D%/hubctl
 tools_hubctl_SOURCES = %D%/hubctl.c
 tools_hubctl_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) $(CURL_LIBS)
+
+dist_man_MANS += %D%/hubctl.1
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/hubctl.bash

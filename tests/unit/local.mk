@@ -15,3 +15,4 @@ include tests/unit/resolver.mk
 include tests/unit/org.mk
 include tests/unit/receive.mk
 include tests/unit/deliver.mk
+include tests/unit/hubctl.mk
