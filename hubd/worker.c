@@ -108,7 +108,8 @@ static void set_dns(struct worker *w, const struct live *live)
 	}
 	free(w->dns);
 	w->dns = dns;
-	if (resolver_servers_set(w->resolver, dns != NULL ? dns : w->cfg.settings->resolver, &e) != 0)
+	if (resolver_servers_set(w->resolver, dns != NULL ? dns : w->cfg.settings->resolver,
+		&e) != 0)
 		log_text(LOG_LEVEL_ERROR, "resolver", "hubInternalDNSServer: %s", e.text);
 }
 

@@ -32,7 +32,10 @@ void worker_set_live(struct worker *w, const struct live *live);
 /* A message found in the spool at start; the worker owns it from now on. */
 void worker_recover(struct worker *w, struct message *m);
 struct inbox *worker_arrivals(struct worker *w);
-/* Finishes what is in flight, then on_stopped. now: ends at once, mail in flight stays in the spool. */
+/*
+ * Finishes what is in flight, then on_stopped. now: ends at once, mail in flight stays in the
+ * spool.
+ */
 void worker_stop(struct worker *w, bool now);
 /* Waits for the thread to end. */
 void worker_join(struct worker *w);

@@ -11,7 +11,8 @@
 enum {
 	OPT_SERVER = 1000, OPT_DIRECTORY, OPT_BASE, OPT_RECIPIENT_BASE, OPT_CONTROL, OPT_WHAT_IF,
 	OPT_FORCE, OPT_CA, OPT_CLIENT_CERTIFICATE, OPT_CLIENT_KEY,
-	OPT_OWN = 2000,		/* own options and those of the class, by their place in the table */
+	/* own options and those of the class, by their place in the table */
+	OPT_OWN = 2000,
 	OPTIONS_MAX = 300,
 	ARGS_MAX = 1000,
 };
@@ -199,7 +200,8 @@ enum ctl_status args_parse(struct ctl *ctl, int argc, char **argv, const struct 
 		else if (args->n == ARGS_MAX)
 			status = ctl_usage("more than %d options", ARGS_MAX);
 		else
-			take_own(&v[args->n++], &options[c - OPT_OWN], (size_t)(c - OPT_OWN) >= of_class);
+			take_own(&v[args->n++], &options[c - OPT_OWN],
+				(size_t)(c - OPT_OWN) >= of_class);
 	}
 	if (p.file != NULL && status == CTL_DONE)
 		status = ctl_usage("-f stands before the noun");
@@ -241,7 +243,8 @@ int args_number(const struct args *args, const char *name, uint64_t min, uint64_
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' || n < min || n > max)
-		return err_set(e, ERR_CONFIG, 0, "--%s %s: a number from %llu to %llu is needed", name,
+		return err_set(e, ERR_CONFIG, 0, "--%s %s: a number from %llu to %llu is needed",
+			name,
 			text, (unsigned long long)min, (unsigned long long)max);
 	*out = n;
 	return 0;

@@ -103,7 +103,8 @@ static int put_changed(struct builder *b, const struct entry *old, const struct 
 	}
 	for (i = 0; rc == 0 && old != NULL && i < old->n; i++)
 		if (!replaces(c, old->attrs[i].name))
-			rc = put_values(&r, old->attrs[i].name, old->attrs[i].values, old->attrs[i].n, e);
+			rc = put_values(&r, old->attrs[i].name, old->attrs[i].values,
+				old->attrs[i].n, e);
 	for (i = 0; rc == 0 && i < c->n; i++)
 		rc = put_values(&r, c->v[i]->name, c->v[i]->values, c->v[i]->n, e);
 	if (rc == 0)
@@ -197,7 +198,8 @@ static void print_attr(const struct change_attr *attr)
 		if (attr->secret)
 			printf("# %s: not shown\n", attr->name);
 		else
-			ldif_out_value(stdout, attr->name, attr->values[i].data, attr->values[i].size);
+			ldif_out_value(stdout, attr->name, attr->values[i].data,
+				attr->values[i].size);
 	}
 }
 

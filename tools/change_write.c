@@ -47,7 +47,8 @@ static int explain(struct org *org, const struct change *c, int code, struct err
 		return err_set(e, ERR_PERM, 0, "it is there already; change it with \"set\"");
 	case LDAP_NO_SUCH_OBJECT:
 		return err_set(e, ERR_PERM, 0, c->kind == CHANGE_ADD ?
-			"the place above it is missing in the directory, or not visible for this account" :
+			"the place above it is missing in the directory, or not visible for this "
+			"account" :
 			"it is gone, or not visible for this account");
 	case LDAP_NOT_ALLOWED_ON_NONLEAF:
 		return err_set(e, ERR_PERM, 0, "something stands below it; remove that first");
@@ -56,7 +57,8 @@ static int explain(struct org *org, const struct change *c, int code, struct err
 			"-Y EXTERNAL");
 	case LDAP_SERVER_DOWN:
 	case LDAP_TIMEOUT:
-		return err_set(e, ERR_TEMP, 0, "the directory has stopped answering; look with \"get\" "
+		return err_set(e, ERR_TEMP, 0, "the directory has stopped answering; look with "
+		"\"get\" "
 			"whether the change was made");
 	default:
 		session_error(org->session, code, text, sizeof(text));

@@ -13,7 +13,8 @@ static json_t *rejections_json(const struct snapshot *s)
 
 	for (i = 0; i < s->rejection_count; i++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "dn",
-			s->rejections[i].dn, "object_class", s->rejections[i].object_class, "reason",
+			s->rejections[i].dn, "object_class", s->rejections[i].object_class,
+			"reason",
 			s->rejections[i].reason, "last_good", s->rejections[i].last_good));
 	return list;
 }
@@ -108,7 +109,8 @@ static void ask_all(struct ctl *ctl, const struct snapshot *s, struct inquiry *q
 		const struct server *server = SNAPSHOT_AT(s, OBJ_SERVER, server, i);
 
 		if (!server->obj.enabled || server->role != ROLE_HUB ||
-			(local_name(q) != NULL && name_compare(local_name(q), server->obj.name) == 0))
+			(local_name(q) != NULL && name_compare(local_name(q),
+			server->obj.name) == 0))
 			continue;
 		q->calls[q->n] = (struct http_call){ .server = server, .path = "/status" };
 		q->names[q->n++] = server->obj.name;
@@ -123,7 +125,8 @@ static const char *text_of(const json_t *o, const char *name)
 
 /* Members of the answer that the report repeats. */
 static const char *const repeated[] = {
-	"generation", "age_s", "from_cache", "directory", "rejected", "warnings", "key_in_directory",
+	"generation", "age_s", "from_cache", "directory", "rejected", "warnings",
+		"key_in_directory",
 	"version"
 };
 

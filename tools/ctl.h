@@ -29,7 +29,8 @@ struct ctl {
 	bool what_if, force;
 	const char *server;		/* --server, or NULL */
 	const char *local_server;	/* of the settings file, or NULL */
-	const char *directory;		/* URIs divided by spaces, or file:PATH; NULL = the default */
+	/* URIs divided by spaces, or file:PATH; NULL = the default */
+	const char *directory;
 	const char *base;		/* NULL = look for it */
 	const char *recipient_base;
 	const char *bind_dn, *password_file;

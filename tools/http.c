@@ -112,13 +112,15 @@ static int set_place(const struct ctl *ctl, struct transfer *t)
 
 	if (server == NULL) {
 		if (ctl->control == NULL) {
-			snprintf(t->call->error, sizeof(t->call->error), "no control socket is known: "
+			snprintf(t->call->error, sizeof(t->call->error),
+				"no control socket is known: "
 				"--control PATH, or -f with the settings of hubd");
 			return -1;
 		}
 		curl_easy_setopt(t->curl, CURLOPT_UNIX_SOCKET_PATH, ctl->control);
 		curl_easy_setopt(t->curl, CURLOPT_PROTOCOLS_STR, "http");
-		curl_easy_setopt(t->curl, CURLOPT_URL, arena_printf(ctl->arena, "http://localhost%s",
+		curl_easy_setopt(t->curl, CURLOPT_URL, arena_printf(ctl->arena,
+			"http://localhost%s",
 			t->call->path));
 		return 0;
 	}

@@ -10,7 +10,8 @@
 #include "tools/object.h"
 
 static const char usage_text[] =
-	"usage: hubctl [-o table|wide|json|ldif] [--server NAME] NOUN VERB [IDENTITY] [--option value ...]\n"
+	"usage: hubctl [-o table|wide|json|ldif] [--server NAME] NOUN VERB [IDENTITY] [--option "
+	"value ...]\n"
 	"  --directory URI|file:ORG.ldif  --base DN  -D DN -y PASSWORDFILE | -Y EXTERNAL\n"
 	"  --control SOCKET  -f SETTINGS  --what-if  --force\n"
 	"hubctl NOUN --help says what a noun can do. See hubctl(1).\n\n"
@@ -31,7 +32,8 @@ static const struct command *find_command(const char *noun, const char *verb)
 
 	for (i = 0; i < GROUPS; i++)
 		for (c = groups[i]; c->noun != NULL; c++)
-			if (strcmp(c->noun, noun) == 0 && (verb == NULL || strcmp(c->verb, verb) == 0))
+			if (strcmp(c->noun, noun) == 0 && (verb == NULL || strcmp(c->verb,
+				verb) == 0))
 				return c;
 	return NULL;
 }

@@ -63,7 +63,8 @@ static int check_name(const char *cn, struct err *e)
 		n += ((unsigned char)*s & 0xc0) != 0x80;
 	if (n == 0 || n > NAME_CHARACTERS_MAX || strpbrk(cn, "[]*()+,;<>=#/\"`\\") != NULL ||
 		*cn == ' ' || s[-1] == ' ')
-		return err_set(e, ERR_CONFIG, 0, "\"%s\" cannot be a name: 1 to %d characters, none of "
+		return err_set(e, ERR_CONFIG, 0, "\"%s\" cannot be a name: 1 to %d characters, "
+			"none of "
 			"[ ] * ( ) + , ; < > = # / \" ` \\ and no space at either end", cn,
 			NAME_CHARACTERS_MAX);
 	return 0;
@@ -107,7 +108,8 @@ static enum ctl_status run_set(struct org *org, const struct obj_class *class, c
 	if (class->kind == OBJ_SERVER && server_add_key_digests(org, c, &e) != 0)
 		return ctl_fail("%s", e.text);
 	if (c->n == 0 && password == NULL)
-		return ctl_usage("nothing to set: give options (hubctl %s set --help)", class->noun);
+		return ctl_usage("nothing to set: give options (hubctl %s set --help)",
+			class->noun);
 	if (c->n != 0)
 		status = object_commit(org, c);
 	if (status == CTL_DONE && password != NULL)
@@ -135,7 +137,8 @@ static void on_referrer(const struct obj *referrer, const char *attr, void *ctx)
 
 	/* what stands below a server is removed with it */
 	if (attr != NULL)
-		r->text = arena_printf(r->a, "%s%s%s %s (%s)", r->text, *r->text != '\0' ? ", " : "",
+		r->text = arena_printf(r->a, "%s%s%s %s (%s)", r->text, *r->text != '\0' ? ", " :
+			"",
 			referrer->class->noun, referrer->name, attr);
 }
 
@@ -151,7 +154,8 @@ static struct change *removals(struct org *org, const struct obj_class *class, c
 
 		below = org_entry_class(org->entries[i]);
 		if (below == NULL || strlen(child) <= n + 1 ||
-			!org_same_dn(child + strlen(child) - n, dn) || child[strlen(child) - n - 1] != ',')
+			!org_same_dn(child + strlen(child) - n, dn) ||
+			child[strlen(child) - n - 1] != ',')
 			continue;
 		c = change_new(org->ctl, CHANGE_DELETE, child, below, NULL);
 		c->next = list;
@@ -176,7 +180,8 @@ static enum ctl_status run_remove(struct org *org, const struct obj_class *class
 
 /* --- the command --- */
 
-enum verb { VERB_NEW, VERB_SET, VERB_GET, VERB_LIST, VERB_REMOVE, VERB_ENABLE, VERB_DISABLE, VERBS };
+enum verb { VERB_NEW, VERB_SET, VERB_GET, VERB_LIST, VERB_REMOVE, VERB_ENABLE, VERB_DISABLE,
+	VERBS };
 static const char *const verbs[VERBS] = {
 	"new", "set", "get", "list", "remove", "enable", "disable"
 };
@@ -237,7 +242,8 @@ enum ctl_status object_run(struct ctl *ctl, const struct obj_class *class, int a
 	static const struct arg_option of_servers[] = {
 		{ "site", true, "NAME" }, { "password-file", true, "FILE" }, { NULL, false, NULL }
 	};
-	static const struct arg_option sited[] = { { "site", true, "NAME" }, { NULL, false, NULL } };
+	static const struct arg_option sited[] = { { "site", true, "NAME" }, { NULL, false,
+		NULL } };
 	enum verb v = verb_of(args->verb);
 	bool writes = v == VERB_NEW || v == VERB_SET;
 	bool named = v != VERB_LIST && class->kind != OBJ_ORGANIZATION;

@@ -1,4 +1,6 @@
-/* object.h - the verbs that every kind of object has: new, set, get, list, remove, enable, disable. */
+/*
+ * object.h - the verbs that every kind of object has: new, set, get, list, remove, enable, disable.
+ */
 #ifndef HUB_TOOLS_OBJECT_H
 #define HUB_TOOLS_OBJECT_H
 
@@ -19,12 +21,14 @@ int object_take_options(const struct org *org, const struct args *args, struct c
 /* The DN of the object that the word names (a DN or a name), or NULL and *e. */
 const char *object_find(const struct org *org, const struct obj_class *class, const char *word,
 	struct err *e) MUST_CHECK;
-/* The DN for a new object of that name; parent is the server's DN where the class stands below one. */
+/*
+ * The DN for a new object of that name; parent is the server's DN where the class stands below one.
+ */
 const char *object_dn(const struct org *org, const struct obj_class *class, const char *cn,
 	const char *parent);
 /*
- * Judges, then shows (--what-if) or writes the changes; one line that says what was done, or the JSON
- * of the object at the head of the list.
+ * Judges, then shows (--what-if) or writes the changes; one line that says what was done, or the
+ * JSON of the object at the head of the list.
  */
 enum ctl_status object_commit(struct org *org, const struct change *list);
 

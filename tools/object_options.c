@@ -50,7 +50,8 @@ static const char *find_named(const struct org *org, const struct obj_class *cla
 			(server != NULL && !is_below(org->entries[i]->dn, server)))
 			continue;
 		if (found != NULL) {
-			err_set(e, ERR_PERM, 0, "several servers have a %s \"%s\": say which by --server",
+			err_set(e, ERR_PERM, 0, "several servers have a %s \"%s\": say which by "
+				"--server",
 				class->noun, cn);
 			return NULL;
 		}
@@ -137,7 +138,8 @@ static int put_secret(const struct org *org, struct change_attr *attr, const cha
 }
 
 /* A certificate file may be PEM or DER; anything else is taken as it is. */
-static int put_file(const struct org *org, struct change_attr *attr, const char *path, struct err *e)
+static int put_file(const struct org *org, struct change_attr *attr, const char *path,
+	struct err *e)
 {
 	size_t size;
 	void *data = ctl_read_file(org->ctl, path, BLOB_FILE_MAX, &size, e);
@@ -216,7 +218,8 @@ int object_take_options(const struct org *org, const struct args *args, struct c
 			continue;
 		if (removes)
 			change_attr(org->ctl, c, def->name)->n = 0;
-		else if (put_values(org, def, change_attr(org->ctl, c, def->name), value, &why) != 0)
+		else if (put_values(org, def, change_attr(org->ctl, c, def->name), value,
+			&why) != 0)
 			return err_set(e, why.class, 0, "--%s: %s", name, why.text);
 	}
 	return 0;

@@ -18,7 +18,8 @@ struct columns {
 
 static const struct columns columns[OBJ_KINDS] = {
 	[OBJ_SEND_CONNECTOR] = { { "address-space", "smart-host", "source-server" },
-		{ "usage", "port", "scoped", "max-message-size", "require-tls", "smart-host-auth" } },
+		{ "usage", "port", "scoped", "max-message-size", "require-tls",
+			"smart-host-auth" } },
 	[OBJ_RECEIVE_CONNECTOR] = { { "server", "binding", "remote-ip-range", "permission-group" },
 		{ "usage", "auth-mechanism", "max-message-size", "max-recipients" } },
 	[OBJ_FOREIGN_CONNECTOR] = { { "address-space", "source-server" },
@@ -59,7 +60,8 @@ static void put_raw(json_t *out, const struct attr_def *def, const struct entry_
 }
 
 /* As it is written, since it does not follow the rules by which it would be printed. */
-static json_t *raw_json(const struct entry *entry, const struct obj_class *class, const char *reason)
+static json_t *raw_json(const struct entry *entry, const struct obj_class *class,
+	const char *reason)
 {
 	const char *cn = org_entry_value(entry, "cn");
 	json_t *out = json_pack("{s:s, s:s, s:s}", "name", cn != NULL ? cn : "", "dn", entry->dn,

@@ -143,7 +143,8 @@ static char **naming_contexts(LDAP *ld, struct arena *a)
 	char **list = arena_alloc(a, (CONTEXTS_MAX + 1) * sizeof(*list));
 	size_t n;
 
-	if (ldap_search_ext_s(ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL, NULL,
+	if (ldap_search_ext_s(ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL, NULL,
+		NULL,
 		0, &m) == LDAP_SUCCESS && ldap_first_entry(ld, m) != NULL)
 		values = ldap_get_values_len(ld, ldap_first_entry(ld, m), name);
 	for (n = 0; values != NULL && values[n] != NULL && n < CONTEXTS_MAX; n++)
@@ -166,7 +167,8 @@ static int look_for_base(struct org *org, struct err *e)
 			continue;
 	if (org->base != NULL)
 		return 0;
-	return err_set(e, ERR_CONFIG, 0, "no hubOrganization is readable in this directory; name it by "
+	return err_set(e, ERR_CONFIG, 0, "no hubOrganization is readable in this directory; name "
+		"it by "
 		"--base, and who you are by -D DN -y FILE or -Y EXTERNAL");
 }
 
@@ -178,10 +180,12 @@ static int read_live(struct org *org, struct err *e)
 	if (org->session == NULL || (org->base == NULL && look_for_base(org, e) != 0))
 		return -1;
 	org->builder = builder_new(org->base);
-	if (session_search(org->session, org->base, LDAP_SCOPE_SUBTREE, "(objectClass=*)", take_live,
+	if (session_search(org->session, org->base, LDAP_SCOPE_SUBTREE, "(objectClass=*)",
+		take_live,
 		org, &code, e) != 0) {
 		if (code == LDAP_NO_SUCH_OBJECT)
-			err_set(e, ERR_PERM, 0, "%s is not there, or not readable for %s", org->base,
+			err_set(e, ERR_PERM, 0, "%s is not there, or not readable for %s",
+				org->base,
 				org->ctl->bind_dn != NULL ? org->ctl->bind_dn :
 				org->ctl->external ? "this account" : "anonymous (-D, -Y)");
 		return -1;

@@ -1,8 +1,8 @@
 /* org.h - the organization as hubctl sees it: from the directory or from a file.
  *
  * A reader who is no hub server does not get the passwords of connectors. So that a connector which
- * needs one is not taken for broken, a stand-in is put where a user name is and the password is not;
- * it is never written anywhere and leaves no mark in the fingerprint.
+ * needs one is not taken for broken, a stand-in is put where a user name is and the password is
+ * not; it is never written anywhere and leaves no mark in the fingerprint.
  */
 #ifndef HUB_TOOLS_ORG_H
 #define HUB_TOOLS_ORG_H

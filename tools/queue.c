@@ -47,7 +47,8 @@ static void perform_remote(struct ctl *ctl, struct http_call *call)
 		call->server = (const struct server *)(const void *)snapshot_find(org.snapshot,
 			OBJ_SERVER, ctl->server);
 		if (call->server == NULL)
-			snprintf(call->error, sizeof(call->error), "there is no server \"%s\" in force",
+			snprintf(call->error, sizeof(call->error),
+				"there is no server \"%s\" in force",
 				ctl->server);
 		else
 			http_perform(ctl, call, 1);
@@ -202,7 +203,8 @@ static const struct arg_option in_queue[] = {
 	{ "queue", true, "QUEUE: only there" }, { NULL, false, NULL }
 };
 static const struct arg_option list_options[] = {
-	{ "queue", true, "QUEUE: only there" }, { "limit", true, "N: at most" }, { NULL, false, NULL }
+	{ "queue", true, "QUEUE: only there" }, { "limit", true, "N: at most" }, { NULL, false,
+		NULL }
 };
 static const struct arg_option remove_options[] = {
 	{ "queue", true, "QUEUE: only there" }, { "no-report", false, "tell the sender nothing" },

@@ -23,7 +23,8 @@ static const char *member(struct arena *a, const json_t *o, const char *name)
 static void print_hop(struct arena *a, const json_t *o)
 {
 	static const char *const shown[] = {
-		"connector", "cost", "path", "next_site", "next_servers", "fallback", "status", "text"
+		"connector", "cost", "path", "next_site", "next_servers", "fallback", "status",
+			"text"
 	};
 	static const char *const heads[] = { "connector", "cost", "lost_by", NULL };
 	const json_t *value;
@@ -137,7 +138,8 @@ static json_t *explain_line(struct org *org, char *line, struct err *e)
 	return explain_one(org, server, address, size, e);
 }
 
-static enum ctl_status batch_line(struct org *org, const char *path, unsigned int number, char *line)
+static enum ctl_status batch_line(struct org *org, const char *path, unsigned int number,
+	char *line)
 {
 	enum ctl_status status = CTL_DONE;
 	struct err e;

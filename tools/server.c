@@ -50,7 +50,8 @@ static struct change *connector(struct org *org, const char *name, const char *p
 	const struct preset *p)
 {
 	struct change *c = change_new(org->ctl, CHANGE_ADD,
-		object_dn(org, &receive_connector_class, name, parent), &receive_connector_class, name);
+		object_dn(org, &receive_connector_class, name, parent), &receive_connector_class,
+		name);
 
 	for (; p->name != NULL; p++)
 		change_put(org->ctl, c, p->name, p->value);
@@ -79,7 +80,8 @@ static const char *site_of(const struct org *org, const struct sockaddr *address
 
 		for (j = 0; j < site->subnets.n; j++) {
 			range = arena_alloc(org->ctl->arena, sizeof(*range));
-			if (value_ip_range(org->ctl->arena, site->subnets.v[j], range, &ignored) != 0 ||
+			if (value_ip_range(org->ctl->arena, site->subnets.v[j], range,
+				&ignored) != 0 ||
 				!ip_range_contains(range, address) || !is_narrower(range, best))
 				continue;
 			best = range;
@@ -98,7 +100,8 @@ static int choose_site(struct org *org, struct change *c, struct err *e)
 	if (find_attr(c, "hubServerSite") != NULL)
 		return 0;
 	if (address == NULL)
-		return err_set(e, ERR_CONFIG, 0, "which site? Give --site, or --address for the site "
+		return err_set(e, ERR_CONFIG, 0, "which site? Give --site, or --address for the "
+			"site "
 			"whose hubSubnet has it");
 	if (value_endpoint(org->ctl->arena, (const char *)address->values[0].data, false, &endpoint,
 		e) != 0)
@@ -155,7 +158,8 @@ enum ctl_status server_set_password(struct org *org, const char *dn, const char 
 	if (code == LDAP_SUCCESS)
 		return CTL_DONE;
 	if (code == LDAP_INSUFFICIENT_ACCESS)
-		return ctl_fail("%s: not allowed to set its password: needs Organization Management", dn);
+		return ctl_fail("%s: not allowed to set its password: needs Organization "
+			"Management", dn);
 	session_error(org->session, code, text, sizeof(text));
 	return ctl_fail("%s: the directory refuses the password: %s", dn, text);
 }
@@ -167,7 +171,8 @@ enum ctl_status server_new(struct org *org, const struct args *args)
 	struct arena *a = org->ctl->arena;
 	const char *name = args->words[0], *role = args_value(args, "role");
 	const char *password = args_value(args, "password-file");
-	struct change *c = change_new(org->ctl, CHANGE_ADD, object_dn(org, &server_class, name, NULL),
+	struct change *c = change_new(org->ctl, CHANGE_ADD, object_dn(org, &server_class, name,
+		NULL),
 		&server_class, name);
 	bool hub = role == NULL || strcmp(role, "Hub") == 0;
 	struct err e;
@@ -181,7 +186,8 @@ enum ctl_status server_new(struct org *org, const struct args *args)
 	if (hub && find_attr(c, "hubFQDN") == NULL)
 		return ctl_usage("server new needs --fqdn: the name it is known by");
 	if (hub) {
-		c->next = connector(org, arena_printf(a, "Default %s", name), c->dn, default_connector);
+		c->next = connector(org, arena_printf(a, "Default %s", name), c->dn,
+			default_connector);
 		c->next->next = connector(org, arena_printf(a, "Client %s", name), c->dn,
 			client_connector);
 	}

@@ -48,7 +48,8 @@ static int bind_as_told(struct session *s, const struct ctl *ctl, int *code, str
 		password.bv_val = (char *)(uintptr_t)text;
 		password.bv_len = strlen(text);
 	}
-	*code = ldap_sasl_bind_s(s->ld, ctl->bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL);
+	*code = ldap_sasl_bind_s(s->ld, ctl->bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL,
+		NULL);
 	return 0;
 }
 
@@ -74,7 +75,8 @@ static int connect_and_bind(struct session *s, const struct ctl *ctl, struct err
 		return err_set(e, ERR_CONFIG, 0, "directory \"%s\": %s", s->uri,
 			ldap_err2string(code));
 	if (set_options(s, ctl) != 0)
-		return err_set(e, ERR_CONFIG, 0, "directory %s: an option is refused; are the files of "
+		return err_set(e, ERR_CONFIG, 0, "directory %s: an option is refused; are the "
+			"files of "
 			"ca, certificate and key there?", s->uri);
 	if (bind_as_told(s, ctl, &code, e) != 0)
 		return -1;
@@ -164,7 +166,8 @@ static int hand_out(LDAP *ld, LDAPMessage *m, void (*cb)(const struct entry *ent
 	return rc;
 }
 
-static int each_result(struct session *s, int id, void (*cb)(const struct entry *, void *), void *ctx,
+static int each_result(struct session *s, int id, void (*cb)(const struct entry *, void *),
+	void *ctx,
 	int *code, struct err *e)
 {
 	struct timeval limit = { .tv_sec = CTL_ANSWER_TIMEOUT_S };
@@ -199,5 +202,6 @@ int session_search(struct session *s, const char *base, int scope, const char *f
 	if (*code == LDAP_SUCCESS)
 		return 0;
 	session_error(s, *code, text, sizeof(text));
-	return err_set(e, ERR_PERM, 0, "search below %s: %s", *base != '\0' ? base : "the root", text);
+	return err_set(e, ERR_PERM, 0, "search below %s: %s", *base != '\0' ? base : "the root",
+		text);
 }

@@ -16,8 +16,8 @@ void session_close(struct session **s);
 LDAP *session_ldap(struct session *s);
 
 /*
- * Calls cb for each entry, which is valid during the call; entryUUID becomes the entry's uuid. -1 and
- * *e when the search fails or an entry cannot be read; *code is the LDAP result code.
+ * Calls cb for each entry, which is valid during the call; entryUUID becomes the entry's uuid. -1
+ * and *e when the search fails or an entry cannot be read; *code is the LDAP result code.
  */
 int session_search(struct session *s, const char *base, int scope, const char *filter,
 	void (*cb)(const struct entry *entry, void *ctx), void *ctx, int *code, struct err *e)

@@ -108,7 +108,8 @@ static void on_reported(bool ok, void *ctx)
 	struct ending *end = ctx;
 
 	if (ok) {
-		spool_outcomes(end->categorizer->cfg.port, end->id, end->outcomes, end->n, NULL, NULL);
+		spool_outcomes(end->categorizer->cfg.port, end->id, end->outcomes, end->n, NULL,
+			NULL);
 		queue_item_free(&end->fallback);
 	} else {
 		queues_post(end->categorizer->cfg.queues, end->fallback);

@@ -1,9 +1,9 @@
 /* categorizer.h - from a safe message to queue items: resolve, route, split. One per worker.
  *
- * Each recipient is resolved with the configuration pinned at that moment; recipients with equal next
- * hops share one queue item (delayed fan-out), groups become a message to their members, what cannot
- * be delivered is reported. Nothing is lost on the way: a recipient keeps its place in the spool until
- * its outcome is recorded, after its report is safe.
+ * Each recipient is resolved with the configuration pinned at that moment; recipients with equal
+ * next hops share one queue item (delayed fan-out), groups become a message to their members, what
+ * cannot be delivered is reported. Nothing is lost on the way: a recipient keeps its place in the
+ * spool until its outcome is recorded, after its report is safe.
  */
 #ifndef HUB_CATEGORIZE_CATEGORIZER_H
 #define HUB_CATEGORIZE_CATEGORIZER_H

@@ -182,8 +182,8 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 }
 
 /*
- * What came by a linked Receive connector leaves by its Send connector, whoever it is for. False when
- * that is gone or disabled: then the address decides.
+ * What came by a linked Receive connector leaves by its Send connector, whoever it is for. False
+ * when that is gone or disabled: then the address decides.
  */
 static bool place_linked(struct plan *p, uint32_t i)
 {

@@ -41,15 +41,15 @@ struct plan {
 };
 
 /*
- * skip[i] (may be NULL): recipient i has its outcome already. linked: name of the Send connector that
- * takes everything, "" = none.
+ * skip[i] (may be NULL): recipient i has its outcome already. linked: name of the Send connector
+ * that takes everything, "" = none.
  */
 struct plan *plan_make(struct arena *a, const struct live *live, const struct envelope *env,
 	const bool *skip);
 
 /*
- * Addresses that a group stands for, nested groups opened, each once; loops end by that. members may
- * be empty. False when there are more than EXPAND_MAX.
+ * Addresses that a group stands for, nested groups opened, each once; loops end by that. members
+ * may be empty. False when there are more than EXPAND_MAX.
  */
 enum { EXPAND_MAX = 50000 };
 bool expand_group(struct arena *a, struct recipients *r, const char *group,

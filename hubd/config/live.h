@@ -1,8 +1,8 @@
 /* live.h - what is in force right now: one immutable bundle that every transaction pins.
  *
- * The main thread makes a new one from each snapshot and posts a reference to every worker; a worker
- * uses its own current pointer and each transaction keeps a reference to its end. Nothing in it is
- * edited, so no lock is needed; the reference count is atomic.
+ * The main thread makes a new one from each snapshot and posts a reference to every worker; a
+ * worker uses its own current pointer and each transaction keeps a reference to its end. Nothing in
+ * it is edited, so no lock is needed; the reference count is atomic.
  */
 #ifndef HUB_CONFIG_LIVE_H
 #define HUB_CONFIG_LIVE_H

@@ -46,7 +46,8 @@ static int split_uris(const char *path, char *text, struct arena *arena, const c
 	size_t n = 0;
 	char *save = NULL, *word;
 
-	for (word = strtok_r(text, " \t,", &save); word != NULL; word = strtok_r(NULL, " \t,", &save)) {
+	for (word = strtok_r(text, " \t,", &save); word != NULL; word = strtok_r(NULL, " \t,",
+		&save)) {
 		if (strncmp(word, "ldap://", 7) != 0 && strncmp(word, "ldaps://", 8) != 0 &&
 			strncmp(word, "ldapi://", 8) != 0)
 			return err_set(e, ERR_CONFIG, 0, "%s: directory: %s is no ldapi://, "
@@ -122,7 +123,8 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 	raw.s.log_format = LOG_FORMAT_TEXT;
 	if (settings_read(path, table, &raw, arena, e) != 0)
 		return -1;
-	if (split_uris(path, arena_strdup(arena, raw.directory), arena, &raw.s.directory.uris, e) != 0)
+	if (split_uris(path, arena_strdup(arena, raw.directory), arena, &raw.s.directory.uris,
+		e) != 0)
 		return -1;
 	if (split_bind(path, arena_strdup(arena, raw.bind), &raw.s, e) != 0)
 		return -1;

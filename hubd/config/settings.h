@@ -18,7 +18,8 @@ struct settings {
 	const char *admin;		/* address:port, or NULL */
 	uint32_t workers;
 	const char *user;		/* account to run as, or NULL */
-	const char *resolver;		/* servers before the directory is read, or NULL = system's */
+	/* servers before the directory is read, or NULL = system's */
+	const char *resolver;
 	int log_format;			/* enum log_format */
 };
 

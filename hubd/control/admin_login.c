@@ -1,8 +1,8 @@
 /* admin_login.c - see admin_login.h
  *
- * A login goes through two steps: the bind (by the authenticator, or for a DN by a connection of its
- * own), then the search for roles on a connection bound as this server. Administrators are few, so
- * each step has its own short-lived connection; the next URI is tried when one is lost.
+ * A login goes through two steps: the bind (by the authenticator, or for a DN by a connection of
+ * its own), then the search for roles on a connection bound as this server. Administrators are few,
+ * so each step has its own short-lived connection; the next URI is tried when one is lost.
  */
 #include "hubd/control/admin_login.h"
 

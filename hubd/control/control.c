@@ -42,7 +42,8 @@ static int place_listen(struct control_place *place, int fd, const char *name, s
 	}
 	place->listener = evconnlistener_new(loop_base(place->control->cfg.loop), NULL, NULL,
 		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	BUG_ON(place->listener == NULL || evhttp_bind_listener(place->http, place->listener) == NULL);
+	BUG_ON(place->listener == NULL || evhttp_bind_listener(place->http,
+		place->listener) == NULL);
 	return 0;
 }
 
@@ -63,7 +64,8 @@ static int open_local(struct control *c, const char *path, struct err *e)
 	int fd;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(e, ERR_CONFIG, 0, "control: %s is longer than a socket's path can be",
+		return err_set(e, ERR_CONFIG, 0, "control: %s is longer than a socket's path can "
+			"be",
 			path);
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -140,7 +142,8 @@ static int open_remote(struct control *c, const char *text, struct err *e)
 		return -1;
 	if (c->tls == NULL)
 		return err_set(e, ERR_CONFIG, 0, "admin needs certificate and key");
-	size = at.addr.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	size = at.addr.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+		sizeof(struct sockaddr_in);
 	fd = socket(at.addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_set(e, ERR_TEMP, errno, "admin: socket");

@@ -8,13 +8,15 @@
 
 static void gauge(struct evbuffer *out, const char *name, const char *help, uint64_t value)
 {
-	evbuffer_add_printf(out, "# TYPE hub_%s gauge\n# HELP hub_%s %s\nhub_%s %" PRIu64 "\n", name,
+	evbuffer_add_printf(out, "# TYPE hub_%s gauge\n# HELP hub_%s %s\nhub_%s %" PRIu64 "\n",
+		name,
 		name, help, name, value);
 }
 
 static void counter(struct evbuffer *out, const char *name, const char *help, uint64_t value)
 {
-	evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\nhub_%s_total %" PRIu64 "\n",
+	evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\n"
+		"hub_%s_total %" PRIu64 "\n",
 		name, name, help, name, value);
 }
 
@@ -27,7 +29,8 @@ static void spool_metrics(const struct control *c, struct evbuffer *out)
 	gauge(out, "spool_segments", "Segment files in use.", s.segments);
 	gauge(out, "spool_accepting", "1 while messages are taken.", s.accepting);
 	counter(out, "spool_committed", "Messages made durable.", s.committed);
-	counter(out, "spool_refused", "Messages refused for lack of room or a failing disk.", s.refused);
+	counter(out, "spool_refused", "Messages refused for lack of room or a failing disk.",
+		s.refused);
 	counter(out, "spool_syncs", "Synchronizations with the disk.", s.syncs);
 	counter(out, "spool_written_bytes", "Bytes written to the spool.", s.bytes_written);
 }
@@ -41,7 +44,8 @@ static void queue_metrics(const struct control *c, struct evbuffer *out)
 	gauge(out, "queues_retry", "Queues whose next hop cannot be reached.", s.retry_queues);
 	gauge(out, "queue_messages", "Messages in queues.", s.messages);
 	gauge(out, "queue_connections", "Outgoing connections.", s.connections);
-	counter(out, "recipients_delivered", "Recipients delivered at their final place.", s.delivered);
+	counter(out, "recipients_delivered", "Recipients delivered at their final place.",
+		s.delivered);
 	counter(out, "recipients_relayed", "Recipients handed to the next hop.", s.relayed);
 	counter(out, "recipients_deferred", "Recipients put off.", s.deferred);
 	counter(out, "recipients_failed", "Recipients that failed.", s.failed);
@@ -61,8 +65,10 @@ static void configuration_metrics(const struct control *c, struct evbuffer *out)
 		return;
 	gauge(out, "configuration_age_seconds", "Since the configuration changed.",
 		(uint64_t)(clock_wall_ms() - s->built_ms) / 1000);
-	gauge(out, "configuration_rejected_objects", "Objects that break a rule.", s->rejection_count);
-	gauge(out, "configuration_warnings", "References to nothing and the like.", s->warning_count);
+	gauge(out, "configuration_rejected_objects", "Objects that break a rule.",
+		s->rejection_count);
+	gauge(out, "configuration_warnings", "References to nothing and the like.",
+		s->warning_count);
 }
 
 void control_metrics(const struct control *c, struct evbuffer *out)

@@ -1,7 +1,8 @@
 /* request.c - one HTTP request: who asks, what for, and the answer.
  *
- * A request is answered at once, or becomes a call that waits: for the login, for the queues. evhttp
- * keeps a request whose connection was lost until it is answered, so every call ends by an answer.
+ * A request is answered at once, or becomes a call that waits: for the login, for the queues.
+ * evhttp keeps a request whose connection was lost until it is answered, so every call ends by an
+ * answer.
  */
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -130,9 +131,11 @@ static json_t *read_body(struct evhttp_request *r, struct err *e)
 		err_set(e, ERR_PERM, 0, "no body: a JSON object is needed");
 		return NULL;
 	}
-	body = json_loadb((const char *)evbuffer_pullup(in, -1), size, JSON_REJECT_DUPLICATES, &why);
+	body = json_loadb((const char *)evbuffer_pullup(in, -1), size, JSON_REJECT_DUPLICATES,
+		&why);
 	if (body == NULL)
-		err_set(e, ERR_PERM, 0, "body is no JSON: line %d column %d: %s", why.line, why.column,
+		err_set(e, ERR_PERM, 0, "body is no JSON: line %d column %d: %s", why.line,
+			why.column,
 			why.text);
 	else if (json_string_value(json_object_get(body, "op")) == NULL)
 		err_set(e, ERR_PERM, 0, "body needs a member \"op\" with a text");
@@ -163,7 +166,8 @@ static void serve_queue(struct control *c, struct evhttp_request *r, enum admin_
 	}
 	op = json_string_value(json_object_get(body, "op"));
 	if (right != ADMIN_ALL && !is_reading(op)) {
-		send_error(r, 403, "not allowed: %s needs Organization Management or Server Management",
+		send_error(r, 403, "not allowed: %s needs Organization Management or Server "
+			"Management",
 			op);
 	} else {
 		call = call_new(c, r);
@@ -191,11 +195,14 @@ static void serve(struct control *c, struct evhttp_request *r, enum admin_right 
 	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(r));
 	bool post = path != NULL && strcmp(path, "/queue") == 0;
 
-	if (path == NULL || (!post && strcmp(path, "/status") != 0 && strcmp(path, "/metrics") != 0)) {
-		send_error(r, HTTP_NOTFOUND, "there is no path %s: /status, /metrics and /queue are",
+	if (path == NULL || (!post && strcmp(path, "/status") != 0 && strcmp(path,
+		"/metrics") != 0)) {
+		send_error(r, HTTP_NOTFOUND, "there is no path %s: /status, /metrics and /queue "
+			"are",
 			path != NULL ? path : "\"\"");
 	} else if (evhttp_request_get_command(r) != (post ? EVHTTP_REQ_POST : EVHTTP_REQ_GET)) {
-		evhttp_add_header(evhttp_request_get_output_headers(r), "Allow", post ? "POST" : "GET");
+		evhttp_add_header(evhttp_request_get_output_headers(r), "Allow", post ? "POST" :
+			"GET");
 		send_error(r, HTTP_BADMETHOD, "%s takes %s only", path, post ? "POST" : "GET");
 	} else if (right == ADMIN_NOTHING) {
 		send_error(r, 403, "not allowed: needs a role of the organization");
@@ -298,7 +305,8 @@ static const struct server *peer_server(const struct control *c, struct evhttp_r
 static void admit_remote(struct control *c, struct evhttp_request *r)
 {
 	const struct server *peer = peer_server(c, r);
-	const char *basic = evhttp_find_header(evhttp_request_get_input_headers(r), "Authorization");
+	const char *basic = evhttp_find_header(evhttp_request_get_input_headers(r),
+		"Authorization");
 
 	if (peer != NULL)
 		serve(c, r, ADMIN_ALL, peer->obj.name);

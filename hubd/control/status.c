@@ -51,7 +51,8 @@ static void put_snapshot(json_t *o, const struct snapshot *s)
 	put(o, "fingerprint", text(s != NULL ? s->fingerprint : NULL));
 	put(o, "visible_fingerprint", text(s != NULL ? s->visible_fingerprint : NULL));
 	put(o, "generation", s != NULL ? number(s->generation) : json_null());
-	put(o, "age_s", s != NULL ? json_integer((clock_wall_ms() - s->built_ms) / 1000) : json_null());
+	put(o, "age_s", s != NULL ? json_integer((clock_wall_ms() - s->built_ms) / 1000) :
+		json_null());
 	put(o, "rejected", rejected);
 	put(o, "warnings", warnings);
 }

@@ -320,7 +320,8 @@ static enum step helo_reply(struct client *c, const struct smtp_reply *r)
 static enum step starttls_enter(struct client *c)
 {
 	if (!smtp_capability_has(&c->caps, SMTP_EXT_STARTTLS))
-		return client_fail(c, EVENT_POLICY, NULL, "required, but the peer does not offer it");
+		return client_fail(c, EVENT_POLICY, NULL,
+			"required, but the peer does not offer it");
 	stream_write(c->stream, "STARTTLS\r\n", 10);
 	return STEP_WAIT;
 }

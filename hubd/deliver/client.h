@@ -1,8 +1,8 @@
 /* client.h - one SMTP or LMTP session as client: speaks, and reports facts. Owning loop's thread.
  *
  * The session gets to the point where mail may be sent (greeting, EHLO, STARTTLS, AUTH), takes one
- * message after another, and tells for each recipient how far it got and what was said; what follows
- * from that is decided elsewhere (verdict.h). It knows no queue, no spool and no DNS.
+ * message after another, and tells for each recipient how far it got and what was said; what
+ * follows from that is decided elsewhere (verdict.h). It knows no queue, no spool and no DNS.
  *
  * Commands are pipelined as far as the peer allows: with CHUNKING a small message is one write
  * (MAIL, RCPT, BDAT and the body) and one read. Bodies stream from their source and wait while the

@@ -1,8 +1,8 @@
 /* client_mail.c - one mail transaction: MAIL, RCPT, DATA or BDAT, and the replies in their order.
  *
- * With PIPELINING the commands are written ahead when MAIL is entered; the states then only take the
- * replies. What was written ahead must be answered even when an earlier command was refused (RFC
- * 2920 section 3.1), so a refusal sets facts and goes on reading.
+ * With PIPELINING the commands are written ahead when MAIL is entered; the states then only take
+ * the replies. What was written ahead must be answered even when an earlier command was refused
+ * (RFC 2920 section 3.1), so a refusal sets facts and goes on reading.
  */
 #include <stdio.h>
 #include <string.h>
@@ -393,8 +393,8 @@ enum step client_data_reply(struct client *c, const struct smtp_reply *r)
 /* --- the body and its reply --- */
 
 /*
- * A server that says 354 with no recipient at all waits for a message nevertheless: it gets an empty
- * one, and its answer is of no interest.
+ * A server that says 354 with no recipient at all waits for a message nevertheless: it gets an
+ * empty one, and its answer is of no interest.
  */
 static enum step empty_body(struct client *c)
 {
@@ -414,7 +414,9 @@ enum step client_body_enter(struct client *c)
 	return STEP_WAIT;
 }
 
-/* The i-th accepted recipient that has no fact yet (RFC 2033 section 4.2: replies in their order). */
+/*
+ * The i-th accepted recipient that has no fact yet (RFC 2033 section 4.2: replies in their order).
+ */
 static uint32_t next_accepted(struct client *c)
 {
 	while (c->facts[c->final_next].text != NULL)

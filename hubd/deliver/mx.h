@@ -2,8 +2,8 @@
  *
  * RFC 5321 section 5.1: MX by preference, equal ones shuffled; without MX the name's own addresses;
  * RFC 7505 null MX; a host list that leads back to ourselves is cut there. Good answers are kept
- * MX_KEEP_MS, since a queue opens many connections to one place. At most MX_HOSTS hosts are looked up
- * and MX_TARGETS addresses given.
+ * MX_KEEP_MS, since a queue opens many connections to one place. At most MX_HOSTS hosts are looked
+ * up and MX_TARGETS addresses given.
  */
 #ifndef HUB_DELIVER_MX_H
 #define HUB_DELIVER_MX_H

@@ -1,8 +1,8 @@
 /* policy.h - how a peer has to prove itself, and how we prove ourselves to it. Pure; any thread.
  *
  * Hubs and edges of the organization: STARTTLS and the key that the directory pins, nothing else.
- * Elsewhere TLS is taken where it is offered and believed whoever answers, unless the connector asks
- * for more (hubRequireTLS, hubTLSAuthLevel, hubDomainSecure, hubSmartHostAuth).
+ * Elsewhere TLS is taken where it is offered and believed whoever answers, unless the connector
+ * asks for more (hubRequireTLS, hubTLSAuthLevel, hubDomainSecure, hubSmartHostAuth).
  */
 #ifndef HUB_DELIVER_POLICY_H
 #define HUB_DELIVER_POLICY_H

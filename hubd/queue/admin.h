@@ -6,13 +6,16 @@
  * Requests: {"op": ..., "queue": Q, "message": M, "limit": N}
  *	queue-list			-> {"queues": [QUEUE...]}; with "queue": that one only
  *	queue-suspend, queue-resume	queue Q -> {"changed": n}
- *	queue-retry			queue Q at once; with "resubmit": true its messages are routed again
- *	message-list			of queue Q, or of all -> {"messages": [MESSAGE...]}; "limit" 1000
+ *	queue-retry			queue Q at once; with "resubmit": true its messages
+ *					are routed again
+ *	message-list			of queue Q, or of all -> {"messages": [MESSAGE...]};
+ *					"limit" 1000
  *	message-get			message M, in every queue it sits in -> {"messages": [...]}
  *	message-suspend, message-resume	message M (and queue Q if given) -> {"changed": n}
- *	message-remove			likewise; "report": false removes without report (default true)
- * Q is a queue's "identity" or its "id"; M is the message's 16 digits. When nothing matched, changed
- * is 0 and "error" says so; an unknown op or a missing member gives {"error": text}.
+ *	message-remove			likewise; "report": false removes without report
+ *					(default true)
+ * Q is a queue's "identity" or its "id"; M is the message's 16 digits. When nothing matched,
+ * changed is 0 and "error" says so; an unknown op or a missing member gives {"error": text}.
  */
 #ifndef HUB_QUEUE_ADMIN_H
 #define HUB_QUEUE_ADMIN_H

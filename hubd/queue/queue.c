@@ -15,7 +15,8 @@
 
 enum {
 	IDENT_STACK = 1024,
-	GROW_PAUSE_MS = 10 * 1000,	/* no further connection after one failed beside good ones */
+	/* no further connection after one failed beside good ones */
+	GROW_PAUSE_MS = 10 * 1000,
 	CHECK_GRAIN_MS = 1000,		/* expiry is looked at no more often */
 };
 

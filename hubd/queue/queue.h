@@ -127,9 +127,10 @@ struct queue_hooks {
 	/* A new configuration is in force: route it again with that. The callee owns item. */
 	void (*recategorize)(struct queue_item *item, void *ctx);
 	/*
-	 * Sends the report if one is due (NOTIFY, remote domain's rules, null sender are the callee's
-	 * to check). queue_ticket_done must follow, from inside or later, when the report is safe in
-	 * the spool or none is needed. t is NULL for QUEUE_REPORT_DELAYED, where nothing follows.
+	 * Sends the report if one is due (NOTIFY, remote domain's rules, null sender are the
+	 * callee's to check). queue_ticket_done must follow, from inside or later, when the report
+	 * is safe in the spool or none is needed. t is NULL for QUEUE_REPORT_DELAYED, where nothing
+	 * follows.
 	 */
 	void (*report)(const struct queue_report *r, struct queue_ticket *t, void *ctx);
 };
@@ -175,8 +176,8 @@ void queues_stats(struct queues *q, struct queue_stats *out);
  * open begins a connection for the message head (valid during the call; what it names in its live
  * stays as long as qc) and returns its object; from then on the transport calls the functions below
  * for qc, never from inside open. wake: an idle connection (queue_conn_next gave NULL) may call
- * queue_conn_next again. stop: end after the message in flight, if any. queue_conn_end comes exactly
- * once, and may be called inside wake and stop.
+ * queue_conn_next again. stop: end after the message in flight, if any. queue_conn_end comes
+ * exactly once, and may be called inside wake and stop.
  */
 struct queue_transport {
 	void *(*open)(struct queue_conn *qc, const struct queue_item *head, void *ctx);

@@ -54,7 +54,8 @@ struct queue {
 	char last_status[QUEUE_STATUS_SIZE];
 	char *last_error;
 	uint64_t empty_since_ms;	/* monotonic; 0 = not empty */
-	int64_t check_at_ms;		/* wall: no item expires or is late before; INT64_MAX = none */
+	/* wall: no item expires or is late before; INT64_MAX = none */
+	int64_t check_at_ms;
 
 	struct event *timer;
 	uint64_t timer_at_ms;		/* monotonic; 0 = not armed */

@@ -99,8 +99,8 @@ void verb_bdat(struct session *s, const struct smtp_command *c)
 		return;
 	}
 	/*
-	 * Out of sequence the chunk follows all the same (RFC 3030 section 2) and must not be obeyed
-	 * as commands: it is taken by a transaction that has failed already.
+	 * Out of sequence the chunk follows all the same (RFC 3030 section 2) and must not be
+	 * obeyed as commands: it is taken by a transaction that has failed already.
 	 */
 	if (tx == NULL)
 		tx = s->tx = xcalloc(1, sizeof(*tx));

@@ -167,7 +167,8 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 		smtp_reply_set(r, 552, "5.3.4", "header exceeds the limit of %llu bytes",
 			(unsigned long long)l->max_header_size);
 	else if (l->max_hops != 0 && in->header.received >= l->max_hops)
-		smtp_reply_set(r, 554, "5.4.6", "mail loop: %u Received fields", in->header.received);
+		smtp_reply_set(r, 554, "5.4.6", "mail loop: %u Received fields",
+			in->header.received);
 	else if (l->max_local_hops != 0 && in->local_hops >= l->max_local_hops)
 		smtp_reply_set(r, 554, "5.4.6", "mail loop: this server was passed %llu times",
 			(unsigned long long)in->local_hops);

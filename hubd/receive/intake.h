@@ -1,9 +1,9 @@
 /* intake.h - one message's content on its way from the wire into the spool.
  *
  * Wire bytes go through the DATA decoder (or the BDAT check), then through the header scan, which
- * takes the organization's own fields out, then into a spool draft. What is wrong with the message is
- * remembered, not acted on: the session stays in step with its peer and asks intake_verdict at the
- * end. One session owns it.
+ * takes the organization's own fields out, then into a spool draft. What is wrong with the message
+ * is remembered, not acted on: the session stays in step with its peer and asks intake_verdict at
+ * the end. One session owns it.
  */
 #ifndef HUB_RECEIVE_INTAKE_H
 #define HUB_RECEIVE_INTAKE_H

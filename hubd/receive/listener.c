@@ -130,7 +130,8 @@ static void turn_away(int fd, const char *source, const struct receive_connector
 
 	(void)sent;
 	log_event(LOG_LEVEL_WARNING, "connection-refused", LOG_STR("peer", source),
-		LOG_STR("connector", rc != NULL ? rc->obj.name : NULL), LOG_STR("why", why), LOG_END);
+		LOG_STR("connector", rc != NULL ? rc->obj.name : NULL), LOG_STR("why", why),
+		LOG_END);
 	close(fd);
 }
 
@@ -240,7 +241,8 @@ static int open_socket(const struct sockaddr_storage *addr)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (addr->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (const struct sockaddr *)addr, addr_len(addr)) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, (const struct sockaddr *)addr, addr_len(addr)) == 0 && listen(fd,
+		BACKLOG) == 0)
 		return fd;
 	saved = errno;
 	close(fd);

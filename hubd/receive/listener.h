@@ -1,10 +1,10 @@
 /* listener.h - the sockets that Receive connectors bind, and who may connect. Main thread.
  *
  * Listeners follow the directory: each new configuration opens and closes sockets without touching
- * sessions. A binding that cannot be opened (an address this host lacks) is off alone, with an alarm,
- * and tried again. Connections are counted here; over a limit they get 421 4.3.2 and nothing else.
- * Among connectors of a binding a specific local address beats a wildcard, then the most specific
- * remote range wins.
+ * sessions. A binding that cannot be opened (an address this host lacks) is off alone, with an
+ * alarm, and tried again. Connections are counted here; over a limit they get 421 4.3.2 and nothing
+ * else. Among connectors of a binding a specific local address beats a wildcard, then the most
+ * specific remote range wins.
  */
 #ifndef HUB_RECEIVE_LISTENER_H
 #define HUB_RECEIVE_LISTENER_H

@@ -22,7 +22,8 @@ static const void *bytes_of(const struct sockaddr_storage *a, size_t *n)
 	const struct sockaddr_in *in = (const void *)a;
 
 	*n = a->ss_family == AF_INET ? sizeof(in->sin_addr) : sizeof(in6->sin6_addr);
-	return a->ss_family == AF_INET ? (const void *)&in->sin_addr : (const void *)&in6->sin6_addr;
+	return a->ss_family == AF_INET ? (const void *)&in->sin_addr :
+		(const void *)&in6->sin6_addr;
 }
 
 static enum fit binding_fit(const struct endpoint *binding, const struct sockaddr_storage *local)
@@ -31,7 +32,8 @@ static enum fit binding_fit(const struct endpoint *binding, const struct sockadd
 	const void *want, *have;
 	size_t want_n, have_n;
 
-	if (binding->addr.ss_family != local->ss_family || port_of(&binding->addr) != port_of(local))
+	if (binding->addr.ss_family != local->ss_family ||
+		port_of(&binding->addr) != port_of(local))
 		return FIT_NONE;
 	want = bytes_of(&binding->addr, &want_n);
 	have = bytes_of(local, &have_n);

@@ -92,7 +92,8 @@ static void add(struct session *s, const struct smtp_command_rcpt *rcpt)
 _Static_assert((int)SMTP_NOTIFY_NEVER == (int)ENVELOPE_NOTIFY_NEVER &&
 	(int)SMTP_NOTIFY_SUCCESS == (int)ENVELOPE_NOTIFY_SUCCESS &&
 	(int)SMTP_NOTIFY_FAILURE == (int)ENVELOPE_NOTIFY_FAILURE &&
-	(int)SMTP_NOTIFY_DELAY == (int)ENVELOPE_NOTIFY_DELAY, "NOTIFY bits are passed on as they are");
+	(int)SMTP_NOTIFY_DELAY == (int)ENVELOPE_NOTIFY_DELAY,
+	"NOTIFY bits are passed on as they are");
 
 void verb_rcpt(struct session *s, const struct smtp_command *c)
 {

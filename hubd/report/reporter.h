@@ -1,8 +1,8 @@
 /* reporter.h - delivery status notifications (RFC 3461 to 3464). One per worker; its thread.
  *
- * Decides whether a report is due (never for the null sender; NOTIFY; the remote domain's settings),
- * writes it, puts it into the spool, and hands it on as a message like any other. A report is safe
- * before the recipient it speaks of is done.
+ * Decides whether a report is due (never for the null sender; NOTIFY; the remote domain's
+ * settings), writes it, puts it into the spool, and hands it on as a message like any other. A
+ * report is safe before the recipient it speaks of is done.
  */
 #ifndef HUB_REPORT_REPORTER_H
 #define HUB_REPORT_REPORTER_H

@@ -12,7 +12,8 @@ static const struct {
 } kinds[] = {
 	[QUEUE_REPORT_FAILED] = { "Undeliverable: your message could not be delivered", "failed",
 		"Your message could not be delivered to these recipients:",
-		"No further attempt will be made. If the reason above does not help you, ask your\r\n"
+		"No further attempt will be made. If the reason above does not help you, ask "
+		"your\r\n"
 		"mail administrator and show this report." },
 	[QUEUE_REPORT_DELAYED] = { "Delayed: your message has not been delivered yet", "delayed",
 		"Your message has not been delivered to these recipients yet:",
@@ -21,7 +22,8 @@ static const struct {
 		"Your message was delivered to these recipients:",
 		"You receive this because a report of success was asked for." },
 	[QUEUE_REPORT_RELAYED] = { "Relayed: your message was handed on", "relayed",
-		"Your message was handed on for these recipients, to a system that sends no reports\r\n"
+		"Your message was handed on for these recipients, to a system that sends no "
+		"reports\r\n"
 		"of success:",
 		"You receive this because a report of success was asked for." },
 };
@@ -40,7 +42,8 @@ static void put_header(FILE *f, const struct report_request *q, const struct rep
 	clock_rfc5322(p->now_s, date, sizeof(date));
 	fprintf(f, "From: Mail Delivery System <%s>\r\nTo: <", p->from);
 	put_clean(f, p->to);
-	fprintf(f, ">\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: %s\r\n", kinds[q->kind].subject, date,
+	fprintf(f, ">\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: %s\r\n", kinds[q->kind].subject,
+		date,
 		p->message_id);
 	/* RFC 3834 section 5 */
 	fprintf(f, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
@@ -53,7 +56,8 @@ static void put_people_part(FILE *f, const struct report_request *q, const struc
 	size_t i;
 
 	fprintf(f, "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-		"Content-Transfer-Encoding: 8bit\r\n\r\nThis is the mail system at %s.\r\n\r\n%s\r\n\r\n",
+		"Content-Transfer-Encoding: 8bit\r\n\r\nThis is the mail system at %s.\r\n\r\n"
+		"%s\r\n\r\n",
 		p->boundary, p->reporting, kinds[q->kind].opening);
 	for (i = 0; i < p->due_n; i++) {
 		const struct queue_report_recipient *r = &q->v[p->due[i]];

@@ -92,7 +92,8 @@ static void commit(struct spool_copy *c)
 	if (c->suffix_size != 0)
 		(void)spool_draft_write(c->draft, c->suffix, c->suffix_size);
 	c->size = spool_draft_size(c->draft);
-	spool_draft_commit(&c->draft, c->envelope, c->envelope_size, c->recipients, on_committed, c);
+	spool_draft_commit(&c->draft, c->envelope, c->envelope_size, c->recipients, on_committed,
+		c);
 }
 
 /*

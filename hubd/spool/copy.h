@@ -1,7 +1,7 @@
 /* copy.h - a new message made from one that is in the spool: a report, an expanded group.
  *
- * Streams the stored body, or its header only, into a draft without holding it in memory or blocking
- * the loop. The port's thread.
+ * Streams the stored body, or its header only, into a draft without holding it in memory or
+ * blocking the loop. The port's thread.
  */
 #ifndef HUB_SPOOL_COPY_H
 #define HUB_SPOOL_COPY_H

@@ -86,7 +86,9 @@ static void block_add(struct spool_draft *d, struct block *b)
 	d->last = b;
 }
 
-/* The next block doubles what the present chunk has, and ends where the chunk ends at the latest. */
+/*
+ * The next block doubles what the present chunk has, and ends where the chunk ends at the latest.
+ */
 static struct block *block_grow(struct spool_draft *d)
 {
 	uint32_t chunk = d->spool->chunk_size, have = d->pending % chunk, size;

@@ -26,7 +26,8 @@ static const struct text_row envelope_texts[] = {
 	{ offsetof(struct envelope, message_id), ENVELOPE_SUMMARY_MAX, true, "message-id" },
 	{ offsetof(struct envelope, subject), ENVELOPE_SUMMARY_MAX, true, "subject" },
 	{ offsetof(struct envelope, connector), ENVELOPE_TEXT_MAX, false, "connector" },
-	{ offsetof(struct envelope, linked_connector), ENVELOPE_TEXT_MAX, false, "linked connector" },
+	{ offsetof(struct envelope, linked_connector), ENVELOPE_TEXT_MAX, false,
+		"linked connector" },
 	{ offsetof(struct envelope, peer_name), ENVELOPE_TEXT_MAX, true, "peer name" },
 	{ offsetof(struct envelope, peer_address), ENVELOPE_TEXT_MAX, false, "peer address" },
 	{ offsetof(struct envelope, identity), ENVELOPE_TEXT_MAX, false, "identity" },
@@ -120,7 +121,8 @@ static int measure(const struct envelope *env, size_t *total, struct err *e)
 	if (texts_measure(env, envelope_texts, ENVELOPE_TEXTS, total, e) != 0)
 		return -1;
 	for (i = 0; i < env->recipient_count; i++) {
-		if (texts_measure(&env->recipients[i], recipient_texts, RECIPIENT_TEXTS, total, e) != 0)
+		if (texts_measure(&env->recipients[i], recipient_texts, RECIPIENT_TEXTS, total,
+			e) != 0)
 			return -1;
 		*total += 2 * VARINT_MAX;
 	}

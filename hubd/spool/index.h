@@ -31,7 +31,8 @@ struct place {
 	uint64_t body_size;
 	uint32_t body_crc;
 	uint32_t envelope_size;
-	struct extent message;		/* the MESSAGE record; its payload begins with the inline part */
+	/* the MESSAGE record; its payload begins with the inline part */
+	struct extent message;
 	uint32_t inline_size;
 	struct extent chunk[];
 };
@@ -74,7 +75,9 @@ struct stored *index_add(struct index *ix, uint64_t id, struct place *place, uin
 	const uint64_t *done);
 /* The message moved. Takes over place; false (and place dropped) if it has finished since. */
 bool index_move(struct index *ix, uint64_t id, struct place *place);
-/* The recipient is finished; the message leaves with its last one. true if that changed anything. */
+/*
+ * The recipient is finished; the message leaves with its last one. true if that changed anything.
+ */
 bool index_finish(struct index *ix, uint64_t id, uint32_t recipient);
 void index_remove(struct index *ix, struct stored *m);
 /* A reference to the place of a message, or NULL. */

@@ -52,7 +52,8 @@ static void quarantine_end(struct recovery *r, const char *name, int fd, bool wr
 	log_event(LOG_LEVEL_ERROR, ok ? "spool-quarantined" : "spool-quarantine-failed",
 		LOG_STR("file", name), LOG_STR("reason", ok ? NULL : strerror(errno)), LOG_END);
 	if (r->report->quarantine[0] == '\0')
-		snprintf(r->report->quarantine, sizeof(r->report->quarantine), "quarantine/%s", name);
+		snprintf(r->report->quarantine, sizeof(r->report->quarantine), "quarantine/%s",
+			name);
 }
 
 void quarantine_bytes(struct recovery *r, const struct segment *seg, uint32_t offset,

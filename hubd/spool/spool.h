@@ -152,8 +152,9 @@ typedef void spool_outcome_cb(uint64_t id, void *ctx);
 /*
  * Records that recipients are finished; the array is copied. Written at once, durable with the next
  * message or within a second; a full disk only delays it. With a cb (may be NULL) it is synced as
- * soon as a message would be, and cb comes when it is durable. With its last outcome a message leaves the spool: open bodies stay readable, new ones
- * are refused. A recipient that already has an outcome is skipped.
+ * soon as a message would be, and cb comes when it is durable. With its last outcome a message
+ * leaves the spool: open bodies stay readable, new ones are refused. A recipient that already has
+ * an outcome is skipped.
  */
 void spool_outcomes(struct spool_port *p, uint64_t id, const struct spool_outcome *list, size_t n,
 	spool_outcome_cb *cb, void *ctx);
@@ -191,7 +192,8 @@ struct spool_stats {
 	uint64_t committed, refused, outcomes, copied;	/* since start */
 	uint64_t syncs, writes, bytes_written;
 	uint64_t segments, free_segments;
-	bool accepting;			/* false while messages are refused (disk full or failing) */
+	/* false while messages are refused (disk full or failing) */
+	bool accepting;
 };
 
 void spool_stats(struct spool *s, struct spool_stats *out);

@@ -55,7 +55,8 @@ struct store {
 	struct store_free *free;
 	uint32_t free_count;
 	uint64_t next_free;
-	uint64_t failed_ms;		/* last attempt to make a file failed then; 0 = it did not */
+	/* last attempt to make a file failed then; 0 = it did not */
+	uint64_t failed_ms;
 	struct err failure;
 	bool stopping;
 
@@ -77,7 +78,9 @@ void store_free_add(struct store *st, uint64_t number, int fd);
 struct segment *store_take(struct store *st, bool for_outcome, struct err *e);
 /* Committer. May a message be written to the present segment: is there a reserve besides it? */
 bool store_reserve_ready(struct store *st, struct err *e);
-/* Committer. Drops the oldest segments that nothing needs; never the newest, which knows the ids. */
+/*
+ * Committer. Drops the oldest segments that nothing needs; never the newest, which knows the ids.
+ */
 void store_recycle(struct store *st);
 
 /* The thread that keeps the pool filled, until store_stop. */

@@ -45,7 +45,8 @@ static void tell_dropped(uint64_t count)
 	int n;
 
 	clock_rfc3339(clock_wall_ms(), when, sizeof(when));
-	n = snprintf(line, sizeof(line), "time=%s level=error event=log-lines-dropped count=%" PRIu64
+	n = snprintf(line, sizeof(line), "time=%s level=error event=log-lines-dropped "
+		"count=%" PRIu64
 		"\n", when, count);
 	write_all(line, (size_t)n);
 }

@@ -27,7 +27,8 @@ enum resolve_outcome {
 	RESOLVE_NO_DATA,	/* the name exists, without such records */
 	RESOLVE_NX_DOMAIN,	/* the name does not exist */
 	RESOLVE_NULL_MX,	/* RFC 7505: the domain accepts no mail */
-	RESOLVE_UNUSABLE,	/* permanent: no host name asked for, or only nonsense in the answer */
+	/* permanent: no host name asked for, or only nonsense in the answer */
+	RESOLVE_UNUSABLE,
 	RESOLVE_TEMP_FAILURE,	/* no or no good answer; try later */
 };
 
@@ -71,7 +72,8 @@ typedef void resolver_mx_cb(const struct resolver_mx_result *res, void *ctx);
 typedef void resolver_addr_cb(const struct resolver_addr_result *res, void *ctx);
 
 struct resolver_options {
-	const char *servers;	/* "address[:port],…", IPv6 as [address]:port; NULL or "": system's */
+	/* "address[:port],…", IPv6 as [address]:port; NULL or "": system's */
+	const char *servers;
 	uint32_t timeout_ms;	/* of the first try, doubled for each further one; 0 = 3000 */
 	uint32_t tries;		/* per server; 0 = 2 */
 };

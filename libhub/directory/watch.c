@@ -6,8 +6,8 @@
  *
  * slapd sends only the entry itself when an entry with children is renamed (the children's DNs
  * change silently), never says that our access was taken away, and repairs of references by its
- * overlays do not show. Therefore: a fresh refresh when a non-leaf moves, a heartbeat that looks for
- * the base entry, and an hourly audit refresh.
+ * overlays do not show. Therefore: a fresh refresh when a non-leaf moves, a heartbeat that looks
+ * for the base entry, and an hourly audit refresh.
  */
 #include "libhub/directory/watch.h"
 

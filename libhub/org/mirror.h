@@ -1,9 +1,10 @@
 /* mirror.h - the organization, live: directory watch, offline cache, snapshots, recipients.
  *
- * Main thread. Owns two watches (the organization's tree, the recipients), the builder and the cache
- * files under the state directory. Changes are gathered for 20 ms (at most 100 ms in a storm), then
- * one snapshot is built and given to on_snapshot if its fingerprint, rejections or warnings differ
- * from those before. At start the cache is loaded first, so a server comes up without its directory.
+ * Main thread. Owns two watches (the organization's tree, the recipients), the builder and the
+ * cache files under the state directory. Changes are gathered for 20 ms (at most 100 ms in a
+ * storm), then one snapshot is built and given to on_snapshot if its fingerprint, rejections or
+ * warnings differ from those before. At start the cache is loaded first, so a server comes up
+ * without its directory.
  */
 #ifndef HUB_ORG_MIRROR_H
 #define HUB_ORG_MIRROR_H

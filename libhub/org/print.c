@@ -104,7 +104,7 @@ static void put_spaces(struct printer *p, const struct address_spaces *s)
 #define PUT_TEXTS(list)                                                                          \
 	do {                                                                                     \
 		size_t i_;                                                                       \
-                                                                                                 \
+												 \
 		reserve(p, (list)->n);                                                           \
 		for (i_ = 0; i_ < (list)->n; i_++)                                               \
 			put(p, (list)->v[i_].text);                                              \

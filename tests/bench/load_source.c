@@ -55,7 +55,8 @@ static void session_next(struct session *s, struct conn *c)
 	s->message = r->n_started++;
 	if (r->first_sent == 0)
 		r->first_sent = now_ns();
-	snprintf(text, sizeof(text), "MAIL FROM:<r%u.m%u@source.example>\r\n", r->number, s->message);
+	snprintf(text, sizeof(text), "MAIL FROM:<r%u.m%u@source.example>\r\n", r->number,
+		s->message);
 	conn_puts(c, text);
 	if (r->pipelining)
 		conn_puts(c, "RCPT TO:<someone@sink.example>\r\nDATA\r\n");

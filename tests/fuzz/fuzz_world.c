@@ -432,7 +432,8 @@ uint32_t world_hang_up(struct world_session *s, char **text, size_t *length)
 		BUG_ON(rounds > ROUNDS_MAX);
 	}
 	close(s->fd);
-	for (rounds = 0; session_find(world.receiver, s->id) != NULL || world.departed == 0; rounds++) {
+	for (rounds = 0; session_find(world.receiver, s->id) != NULL || world.departed == 0;
+		rounds++) {
 		turn(true);
 		BUG_ON(rounds > ROUNDS_MAX);
 	}

@@ -50,7 +50,8 @@ class Access(OneDirectory):
             self.assertSeesNot(who, INTERNET, "hubAuthPassword")
         for who in (self.slapd.admin, PEOPLE["cm"]):
             self.assertMay(self.slapd.replace(INTERNET, "hubAuthPassword", "new", who=who), who)
-        self.assertMayNot(self.slapd.replace(INTERNET, "hubAuthPassword", "x", who=PEOPLE["sm"]), "sm")
+        self.assertMayNot(self.slapd.replace(INTERNET, "hubAuthPassword", "x", who=PEOPLE["sm"]),
+                          "sm")
 
     def test_hub_reads_everything_and_writes_nothing(self):
         for who in (HUBS["hub1"], HUBS["hub2"]):
@@ -72,8 +73,10 @@ class Access(OneDirectory):
 
     def test_hub_writes_credentials_of_its_site(self):
         self.assertMay(self.slapd.replace(SUBSCRIPTION, "hubCredential", "s", who=HUBS["hub1"]), 1)
-        self.assertMayNot(self.slapd.replace(SUBSCRIPTION, "hubCredential", "s", who=HUBS["hub2"]), 2)
-        self.assertMayNot(self.slapd.replace(SUBSCRIPTION, "hubDirectoryPort", "1", who=HUBS["hub1"]), 3)
+        self.assertMayNot(self.slapd.replace(SUBSCRIPTION, "hubCredential", "s", who=HUBS["hub2"]),
+                          2)
+        self.assertMayNot(self.slapd.replace(SUBSCRIPTION, "hubDirectoryPort", "1",
+                                             who=HUBS["hub1"]), 3)
         self.assertSees(HUBS["hub2"], SUBSCRIPTION, "hubCredential")
         self.assertSeesNot(self.slapd.admin, SUBSCRIPTION, "hubCredential")
 
@@ -97,19 +100,22 @@ class Access(OneDirectory):
         self.assertMayNot(self.slapd.add(
             ldif(new, "hubServer", hubRole="Hub", userPassword="mine"), who=sm), "with a password")
         self.assertMay(self.slapd.add(ldif(new, "hubServer", hubRole="Hub"), who=sm), "without")
-        self.assertMay(self.slapd.add(ldif("cn=R," + new, "hubReceiveConnector"), who=sm), "connector")
+        self.assertMay(self.slapd.add(ldif("cn=R," + new, "hubReceiveConnector"), who=sm),
+                       "connector")
         self.assertMay(self.slapd.delete("cn=R," + new, who=sm), "delete")
         self.assertMay(self.slapd.delete(new, who=sm), "delete")
         self.assertMayNot(self.slapd.add(
             ldif("cn=C,cn=Connectors," + TREE, "hubSendConnector"), who=sm), "connector")
 
     def test_connector_management(self):
-        self.may_write("cm", [INTERNET, OBJECTS["hubForeignConnector"], OBJECTS["hubAcceptedDomain"],
+        self.may_write("cm", [INTERNET, OBJECTS["hubForeignConnector"],
+                              OBJECTS["hubAcceptedDomain"],
                               OBJECTS["hubRemoteDomain"]],
                        [HUB1, OBJECTS["hubReceiveConnector"], LONDON, TREE, SUBSCRIPTION])
         cm = PEOPLE["cm"]
         new = "cn=C,cn=Connectors," + TREE
-        self.assertMay(self.slapd.add(ldif(new, "hubSendConnector", hubAuthPassword="s"), who=cm), 1)
+        self.assertMay(self.slapd.add(ldif(new, "hubSendConnector", hubAuthPassword="s"), who=cm),
+                       1)
         self.assertMay(self.slapd.delete(new, who=cm), 2)
         self.assertMayNot(self.slapd.delete("cn=Connectors," + TREE, who=cm), 3)
         self.assertMayNot(self.slapd.add(

@@ -96,7 +96,8 @@ class Objects(unittest.TestCase):
         self.ok("organization", "set", "--postmaster", "postmaster@contoso.com")
         self.assertEqual(self.json("organization", "get")["postmaster"], "postmaster@contoso.com")
         self.refused("is still named by", "site", "remove", "Rome")
-        for noun, name in (("mailbox-server", "mbx9"), ("site-link", "Rome-Paris"), ("site", "Rome"),
+        for noun, name in (("mailbox-server", "mbx9"), ("site-link", "Rome-Paris"), ("site",
+                                                                                     "Rome"),
                            ("receive-connector", "paris1/Scanner"),
                            ("accepted-domain", "fabrikam.org")):
             self.ok(noun, "remove", name)
@@ -125,7 +126,8 @@ class Objects(unittest.TestCase):
         for arguments in (("nothing", "list"), ("send-connector",), ("send-connector", "explode"),
                           ("send-connector", "get"), ("send-connector", "get", "a", "b"),
                           ("send-connector", "list", "--bad"), ("-o", "xml", "site", "list"),
-                          ("send-connector", "set", "To Internet"), ("-Y", "GSSAPI", "site", "list"),
+                          ("send-connector", "set", "To Internet"), ("-Y", "GSSAPI", "site",
+                                                                     "list"),
                           ("receive-connector", "new", "Lost"), ("route", "explain"),
                           ("route", "explain", "a@b.example"), ("queue", "get")):
             done = hubctl(self.org, *arguments)
@@ -134,13 +136,16 @@ class Objects(unittest.TestCase):
 
     def test_settings_file(self):
         d = self.org.directory
-        settings = self.org.place.file("hubctl.conf", "directory = %s\nbase = %s\nbind = simple %s %s\n"
+        settings = self.org.place.file("hubctl.conf",
+                                       "directory = %s\nbase = %s\nbind = simple %s %s\n"
                                        % (d.uri, d.base, d.admin, d.password_file))
         tool = build_path("tools", "hubctl")
         done = run(tool, "-f", settings, "site", "list", check=True)
         self.assertIn("Paris", done.stdout)
-        done = run(tool, "-f", self.org.london1.settings, "-o", "json", "server", "list", check=True)
-        self.assertEqual([s["name"] for s in json.loads(done.stdout)], ["london1", "london2", "paris1"])
+        done = run(tool, "-f", self.org.london1.settings, "-o", "json", "server", "list",
+                   check=True)
+        self.assertEqual([s["name"] for s in json.loads(done.stdout)], ["london1", "london2",
+                                                                        "paris1"])
         bad = self.org.place.file("bad.conf", "directory = %s\ncolour = red\n" % d.uri)
         done = run(tool, "-f", bad, "site", "list")
         self.assertEqual(done.returncode, 2)
@@ -228,7 +233,8 @@ class Objects(unittest.TestCase):
         report = self.json("config", "check", path)
         self.assertEqual((report["objects"], report["rejected"]), (2, []))
         path = org.place.file("bad.ldif", good + record(
-            d.dn("Link", "Site Links"), "hubSiteLink", cn="Link", hubSiteList=d.dn("Here", "Sites")))
+            d.dn("Link", "Site Links"), "hubSiteLink", cn="Link", hubSiteList=d.dn("Here",
+                                                                                   "Sites")))
         done = hubctl(org, "-o", "json", "config", "check", path)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(json.loads(done.stdout)["rejected"][0]["object_class"], "hubSiteLink")
@@ -261,7 +267,8 @@ class NewServer(unittest.TestCase):
         self.assertEqual(default["binding"], ["0.0.0.0:25", "[::]:25"])
         self.assertEqual(default["max-recipients"], 5000)
         # ports that a test may use
-        ok("receive-connector", "set", "rome1/Default rome1", "--binding", "127.0.0.1:%d" % hub.port)
+        ok("receive-connector", "set", "rome1/Default rome1", "--binding", "127.0.0.1:%d"
+           % hub.port)
         ok("receive-connector", "set", "rome1/Client rome1", "--binding",
            "127.0.0.1:%d" % hub.submission_port)
         hub.start()
@@ -463,7 +470,8 @@ class Http(unittest.TestCase):
             waiting.close()
 
     def test_more_than_enough_connections(self):
-        many = [socket.create_connection(("127.0.0.1", self.hub.admin_port), 30) for _ in range(100)]
+        many = [socket.create_connection(("127.0.0.1", self.hub.admin_port),
+                                         30) for _ in range(100)]
         for one in many:
             one.close()
         self.assertEqual(self.ask("GET", "/status", login=self.admin())[0], 200)
@@ -490,7 +498,8 @@ class ConfigStatus(unittest.TestCase):
         out, servers = self.status(0)
         self.assertEqual(set(servers), {"london1", "london2", "paris1"})
         for server in servers.values():
-            self.assertTrue(server["reachable"] and server["in_step"] and server["key_in_directory"])
+            self.assertTrue(server["reachable"] and server["in_step"])
+            self.assertTrue(server["key_in_directory"])
             self.assertEqual(server["fingerprint"], out["directory_fingerprint"])
             self.assertEqual(server["rejected"], [])
         # without secrets it is the fingerprint of the log

@@ -105,7 +105,8 @@ class Replication(unittest.TestCase):
             ports = [free_port(), free_port()]
             uris = ["ldap://127.0.0.1:%d" % port for port in ports]
             servers = []
-            for options, port in ((["--provider", *uris], ports[0]), (["--provider", *uris], ports[1]),
+            for options, port in ((["--provider", *uris], ports[0]), (["--provider", *uris],
+                                                                      ports[1]),
                                   (["--consumer-of", *uris], None)):
                 slapd = Slapd(*options, "--password-file", secret.name, port=port)
                 self.addCleanup(slapd.remove)
@@ -134,7 +135,8 @@ class Edge(unittest.TestCase):
         self.addCleanup(slapd.remove)
         connector = "cn=Out,cn=Connectors," + TREE
         self.assertIsInstance(slapd.read("cn=Recipients," + TREE), list)
-        self.assertEqual(slapd.add(ldif(EDGE1, "hubServer", hubRole="Edge", userPassword="edge1")), 0)
+        self.assertEqual(slapd.add(ldif(EDGE1, "hubServer", hubRole="Edge", userPassword="edge1")),
+                         0)
         self.assertEqual(slapd.add(ldif(connector, "hubSendConnector", hubAuthPassword="s")), 0)
         account = ("cn=hub1,cn=Sync Accounts," + TREE, "sync")
         self.assertEqual(slapd.add(ldif(account[0], "organizationalRole simpleSecurityObject",
@@ -149,7 +151,8 @@ class Edge(unittest.TestCase):
         self.assertEqual(slapd.add(ldif("cn=In," + EDGE1, "hubReceiveConnector")), 0)
         secret = slapd.read(connector, "hubAuthPassword", who=HUBS["edge1"])
         self.assertIn("hubAuthPassword: s", secret)
-        self.assertEqual(slapd.replace(connector, "hubComment", "x", who=HUBS["edge1"]), INSUFFICIENT)
+        self.assertEqual(slapd.replace(connector, "hubComment", "x", who=HUBS["edge1"]),
+                         INSUFFICIENT)
         self.assertEqual(slapd.read(TREE, who=None), NO_OBJECT)
         local = run("ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", slapd.local)
         self.assertNotIn("cn=admin", local.stdout)
@@ -194,7 +197,8 @@ class Validator(unittest.TestCase):
             self.addCleanup(slapd.remove)
             self.assertEqual(slapd.add(ldif(LONDON, "hubSite")), 0)
             self.assertEqual(slapd.add(ldif(PARIS, "hubSite")), 0)
-            text = "dn: %s\nchangetype: modify\nreplace: hubComment\nhubComment: forbidden\n" % LONDON
+            text = "dn: %s\nchangetype: modify\nreplace: hubComment\n" % LONDON
+            text += "hubComment: forbidden\n"
             refused = slapd.change(text)
             self.assertEqual(refused.returncode, CONSTRAINT)
             self.assertIn("the rule", refused.stderr)

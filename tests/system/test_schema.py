@@ -74,16 +74,19 @@ VALUES = [
     ("hubReceiveConnector", "hubGrant",
      ["AnonymousUsers Accept-Any-Recipient", "HubUsers Submit",
       "uid=ann,o=Fabrikam Inc Bypass-Message-Size-Limit"],
-     ["AnonymousUsers", "Accept-Any-Recipient", "AnonymousUsers Anything", "X accept-any-recipient"]),
+     ["AnonymousUsers", "Accept-Any-Recipient", "AnonymousUsers Anything",
+      "X accept-any-recipient"]),
     ("hubReceiveConnector", "hubDeny", ["HubUsers Submit"], ["Submit"]),
     ("hubReceiveConnector", "hubDefaultDomain", LABELS, NO_LABELS),
     ("hubForeignConnector", "hubDropDirectory", ["Fax", "a b"], ["../x", "/x", "a/b", ".", ".."]),
     ("hubDeliveryAgentConnector", "hubDeliveryProtocol", ["MOBILE", "x-y.1"], ["a b", "../x", "."]),
     ("hubRoutingGroupConnector", "hubTargetServer", LABELS, NO_LABELS),
-    ("hubSite", "hubSubnet", ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"], ["10.0.0.0/33", "London"]),
+    ("hubSite", "hubSubnet", ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"], ["10.0.0.0/33",
+                                                                            "London"]),
     ("hubServer", "hubAddress", ["192.0.2.1", "192.0.2.1:2525", "2001:db8::1", "[::1]:25", "[::1]"],
      ["192.0.2.1:0", "a.example", "[::1", "192.0.2.1:"]),
-    ("hubServer", "hubAdminAddress", ["192.0.2.1:8025", "[::1]:8025"], ["192.0.2.1", "a.example:1"]),
+    ("hubServer", "hubAdminAddress", ["192.0.2.1:8025", "[::1]:8025"], ["192.0.2.1",
+                                                                        "a.example:1"]),
     ("hubServer", "hubKeyDigest", ["sha256:" + "0a" * 32], ["sha256:0a", "md5:" + "0a" * 32]),
     ("hubServer", "hubExternalDNSServer", ["192.0.2.1", "[::1]:5353"], ["a.example"]),
     ("hubServer", "hubInternalDNSServer", ["192.0.2.1:53"], ["a.example"]),
@@ -149,7 +152,8 @@ class Forms(unittest.TestCase):
                       "dn: cn=schema,cn=config\nobjectClass: olcSchemaConfig\ncn: schema\n\n")
             out.write("".join("include: file://%s.ldif\n\n" % s for s in self.standard))
             out.write(converted.stdout)
-        for name, command in (("a", ["slaptest", "-f", conf]), ("b", ["slapadd", "-n0", "-l", form])):
+        for name, command in (("a", ["slaptest", "-f", conf]), ("b", ["slapadd", "-n0", "-l",
+                                                                      form])):
             folder = os.path.join(self.top, name)
             os.mkdir(folder)
             loaded = run(*command, "-F", folder)
@@ -179,7 +183,8 @@ class Forms(unittest.TestCase):
                 self.assertIn(" %d %s" % (number, name), head)
 
     def test_every_integer_has_a_range(self):
-        integers = {n for n, text in names_of("attributetype").items() if text.find("121.1.27 ") > 0}
+        integers = {n for n, text in names_of("attributetype").items()
+                    if text.find("121.1.27 ") > 0}
         self.assertEqual(integers, {a for kind, a, _, _ in constraints() if kind == "range"})
         known = set(names_of("attributetype")) | {"cn"}
         self.assertLessEqual({a for kind, a, _, _ in constraints() if kind != "define"}, known)

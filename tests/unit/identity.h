@@ -7,7 +7,9 @@ struct identity {
 	char certificate[60], key[60];	/* PEM files */
 };
 
-/* A fresh P-256 key and a certificate for name, signed by itself, days from now valid (< 0: was). */
+/*
+ * A fresh P-256 key and a certificate for name, signed by itself, days from now valid (< 0: was).
+ */
 void identity_make(struct identity *id, const char *name, int days);
 void identity_remove(struct identity *id);
 

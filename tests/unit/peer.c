@@ -28,7 +28,8 @@ void peer_set_tls(struct tls_context *tls)
 static void trouble(struct peer *p, const char *expected, const char *came)
 {
 	if (p->trouble[0] == '\0')
-		snprintf(p->trouble, sizeof(p->trouble), "expected '%.250s', got '%.250s'", expected,
+		snprintf(p->trouble, sizeof(p->trouble), "expected '%.250s', got '%.250s'",
+			expected,
 			came);
 	p->at = NULL;
 }

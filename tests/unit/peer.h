@@ -1,7 +1,7 @@
 /* peer.h - a scripted peer for tests of protocol clients, at the other end of a socket pair.
  *
  * A script is lines, each a letter and a text:
- *	S text	sends text and CRLF			R text	sends text as it is, in a packet of its own
+ *	S text	sends text and CRLF			R text	sends text as it is, in one packet
  *	C text	waits for exactly this line		P text	waits for a line that begins so
  *	L text	the same with CRLF			D n	waits for n bytes of any kind
  *	T text	sends text and CRLF, then shakes hands as TLS server (peer_set_tls)

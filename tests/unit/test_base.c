@@ -52,7 +52,8 @@ START_TEST(settings_good)
 	struct sample s = { .workers = 2 };
 	struct err e = { 0 };
 
-	ck_assert_int_eq(read_text("# c\n\n server = hub 1 \nstate=/var/x\nflag = yes\nlog = json\n",
+	ck_assert_int_eq(read_text("# c\n\n server = hub 1 \nstate=/var/x\nflag = yes\n"
+		"log = json\n",
 		&s, a, &e), 0);
 	ck_assert_str_eq(s.server, "hub 1");
 	ck_assert_str_eq(s.state, "/var/x");

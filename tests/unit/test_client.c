@@ -172,14 +172,16 @@ static void make_message(struct owner *o)
 {
 	static struct envelope_recipient rcpts[10];
 	static const char *const names[] = { "r1@x", "r2@x", "r3@x", "r4@x" };
-	static const char body[] = "Subject: t\r\n\r\n.dot\r\n", eight[] = "A: b\r\n\r\n\xc3\xa4\r\n";
+	static const char body[] = "Subject: t\r\n\r\n.dot\r\n", eight[] =
+		"A: b\r\n\r\n\xc3\xa4\r\n";
 	static char big[200 * 1024];
 	unsigned int f = o->row->flags, i;
 
 	for (i = 0; i < o->row->recipients; i++)
 		rcpts[i] = (struct envelope_recipient){ .address = names[i], .orcpt = "",
 			.original = "",
-			.notify = (f & DSN) != 0 ? ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY : 0 };
+			.notify = (f & DSN) != 0 ? ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY :
+			0 };
 	if ((f & BAD_NAME) != 0)
 		rcpts[0].address = "r1@x>\r\nRCPT TO:<evil@x";
 	if ((f & DSN) != 0)
@@ -266,7 +268,8 @@ static const struct row rows[] = {
 		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC BDAT 20 LAST\n" RAW_BODY
 		"S 250 taken\nC QUIT\n", "sent: ok 250 taken\nend: ok \n" },
 	{ "two messages on one connection", 0, 1, 2, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n"
-		BODY "S 250 one\n" MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250 two\nC QUIT\n",
+		BODY "S 250 one\n" MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250 two\n"
+		"C QUIT\n",
 		"sent: ok 250 one\nsent: ok 250 two\nend: ok \n" },
 	{ "header put before", PREFIX, 1, 1, HELLO "S 250-peer\nS 250 SIZE 1000\n"
 		"C MAIL FROM:<s@y> SIZE=28\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\n"
@@ -275,7 +278,8 @@ static const struct row rows[] = {
 	{ "body that comes slowly", SLOW_BODY, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n"
 		BODY "S 250 taken\nC QUIT\n", "sent: ok 250 taken\nend: ok \n" },
 	{ "body that comes slowly, in chunks", SLOW_BODY, 1, 1, CHUNKED
-		"C MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nS 250 ok\nS 250 ok\nC BDAT 5\nD 5\nR 2\nL 50 ok\n"
+		"C MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nS 250 ok\nS 250 ok\nC BDAT 5\nD 5\nR 2\n"
+		"L 50 ok\n"
 		"C BDAT 5\nD 5\nS 250 ok\nC BDAT 5\nD 5\nC BDAT 5\nD 5\nS 250 ok\nS 250 ok\n"
 		"C BDAT 0 LAST\nS 250 taken\nC QUIT\n", "sent: ok 250 taken\nend: ok \n" },
 	{ "big body", BIG_BODY, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\nD 204795\nC .\n"
@@ -311,7 +315,8 @@ static const struct row rows[] = {
 	{ "EHLO put off", 0, 1, 1, HELLO "S 450 later\nW\n", "end: EHLO temporary 450 later\n" },
 	{ "HELO refused as well", 0, 1, 1, HELLO "S 502 what\nC HELO me\nS 550 no\nW\n",
 		"end: EHLO permanent 550 no\n" },
-	{ "HELO only", FORCE_HELO, 1, 0, "S 220 hi\nC HELO me\nS 250 peer\nC QUIT\n", "end: ok \n" },
+	{ "HELO only", FORCE_HELO, 1, 0, "S 220 hi\nC HELO me\nS 250 peer\nC QUIT\n",
+		"end: ok \n" },
 	{ "lost in EHLO's reply", 0, 1, 1, HELLO "S 250-peer\nX\n", "end: EHLO lost\n" },
 	{ "nonsense in EHLO's reply", 0, 1, 1, HELLO "S 250-peer\nS 220 x\nW\n",
 		"end: EHLO nonsense\n" },
@@ -327,14 +332,18 @@ static const struct row rows[] = {
 		"end: STARTTLS nonsense\n" },
 	{ "AUTH PLAIN", AUTH, 1, 0, HELLO "S 250-peer\nS 250 AUTH LOGIN PLAIN\n"
 		"C AUTH PLAIN AHVzZXIAc2VjcmV0\nS 235 ok\nC QUIT\n", "end: ok \n" },
-	{ "AUTH LOGIN", AUTH, 1, 0, HELLO "S 250-peer\nS 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 VXNlcg==\n"
+	{ "AUTH LOGIN", AUTH, 1, 0, HELLO "S 250-peer\nS 250 AUTH LOGIN\nC AUTH LOGIN\n"
+		"S 334 VXNlcg==\n"
 		"C dXNlcg==\nS 334 UGFzcw==\nC c2VjcmV0\nS 235 ok\nC QUIT\n", "end: ok \n" },
 	{ "AUTH refused", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH PLAIN\nP AUTH PLAIN\n"
 		"S 535 5.7.8 wrong\nW\n", "end: AUTH permanent 535 5.7.8 wrong\n" },
-	{ "AUTH LOGIN refused late", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH LOGIN\nC AUTH LOGIN\n"
-		"S 334 x\nP dX\nS 334 x\nP c2\nS 535 wrong\nW\n", "end: AUTH permanent 535 wrong\n" },
+	{ "AUTH LOGIN refused late", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH LOGIN\n"
+		"C AUTH LOGIN\n"
+		"S 334 x\nP dX\nS 334 x\nP c2\nS 535 wrong\nW\n",
+			"end: AUTH permanent 535 wrong\n" },
 	{ "AUTH not offered", AUTH, 1, 1, PLAIN "W\n", "end: AUTH policy\n" },
-	{ "AUTH: endless challenge", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH PLAIN\nP AUTH PLAIN\n"
+	{ "AUTH: endless challenge", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH PLAIN\n"
+		"P AUTH PLAIN\n"
 		"S 334 more\nW\n", "end: AUTH nonsense 334 more\n" },
 
 	/* --- what the peer cannot take --- */
@@ -384,7 +393,8 @@ static const struct row rows[] = {
 		"sent: MAIL permanent 550 5.7.1 no\nend: ok \n" },
 	{ "MAIL 421", 0, 1, 1, PLAIN "C MAIL FROM:<s@y>\nS 421 bye\nX\n",
 		"sent: MAIL closing 421 bye\nend: MAIL closing 421 bye\n" },
-	{ "MAIL lost", 0, 1, 1, PLAIN "C MAIL FROM:<s@y>\nX\n", "sent: MAIL lost\nend: MAIL lost\n" },
+	{ "MAIL lost", 0, 1, 1, PLAIN "C MAIL FROM:<s@y>\nX\n",
+		"sent: MAIL lost\nend: MAIL lost\n" },
 	{ "MAIL 354", 0, 1, 1, PLAIN "C MAIL FROM:<s@y>\nS 354 go\nW\n",
 		"sent: MAIL nonsense 354 go\nend: MAIL nonsense 354 go\n" },
 	{ "MAIL: no SMTP", 0, 1, 1, PLAIN "C MAIL FROM:<s@y>\nS hello?\nW\n",
@@ -417,7 +427,8 @@ static const struct row rows[] = {
 		"S 550 5.1.1 who\nC RCPT TO:<r2@x>\nS 421 bye\nX\n",
 		"sent: RCPT permanent 550 5.1.1 who | RCPT closing 421 bye | RCPT closing 421 bye\n"
 		"end: RCPT closing 421 bye\n" },
-	{ "lost at RCPT", 0, 1, 1, PIPED MAIL1 "S 250 ok\nX\n", "sent: RCPT lost\nend: RCPT lost\n" },
+	{ "lost at RCPT", 0, 1, 1, PIPED MAIL1 "S 250 ok\nX\n",
+		"sent: RCPT lost\nend: RCPT lost\n" },
 
 	/* --- DATA and what follows --- */
 	{ "DATA refused", 0, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 451 4.3.1 full\n"
@@ -432,7 +443,8 @@ static const struct row rows[] = {
 	{ "message refused, RSET too", 0, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" BODY
 		"S 554 5.6.0 spam\nC RSET\nS 500 what\nW\n",
 		"sent: end of message permanent 554 5.6.0 spam\nend: MAIL permanent 500 what\n" },
-	{ "lost after the message", 0, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" BODY "X\n",
+	{ "lost after the message", 0, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\n"
+		"S 354 go\n" BODY "X\n",
 		"sent: end of message lost\nend: end of message lost\n" },
 	{ "421 after the message", 0, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" BODY
 		"S 421 4.3.2 down\nX\n", "sent: end of message closing 421 4.3.2 down\n"
@@ -460,7 +472,8 @@ static const struct row rows[] = {
 		"end of message temporary 452 4.2.2 full\nend: ok \n" },
 	{ "LMTP, chunked", LMTP, 2, 1, "S 220 hi\nC LHLO me\nS 250-peer\nS 250-PIPELINING\n"
 		"S 250 CHUNKING\nC MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nC RCPT TO:<r2@x>\n"
-		"C BDAT 20 LAST\n" RAW_BODY "S 250 ok\nS 250 ok\nS 250 ok\nS 250 one\nS 250 two\nC QUIT\n",
+		"C BDAT 20 LAST\n" RAW_BODY "S 250 ok\nS 250 ok\nS 250 ok\nS 250 one\nS 250 two\n"
+		"C QUIT\n",
 		"sent: ok 250 one | ok 250 two\nend: ok \n" },
 	{ "LMTP, lost between the replies", LMTP, 2, 1, "S 220 hi\nC LHLO me\nS 250-peer\n"
 		"S 250 PIPELINING\nC MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nC RCPT TO:<r2@x>\nC DATA\n"

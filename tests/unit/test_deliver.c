@@ -696,7 +696,8 @@ static const struct mx_row {
 		"loop.example is this server\n1/0 failed\n" },
 	{ "bare.example", NULL, "report failed r1@bare.example 5.4.4 no mail exchanger of "
 		"bare.example has an address\n1/0 failed\n" },
-	{ "none.example", NULL, "report failed r1@none.example 5.1.2 no such domain\n1/0 failed\n" },
+	{ "none.example", NULL, "report failed r1@none.example 5.1.2 no such domain\n"
+		"1/0 failed\n" },
 };
 
 START_TEST(mail_exchangers)
@@ -735,7 +736,8 @@ END_TEST
 START_TEST(mailbox_by_lmtp)
 {
 	expect("S 220 hi\nC LHLO hub1.example.com\nS 250-peer\nS 250 PIPELINING\n" MAIL
-		"C RCPT TO:<r1@a>\nC RCPT TO:<r2@a>\n" DATA "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\n"
+		"C RCPT TO:<r1@a>\nC RCPT TO:<r2@a>\n" DATA "S 250 ok\nS 250 ok\nS 250 ok\n"
+		"S 354 go\n"
 		BODY "S 250 one\nS 452 4.2.2 full\n" MAIL "C RCPT TO:<r2@a>\n" DATA
 		"S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250 two\n" QUIT);
 	configure(ORG);
@@ -780,7 +782,8 @@ static struct tls_context *tls_peer(bool right)
 	if (!right)
 		pin[10] = pin[10] == 'a' ? 'b' : 'a';
 	snprintf(entry, sizeof(entry), ORG "\ndn: cn=hub2,cn=Servers," BASE
-		"\nobjectClass: hubServer\ncn: hub2\nhubRole: Hub\nhubServerSite: cn=London,cn=Sites,"
+		"\nobjectClass: hubServer\ncn: hub2\nhubRole: Hub\n"
+		"hubServerSite: cn=London,cn=Sites,"
 		BASE "\nhubAddress: 127.0.0.1:@PORT@\nhubKeyDigest: %s\n", pin);
 	configure(entry);
 	return ctx;

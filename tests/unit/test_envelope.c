@@ -21,7 +21,8 @@ static void teardown(void)
 static struct envelope *sample(void)
 {
 	static struct envelope_recipient to[] = {
-		{ .address = "a@example.com", .orcpt = "rfc822;A+20b@example.com", .original = "b@x",
+		{ .address = "a@example.com", .orcpt = "rfc822;A+20b@example.com", .original =
+			"b@x",
 			.notify = ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY, .redirects = 2 },
 		{ .address = "p\xc3\xa9@example.com" },
 	};
@@ -29,7 +30,8 @@ static struct envelope *sample(void)
 		.ret = ENVELOPE_RET_HDRS, .body = ENVELOPE_BODY_8BITMIME, .smtputf8 = true,
 		.received_ms = 1795000000123, .expires_base_ms = -5, .original_size = 1ull << 40,
 		.hops = 7, .message_id = "<1@x>", .subject = "Gr\xc3\xbc\xc3\x9f" "e",
-		.connector = "Default", .peer_name = "mx.example.org", .peer_address = "2001:db8::1",
+		.connector = "Default", .peer_name = "mx.example.org", .peer_address =
+		"2001:db8::1",
 		.identity = "CN=hub1", .auth = ENVELOPE_AUTH_HUB };
 
 	env.recipients = to;

@@ -93,7 +93,8 @@ START_TEST(dangling_reference_is_reported_and_absent)
 	ck_assert_uint_eq(s->warning_count, 1);
 	ck_assert_ptr_nonnull(strstr(s->warnings[0], "hubSourceServer names cn=hub1"));
 	/* the name exists but is of another class */
-	put_and_build("dn: cn=hub1,cn=Servers," BASE "\nobjectClass: hubMailboxServer\ncn: hub1\n\n");
+	put_and_build("dn: cn=hub1,cn=Servers," BASE "\nobjectClass: hubMailboxServer\ncn: hub1\n"
+		"\n");
 	c = SNAPSHOT_AT(s, OBJ_SEND_CONNECTOR, send_connector, 0);
 	ck_assert_ptr_null(c->pool.sources.v[0].target);
 	ck_assert_uint_eq(s->warning_count, 1);
@@ -140,7 +141,8 @@ START_TEST(last_good_form_must_still_pass)
 	put_and_build("dn: cn=e,cn=Servers," BASE "\nobjectClass: hubServer\ncn: e\nhubRole: Hub\n"
 		"hubServerSite: cn=London,cn=Sites," BASE "\n\n");
 	ck_assert_uint_eq(s->rejection_count, 0);
-	org_text_put(b, "dn: cn=e,cn=Servers," BASE "\nobjectClass: hubServer\ncn: e\nhubRole: Edge\n\n");
+	org_text_put(b, "dn: cn=e,cn=Servers," BASE "\nobjectClass: hubServer\ncn: e\n"
+		"hubRole: Edge\n\n");
 	put_and_build(BROKEN);
 	ck_assert_uint_eq(s->rejection_count, 1);
 	ck_assert(!s->rejections[0].last_good);
@@ -191,7 +193,8 @@ START_TEST(fingerprint_is_of_the_meaning)
 	struct builder *other = builder_new("CN=transport, o=other");
 	const struct snapshot *t;
 
-	put_and_build(ORG LONDON HUB1 SEND "hubAddressSpace: a.example\nhubAddressSpace: B.example;1\n"
+	put_and_build(ORG LONDON HUB1 SEND "hubAddressSpace: a.example\n"
+		"hubAddressSpace: B.example;1\n"
 		"hubAuthUser: u\n\n");
 	org_text_put(other,
 		"dn: cn=Out,cn=connectors,cn=transport,o=Other\nobjectClass: top\n"
@@ -199,8 +202,10 @@ START_TEST(fingerprint_is_of_the_meaning)
 		"hubaddressspace: a.example;1\nhubPort: 25\nhubDNSRouting: TRUE\nhubEnabled: TRUE\n"
 		"hubMaxMessageSize: 10485760\nhubSendRight: Routing\ncn: Out\nhubAuthUser: u\n"
 		"hubSourceServer: cn=Hub1, cn=Servers, cn=Transport, o=other\n\n"
-		"dn: cn=hub1,cn=Servers,cn=Transport,o=other\nhubRole: Hub\nobjectClass: hubServer\n"
-		"cn: hub1\nhubServerSite: cn=London,cn=Sites,cn=Transport,o=other\nuserPassword: x\n\n"
+		"dn: cn=hub1,cn=Servers,cn=Transport,o=other\nhubRole: Hub\n"
+		"objectClass: hubServer\n"
+		"cn: hub1\nhubServerSite: cn=London,cn=Sites,cn=Transport,o=other\n"
+		"userPassword: x\n\n"
 		"dn: cn=London,cn=Sites,cn=Transport,o=other\ncn: London\nobjectClass: hubSite\n\n"
 		"dn: cn=Transport,o=other\ncn: Transport\nobjectClass: hubOrganization\n\n"
 		"dn: cn=Sites,cn=Transport,o=other\ncn: Sites\nobjectClass: hubContainer\n\n");
@@ -272,7 +277,8 @@ START_TEST(what_is_not_known_is_ignored)
 	put_and_build(ORG LONDON
 		"dn: cn=x,cn=Sites," BASE "\nobjectClass: hubSpaceship\ncn: x\n\n"
 		"dn: cn=Roles," BASE "\nobjectClass: groupOfNames\ncn: Roles\n\n"
-		"dn: cn=Paris,cn=Sites," BASE "\nobjectClass: hubSite\ncn: Paris\nhubWarp: 9\nsn: x\n\n"
+		"dn: cn=Paris,cn=Sites," BASE "\nobjectClass: hubSite\ncn: Paris\nhubWarp: 9\n"
+		"sn: x\n\n"
 		"dn: cn=elsewhere,dc=example,dc=com\nobjectClass: hubSite\ncn: elsewhere\n\n");
 	ck_assert_uint_eq(s->all[OBJ_SITE].n, 2);
 	ck_assert_uint_eq(s->warning_count, 2);
@@ -338,7 +344,8 @@ START_TEST(most_specific_domain_is_found)
 	put_and_build(DOMAIN("exact", "example.com") "\n" DOMAIN("tree", "*.example.com") "\n"
 		DOMAIN("subtree", "*.sub.example.com") "\n"
 		DOMAIN("off", "off.example") "hubEnabled: FALSE\n\n"
-		"dn: cn=Default,cn=Remote Domains," BASE "\nobjectClass: hubRemoteDomain\ncn: Default\n"
+		"dn: cn=Default,cn=Remote Domains," BASE "\nobjectClass: hubRemoteDomain\n"
+		"cn: Default\n"
 		"hubDomain: *\n\n");
 	found = snapshot_accepted_domain(s, lookups[_i].domain);
 	if (lookups[_i].name == NULL)
@@ -356,7 +363,8 @@ START_TEST(servers_are_found_by_key_and_host)
 	const struct server *server;
 
 	put_and_build("dn: cn=k,cn=Servers," BASE "\nobjectClass: hubServer\ncn: k\nhubRole: Hub\n"
-		"hubKeyDigest: sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\n\n"
+		"hubKeyDigest: sha256:0123456789ABCDEF0123456789abcdef"
+		"0123456789abcdef0123456789abcdef\n\n"
 		"dn: cn=MBX,cn=Servers," BASE "\nobjectClass: hubMailboxServer\ncn: MBX\n"
 		"hubFQDN: Mbx.example.com\n\n");
 	server = snapshot_server_by_key(s, DIGEST);
@@ -381,7 +389,8 @@ static void note_referrer(const struct obj *o, const char *attr, void *ctx)
 	struct referrers *r = ctx;
 	size_t n = strlen(r->text);
 
-	snprintf(r->text + n, sizeof(r->text) - n, "%s %s;", o->name, attr != NULL ? attr : "below");
+	snprintf(r->text + n, sizeof(r->text) - n, "%s %s;", o->name, attr != NULL ? attr :
+		"below");
 }
 
 START_TEST(referrers_are_listed)

@@ -44,7 +44,8 @@ START_TEST(address_space_parses)
 END_TEST
 
 static const char *const bad_spaces[] = {
-	"", ";1", "SMTP:", "*contoso.com", "a.*.com", "*.*.com", "**", "contoso.com;", "contoso.com;0",
+	"", ";1", "SMTP:", "*contoso.com", "a.*.com", "*.*.com", "**", "contoso.com;",
+		"contoso.com;0",
 	"contoso.com;101", "contoso.com;1;2", "contoso.com;+1", "contoso..com", ".com", "-a.com",
 	"münchen.de", ":contoso.com", "FA X:1", "FAX:", "FAX:;1", "FAX:a;b", "FAX:--", "192.0.2.1",
 	"a\tb", "X400:c=usa;a=x;1", "X400:c=us;c=de;a=x;1", "X400:c=us;a=;1",
@@ -198,7 +199,8 @@ static const struct {
 	{ "ou=B+cn=A,dc=x", "cn=a+ou=b,dc=x" },
 	{ "cn=Größe,dc=x", "cn=grösse,dc=x" },
 	{ "", "" },
-	{ "nothing", NULL }, { "cn=,dc=x", NULL }, { "=x", NULL }, { "cn=a,", NULL }, { ",cn=a", NULL },
+	{ "nothing", NULL }, { "cn=,dc=x", NULL }, { "=x", NULL }, { "cn=a,", NULL }, { ",cn=a",
+		NULL },
 	{ "cn=a;dc=", NULL }, { "cn=\\,,dc=x", "cn=\\2C,dc=x" },
 };
 
@@ -236,10 +238,12 @@ START_TEST(dn_relates)
 END_TEST
 
 static const char *const options[][2] = {
-	{ "hubAddressSpace", "address-space" }, { "hubFQDN", "fqdn" }, { "hubTLSDomain", "tls-domain" },
+	{ "hubAddressSpace", "address-space" }, { "hubFQDN", "fqdn" }, { "hubTLSDomain",
+		"tls-domain" },
 	{ "hubExternalDNSServer", "external-dns-server" }, { "hubRequireTLS", "require-tls" },
 	{ "hubIgnoreSTARTTLS", "ignore-starttls" }, { "hubForceHELO", "force-helo" },
-	{ "hubRemoteIPRange", "remote-ip-range" }, { "hubNDR", "ndr" }, { "hubDNSRouting", "dns-routing" },
+	{ "hubRemoteIPRange", "remote-ip-range" }, { "hubNDR", "ndr" }, { "hubDNSRouting",
+		"dns-routing" },
 	{ "hubTLSSendDomainSecure", "tls-send-domain-secure" },
 	{ "hubInternalSMTPServer", "internal-smtp-server" }, { "description", "description" },
 };
@@ -291,7 +295,8 @@ START_TEST(grants_and_sources)
 	/* the reference's table, two corners of it */
 	ck_assert_uint_eq(permission_group_rights(GROUP_PARTNERS),
 		1U << RIGHT_SUBMIT | 1U << RIGHT_ACCEPT_HEADERS_ROUTING);
-	ck_assert((permission_group_rights(GROUP_ANONYMOUS) & 1U << RIGHT_ACCEPT_ANY_RECIPIENT) == 0);
+	ck_assert((permission_group_rights(GROUP_ANONYMOUS) &
+		1U << RIGHT_ACCEPT_ANY_RECIPIENT) == 0);
 	arena_free(&a);
 }
 END_TEST

@@ -154,7 +154,8 @@ START_TEST(trace_field)
 
 	ck_assert_uint_eq(n, strlen(buf));
 	ck_assert_ptr_nonnull(strstr(buf, "from client.example ([IPv6:2001:db8::1])\r\n\t"));
-	ck_assert_ptr_nonnull(strstr(buf, "with ESMTPSA id 0000000000000001\r\n\tfor <a@b.example>;"));
+	ck_assert_ptr_nonnull(strstr(buf, "with ESMTPSA id 0000000000000001\r\n"
+		"\tfor <a@b.example>;"));
 	ck_assert_ptr_nonnull(strstr(buf, "1970"));
 	ck_assert_str_eq(buf + n - 2, "\r\n");
 	t.esmtp = false;

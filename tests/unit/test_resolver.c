@@ -593,7 +593,8 @@ static int run_tests(void)
 	tcase_add_loop_test(look_ups, addr_outcomes, 0, sizeof(addr_rows) / sizeof(addr_rows[0]));
 	tcase_add_test(look_ups, server_dead);
 	tcase_add_test(look_ups, server_change);
-	tcase_add_loop_test(look_ups, server_lists, 0, sizeof(server_rows) / sizeof(server_rows[0]));
+	tcase_add_loop_test(look_ups, server_lists, 0,
+		sizeof(server_rows) / sizeof(server_rows[0]));
 	tcase_add_test(look_ups, server_system);
 	tcase_add_test(look_ups, cancelled);
 	tcase_add_test(look_ups, freed);

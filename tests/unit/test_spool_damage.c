@@ -1,5 +1,5 @@
-/* test_spool_damage.c - hubd/spool when the disk or the process fails: nothing acknowledged is lost,
- * nothing refused comes back, damage is reported.
+/* test_spool_damage.c - hubd/spool when the disk or the process fails: nothing acknowledged is
+ * lost, nothing refused comes back, damage is reported.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -29,7 +29,8 @@ def wait_for(what, condition, deadline=None):
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError("not within %g s: %s" % (limit, what() if callable(what) else what))
+            raise AssertionError("not within %g s: %s" % (limit,
+                                                          what() if callable(what) else what))
         pause.wait(0.005)
 
 
@@ -99,7 +100,8 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
-                raise AssertionError("%s does not end by SIGTERM\n%s" % (self.name, self.log()[-3000:]))
+                raise AssertionError("%s does not end by SIGTERM\n%s" % (self.name,
+                                                                         self.log()[-3000:]))
         status, self.popen = self.popen.returncode, None
         return status
 

@@ -51,7 +51,8 @@ class Hub:
 
     def records(self, **attributes):
         """The hubServer entry with its two Receive connectors, as LDIF."""
-        given = dict(hubRole="Hub", hubServerSite="cn=%s,cn=Sites,%s" % (self.site, self.directory.base),
+        given = dict(hubRole="Hub", hubServerSite="cn=%s,cn=Sites,%s" % (self.site,
+                                                                         self.directory.base),
                      hubFQDN=self.fqdn, hubAddress="127.0.0.1:%d" % self.port,
                      hubAdminAddress="127.0.0.1:%d" % self.admin_port,
                      hubKeyDigest=self.key.digest, userPassword=self.password)

@@ -53,7 +53,8 @@ class Organization:
                    hubTarpitInterval="0"),
             record("cn=Applications,%s" % self.paris1.dn(), "hubReceiveConnector",
                    cn="Applications", hubBinding="127.0.0.1:%d" % self.application_port,
-                   hubRemoteIPRange="127.0.0.0/8", hubAuthMechanism=["Tls", "ExternalAuthoritative"],
+                   hubRemoteIPRange="127.0.0.0/8", hubAuthMechanism=["Tls",
+                                                                     "ExternalAuthoritative"],
                    hubPermissionGroup="HubServers", hubMaxInboundPerSource="0",
                    hubMaxInboundPercentPerSource="100", hubTarpitInterval="0"),
             record(d.dn("mbx1", "Servers"), "hubMailboxServer", cn="mbx1",
@@ -117,7 +118,8 @@ def message(token=None, body="Hello\r\n", sender="someone@outside.example", to="
                        sender, to, token, token, body)).encode()
 
 
-def send(port, sender, recipients, data, login=None, tls=None, host="127.0.0.1", helo="client.example",
+def send(port, sender, recipients, data, login=None, tls=None, host="127.0.0.1",
+         helo="client.example",
          options=()):
     """Hands one message in; raises what smtplib raises. Gives the reply to the final dot."""
     with smtplib.SMTP(host, port, local_hostname=helo, timeout=30) as client:

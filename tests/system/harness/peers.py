@@ -71,7 +71,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def on_starttls(self, text):
         self.reply("220 go")
-        self.connection = self.server.sink.tls_context.wrap_socket(self.connection, server_side=True)
+        self.connection = self.server.sink.tls_context.wrap_socket(self.connection,
+                                                                   server_side=True)
         self.rfile = self.connection.makefile("rb")
         self.wfile = socketserver._SocketWriter(self.connection)
         self.tls = True
