@@ -208,6 +208,7 @@ static size_t gather(struct mx_op *op, struct mx_target *out)
 		for (j = 0; j < h->n && n < MX_TARGETS; j++) {
 			if (is_own(op, &h->addr[j])) {
 				op->cut = true;
+				op->n_hosts = i;
 				return n;
 			}
 			memcpy(out[n].host, h->name, sizeof(h->name));
@@ -225,13 +226,14 @@ static void no_target(struct mx_op *op)
 
 	for (i = 0; i < op->n_hosts; i++)
 		temporary = temporary || op->hosts[i].outcome == RESOLVE_TEMP_FAILURE;
-	if (op->cut) {
-		snprintf(text, sizeof(text), "the mail exchanger of %s is this server", op->name);
-		fail(op, EVENT_LOOP, text);
-	} else if (temporary) {
+	/* a better one than ourselves may be there, only nobody tells its address now */
+	if (temporary) {
 		snprintf(text, sizeof(text), "no answer for the address of %s's mail exchanger",
 			op->name);
 		fail(op, EVENT_DNS_TEMPORARY, text);
+	} else if (op->cut) {
+		snprintf(text, sizeof(text), "the mail exchanger of %s is this server", op->name);
+		fail(op, EVENT_LOOP, text);
 	} else {
 		snprintf(text, sizeof(text), "no mail exchanger of %s has an address", op->name);
 		fail(op, op->n_hosts == 1 && op->hosts[0].outcome == RESOLVE_NX_DOMAIN &&

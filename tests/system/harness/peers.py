@@ -2,6 +2,7 @@
 
 import collections
 import os
+import signal
 import socket
 import socketserver
 import ssl
@@ -27,8 +28,10 @@ class _Handler(socketserver.StreamRequestHandler):
         self.helo = None
         self.reset()
         try:
-            self.reply("220 sink.example ESMTP")
-            while self.command():
+            banner = self.scripted("(banner)")
+            if banner is None:
+                self.reply("220 sink.example ESMTP")
+            while banner is not False and self.command():
                 pass
         except (OSError, ValueError):
             pass
@@ -36,17 +39,26 @@ class _Handler(socketserver.StreamRequestHandler):
     def reset(self):
         self.sender, self.recipients = None, []
 
+    def scripted(self, line):
+        """What the script has for the line is said: None nothing, False it ends the session."""
+        reply = self.server.sink.scripted(line)
+        if reply is None:
+            return None
+        said = reply.removesuffix("close").rstrip()
+        if said:
+            self.reply(said)
+        return not reply.endswith("close") and not reply.startswith("421")
+
     def command(self):
         line = self.rfile.readline(4096)
         if not line.endswith(b"\r\n"):
             return False
         text = line[:-2].decode("utf-8", "replace")
         verb = text.split(" ", 1)[0].upper()
-        self.server.sink.note(text)
-        scripted = self.server.sink.scripted(text)
+        self.server.sink.note(text, self.tls)
+        scripted = self.scripted(text)
         if scripted is not None:
-            self.reply(scripted)
-            return not scripted.startswith("421")
+            return scripted
         handler = getattr(self, "on_" + verb.lower(), None)
         if handler is None:
             self.reply("502 5.5.1 not here")
@@ -84,11 +96,17 @@ class _Handler(socketserver.StreamRequestHandler):
         return True
 
     def on_rcpt(self, text):
+        if self.sender is None:
+            self.reply("503 5.5.1 no sender")
+            return True
         self.recipients.append(text[text.index("<") + 1:text.index(">")])
         self.reply("250 2.1.5 ok")
         return True
 
     def on_data(self, text):
+        if not self.recipients:
+            self.reply("554 5.5.1 no recipients")
+            return True
         self.reply("354 go")
         lines = []
         while True:
@@ -98,8 +116,7 @@ class _Handler(socketserver.StreamRequestHandler):
             if line == b".\r\n":
                 break
             lines.append(line[1:] if line.startswith(b".") else line)
-        self.take(b"".join(lines))
-        return True
+        return self.take(b"".join(lines))
 
     chunks = b""
 
@@ -112,18 +129,31 @@ class _Handler(socketserver.StreamRequestHandler):
         self.chunks += data
         if len(words) > 2:
             data, self.chunks = self.chunks, b""
-            self.take(data)
+            if self.recipients:
+                return self.take(data)
+            self.reply("554 5.5.1 no recipients")
         else:
             self.reply("250 2.0.0 chunk")
         return True
 
     def take(self, data):
-        sink = self.server.sink
-        answers = ["250 2.0.0 taken"] * (len(self.recipients) if sink.lmtp else 1)
-        sink.keep(Message(self.sender, self.recipients, data, self.helo, self.tls, self.number))
-        for answer in answers:
-            self.reply(answer)
+        sink, taken = self.server.sink, self.recipients
+        scripted = None if sink.lmtp else self.scripted("(body)")
+        if scripted is not None:
+            self.reset()
+            return scripted
+        message = Message(self.sender, taken, data, self.helo, self.tls, self.number)
         self.reset()
+        sink.keep(message)
+        if not sink.lmtp:
+            self.reply("250 2.0.0 taken")
+        for recipient in taken if sink.lmtp else ():
+            scripted = self.scripted("(body) " + recipient)
+            if scripted is None:
+                self.reply("250 2.0.0 taken")
+            elif not scripted:
+                return False
+        return True
 
     def on_rset(self, text):
         self.reset()
@@ -145,6 +175,10 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class Sink:
     """SMTP or LMTP; keeps messages byte for byte as they were before dot stuffing."""
 
@@ -160,6 +194,7 @@ class Sink:
         self.changed = threading.Condition()
         self.messages = []
         self.commands = []
+        self.in_clear = []
         self.sessions = 0
         self.script = {}
         self.address = (address, port or free_port(address))
@@ -172,7 +207,7 @@ class Sink:
         return self.address[1]
 
     def start(self):
-        self.server = _Server(self.address, _Handler)
+        self.server = (_Server6 if ":" in self.address[0] else _Server)(self.address, _Handler)
         self.server.sink = self
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05},
                          daemon=True).start()
@@ -183,24 +218,34 @@ class Sink:
             self.server.server_close()
             self.server = None
 
-    def answer(self, prefix, reply):
-        """Lines that begin with prefix get reply instead; None takes that back."""
+    def answer(self, prefix, reply, times=None):
+        """
+        Lines that begin with prefix get reply instead, so many times; None takes that back. Besides
+        commands there are "(banner)", "(body)" for what follows the final dot, and for LMTP
+        "(body) address". A reply that ends in "close" is said without that word, then the
+        connection is closed.
+        """
         with self.changed:
             if reply is None:
                 self.script.pop(prefix, None)
             else:
-                self.script[prefix] = reply
+                self.script[prefix] = [reply, times]
 
     def scripted(self, line):
         with self.changed:
-            for prefix, reply in self.script.items():
-                if line.upper().startswith(prefix.upper()):
-                    return reply
+            for prefix, entry in self.script.items():
+                if not line.upper().startswith(prefix.upper()) or entry[1] == 0:
+                    continue
+                if entry[1] is not None:
+                    entry[1] -= 1
+                return entry[0]
         return None
 
-    def note(self, line):
+    def note(self, line, tls):
         with self.changed:
             self.commands.append(line)
+            if not tls:
+                self.in_clear.append(line)
 
     def keep(self, message):
         with self.changed:
@@ -230,7 +275,7 @@ class Dns:
         self.directory = directory
         os.chmod(directory, 0o777)
         conf = ["server:", "  listen: 127.0.0.1@%d" % self.port, "  rundir: %s" % directory,
-                "  pidfile: %s/pid" % directory, "log:", "  - target: stderr", "    any: warning",
+                "  pidfile: %s/pid" % directory, "log:", "  - target: stderr", "    any: info",
                 "database:", "  storage: %s" % directory, "template:", "  - id: default",
                 "    storage: %s" % directory, "    file: %s/%%s.zone" % directory,
                 "    zonefile-sync: -1", "    journal-content: none", "zone:"]
@@ -240,7 +285,8 @@ class Dns:
         with open(self.conf, "w") as out:
             out.write("\n".join(conf) + "\n")
         for zone, records in zones.items():
-            self.write(zone, records)
+            if records is not None:  # without a file the server fails for that zone
+                self.write(zone, records)
         self.process = Process(name, ["knotd", "-c", self.conf], place.path)
         place.at_end(self.process.kill)
 
@@ -252,6 +298,12 @@ class Dns:
         with open(os.path.join(self.directory, zone + ".zone"), "w") as out:
             out.write("$ORIGIN %s.\n$TTL 1\n@ SOA ns hostmaster 1 60 60 60 1\n@ NS ns\n"
                       "ns A 127.0.0.1\n%s\n" % (zone, records))
+
+    def reload(self):
+        """Files written anew are in force on return."""
+        loads = self.process.log().count("loaded")
+        self.process.signal(signal.SIGHUP)
+        wait_for("knot reloads", lambda: self.process.log().count("loaded") > loads)
 
     def answers(self):
         query = bytes.fromhex("123401000001000000000000") + b"\x00\x00\x06\x00\x01"  # . SOA
