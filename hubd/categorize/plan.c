@@ -27,12 +27,18 @@ static bool first_time(struct arena *a, struct seen **set, const char *address)
 	return true;
 }
 
+/*
+ * One copy for each. What lies behind the next hop (a connector of other servers, a mailbox server)
+ * is its business: relays are equal when their queues are.
+ */
 static bool same_hop(const struct route *a, const struct route *b)
 {
-	return a->decision == b->decision && a->queue.type == b->queue.type &&
-		a->connector == b->connector && a->mailbox_server == b->mailbox_server &&
-		strcmp(a->queue.domain, b->queue.domain) == 0 &&
-		strcmp(a->queue.connector, b->queue.connector) == 0;
+	if (a->decision != b->decision || a->queue.type != b->queue.type ||
+		strcmp(a->queue.domain, b->queue.domain) != 0 ||
+		strcmp(a->queue.connector, b->queue.connector) != 0)
+		return false;
+	return a->decision == ROUTE_RELAY || (a->connector == b->connector &&
+		a->mailbox_server == b->mailbox_server);
 }
 
 static void add_pick(struct plan *p, struct plan_hop *h, uint32_t i)
