@@ -1,4 +1,6 @@
-/* text.c - see text.h. Layout by RFC 3462 (multipart/report) and RFC 3464 (delivery-status). */
+/* text.c - see text.h. Layout by RFC 3462 (multipart/report), RFC 3464 (delivery-status) and RFC 6533
+ * (where addresses or the original have UTF-8).
+ */
 #include "hubd/report/text.h"
 
 #include <stdio.h>
@@ -33,6 +35,32 @@ static void put_clean(FILE *f, const char *s)
 {
 	for (; *s != '\0'; s++)
 		fputc((unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s, f);
+}
+
+/* Fields of a plain delivery-status part are ASCII. */
+static void put_field(FILE *f, const char *s, bool utf8)
+{
+	for (; *s != '\0'; s++)
+		fputc((unsigned char)*s < ' ' || *s == 0x7f ? ' ' :
+			(unsigned char)*s > 0x7f && !utf8 ? '?' : *s, f);
+}
+
+bool report_is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s > 0x7f)
+			return false;
+	return true;
+}
+
+static bool has_utf8_recipient(const struct report_request *q, const struct report_parts *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->due_n; i++)
+		if (!report_is_ascii(q->env->recipients[q->v[p->due[i]].i].address))
+			return true;
+	return false;
 }
 
 static void put_header(FILE *f, const struct report_request *q, const struct report_parts *p)
@@ -99,20 +127,20 @@ static void put_orcpt(FILE *f, const char *orcpt)
 }
 
 static void put_recipient(FILE *f, const struct report_request *q, const struct report_parts *p,
-	const struct queue_report_recipient *r)
+	const struct queue_report_recipient *r, bool utf8)
 {
 	const struct envelope_recipient *to = &q->env->recipients[r->i];
 	char date[64];
 
 	fputs("\r\n", f);
 	put_orcpt(f, to->orcpt);
-	fputs("Final-Recipient: rfc822; ", f);
+	fprintf(f, "Final-Recipient: %s; ", report_is_ascii(to->address) ? "rfc822" : "utf-8");
 	put_clean(f, to->address);
 	fprintf(f, "\r\nAction: %s\r\nStatus: %s\r\n", kinds[q->kind].action, r->status);
 	if (*q->remote != '\0')
 		fprintf(f, "Remote-MTA: dns; %s\r\n", q->remote);
 	fprintf(f, "Diagnostic-Code: %s; ", r->from_peer ? "smtp" : "X-Hub-Transport");
-	put_clean(f, r->diagnostic);
+	put_field(f, r->diagnostic, utf8);
 	clock_rfc5322(p->now_s, date, sizeof(date));
 	fprintf(f, "\r\nLast-Attempt-Date: %s\r\n", date);
 	if (q->kind == QUEUE_REPORT_DELAYED) {
@@ -123,15 +151,25 @@ static void put_recipient(FILE *f, const struct report_request *q, const struct 
 
 static void put_machine_part(FILE *f, const struct report_request *q, const struct report_parts *p)
 {
+	bool utf8 = has_utf8_recipient(q, p);
 	char date[64];
 	size_t i;
 
 	clock_rfc5322(q->env->received_ms / 1000, date, sizeof(date));
-	fprintf(f, "--%s\r\nContent-Type: message/delivery-status\r\n\r\n", p->boundary);
+	fprintf(f, "--%s\r\nContent-Type: message/%s\r\n%s\r\n", p->boundary,
+		utf8 ? "global-delivery-status" : "delivery-status",
+		utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 	put_envid(f, q->env->envid);
 	fprintf(f, "Reporting-MTA: dns; %s\r\nArrival-Date: %s\r\n", p->reporting, date);
 	for (i = 0; i < p->due_n; i++)
-		put_recipient(f, q, p, &q->v[p->due[i]]);
+		put_recipient(f, q, p, &q->v[p->due[i]], utf8);
+}
+
+static const char *original_type(const struct report_request *q, const struct report_parts *p)
+{
+	if (q->env->smtputf8)
+		return p->whole ? "message/global" : "message/global-headers";
+	return p->whole ? "message/rfc822" : "text/rfc822-headers";
 }
 
 char *report_text(const struct report_request *q, const struct report_parts *p, size_t *size)
@@ -144,7 +182,7 @@ char *report_text(const struct report_request *q, const struct report_parts *p, 
 	put_people_part(f, q, p);
 	put_machine_part(f, q, p);
 	fprintf(f, "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
-		p->boundary, p->whole ? "message/rfc822" : "text/rfc822-headers");
+		p->boundary, original_type(q, p));
 	BUG_ON(fclose(f) != 0);
 	return text;
 }
