@@ -15,6 +15,7 @@ Message = collections.namedtuple("Message", "sender recipients data helo tls ses
 
 class _Handler(socketserver.StreamRequestHandler):
     timeout = 120
+    disable_nagle_algorithm = True
 
     def reply(self, text):
         self.wfile.write(text.encode() + b"\r\n")
