@@ -75,15 +75,25 @@ class Shell:
         self.process.wait()
 
 
-def in_force(directory):
-    """The one fingerprint that all hubs run; None if they differ."""
-    prints = set()
-    for path in glob.glob(os.path.join(directory, "log", "*[a-z][0-9].log")):
+def configurations(directory):
+    """For each hub that runs: the fingerprints that its log tells of, the last one in force."""
+    found = {}
+    for path in glob.glob(os.path.join(directory, "log", "*[0-9].log")):
         with open(path) as log:
             text = log.read()
         if " event=spool-open " in text:
-            prints.add((re.findall(r" event=configuration fingerprint=(\w+)", text) or [None])[-1])
-    return prints.pop() if len(prints) == 1 else None
+            found[path] = re.findall(r" event=configuration fingerprint=(\w+)", text)
+    return found
+
+
+def in_step(directory, before=None):
+    """What configurations() gives, once all hubs run the same, each told of since before."""
+    now = configurations(directory)
+    if len({tuple(told[-1:]) for told in now.values()}) != 1:
+        return None
+    if before and any(len(now[path]) <= len(told) for path, told in before.items()):
+        return None
+    return now
 
 
 class Readme(unittest.TestCase):
@@ -104,11 +114,11 @@ class Readme(unittest.TestCase):
             self.try_one(shell, place, example)
 
     def try_one(self, shell, place, example):
-        before = wait_for("hubs in step", lambda: in_force(place))
+        before = wait_for("hubs in step", lambda: in_step(place))
         output = shell.run(example.command)
         if example.command[0].startswith("modify") and not any(
                 line.startswith("ldap_modify") for line in output):
-            wait_for("the change is in force", lambda: in_force(place) not in (None, before))
+            wait_for("the change is in force", lambda: in_step(place, before))
         pattern = "\n".join(re.escape(line).replace(r"\.\.\.", ".*") for line in example.output)
         self.check(re.fullmatch(pattern, "\n".join(output), re.DOTALL), example, output)
 
