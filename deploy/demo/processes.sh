@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Processes of the demonstration. Each has a line "PID START NAME" in $dir/processes, START being
-# the kernel's start time, so that nothing but what was started here is ever ended.
+# the kernel's start time ("-": it had ended already), so that nothing but what was started here is
+# ever ended.
 : "${dir:=}"
 
 # start_time PID: nothing if there is no such process, or it has ended.
@@ -17,12 +18,13 @@ start_time()
 # start NAME COMMAND...: in the background, output in NAME.log.
 start()
 {
-	local name=$1 pid
+	local name=$1 pid started
 
 	shift
 	setsid "$@" </dev/null >>"$dir/log/$name.log" 2>&1 &
 	pid=$!
-	echo "$pid $(start_time "$pid") $name" >>"$dir/processes"
+	started=$(start_time "$pid")
+	echo "$pid ${started:--} $name" >>"$dir/processes"
 }
 
 # running PID START
