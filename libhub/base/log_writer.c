@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
+
+enum { GATHER_MS = 5 };
 
 /* The lock is held for a copy of one line. All below belongs to it but the thread. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -51,6 +54,20 @@ static void tell_dropped(uint64_t count)
 	write_all(line, (size_t)n);
 }
 
+/* With the lock held: gives the next lines a moment, or a busy hub wakes this thread for each. */
+static void gather(void)
+{
+	struct timespec until;
+	int rc = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += GATHER_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	while (!stopping && rc == 0)
+		rc = pthread_cond_clockwait(&filled, &lock, CLOCK_MONOTONIC, &until);
+}
+
 /* Takes what has gathered; waits for it. False when there is no more and never will be. */
 static bool take(char **text, size_t *size, size_t *room, uint64_t *lost)
 {
@@ -61,8 +78,9 @@ static bool take(char **text, size_t *size, size_t *room, uint64_t *lost)
 	while (used == 0 && !stopping) {
 		asleep = true;
 		pthread_cond_wait(&filled, &lock);
-		asleep = false;
 	}
+	asleep = false;
+	gather();
 	*text = buffer;
 	*size = used;
 	*room = capacity;
@@ -141,6 +159,7 @@ void log_writer_put(const char *line, size_t n)
 		append(line, n);
 		if (asleep)
 			pthread_cond_signal(&filled);
+		asleep = false;
 		pthread_mutex_unlock(&lock);
 		return;
 	}

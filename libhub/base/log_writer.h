@@ -1,8 +1,8 @@
 /* log_writer.h - carries finished log lines to stderr without ever holding up who logs. Any thread.
  *
  * Before log_writer_start and after log_writer_stop a line is written at once. In between a thread
- * of its own writes what has gathered, so a slow journal or a full pipe blocks nobody; beyond
- * LOG_WRITER_MAX bytes lines are dropped, counted, and the log says how many.
+ * of its own writes, every few milliseconds, what has gathered, so a slow journal or a full pipe
+ * blocks nobody; beyond LOG_WRITER_MAX bytes lines are dropped, counted, and the log says how many.
  */
 #ifndef HUB_BASE_LOG_WRITER_H
 #define HUB_BASE_LOG_WRITER_H
