@@ -103,6 +103,14 @@ class Hub:
     def log(self):
         return self.process.log()
 
+    def cache(self, tree):
+        """The text of an offline cache file, "" before there is one."""
+        try:
+            with open(os.path.join(self.state, "cache", tree + ".ldif")) as text:
+                return text.read()
+        except FileNotFoundError:
+            return ""
+
     def events(self, event, **fields):
         """Log lines of that event whose fields have those values, as dictionaries."""
         found = []
