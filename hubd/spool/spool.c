@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "hubd/spool/spool_priv.h"
 #include "libhub/base/clock.h"
@@ -128,6 +129,18 @@ static void report_log(const struct spool *s, const struct spool_report *r)
 		LOG_UINT("ms", r->took_ms), LOG_END);
 }
 
+/*
+ * A new spool begins at the time, so that one in a lost one's place does not use its ids again, and
+ * somewhere within the second, so that the logs of servers set up together tell their mail apart.
+ */
+static uint64_t first_id(void)
+{
+	uint32_t within;
+
+	BUG_ON(getrandom(&within, sizeof(within), 0) != (ssize_t)sizeof(within));
+	return (uint64_t)clock_wall_s() << 24 | (within & 0xffffff);
+}
+
 struct spool *spool_open(const struct spool_config *cfg, spool_recover_cb *cb, void *ctx,
 	struct spool_report *report, struct err *e)
 {
@@ -149,9 +162,8 @@ struct spool *spool_open(const struct spool_config *cfg, spool_recover_cb *cb, v
 		spool_free(s);
 		return NULL;
 	}
-	/* a new spool begins at the time, so that a replaced one does not use its ids again */
 	if (atomic_load(&s->next_id) == 0)
-		atomic_store(&s->next_id, (uint64_t)clock_wall_s() << 24);
+		atomic_store(&s->next_id, first_id());
 	else
 		atomic_fetch_add(&s->next_id, ID_GAP);
 	threads_start(s);
