@@ -94,7 +94,7 @@ static size_t count(const char *p, size_t n, const char *what)
 static void check_counts(const struct result *r, const char *sent, size_t n)
 {
 	BUG_ON(check_replies(r) > count(sent, n, "\n") + EXTRA_REPLIES);
-	BUG_ON(r->committed > count(sent, n, "\r\n.\r\n") + count(sent, n, " last\r\n"));
+	BUG_ON(r->committed > count(sent, n, "\r\n.\r\n") + count(sent, n, "last"));
 }
 
 /* --- one session --- */

@@ -277,17 +277,31 @@ static void check_text(const char *p, size_t n)
 	}
 }
 
+/* A field or the continuation of one; the first line that is neither begins the body (header.h). */
+static bool in_header(const char *p, size_t n)
+{
+	size_t i;
+
+	if (n > 0 && (*p == ' ' || *p == '\t'))
+		return true;
+	for (i = 0; i < n && p[i] > ' ' && p[i] < 127 && p[i] != ':'; i++)
+		;
+	return i > 0 && i < n && p[i] == ':';
+}
+
 static void check_header(const char *p, size_t n)
 {
 	static const char own[] = "X-Hub-Organization-";
 	const char *end = p + n, *eol;
 
 	BUG_ON(n < 10 || memcmp(p, "Received: ", 10) != 0);
-	while (p < end && *p != '\r') {
-		eol = memmem(p, (size_t)(end - p), "\r\n", 2);
+	for (; p < end; p = eol + 1) {
+		eol = memchr(p, '\n', (size_t)(end - p));
+		eol = eol != NULL ? eol : end - 1;
+		if (!in_header(p, (size_t)(eol - p)))
+			return;
 		BUG_ON((size_t)(end - p) >= sizeof(own) - 1 &&
 			strncasecmp(p, own, sizeof(own) - 1) == 0);
-		p = eol != NULL ? eol + 2 : end;
 	}
 }
 
