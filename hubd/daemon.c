@@ -447,14 +447,20 @@ int daemon_run(const struct settings *settings)
 	return 0;
 }
 
+/* The key whose file a failure of load_tls speaks of. */
+static const char *blamed(const struct settings *s, const struct err *e)
+{
+	if (s->key != NULL && strstr(e->text, s->key) != NULL)
+		return "key";
+	return s->ca != NULL && strstr(e->text, s->ca) != NULL ? "ca" : "certificate";
+}
+
 int daemon_check(const struct settings *settings, struct err *e)
 {
 	struct tls_context *server, *client;
 
-	if (settings->resolver != NULL && resolver_servers_check(settings->resolver, e) != 0)
-		return -1;
 	if (load_tls(settings, &server, &client, e) != 0)
-		return -1;
+		return settings_blame(settings, blamed(settings, e), e);
 	tls_context_unref(&server);
 	tls_context_unref(&client);
 	return 0;

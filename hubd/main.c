@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 		return status;
 	arena = arena_new();
 	if (settings_load(o.file, arena, &settings, &e) != 0 ||
-		(o.test && daemon_check(&settings, &e) != 0)) {
+		daemon_check(&settings, &e) != 0) {
 		fprintf(stderr, "hubd: %s\n", e.text);
 		arena_free(&arena);
 		return 2;

@@ -2,11 +2,16 @@
 #include "hubd/config/settings.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libhub/base/log.h"
+#include "libhub/base/resolver.h"
 #include "libhub/base/settings.h"
+#include "libhub/org/dn.h"
+#include "libhub/org/value.h"
 
 /* As written in the file, before the values that have a structure are taken apart. */
 struct raw {
@@ -37,10 +42,21 @@ static const struct setting table[] = {
 	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
 };
 
-enum { URIS_MAX = 16 };
+enum { URIS_MAX = 16, ROWS = sizeof(table) / sizeof(table[0]) - 1 };
 
-static int split_uris(const char *path, char *text, struct arena *arena, const char *const **out,
-	struct err *e)
+int settings_blame(const struct settings *s, const char *key, struct err *e)
+{
+	struct err why = *e;
+	unsigned int line = 0;
+	size_t i;
+
+	for (i = 0; i < ROWS; i++)
+		if (strcmp(table[i].key, key) == 0)
+			line = s->lines[i];
+	return err_set(e, ERR_CONFIG, 0, "%s:%u: %s: %.200s", s->path, line, key, why.text);
+}
+
+static int split_uris(char *text, struct arena *arena, const char *const **out, struct err *e)
 {
 	const char **uris = arena_alloc(arena, (URIS_MAX + 1) * sizeof(*uris));
 	size_t n = 0;
@@ -50,21 +66,20 @@ static int split_uris(const char *path, char *text, struct arena *arena, const c
 		&save)) {
 		if (strncmp(word, "ldap://", 7) != 0 && strncmp(word, "ldaps://", 8) != 0 &&
 			strncmp(word, "ldapi://", 8) != 0)
-			return err_set(e, ERR_CONFIG, 0, "%s: directory: %s is no ldapi://, "
-				"ldap:// or ldaps:// URI", path, word);
+			return err_set(e, ERR_CONFIG, 0, "%s is no ldapi://, ldap:// or ldaps:// URI",
+				word);
 		if (n == URIS_MAX)
-			return err_set(e, ERR_CONFIG, 0, "%s: directory: more than %d URIs", path,
-				URIS_MAX);
+			return err_set(e, ERR_CONFIG, 0, "more than %d URIs", URIS_MAX);
 		uris[n++] = word;
 	}
 	if (n == 0)
-		return err_set(e, ERR_CONFIG, 0, "%s: directory: no URI", path);
+		return err_set(e, ERR_CONFIG, 0, "no URI");
 	*out = uris;
 	return 0;
 }
 
 /* "external", or "simple <dn> <password file>"; the DN may contain spaces. */
-static int split_bind(const char *path, char *text, struct settings *s, struct err *e)
+static int split_bind(char *text, struct settings *s, struct err *e)
 {
 	char *dn, *file;
 
@@ -74,34 +89,79 @@ static int split_bind(const char *path, char *text, struct settings *s, struct e
 	}
 	file = strrchr(text, ' ');
 	if (strncmp(text, "simple ", 7) != 0 || file == NULL || file < text + 7)
-		return err_set(e, ERR_CONFIG, 0, "%s: bind must be \"external\" or \"simple <dn> "
-			"<password file>\"", path);
+		return err_set(e, ERR_CONFIG, 0, "must be \"external\" or \"simple <dn> "
+			"<password file>\"");
 	dn = text + 7;
 	*file++ = '\0';
 	if (access(file, R_OK) != 0)
-		return err_set(e, ERR_CONFIG, errno, "%s: bind: password file %s", path, file);
+		return err_set(e, ERR_CONFIG, errno, "password file %s", file);
 	s->directory.bind_dn = dn;
 	s->directory.password_file = file;
 	return 0;
 }
 
-static int check_readable(const char *path, const char *key, const char *file, struct err *e)
+static int check_readable(const struct settings *s, const char *key, const char *file,
+	struct err *e)
 {
-	if (file != NULL && access(file, R_OK) != 0)
-		return err_set(e, ERR_CONFIG, errno, "%s: %s: %s", path, key, file);
-	return 0;
+	if (file == NULL || access(file, R_OK) == 0)
+		return 0;
+	err_set(e, ERR_CONFIG, errno, "%s", file);
+	return settings_blame(s, key, e);
 }
 
-static int check_files(const char *path, const struct settings *s, struct err *e)
+static int check_state(const struct settings *s, struct err *e)
 {
-	if ((s->certificate == NULL) != (s->key == NULL))
-		return err_set(e, ERR_CONFIG, 0, "%s: certificate and key go together", path);
-	if (check_readable(path, "ca", s->ca, e) != 0 ||
-		check_readable(path, "certificate", s->certificate, e) != 0 ||
-		check_readable(path, "key", s->key, e) != 0)
+	struct stat st;
+
+	if (stat(s->state, &st) != 0)
+		err_set(e, ERR_CONFIG, errno, "%s", s->state);
+	else if (!S_ISDIR(st.st_mode))
+		err_set(e, ERR_CONFIG, ENOTDIR, "%s", s->state);
+	else if (access(s->state, W_OK | X_OK) != 0)
+		err_set(e, ERR_CONFIG, errno, "%s", s->state);
+	else
+		return 0;
+	return settings_blame(s, "state", e);
+}
+
+static int check_files(const struct settings *s, struct err *e)
+{
+	if ((s->certificate == NULL) != (s->key == NULL)) {
+		err_set(e, ERR_CONFIG, 0, "certificate and key go together");
+		return settings_blame(s, s->key == NULL ? "certificate" : "key", e);
+	}
+	if (check_readable(s, "ca", s->ca, e) != 0 ||
+		check_readable(s, "certificate", s->certificate, e) != 0 ||
+		check_readable(s, "key", s->key, e) != 0)
 		return -1;
-	if (access(s->state, W_OK | X_OK) != 0)
-		return err_set(e, ERR_CONFIG, errno, "%s: state: %s", path, s->state);
+	return check_state(s, e);
+}
+
+static int check_dn(const struct settings *s, const char *key, const char *dn,
+	struct arena *arena, struct err *e)
+{
+	if (dn == NULL || dn_normalize(arena, dn) != NULL)
+		return 0;
+	err_set(e, ERR_CONFIG, 0, "%s is no DN", dn);
+	return settings_blame(s, key, e);
+}
+
+/* Values that other rooms use as they are. */
+static int check_values(const struct settings *s, struct arena *arena, struct err *e)
+{
+	struct endpoint admin;
+
+	if (check_dn(s, "base", s->base, arena, e) != 0 ||
+		check_dn(s, "recipient_base", s->recipient_base, arena, e) != 0)
+		return -1;
+	if (s->resolver != NULL && resolver_servers_check(s->resolver, e) != 0)
+		return settings_blame(s, "resolver", e);
+	if (s->admin != NULL && value_endpoint(arena, s->admin, true, &admin, e) != 0)
+		return settings_blame(s, "admin", e);
+	if (s->user != NULL && getpwnam(s->user) == NULL) {
+		err_set(e, ERR_CONFIG, 0, "there is no user %s", s->user);
+		return settings_blame(s, "user", e);
+	}
 	return 0;
 }
 
@@ -117,16 +177,21 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 {
 	struct raw raw;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int *lines = arena_alloc(arena, ROWS * sizeof(*lines));
 
 	memset(&raw, 0, sizeof(raw));
 	raw.s.workers = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
 	raw.s.log_format = LOG_FORMAT_TEXT;
-	if (settings_read(path, table, &raw, arena, e) != 0)
+	raw.s.path = arena_strdup(arena, path);
+	raw.s.lines = lines;
+	if (settings_read_lines(path, table, &raw, arena, lines, e) != 0)
 		return -1;
-	if (split_uris(path, arena_strdup(arena, raw.directory), arena, &raw.s.directory.uris,
+	if (split_uris(arena_strdup(arena, raw.directory), arena, &raw.s.directory.uris,
 		e) != 0)
-		return -1;
-	if (split_bind(path, arena_strdup(arena, raw.bind), &raw.s, e) != 0)
+		return settings_blame(&raw.s, "directory", e);
+	if (split_bind(arena_strdup(arena, raw.bind), &raw.s, e) != 0)
+		return settings_blame(&raw.s, "bind", e);
+	if (check_values(&raw.s, arena, e) != 0)
 		return -1;
 	if (raw.s.recipient_base == NULL)
 		raw.s.recipient_base = parent_dn(raw.s.base);
@@ -134,5 +199,5 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 	raw.s.directory.certificate = raw.s.certificate;
 	raw.s.directory.key = raw.s.key;
 	*out = raw.s;
-	return check_files(path, out, e);
+	return check_files(out, e);
 }

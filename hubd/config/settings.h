@@ -21,10 +21,16 @@ struct settings {
 	/* servers before the directory is read, or NULL = system's */
 	const char *resolver;
 	int log_format;			/* enum log_format */
+	const char *path;		/* the file */
+	const unsigned int *lines;	/* of its keys; see settings_blame */
 };
 
 /* Everything lives in the arena. Checks what can be checked without the directory. */
 int settings_load(const char *path, struct arena *arena, struct settings *out, struct err *e)
 	MUST_CHECK;
+/*
+ * Puts "FILE:LINE: KEY: " in front of e->text: that key's value turned out to be wrong. Returns -1.
+ */
+int settings_blame(const struct settings *s, const char *key, struct err *e);
 
 #endif

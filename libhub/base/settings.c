@@ -112,6 +112,8 @@ static int read_line(struct reader *r, char *text)
 	*eq = '\0';
 	value = trim(eq + 1);
 	key = trim(key);
+	if (*key == '\0')
+		return fail(r, "no key before", value);
 	for (i = 0; r->table[i].key != NULL; i++) {
 		if (strcmp(r->table[i].key, key) != 0)
 			continue;
@@ -152,6 +154,12 @@ static int check_required(struct reader *r)
 int settings_read(const char *path, const struct setting *table, void *target, struct arena *arena,
 	struct err *e)
 {
+	return settings_read_lines(path, table, target, arena, NULL, e);
+}
+
+int settings_read_lines(const char *path, const struct setting *table, void *target,
+	struct arena *arena, unsigned int *lines, struct err *e)
+{
 	struct reader r = { .path = path, .table = table, .target = target, .arena = arena,
 		.err = e };
 	size_t rows = 0;
@@ -166,5 +174,7 @@ int settings_read(const char *path, const struct setting *table, void *target, s
 		return err_set(e, ERR_CONFIG, errno, "%s:0: cannot open", path);
 	rc = read_lines(&r, f);
 	fclose(f);
+	if (lines != NULL)
+		memcpy(lines, r.seen, rows * sizeof(*lines));
 	return rc != 0 ? rc : check_required(&r);
 }

@@ -39,5 +39,8 @@ struct setting {
  */
 int settings_read(const char *path, const struct setting *table, void *target, struct arena *arena,
 	struct err *e) MUST_CHECK;
+/* The same; lines[i] becomes the line of row i of the table, 0 if the file does not have it. */
+int settings_read_lines(const char *path, const struct setting *table, void *target,
+	struct arena *arena, unsigned int *lines, struct err *e) MUST_CHECK;
 
 #endif
