@@ -66,8 +66,8 @@ static int split_uris(char *text, struct arena *arena, const char *const **out, 
 		&save)) {
 		if (strncmp(word, "ldap://", 7) != 0 && strncmp(word, "ldaps://", 8) != 0 &&
 			strncmp(word, "ldapi://", 8) != 0)
-			return err_set(e, ERR_CONFIG, 0, "%s is no ldapi://, ldap:// or ldaps:// URI",
-				word);
+			return err_set(e, ERR_CONFIG, 0, "%s is no ldapi://, ldap:// or "
+				"ldaps:// URI", word);
 		if (n == URIS_MAX)
 			return err_set(e, ERR_CONFIG, 0, "more than %d URIs", URIS_MAX);
 		uris[n++] = word;

@@ -8,14 +8,15 @@ from .harness.base import run, wait_for
 from .harness.organization import Organization, message, send
 
 DISK_MB = 256
-BODY = ("x" * 900 + "\r\n") * 9000      # 8 MB, in lines that the sink is quick with
+BODY = ("x" * 900 + "\r\n") * 9000      # 8 MB
 
 
 class FullDisk(unittest.TestCase):
     def setUp(self):
         self.org = org = Organization()
         self.addCleanup(org.close)
-        mounted = run("mount", "-t", "tmpfs", "-o", "size=%dm" % DISK_MB, "tmpfs", org.london1.state)
+        mounted = run("mount", "-t", "tmpfs", "-o", "size=%dm" % DISK_MB, "tmpfs",
+                      org.london1.state)
         if mounted.returncode != 0:
             self.skipTest("cannot mount a small tmpfs: " + mounted.stderr.strip())
         self.addCleanup(run, "umount", "-l", org.london1.state)

@@ -65,7 +65,8 @@ class Settings(unittest.TestCase):
     def test_bad_value_of_a_required_key(self):
         rows = {
             "server": ["server ="],
-            "directory": ["directory = http://x", "directory = ,", "directory = " + "ldap://x " * 17],
+            "directory": ["directory = http://x", "directory = ,",
+                          "directory = " + "ldap://x " * 17],
             "base": ["base = no dn", "base ="],
             "state": ["state = relative", "state = /does/not/exist",
                       "state = " + self.password],
