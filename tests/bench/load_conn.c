@@ -77,7 +77,7 @@ static struct sockaddr_in loopback(uint16_t port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-/* Before connect and listen: a window that holds a message from the start. */
+/* Commands are answered one by one, so none may wait to be sent with the next. */
 static void tune(int fd)
 {
 	const int one = 1;
