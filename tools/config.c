@@ -12,10 +12,11 @@ static json_t *rejections_json(const struct snapshot *s)
 	size_t i;
 
 	for (i = 0; i < s->rejection_count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "dn",
-			s->rejections[i].dn, "object_class", s->rejections[i].object_class,
-			"reason",
-			s->rejections[i].reason, "last_good", s->rejections[i].last_good));
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:b}", "dn",
+			table_string(s->rejections[i].dn), "object_class",
+			table_string(s->rejections[i].object_class), "reason",
+			table_string(s->rejections[i].reason), "last_good",
+			s->rejections[i].last_good));
 	return list;
 }
 
@@ -25,7 +26,7 @@ static json_t *warnings_json(const struct snapshot *s)
 	size_t i;
 
 	for (i = 0; i < s->warning_count; i++)
-		json_array_append_new(list, json_string(s->warnings[i]));
+		json_array_append_new(list, table_string(s->warnings[i]));
 	return list;
 }
 
@@ -50,7 +51,7 @@ static enum ctl_status show_check(struct ctl *ctl, const struct snapshot *s)
 
 	for (kind = 0; kind < OBJ_KINDS; kind++)
 		n += s->all[kind].n;
-	out = json_pack("{s:s, s:s, s:I, s:o, s:o}", "base", s->base, "fingerprint",
+	out = json_pack("{s:o, s:s, s:I, s:o, s:o}", "base", table_string(s->base), "fingerprint",
 		s->visible_fingerprint, "objects", (json_int_t)n, "rejected", rejections_json(s),
 		"warnings", warnings_json(s));
 	list = json_object_get(out, "rejected");
@@ -140,7 +141,7 @@ static json_t *server_json(const char *name, const struct http_call *call, const
 	size_t i;
 
 	if (!call->done)
-		json_object_set_new(o, "error", json_string(call->error));
+		json_object_set_new(o, "error", table_string(call->error));
 	for (i = 0; i < sizeof(repeated) / sizeof(repeated[0]); i++) {
 		value = json_object_get(call->answer, repeated[i]);
 		json_object_set(o, repeated[i], value);

@@ -53,8 +53,7 @@ static void put_raw(json_t *out, const struct attr_def *def, const struct entry_
 		return;
 	list = json_array();
 	for (i = 0; i < attr->n; i++)
-		json_array_append_new(list, json_stringn((const char *)attr->values[i].data,
-			attr->values[i].size));
+		json_array_append_new(list, table_string((const char *)attr->values[i].data));
 	option_name(def->name, option);
 	json_object_set_new(out, option, list);
 }
@@ -64,8 +63,8 @@ static json_t *raw_json(const struct entry *entry, const struct obj_class *class
 	const char *reason)
 {
 	const char *cn = org_entry_value(entry, "cn");
-	json_t *out = json_pack("{s:s, s:s, s:s}", "name", cn != NULL ? cn : "", "dn", entry->dn,
-		"invalid", reason);
+	json_t *out = json_pack("{s:o, s:o, s:o}", "name", table_string(cn != NULL ? cn : ""), "dn",
+		table_string(entry->dn), "invalid", table_string(reason));
 	const struct attr_def *def;
 	size_t i;
 
@@ -100,22 +99,31 @@ static const char *after_first_rdn(const char *dn)
 	return comma != NULL ? comma + 1 : "";
 }
 
+static json_t *with_server(const struct org *org, const struct obj_class *class, const char *dn,
+	json_t *o)
+{
+	if (class->kind == OBJ_RECEIVE_CONNECTOR)
+		json_object_set_new(o, "server", table_string(rdn_name(org, after_first_rdn(dn))));
+	return o;
+}
+
+static json_t *rejected_json(const struct org *org, const struct obj_class *class, const char *dn)
+{
+	const struct entry *entry = org_entry(org, dn);
+	const char *reason = org_rejection(org->snapshot, dn);
+
+	if (entry == NULL)
+		return NULL;
+	return with_server(org, class, dn,
+		raw_json(entry, class, reason != NULL ? reason : "not in force"));
+}
+
 json_t *object_show_json(const struct org *org, const struct obj_class *class, const char *dn)
 {
 	const struct obj *o = org_object(org->snapshot, class->kind, dn);
-	const struct entry *entry = org_entry(org, dn);
-	const char *reason = org_rejection(org->snapshot, dn);
-	json_t *out;
 
-	if (o != NULL)
-		out = object_to_json(o);
-	else if (entry != NULL)
-		out = raw_json(entry, class, reason != NULL ? reason : "not in force");
-	else
-		return NULL;
-	if (class->kind == OBJ_RECEIVE_CONNECTOR)
-		json_object_set_new(out, "server", json_string(rdn_name(org, after_first_rdn(dn))));
-	return out;
+	return o != NULL ? with_server(org, class, dn, object_to_json(o)) :
+		rejected_json(org, class, dn);
 }
 
 void object_show_one(const struct org *org, const struct obj_class *class, const char *dn)
@@ -208,10 +216,11 @@ void object_show_list(const struct org *org, const struct obj_class *class, cons
 	size_t i;
 
 	for (i = 0; i < s->all[class->kind].n; i++)
-		add(list, object_show_json(org, class, s->all[class->kind].v[i]->dn), server);
+		add(list, with_server(org, class, s->all[class->kind].v[i]->dn,
+			object_to_json(s->all[class->kind].v[i])), server);
 	for (i = 0; i < s->rejection_count; i++)
 		if (strcasecmp(s->rejections[i].object_class, class->ldap_class) == 0)
-			add(list, object_show_json(org, class, s->rejections[i].dn), server);
+			add(list, rejected_json(org, class, s->rejections[i].dn), server);
 	if (org->ctl->output == CTL_JSON) {
 		table_print_json(list);
 	} else if (org->ctl->output == CTL_LDIF) {

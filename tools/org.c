@@ -8,8 +8,14 @@
 #include "libhub/directory/draft.h"
 #include "libhub/org/attr.h"
 #include "libhub/org/dn.h"
+#include "libhub/org/hash.h"
 
 enum { ALIAS_STEPS = 20 };
+
+struct org_place {
+	const struct entry *entry;
+	UT_hash_handle hh;
+};
 
 static const char stand_in[] = "(not readable)";
 
@@ -52,12 +58,14 @@ bool org_same_dn(const char *x, const char *y)
 
 const struct entry *org_entry(const struct org *org, const char *dn)
 {
-	size_t i;
+	struct arena *a = arena_new();
+	const char *ndn = dn_normalize(a, dn);
+	struct org_place *place = NULL;
 
-	for (i = 0; i < org->n; i++)
-		if (org_same_dn(org->entries[i]->dn, dn))
-			return org->entries[i];
-	return NULL;
+	if (ndn != NULL)
+		HASH_FIND_STR(org->by_dn, ndn, place);
+	arena_free(&a);
+	return place != NULL ? place->entry : NULL;
 }
 
 const char *org_rejection(const struct snapshot *s, const char *dn)
@@ -95,6 +103,23 @@ static void keep(const struct entry ***list, size_t *n, size_t *room, const stru
 	(*list)[(*n)++] = entry;
 }
 
+static void keep_entry(struct org *org, const struct entry *entry)
+{
+	const char *ndn = dn_normalize(org->ctl->arena, entry->dn);
+	struct org_place *place;
+
+	keep(&org->entries, &org->n, &org->room, entry);
+	if (ndn == NULL)
+		return;
+	/* of two in a file the later one counts, as it does for the builder */
+	HASH_FIND_STR(org->by_dn, ndn, place);
+	if (place == NULL) {
+		place = arena_alloc(org->ctl->arena, sizeof(*place));
+		HASH_ADD_KEYPTR(hh, org->by_dn, ndn, strlen(ndn), place);
+	}
+	place->entry = entry;
+}
+
 /* A copy whose missing password is a stand-in; see org.h. */
 static const struct entry *copy_readable(struct arena *a, const struct entry *entry)
 {
@@ -119,7 +144,7 @@ static void take_live(const struct entry *entry, void *ctx)
 {
 	struct org *org = ctx;
 
-	keep(&org->entries, &org->n, &org->room, copy_readable(org->ctl->arena, entry));
+	keep_entry(org, copy_readable(org->ctl->arena, entry));
 	builder_put(org->builder, org->entries[org->n - 1]);
 }
 
@@ -212,7 +237,7 @@ static void divide(struct org *org)
 	for (i = 0; i < org->n_others; i++) {
 		ndn = dn_normalize(a, org->others[i]->dn);
 		if (base != NULL && ndn != NULL && dn_relative(a, ndn, base) != NULL)
-			keep(&org->entries, &org->n, &org->room, org->others[i]);
+			keep_entry(org, org->others[i]);
 		else
 			org->others[rest++] = org->others[i];
 	}
@@ -255,6 +280,7 @@ void org_close(struct org *org)
 	if (org->recipients != NULL)
 		recipients_free(&org->recipients);
 	session_close(&org->session);
+	HASH_CLEAR(hh, org->by_dn);
 	free(org->entries);
 	free(org->others);
 }

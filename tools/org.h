@@ -11,6 +11,8 @@
 #include "libhub/org/recipients.h"
 #include "tools/session.h"
 
+struct org_place;
+
 struct org {
 	struct ctl *ctl;
 	const char *base;
@@ -19,6 +21,7 @@ struct org {
 	const struct snapshot *snapshot;
 	const struct entry **entries;	/* all under base, as read */
 	size_t n, room;
+	struct org_place *by_dn;	/* the same entries by DN */
 	const struct entry **others;	/* of a file: those not under base */
 	size_t n_others, room_others;
 	struct recipients *recipients;	/* NULL = none could be read */

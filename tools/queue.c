@@ -1,4 +1,5 @@
 /* queue.c - hubctl queue and hubctl message: what waits on one server. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/commands.h"
@@ -105,15 +106,26 @@ static enum ctl_status show_changed(struct ctl *ctl, json_t *answer)
 	return CTL_DONE;
 }
 
+/* A queue goes by its identity or by its number. */
+static json_t *queue_name(const char *word)
+{
+	char *end;
+	long long n = strtoll(word, &end, 10);
+
+	return *end == '\0' && *word >= '0' && *word <= '9' ? json_integer((json_int_t)n) :
+		table_string(word);
+}
+
 static json_t *request_of(const char *noun, const struct args *args)
 {
 	json_t *request = json_pack("{s:o}", "op", json_sprintf("%s-%s", noun, args->verb));
 	const char *queue = args_value(args, "queue");
 
 	if (args->n_words > 0)
-		json_object_set_new(request, noun, json_string(args->words[0]));
+		json_object_set_new(request, noun, strcmp(noun, "queue") == 0 ?
+			queue_name(args->words[0]) : table_string(args->words[0]));
 	if (queue != NULL)
-		json_object_set_new(request, "queue", json_string(queue));
+		json_object_set_new(request, "queue", queue_name(queue));
 	return request;
 }
 

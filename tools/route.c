@@ -147,7 +147,7 @@ static enum ctl_status batch_line(struct org *org, const char *path, unsigned in
 
 	if (o == NULL) {
 		status = ctl_fail("%s:%u: %s", path, number, e.text);
-		o = json_pack("{s:s}", "error", e.text);
+		o = json_pack("{s:o}", "error", table_string(e.text));
 	}
 	BUG_ON(o == NULL || json_dumpf(o, stdout, JSON_COMPACT) != 0);
 	putchar('\n');

@@ -10,25 +10,34 @@ struct session {
 	const char *uri;
 };
 
+static int set_tls(LDAP *ld, const struct ctl *ctl)
+{
+	int fresh = 0;
+	bool ok = true;
+
+	if (ctl->ca != NULL)
+		ok = ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, ctl->ca) == 0;
+	if (ctl->certificate != NULL && ctl->key != NULL)
+		ok = ok && ldap_set_option(ld, LDAP_OPT_X_TLS_CERTFILE, ctl->certificate) == 0 &&
+			ldap_set_option(ld, LDAP_OPT_X_TLS_KEYFILE, ctl->key) == 0;
+	if (ctl->ca != NULL || ctl->certificate != NULL)
+		ok = ok && ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &fresh) == 0;
+	return ok ? 0 : -1;
+}
+
 static int set_options(struct session *s, const struct ctl *ctl)
 {
 	struct timeval network = { .tv_sec = CTL_NETWORK_TIMEOUT_S };
 	struct timeval answer = { .tv_sec = CTL_ANSWER_TIMEOUT_S };
-	int version = LDAP_VERSION3, fresh = 0;
-	bool ok;
+	int version = LDAP_VERSION3;
 
-	ok = ldap_set_option(s->ld, LDAP_OPT_PROTOCOL_VERSION, &version) == 0 &&
-		ldap_set_option(s->ld, LDAP_OPT_NETWORK_TIMEOUT, &network) == 0 &&
-		ldap_set_option(s->ld, LDAP_OPT_TIMEOUT, &answer) == 0 &&
-		ldap_set_option(s->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == 0;
-	if (ctl->ca != NULL)
-		ok = ok && ldap_set_option(s->ld, LDAP_OPT_X_TLS_CACERTFILE, ctl->ca) == 0;
-	if (ctl->certificate != NULL && ctl->key != NULL)
-		ok = ok && ldap_set_option(s->ld, LDAP_OPT_X_TLS_CERTFILE, ctl->certificate) == 0 &&
-			ldap_set_option(s->ld, LDAP_OPT_X_TLS_KEYFILE, ctl->key) == 0;
-	if (ctl->ca != NULL || ctl->certificate != NULL)
-		ok = ok && ldap_set_option(s->ld, LDAP_OPT_X_TLS_NEWCTX, &fresh) == 0;
-	return ok ? 0 : -1;
+	if (ldap_set_option(s->ld, LDAP_OPT_PROTOCOL_VERSION, &version) != 0 ||
+		ldap_set_option(s->ld, LDAP_OPT_NETWORK_TIMEOUT, &network) != 0 ||
+		ldap_set_option(s->ld, LDAP_OPT_TIMEOUT, &answer) != 0 ||
+		ldap_set_option(s->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != 0)
+		return -1;
+	/* the files need not be readable where they are not needed */
+	return strstr(s->uri, "ldaps://") != NULL ? set_tls(s->ld, ctl) : 0;
 }
 
 static int bind_as_told(struct session *s, const struct ctl *ctl, int *code, struct err *e)

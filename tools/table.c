@@ -155,6 +155,14 @@ void table_print_members(struct arena *a, const json_t *object)
 	}
 }
 
+json_t *table_string(const char *text)
+{
+	json_t *value = text != NULL ? json_string(text) : json_null();
+
+	/* a file may hold anything */
+	return value != NULL ? value : json_string("(not UTF-8)");
+}
+
 void table_print_json(const json_t *value)
 {
 	BUG_ON(json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0);

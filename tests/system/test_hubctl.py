@@ -238,6 +238,13 @@ class Objects(unittest.TestCase):
         done = hubctl(org, "-o", "json", "config", "check", path)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(json.loads(done.stdout)["rejected"][0]["object_class"], "hubSiteLink")
+        odd = base64.b64encode(b"cn=\xff\xfe,cn=Sites," + d.base.encode()).decode()
+        path = org.place.file("odd.ldif", good + "dn:: %s\nobjectClass: hubSite\ncn:: //4=\n"
+                              "description:: //4=\n\n" % odd)
+        for command in (("config", "check", path), ("--directory", "file:" + path, "site", "list")):
+            done = hubctl(org, "-o", "json", *command)
+            self.assertIn(done.returncode, (0, 1), done.stderr)
+            json.loads(done.stdout)
         path = org.place.file("broken.ldif", "dn: o=x\nnonsense\n")
         self.refused("broken.ldif:2: ", "config", "check", path)
 
@@ -344,6 +351,8 @@ class Live(unittest.TestCase):
         token, queue = self.stuck_message("Removed")
         found = self.messages(queue)[0]
         self.assertEqual((found["queue"], found["from"]), (queue, "anna@contoso.com"))
+        number = [q["id"] for q in hub.ctl("queue", "list")["queues"] if q["identity"] == queue][0]
+        self.assertEqual(hub.ctl("queue", "get", str(number))["identity"], queue)
         shown = hub.ctl("message", "get", found["id"])["messages"]
         self.assertEqual([m["id"] for m in shown], [found["id"]])
         self.assertEqual(hub.ctl("message", "suspend", found["id"]), {"changed": 1})
@@ -520,6 +529,15 @@ class ConfigStatus(unittest.TestCase):
         self.assertIn("hubDNSRouting", servers["london2"]["rejected"][0]["reason"])
         text = hubctl(org, "--control", org.london1.control, "config", "status").stdout
         self.assertIn("rejected: cn=To Internet", text)
+
+    def test_without_a_directory_the_server_here_is_told_of(self):
+        self.org.directory.stop()
+        wait_for("seen by the hub", lambda: self.status(1)[1]["london1"]["directory"]["state"] != "live")
+        out, servers = self.status(1)
+        self.assertIsNone(out["directory_fingerprint"])
+        self.assertEqual(list(servers), ["london1"])
+        self.assertTrue(servers["london1"]["reachable"])
+        self.assertTrue(servers["london1"]["directory"]["error"])
 
     def test_secrets_do_not_hide_whether_hubs_are_in_step(self):
         org = self.org
