@@ -113,8 +113,8 @@ static int set_place(const struct ctl *ctl, struct transfer *t)
 	if (server == NULL) {
 		if (ctl->control == NULL) {
 			snprintf(t->call->error, sizeof(t->call->error),
-				"no control socket is known: "
-				"--control PATH, or -f with the settings of hubd");
+				"which server? --server NAME, "
+				"or its socket here: --control PATH, -f SETTINGS");
 			return -1;
 		}
 		curl_easy_setopt(t->curl, CURLOPT_UNIX_SOCKET_PATH, ctl->control);

@@ -59,7 +59,8 @@ void table_row(struct table *t, const char *const *cells)
 	size_t i, width;
 
 	for (i = 0; i < t->columns; i++) {
-		r->cells[i] = harmless(t->a, cells[i] != NULL ? cells[i] : "-");
+		r->cells[i] = harmless(t->a, cells[i] != NULL && *cells[i] != '\0' ?
+			cells[i] : "-");
 		width = width_of(r->cells[i]);
 		if (width > t->width[i])
 			t->width[i] = width;

@@ -532,7 +532,8 @@ class ConfigStatus(unittest.TestCase):
 
     def test_without_a_directory_the_server_here_is_told_of(self):
         self.org.directory.stop()
-        wait_for("seen by the hub", lambda: self.status(1)[1]["london1"]["directory"]["state"] != "live")
+        wait_for("seen by the hub", lambda:
+                 self.status(1)[1]["london1"]["directory"]["state"] != "live")
         out, servers = self.status(1)
         self.assertIsNone(out["directory_fingerprint"])
         self.assertEqual(list(servers), ["london1"])

@@ -82,11 +82,14 @@ static const struct option_row {
 		"hubAddressSpace|a.example|*.b.example;3" },
 	{ &send_connector_class, CHANGE_ADD, "address-space", "SMTP:a.example, b.example",
 		"hubAddressSpace|SMTP:a.example|b.example" },
-	{ &send_connector_class, CHANGE_ADD, "address-space", "FAX:a,b;1", "hubAddressSpace|FAX:a,b;1" },
+	{ &send_connector_class, CHANGE_ADD, "address-space", "FAX:a,b;1",
+		"hubAddressSpace|FAX:a,b;1" },
 	{ &send_connector_class, CHANGE_ADD, "source-server", "hub1,hub2",
 		"hubSourceServer|cn=hub1," SERVERS "|cn=hub2," SERVERS },
-	{ &send_connector_class, CHANGE_ADD, "source-server", "HUB1", "hubSourceServer|cn=hub1," SERVERS },
-	{ &send_connector_class, CHANGE_ADD, "source-server", "cn=any,o=x", "hubSourceServer|cn=any,o=x" },
+	{ &send_connector_class, CHANGE_ADD, "source-server", "HUB1",
+		"hubSourceServer|cn=hub1," SERVERS },
+	{ &send_connector_class, CHANGE_ADD, "source-server", "cn=any,o=x",
+		"hubSourceServer|cn=any,o=x" },
 	{ &send_connector_class, CHANGE_ADD, "source-server", "hub1,hub9",
 		"--source-server: there is no server \"hub9\"" },
 	{ &send_connector_class, CHANGE_ADD, "linked-receive-connector", "hub2/In",
@@ -120,11 +123,13 @@ START_TEST(names_find_objects)
 	struct err e;
 
 	ck_assert_str_eq(object_find(&org, &server_class, "Hub1", &e), "cn=hub1," SERVERS);
-	ck_assert_str_eq(object_find(&org, &server_class, "CN=hub1, " SERVERS, &e), "cn=hub1," SERVERS);
+	ck_assert_str_eq(object_find(&org, &server_class, "CN=hub1, " SERVERS, &e),
+		"cn=hub1," SERVERS);
 	ck_assert_ptr_null(object_find(&org, &site_class, "hub1", &e));
 	ck_assert_ptr_null(object_find(&org, &site_class, "cn=hub1," SERVERS, &e));
 	ctl.server = "hub2";
-	ck_assert_str_eq(object_find(&org, &receive_connector_class, "in", &e), "cn=In,cn=hub2," SERVERS);
+	ck_assert_str_eq(object_find(&org, &receive_connector_class, "in", &e),
+		"cn=In,cn=hub2," SERVERS);
 	ck_assert_str_eq(object_find(&org, &receive_connector_class, "hub1/In", &e),
 		"cn=In,cn=hub1," SERVERS);
 	ctl.server = "hub";
