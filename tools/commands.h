@@ -5,7 +5,7 @@
 #include "tools/args.h"
 
 struct command {
-	const char *noun, *verb;
+	const char *noun, *verb;	/* verb "": the noun alone */
 	size_t words_min, words_max;
 	const char *words;		/* for people */
 	const struct arg_option *options;	/* ends with name NULL; may be NULL */
@@ -13,6 +13,7 @@ struct command {
 };
 
 /* Each ends with noun NULL. */
-extern const struct command queue_commands[], route_commands[], config_commands[];
+extern const struct command queue_commands[], route_commands[], config_commands[],
+	metrics_commands[];
 
 #endif

@@ -180,6 +180,12 @@ static void take_answer(struct transfer *t)
 
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
 	call->answered = true;
+	if (call->as_text && status == 200 && t->data != NULL) {
+		call->text = t->data;
+		t->data = NULL;
+		call->done = true;
+		return;
+	}
 	call->answer = t->size != 0 ? json_loadb(t->data, t->size, 0, NULL) : NULL;
 	call->done = status == 200 && call->answer != NULL;
 	if (call->done)

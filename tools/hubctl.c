@@ -21,7 +21,9 @@ static const char *const object_verbs[] = {
 	"new", "set", "get", "list", "remove", "enable", "disable"
 };
 
-static const struct command *const groups[] = { queue_commands, route_commands, config_commands };
+static const struct command *const groups[] = {
+	queue_commands, route_commands, config_commands, metrics_commands
+};
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
@@ -129,14 +131,20 @@ static enum ctl_status run_noun(struct ctl *ctl, int argc, char **argv, const ch
 		print_command_help(argv[0]);
 		return CTL_DONE;
 	}
+	if (class == NULL && find_command(argv[0], "") != NULL) {
+		/* no verb stands between the noun and the rest */
+		argc++;
+		argv--;
+		verb = "";
+	}
 	if (verb == NULL || (class != NULL ? !object_has_verb(class, verb) :
-		find_command(argv[0], verb) == NULL))
-		return unknown_verb(argv[0], verb);
+		find_command(args.noun, verb) == NULL))
+		return unknown_verb(args.noun, verb);
 	if (defaults_fill(ctl, file, &e) != 0)
 		return ctl_usage("%s", e.text);
 	if (class != NULL)
 		return object_run(ctl, class, argc - 1, argv + 1, &args);
-	return run_command(ctl, find_command(argv[0], verb), argc - 1, argv + 1, &args);
+	return run_command(ctl, find_command(args.noun, verb), argc - 1, argv + 1, &args);
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libctl.a
 LIBCTL = tools/libctl.a
 tools_libctl_a_SOURCES = \
 	%D%/args.c %D%/args.h \
+	%D%/ask.c %D%/ask.h \
 	%D%/change.c %D%/change.h \
 	%D%/change_write.c \
 	%D%/commands.h \
@@ -11,6 +12,7 @@ tools_libctl_a_SOURCES = \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/http.c %D%/http.h \
 	%D%/ldif_out.c %D%/ldif_out.h \
+	%D%/metrics.c \
 	%D%/object.c %D%/object.h \
 	%D%/object_options.c \
 	%D%/object_show.c %D%/object_show.h \

@@ -2,9 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/ask.h"
 #include "tools/commands.h"
-#include "tools/http.h"
-#include "tools/org.h"
 #include "tools/table.h"
 
 enum { LIMIT_MAX = 1000000 };
@@ -17,63 +16,18 @@ static const char *const message_heads[] = {
 	"id", "status", "from", "recipients", "size", "queue", "last_error", NULL
 };
 
-/* --- which server --- */
-
-/* Is the control socket that of the server called name? */
-static bool is_local(const struct ctl *ctl, const char *name)
-{
-	struct http_call call = { .path = "/status" };
-	const char *local = ctl->local_server;
-	bool same;
-
-	if (ctl->control == NULL)
-		return false;
-	if (local == NULL) {
-		http_perform(ctl, &call, 1);
-		local = json_string_value(json_object_get(call.answer, "server"));
-	}
-	same = local != NULL && name_compare(local, name) == 0;
-	json_decref(call.answer);
-	return same;
-}
-
-static void perform_remote(struct ctl *ctl, struct http_call *call)
-{
-	struct org org;
-	struct err e;
-
-	if (org_open(ctl, &org, &e) != 0) {
-		snprintf(call->error, sizeof(call->error), "%s", e.text);
-	} else {
-		call->server = (const struct server *)(const void *)snapshot_find(org.snapshot,
-			OBJ_SERVER, ctl->server);
-		if (call->server == NULL)
-			snprintf(call->error, sizeof(call->error),
-				"there is no server \"%s\" in force",
-				ctl->server);
-		else
-			http_perform(ctl, call, 1);
-		call->server = NULL;
-	}
-	org_close(&org);
-}
-
 /* The answer of the server in question, to be freed; NULL when the reason has been printed. */
 static json_t *ask(struct ctl *ctl, json_t *request)
 {
 	struct http_call call = { .path = "/queue", .body = request };
 	const char *error;
 
-	if (ctl->server == NULL || is_local(ctl, ctl->server))
-		http_perform(ctl, &call, 1);
-	else
-		perform_remote(ctl, &call);
+	ask_server(ctl, &call);
 	json_decref(request);
 	error = json_string_value(json_object_get(call.answer, "error"));
 	if (call.done && error == NULL)
 		return call.answer;
-	ctl_fail("%s%s%s", ctl->server != NULL ? ctl->server : "", ctl->server != NULL ? ": " : "",
-		error != NULL ? error : call.error);
+	ask_failed(ctl, error != NULL ? error : call.error);
 	json_decref(call.answer);
 	return NULL;
 }

@@ -373,6 +373,9 @@ class Live(unittest.TestCase):
         listed = hubctl(org, "-o", "json", "--server", "paris1", "queue", "list")
         self.assertEqual(listed.returncode, 0, listed.stderr)
         self.assertIn("queues", json.loads(listed.stdout))
+        metrics = hubctl(org, "--server", "paris1", "metrics")
+        self.assertTrue(metrics.stdout.endswith("# EOF\n"), metrics.stderr)
+        self.assertEqual(org.paris1.ctl("metrics")[:6], "# TYPE")
         anna = "uid=anna,ou=People," + org.directory.suffix
         password = org.place.file("anna.password", "password-of-anna")
         d = org.directory
