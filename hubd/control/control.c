@@ -86,19 +86,29 @@ static int open_local(struct control *c, const char *path, struct err *e)
 
 static int count_index = -1;
 
+static void sessions_release(struct remote_sessions *sessions)
+{
+	if (sessions->control == NULL && sessions->n == 0)
+		free(sessions);
+}
+
 /* OpenSSL calls it when a session ends, whatever the reason. */
 static void on_session_end(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl,
 	void *argp)
 {
-	struct control *c = ptr;
+	struct remote_sessions *sessions = ptr;
 
 	(void)parent;
 	(void)data;
 	(void)index;
 	(void)argl;
 	(void)argp;
-	if (c != NULL && c->remote_count-- == CONTROL_REMOTE_MAX && c->remote.listener != NULL)
-		evconnlistener_enable(c->remote.listener);
+	if (sessions == NULL)
+		return;
+	if (sessions->n-- == CONTROL_REMOTE_MAX && sessions->control != NULL &&
+		sessions->control->remote.listener != NULL)
+		evconnlistener_enable(sessions->control->remote.listener);
+	sessions_release(sessions);
 }
 
 static void make_count_index(void)
@@ -121,8 +131,8 @@ static struct bufferevent *new_stream(struct event_base *base, void *ctx)
 	/* without one evhttp would go on in clear text */
 	BUG_ON(bev == NULL);
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-	BUG_ON(!SSL_set_ex_data(ssl, count_index, c));
-	if (++c->remote_count == CONTROL_REMOTE_MAX)
+	BUG_ON(!SSL_set_ex_data(ssl, count_index, c->sessions));
+	if (++c->sessions->n == CONTROL_REMOTE_MAX)
 		evconnlistener_disable(c->remote.listener);
 	return bev;
 }
@@ -169,6 +179,8 @@ struct control *control_new(const struct control_config *cfg, struct err *e)
 
 	c->cfg = *cfg;
 	c->tls = cfg->tls_server != NULL ? tls_context_ref(cfg->tls_server) : NULL;
+	c->sessions = xcalloc(1, sizeof(*c->sessions));
+	c->sessions->control = c;
 	c->queue_admin = queue_admin_new(cfg->queues, cfg->loop);
 	c->logins = (struct admin_login_config){ .loop = cfg->loop, .resolver = cfg->resolver,
 		.directory = &s->directory, .base = s->base, .authenticator = cfg->authenticator };
@@ -210,6 +222,8 @@ void control_free(struct control **cp)
 		(void)unlink(c->cfg.settings->control);
 	place_deinit(&c->local);
 	place_deinit(&c->remote);
+	c->sessions->control = NULL;
+	sessions_release(c->sessions);
 	queue_admin_free(&c->queue_admin);
 	tls_context_unref(&c->tls);
 	live_unref(&c->live);

@@ -35,12 +35,18 @@ struct call {
 	char who[300];
 };
 
+/* Counts remote sessions. libevent ends the last ones with the loop, after the control is gone. */
+struct remote_sessions {
+	struct control *control;	/* NULL once it is gone */
+	uint32_t n;
+};
+
 struct control {
 	struct control_config cfg;
 	const struct live *live;	/* NULL before any */
 	struct tls_context *tls;
 	struct control_place local, remote;
-	uint32_t remote_count;
+	struct remote_sessions *sessions;
 	struct admin_login_config logins;
 	struct queue_admin *queue_admin;
 	struct call *calls;

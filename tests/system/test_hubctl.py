@@ -465,7 +465,11 @@ class Http(unittest.TestCase):
             self.assertIn(text, json.loads(data)["error"])
         got, data = self.ask("POST", "/queue", '{"op": "queue-explode"}', login=self.admin())
         self.assertIn("queue-explode", json.loads(data)["error"])
-        self.assertEqual(self.ask("POST", "/queue", "x" * 100000, login=self.admin())[0], 413)
+        # refused by its head: what follows is not waited for
+        self.assertEqual(self.ask("POST", "/queue", headers={"Content-Length": "100000"},
+                                  login=self.admin())[0], 413)
+        self.assertEqual(self.ask("GET", "/status", headers={"X": "y" * 10000},
+                                  login=self.admin())[0], 400)
         self.assertEqual(self.ask("DELETE", "/status", login=self.admin())[0], 501)
 
     def test_those_who_hang_are_dropped_and_hinder_nobody(self):
@@ -487,6 +491,18 @@ class Http(unittest.TestCase):
         for one in many:
             one.close()
         self.assertEqual(self.ask("GET", "/status", login=self.admin())[0], 200)
+
+    def test_hub_stops_with_sessions_open(self):
+        hub = self.org.london2
+        context = ssl.create_default_context(cafile=hub.key.certificate)
+        context.check_hostname = False
+        with socket.create_connection(("127.0.0.1", hub.admin_port), 30) as raw:
+            with context.wrap_socket(raw) as session:
+                session.sendall(b"GET /status HT")
+                self.assertEqual(hub.stop(), 0, hub.log()[-3000:])
+                self.assertEqual(session.recv(100), b"")
+        self.assertFalse(os.path.exists(hub.control))
+        hub.start()
 
     def test_local_socket_is_for_the_owner(self):
         mode = os.stat(self.hub.control).st_mode & 0o777
