@@ -74,7 +74,7 @@ static void on_report(const struct queue_report *r, struct queue_ticket *t, void
 		.live = queue_set_live(w->set), .id = r->item->id,
 		.body_size = r->item->body_size, .env = &r->item->env, .v = r->v, .n = r->n,
 		.remote = r->remote, .expires_ms = r->expires_ms },
-		t != NULL ? on_reported : NULL, t);
+		on_reported, t);
 }
 
 static const struct queue_hooks hooks = { .recategorize = on_recategorize, .report = on_report };

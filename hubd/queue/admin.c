@@ -203,6 +203,9 @@ static void message_show(struct queue_item *item, json_t *request, json_t *answe
 static void message_suspend(struct queue_item *item, json_t *request, json_t *answer)
 {
 	(void)request;
+	/* filing it again would put it before us in the list that is walked just now */
+	if (item->suspended)
+		return;
 	item->suspended = true;
 	count_change(answer);
 	queue_refile(item);

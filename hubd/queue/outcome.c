@@ -1,7 +1,9 @@
 /* outcome.c - what became of recipients: one log line each, the report, then the spool's record.
  *
- * A recipient whose end needs a report is not ended before the report is safe: it moves with its
- * ticket, and comes back into the queue if the report could not be stored.
+ * A recipient whose end needs a report is not ended before the report is safe: it stays with its
+ * ticket, out of the queue, for what was decided about it stands. Each report copies from the spool,
+ * so REPORTS_AT_ONCE of them are under way; the others wait their turn. A report that could not be
+ * stored is tried again: one every REPORT_RETRY_MS, and all as soon as one was stored.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +12,16 @@
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 
-enum { REPORT_RETRY_MS = 60 * 1000 };
+enum { REPORT_RETRY_MS = 5 * 1000, REPORTS_AT_ONCE = 20 };
 
 struct queue_ticket {
-	LIST_ENTRY(queue_ticket) link;
+	TAILQ_ENTRY(queue_ticket) link;
 	struct queue_set *set;
-	struct queue_item *item;
-	enum spool_outcome_kind kind;
+	struct queue_item *item;	/* owned; the recipients of the report */
+	enum spool_outcome_kind kind;	/* 0 = they go on: it is a copy */
+	enum queue_report_kind report;
+	struct queue_report_recipient *v;	/* with its texts in the item's arena */
+	const char *remote;
 };
 
 static void record(struct queue_set *s, const struct queue_item *item,
@@ -32,35 +37,6 @@ static void record(struct queue_set *s, const struct queue_item *item,
 	spool_outcomes(s->port, item->id, list, n, NULL, NULL);
 	if (list != &one)
 		free(list);
-}
-
-void queue_ticket_done(struct queue_ticket *t, bool ok)
-{
-	struct queue_set *s;
-
-	if (t == NULL)
-		return;
-	s = t->set;
-	LIST_REMOVE(t, link);
-	if (ok) {
-		record(s, t->item, t->kind);
-		queue_item_free(&t->item);
-	} else {
-		t->item->retry_at_ms = clock_mono_ms() + REPORT_RETRY_MS;
-		queue_insert(s, t->item);
-	}
-	free(t);
-}
-
-void outcome_tickets_free(struct queue_set *s)
-{
-	struct queue_ticket *t;
-
-	while ((t = LIST_FIRST(&s->tickets)) != NULL) {
-		LIST_REMOVE(t, link);
-		queue_item_free(&t->item);
-		free(t);
-	}
 }
 
 /* --- the log line --- */
@@ -96,28 +72,135 @@ struct wording {
 	const char *remote;
 };
 
-static void ask_report(struct queue_set *s, enum queue_report_kind kind,
-	const struct queue_item *item, const struct wording *w, struct queue_ticket *t)
+static void ticket_free(struct queue_ticket *t)
 {
-	uint32_t i, n = item->env.recipient_count;
-	struct queue_report_recipient *v = xcalloc(n, sizeof(*v));
+	queue_item_free(&t->item);
+	free(t);
+}
+
+static void ask(struct queue_set *s, struct queue_ticket *t)
+{
 	struct queue_report r = {
-		.kind = kind, .item = item, .v = v, .n = n,
-		.remote = w->remote != NULL ? w->remote : "",
-		.expires_ms = queue_item_expires_ms(item, s->live != NULL ? s->live : item->live),
+		.kind = t->report, .item = t->item, .v = t->v,
+		.n = t->item->env.recipient_count, .remote = t->remote,
+		.expires_ms = queue_item_expires_ms(t->item,
+			s->live != NULL ? s->live : t->item->live),
 	};
 
+	TAILQ_INSERT_TAIL(&s->tickets.asked, t, link);
+	s->tickets.n_asked++;
+	s->hooks->report(&r, t, s->ctx);
+}
+
+static void ask_some(struct queue_set *s)
+{
+	struct tickets *all = &s->tickets;
+	struct queue_ticket *t;
+
+	/* an answer from inside the hook is followed up by the loop it came from */
+	if (all->asking)
+		return;
+	all->asking = true;
+	while (all->n_asked < REPORTS_AT_ONCE && (t = TAILQ_FIRST(&all->waiting)) != NULL) {
+		TAILQ_REMOVE(&all->waiting, t, link);
+		ask(s, t);
+	}
+	all->asking = false;
+}
+
+static void put_off(struct queue_set *s, struct queue_ticket *t)
+{
+	static const struct timeval later = { REPORT_RETRY_MS / 1000, 0 };
+
+	TAILQ_INSERT_TAIL(&s->tickets.put_off, t, link);
+	if (!evtimer_pending(s->tickets.timer, NULL))
+		evtimer_add(s->tickets.timer, &later);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *ctx)
+{
+	struct queue_set *s = ctx;
+	struct queue_ticket *t = TAILQ_FIRST(&s->tickets.put_off);
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->loop);
+	if (t == NULL)
+		return;
+	TAILQ_REMOVE(&s->tickets.put_off, t, link);
+	TAILQ_INSERT_HEAD(&s->tickets.waiting, t, link);
+	ask_some(s);
+	if ((t = TAILQ_FIRST(&s->tickets.put_off)) != NULL) {
+		TAILQ_REMOVE(&s->tickets.put_off, t, link);
+		put_off(s, t);
+	}
+}
+
+void queue_ticket_done(struct queue_ticket *t, bool ok)
+{
+	struct queue_set *s = t->set;
+
+	TAILQ_REMOVE(&s->tickets.asked, t, link);
+	s->tickets.n_asked--;
+	if (!ok) {
+		put_off(s, t);
+	} else {
+		if (t->kind != 0)
+			record(s, t->item, t->kind);
+		ticket_free(t);
+		TAILQ_CONCAT(&s->tickets.waiting, &s->tickets.put_off, link);
+	}
+	ask_some(s);
+}
+
+void outcome_tickets_init(struct queue_set *s)
+{
+	TAILQ_INIT(&s->tickets.asked);
+	TAILQ_INIT(&s->tickets.waiting);
+	TAILQ_INIT(&s->tickets.put_off);
+	s->tickets.timer = evtimer_new(loop_base(s->loop), on_retry, s);
+	BUG_ON(s->tickets.timer == NULL);
+}
+
+void outcome_tickets_free(struct queue_set *s)
+{
+	struct queue_ticket *t;
+
+	TAILQ_CONCAT(&s->tickets.asked, &s->tickets.waiting, link);
+	TAILQ_CONCAT(&s->tickets.asked, &s->tickets.put_off, link);
+	while ((t = TAILQ_FIRST(&s->tickets.asked)) != NULL) {
+		TAILQ_REMOVE(&s->tickets.asked, t, link);
+		ticket_free(t);
+	}
+	event_free(s->tickets.timer);
+}
+
+static const char *keep(struct arena *a, const char *text)
+{
+	return text != NULL && *text != '\0' ? arena_strdup(a, text) : "";
+}
+
+/* One text for all recipients is kept once. */
+static void keep_wording(struct queue_ticket *t, const struct wording *w)
+{
+	struct arena *a = t->item->arena;
+	uint32_t i, n = t->item->env.recipient_count;
+	const char *status = "", *text = "";
+
+	t->v = arena_alloc(a, n * sizeof(*t->v));
+	t->remote = keep(a, w->remote);
+	if (w->results == NULL) {
+		status = keep(a, w->status);
+		text = keep(a, w->text);
+	}
 	for (i = 0; i < n; i++) {
 		const struct queue_result *res = w->results != NULL ? &w->results[i] : NULL;
-		const char *text = res != NULL ? res->text : w->text;
 
-		v[i].i = i;
-		v[i].status = res != NULL ? res->status : w->status;
-		v[i].diagnostic = text != NULL ? text : "";
-		v[i].from_peer = res != NULL && res->from_peer;
+		t->v[i].i = i;
+		t->v[i].status = res != NULL ? keep(a, res->status) : status;
+		t->v[i].diagnostic = res != NULL ? keep(a, res->text) : text;
+		t->v[i].from_peer = res != NULL && res->from_peer;
 	}
-	s->hooks->report(&r, t, s->ctx);
-	free(v);
 }
 
 /* Takes the item: it ends as kind when its report is safe. */
@@ -129,8 +212,10 @@ static void end_with_report(struct queue_set *s, struct queue_item *item,
 	t->set = s;
 	t->item = item;
 	t->kind = kind;
-	LIST_INSERT_HEAD(&s->tickets, t, link);
-	ask_report(s, report, item, w, t);
+	t->report = report;
+	keep_wording(t, w);
+	TAILQ_INSERT_TAIL(&s->tickets.waiting, t, link);
+	ask_some(s);
 }
 
 void outcome_fail(struct queue_set *s, struct queue_item *item, enum spool_outcome_kind kind,
@@ -163,7 +248,8 @@ void outcome_delayed(struct queue_set *s, struct queue_item *item)
 			item->why,
 	};
 
-	ask_report(s, QUEUE_REPORT_DELAYED, item, &w, NULL);
+	end_with_report(s, item_split(item, NULL, item->env.recipient_count),
+		QUEUE_REPORT_DELAYED, 0, &w);
 }
 
 /* --- the results of an attempt --- */

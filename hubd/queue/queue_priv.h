@@ -66,6 +66,16 @@ struct transport {
 	void *ctx;
 };
 
+TAILQ_HEAD(ticket_list, queue_ticket);
+
+/* Recipients that end with a report; see outcome.c. */
+struct tickets {
+	struct ticket_list waiting, asked, put_off;
+	unsigned n_asked;
+	bool asking;
+	struct event *timer;		/* for what was put off */
+};
+
 struct queue_set {
 	struct queues *all;
 	uint32_t worker;
@@ -82,7 +92,7 @@ struct queue_set {
 	struct item_list sweep;		/* to be routed again, some a turn */
 	struct event *sweep_event;
 	struct event *starved_event;	/* the process's connections were used up */
-	LIST_HEAD(, queue_ticket) tickets;
+	struct tickets tickets;
 
 	unsigned n_conns;
 	bool stopping;
@@ -156,6 +166,7 @@ struct queue_item *outcome_apply(struct queue_set *s, struct queue_item *item,
 void outcome_fail(struct queue_set *s, struct queue_item *item, enum spool_outcome_kind kind,
 	bool report, const char *status, const char *text);
 void outcome_delayed(struct queue_set *s, struct queue_item *item);
+void outcome_tickets_init(struct queue_set *s);
 void outcome_tickets_free(struct queue_set *s);
 
 /* --- admin.c uses these --- */

@@ -181,7 +181,7 @@ struct queue_set *queue_set_new(struct queues *q, uint32_t worker, struct loop *
 	s->hooks = hooks;
 	s->ctx = ctx;
 	TAILQ_INIT(&s->sweep);
-	LIST_INIT(&s->tickets);
+	outcome_tickets_init(s);
 	s->inbox = inbox_new(loop, on_item, s);
 	s->calls = inbox_new(loop, on_call, s);
 	s->sweep_event = evtimer_new(loop_base(loop), on_sweep, s);

@@ -21,6 +21,7 @@
 #include "unit.h"
 
 enum { PATIENCE_MS = 8000, LOG_SIZE = 8000, PEERS = 16 };
+#define TOO_OLD_MS (INT64_C(172800) * 1000 + 5000)
 
 #define BASE "cn=Transport,dc=example,dc=com"
 #define SERVER "dn: cn=hub1,cn=Servers," BASE "\nobjectClass: hubServer\ncn: hub1\nhubRole: Hub\n" \
@@ -44,7 +45,9 @@ static const struct snapshot *snapshot;
 static const struct live *live;
 static struct tls_context *tls;
 static char told[LOG_SIZE];
-static bool refuse_report, stopped;
+static bool refuse_report, hold_reports, stopped;
+static struct queue_ticket *held[64];
+static size_t n_held;
 static struct queue_item *again[10];	/* handed back by the queues */
 static size_t n_again;
 
@@ -332,6 +335,10 @@ static void on_report(const struct queue_report *r, struct queue_ticket *t, void
 		note("report %s %s %s %s\n", kinds[r->kind],
 			r->item->env.recipients[r->v[i].i].address, r->v[i].status,
 			r->v[i].diagnostic);
+	if (hold_reports) {
+		held[n_held++] = t;
+		return;
+	}
 	queue_ticket_done(t, !refuse_report);
 	refuse_report = false;
 }
@@ -377,8 +384,8 @@ static void begin(void)
 static void setup(void)
 {
 	told[0] = '\0';
-	n_again = 0;
-	refuse_report = stopped = false;
+	n_again = n_held = 0;
+	refuse_report = hold_reports = stopped = false;
 	l = loop_new("test");
 	tls = tls_context_new_client(NULL, NULL, NULL, NULL);
 	builder = builder_new(BASE);
@@ -623,9 +630,73 @@ START_TEST(report_comes_before_the_outcome)
 	begin();
 	refuse_report = true;
 	post(1, 1, TO_OUT, "a");
-	/* the report could not be stored: the message stays */
+	/* it could not be stored: no outcome, and no second attempt either */
 	await_log("report failed r1@a 5.7.1 550 5.7.1 no\n");
-	ck_assert(queue_status_is((void *)(uintptr_t)"Ready"));
+	await_status("Ready");
+	told[0] = '\0';
+	/* the next one could: then so can the first */
+	queues_post(queues, item_make(2, 1, TO_NOWHERE, "b", TOO_OLD_MS));
+	await_log("report failed r1@b 4.4.7 message expired; last: no connector\n2/0 expired\n"
+		"report failed r1@a 5.7.1 550 5.7.1 no\n1/0 failed\n");
+}
+END_TEST
+
+/* Removed is removed, also while the sender cannot be told. */
+START_TEST(removal_outlives_a_refused_report)
+{
+	configure(ORG SMART);
+	begin();
+	post(1, 1, TO_NOWHERE, "a");
+	await_status("Ready");
+	refuse_report = true;
+	json_decref(admin("{\"op\": \"message-remove\", \"message\": \"1\"}"));
+	ck_assert_str_eq(told, "report failed r1@a 5.7.0 removed by an administrator\n");
+	/* asked for again by itself */
+	await_log("report failed r1@a 5.7.0 removed by an administrator\n"
+		"report failed r1@a 5.7.0 removed by an administrator\n1/0 removed\n");
+}
+END_TEST
+
+static bool held_are(void *ctx)
+{
+	return n_held == (size_t)(uintptr_t)ctx;
+}
+
+/* However many end at once, few reports are under way; each that is done lets another begin. */
+START_TEST(reports_wait_their_turn)
+{
+	size_t i;
+
+	configure(ORG SMART);
+	begin();
+	hold_reports = true;
+	for (i = 1; i <= 30; i++)
+		queues_post(queues, item_make(i, 1, TO_NOWHERE, "a", TOO_OLD_MS));
+	AWAIT(l, held_are, (void *)(uintptr_t)20, PATIENCE_MS);
+	for (i = 0; i < 30; i++) {
+		ck_assert_uint_eq(n_held, i + 20 < 30 ? i + 20 : 30);
+		queue_ticket_done(held[i], true);
+	}
+	ck_assert_ptr_nonnull(strstr(told, "30/0 expired\n"));
+}
+END_TEST
+
+/* Two parts of one message that came together in one queue. */
+START_TEST(suspending_twice)
+{
+	json_t *j;
+	int i;
+
+	configure(ORG SMART);
+	begin();
+	post(1, 1, TO_NOWHERE, "a");
+	post(1, 1, TO_NOWHERE, "a");
+	await_status("Ready");
+	for (i = 0; i < 2; i++) {
+		j = admin("{\"op\": \"message-suspend\", \"message\": \"1\"}");
+		ck_assert_int_eq(json_integer_value(json_object_get(j, "changed")), i == 0 ? 2 : 0);
+		json_decref(j);
+	}
 }
 END_TEST
 
@@ -855,7 +926,7 @@ START_TEST(old_message_expires)
 {
 	configure(ORG SMART);
 	begin();
-	queues_post(queues, item_make(1, 1, TO_NOWHERE, "a", INT64_C(172800) * 1000 + 5000));
+	queues_post(queues, item_make(1, 1, TO_NOWHERE, "a", TOO_OLD_MS));
 	await_log("report failed r1@a 4.4.7 message expired; last: no connector\n1/0 expired\n");
 }
 END_TEST
@@ -950,6 +1021,9 @@ int main(void)
 	tcase_add_test(tc, connection_ends_after_its_messages);
 	tcase_add_test(tc, mixed_recipients_go_their_ways);
 	tcase_add_test(tc, report_comes_before_the_outcome);
+	tcase_add_test(tc, removal_outlives_a_refused_report);
+	tcase_add_test(tc, reports_wait_their_turn);
+	tcase_add_test(tc, suspending_twice);
 	tcase_add_test(tc, dead_smart_host_is_passed_over);
 	tcase_add_test(tc, queue_retries_and_says_why);
 	tcase_add_test(tc, message_is_innocent_of_a_closing_host);
