@@ -125,7 +125,8 @@ static void check_stopped(struct worker *w)
 {
 	static const struct timeval later = { .tv_usec = STOP_POLL_MS * 1000 };
 
-	if (w->queues_stopped && receiver_sessions(w->receiver) == 0)
+	if (w->queues_stopped && receiver_sessions(w->receiver) == 0 &&
+		!reporter_is_busy(w->reporter) && !categorizer_is_busy(w->categorizer))
 		loop_stop(w->loop);
 	else
 		evtimer_add(w->stop_poll, &later);

@@ -30,6 +30,7 @@ struct categorizer {
 	struct categorizer_config cfg;
 	const struct live *live;
 	struct waiting *waiting, **waiting_tail;
+	size_t expanding;
 };
 
 static uint32_t spool_index(const uint32_t *index, uint32_t i)
@@ -175,6 +176,7 @@ static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, vo
 {
 	struct expanding *x = ctx;
 
+	x->categorizer->expanding--;
 	if (e != NULL) {
 		log_text(LOG_LEVEL_ERROR, "group-not-expanded", "%s", e->text);
 		message_free(&x->message);
@@ -256,6 +258,7 @@ static void expand(struct categorizer *c, struct plan *p, const struct source *s
 		fail_group(p, g, "5.3.0", "the group's members do not fit an envelope");
 		return;
 	}
+	c->expanding++;
 	x = xcalloc(1, sizeof(*x));
 	*x = (struct expanding){ .categorizer = c, .message = message_new(a, env),
 		.fallback = fallback_item(c, p, src, &g->i, 1),
@@ -338,6 +341,11 @@ struct categorizer *categorizer_new(const struct categorizer_config *cfg)
 	c->cfg = *cfg;
 	c->waiting_tail = &c->waiting;
 	return c;
+}
+
+bool categorizer_is_busy(const struct categorizer *c)
+{
+	return c->expanding != 0;
 }
 
 void categorizer_free(struct categorizer **cp)

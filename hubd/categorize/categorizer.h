@@ -23,6 +23,8 @@ struct categorizer_config {
 
 struct categorizer *categorizer_new(const struct categorizer_config *cfg);
 void categorizer_free(struct categorizer **c);
+/* Something is on its way into the spool; it must end before the spool does. */
+bool categorizer_is_busy(const struct categorizer *c);
 /* Before the first live, messages wait here. Owner's thread, like all below. */
 void categorizer_set_live(struct categorizer *c, const struct live *live);
 /* Owns the message from now on. */

@@ -98,7 +98,7 @@ static void ask_some(struct queue_set *s)
 	struct queue_ticket *t;
 
 	/* an answer from inside the hook is followed up by the loop it came from */
-	if (all->asking)
+	if (all->asking || s->stopping)
 		return;
 	all->asking = true;
 	while (all->n_asked < REPORTS_AT_ONCE && (t = TAILQ_FIRST(&all->waiting)) != NULL) {
@@ -263,7 +263,7 @@ static enum fate fate_of(const struct queue_item *item, uint32_t i, const struct
 
 	switch (r->verdict) {
 	case QUEUE_VERDICT_DELIVERED:
-		return success ? FATE_REPORT_DELIVERED : FATE_DELIVERED;
+		return success && !r->dsn_passed_on ? FATE_REPORT_DELIVERED : FATE_DELIVERED;
 	case QUEUE_VERDICT_RELAYED:
 		return success && !r->dsn_passed_on ? FATE_REPORT_RELAYED : FATE_RELAYED;
 	case QUEUE_VERDICT_DEFERRED:

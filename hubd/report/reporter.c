@@ -17,6 +17,7 @@ struct reporter {
 	struct spool_port *port;
 	void (*on_message)(struct message *m, void *ctx);
 	void *ctx;
+	size_t jobs;
 };
 
 /* One report on its way into the spool. */
@@ -41,6 +42,11 @@ void reporter_free(struct reporter **r)
 {
 	free(*r);
 	*r = NULL;
+}
+
+bool reporter_is_busy(const struct reporter *r)
+{
+	return r->jobs != 0;
 }
 
 /* --- is one due? --- */
@@ -131,6 +137,7 @@ static bool comes_back_whole(const struct report_request *q)
 
 static void finish(struct report_job *job)
 {
+	job->reporter->jobs--;
 	message_free(&job->message);
 	if (job->done != NULL)
 		job->done(job->ok, job->ctx);
@@ -201,6 +208,7 @@ void reporter_send(struct reporter *r, const struct report_request *q, report_do
 	size_t due_n = find_due(q, due);
 
 	*job = (struct report_job){ .reporter = r, .done = done, .ctx = ctx, .ok = due_n == 0 };
+	r->jobs++;
 	if (due_n == 0)
 		loop_defer(r->loop, finish_later, job);
 	else

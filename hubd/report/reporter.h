@@ -32,7 +32,9 @@ struct reporter;
 /* on_message gets each report that is safe in the spool and owns it. */
 struct reporter *reporter_new(struct loop *loop, struct spool_port *port,
 	void (*on_message)(struct message *m, void *ctx), void *ctx);
+/* Nothing that was sent is still without its done. */
 void reporter_free(struct reporter **r);
+bool reporter_is_busy(const struct reporter *r);
 /* done (may be NULL) comes exactly once, never from inside this call. */
 void reporter_send(struct reporter *r, const struct report_request *q, report_done_cb *done,
 	void *ctx);

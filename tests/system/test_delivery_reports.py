@@ -15,6 +15,8 @@ class Reports(unittest.TestCase):
     def setUpClass(cls):
         cls.org = org = Organization().start()
         cls.addClassCleanup(org.close)
+        for hub in org.hubs:
+            org.change(hub.dn(), **QUICK)
         org.smart_host.answer("RCPT TO:<no", "550-5.1.1 There is no such person here,\r\n"
                               "550 5.1.1 nor was there ever")
         org.smart_host.answer("RCPT TO:<later", "450 4.2.1 come back")
@@ -122,6 +124,14 @@ class Reports(unittest.TestCase):
             report = wait_report(org.mailbox, token, "bruno@contoso.com")
             self.assertEqual(report.recipient("bruno@contoso.com")["Action"], "delivered")
             self.assertEqual(report.recipient("bruno@contoso.com")["Status"][0], "2")
+        with self.subTest("to a mailbox server that reports itself"):
+            org.mailbox.offers.insert(0, "DSN")
+            org.change(org.paris1.dn(), hubComment="new sessions")
+            token = self.submit(("clara@contoso.com", "NOTIFY=SUCCESS"))
+            self.outcome(org.paris1, "delivered", "clara@contoso.com")
+            org.mailbox.offers.remove("DSN")
+            org.change(org.paris1.dn(), hubComment=None)
+            self.assertEqual([m.sender for m in org.mailbox.find(token)], [SENDER])
         with self.subTest("to a hop without DSN"):
             token = self.submit(("a@far.example", "NOTIFY=SUCCESS"), ("b@far.example",))
             report = wait_report(org.mailbox, token, "a@far.example")
@@ -141,7 +151,7 @@ class Reports(unittest.TestCase):
     def test_delayed(self):
         """Once, while the message goes on; and none for who does not want it."""
         org = self.org
-        org.change(org.london2.dn(), hubDelayNotification="1", **QUICK)
+        org.change(org.london2.dn(), hubDelayNotification="1")
         token = self.submit(("later@far.example",), ("later.quiet@far.example", "NOTIFY=FAILURE"))
         report = wait_report(org.mailbox, token, "later@far.example")
         self.assertEqual(report.addresses(), ["later@far.example"])
@@ -154,6 +164,20 @@ class Reports(unittest.TestCase):
         org.smart_host.wait(token)
         self.assertEqual(len([m for m in org.mailbox.find(token) if m.sender == ""]), 1)
         org.change(org.london2.dn(), hubDelayNotification=None)
+
+    def test_stop_amidst_reports(self):
+        """A hub that is told to stop ends in order, and everybody is told once."""
+        org = self.org
+        org.smart_host.answer("(banner)", "421 4.3.2 not yet")
+        tokens = [self.submit(("no.%d@far.example" % i,)) for i in range(150)]
+        wait_for("all wait", lambda: len(org.london2.events("received")) >= 150)
+        org.smart_host.answer("(banner)", None)
+        wait_for("the first failure", lambda: org.london2.events("failed", to="no.0@far.example"))
+        self.assertEqual(org.london2.stop(), 0, org.london2.log()[-2000:])
+        org.london2.start()
+        for number, token in enumerate(tokens):
+            wait_report(org.mailbox, token, "no.%d@far.example" % number)
+        self.assertEqual({len(org.mailbox.find(token)) for token in tokens}, {1})
 
 
 if __name__ == "__main__":
