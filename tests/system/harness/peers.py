@@ -43,6 +43,8 @@ class _Handler(socketserver.StreamRequestHandler):
     def scripted(self, line):
         """What the script has for the line is said: None nothing, False it ends the session."""
         reply = self.server.sink.scripted(line)
+        if callable(reply):
+            reply = reply()
         if reply is None:
             return None
         said = reply.removesuffix("close").rstrip()
@@ -224,7 +226,7 @@ class Sink:
         Lines that begin with prefix get reply instead, so many times; None takes that back. Besides
         commands there are "(banner)", "(body)" for what follows the final dot, and for LMTP
         "(body) address". A reply that ends in "close" is said without that word, then the
-        connection is closed.
+        connection is closed; of a function that result counts, so a session can be held.
         """
         with self.changed:
             if reply is None:
