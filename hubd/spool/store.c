@@ -17,7 +17,7 @@
 
 /* After a failure the disk is asked again this often. */
 enum { RETRY_MS = 500 };
-enum { ZERO_SIZE = 1024 * 1024 };
+enum { ZERO_SIZE = 1024 * 1024, FILL_STEP = 4 * 1024 * 1024 };
 
 static int io_create(int folder, const char *name)
 {
@@ -201,10 +201,14 @@ void store_recycle(struct store *st)
 
 /* ---- filling ---- */
 
+/*
+ * Synced in steps: a whole segment in one would hold up the syncs of the mail that comes in meanwhile
+ * for as long as the disk needs for it.
+ */
 static int fill_zero(struct store *st, int fd)
 {
 	static const unsigned char zeros[ZERO_SIZE];
-	uint64_t at = 0;
+	uint64_t at = 0, synced = 0;
 	struct iovec iov;
 	ssize_t n;
 
@@ -217,6 +221,11 @@ static int fill_zero(struct store *st, int fd)
 		if (n == 0 || (n < 0 && errno != EINTR))
 			return -1;
 		at += n > 0 ? (uint64_t)n : 0;
+		if (at - synced < FILL_STEP)
+			continue;
+		synced = at;
+		if (st->io->fdatasync(fd) != 0)
+			return -1;
 	}
 	return st->io->fdatasync(fd);
 }
