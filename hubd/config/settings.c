@@ -158,6 +158,10 @@ static int check_values(const struct settings *s, struct arena *arena, struct er
 		return settings_blame(s, "resolver", e);
 	if (s->admin != NULL && value_endpoint(arena, s->admin, true, &admin, e) != 0)
 		return settings_blame(s, "admin", e);
+	if (s->admin != NULL && s->certificate == NULL) {
+		err_set(e, ERR_CONFIG, 0, "needs certificate and key");
+		return settings_blame(s, "admin", e);
+	}
 	if (s->user != NULL && getpwnam(s->user) == NULL) {
 		err_set(e, ERR_CONFIG, 0, "there is no user %s", s->user);
 		return settings_blame(s, "user", e);

@@ -96,6 +96,10 @@ class Settings(unittest.TestCase):
                     ("certificate", "key"))][0]
                 self.refused(lines, at + 1, "together")
 
+    def test_admin_needs_a_certificate(self):
+        lines = [line for line in self.good if not line.startswith(("certificate", "key"))]
+        self.refused(lines + ["admin = 127.0.0.1:1"], len(lines) + 1, "admin", "certificate")
+
     def test_no_file(self):
         done = run(build_path("hubd", "hubd"), "-f", "/does/not/exist", "-t")
         self.assertEqual(done.returncode, 2)
