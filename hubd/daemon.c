@@ -12,9 +12,11 @@
 #include <systemd/sd-daemon.h>
 
 #include "hubd/control/control.h"
+#include "hubd/identity.h"
 #include "hubd/privilege.h"
 #include "hubd/receive/listener.h"
 #include "hubd/receive/login.h"
+#include "hubd/recovered.h"
 #include "hubd/worker.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
@@ -22,7 +24,6 @@
 #include "libhub/base/mem.h"
 #include "libhub/base/resolver.h"
 #include "libhub/org/mirror.h"
-#include "libhub/tls/context.h"
 
 enum {
 	STOP_LIMIT_S = 30,	/* what is in flight has this long to finish */
@@ -30,16 +31,11 @@ enum {
 	REJECTIONS_LOGGED = 100,
 };
 
-struct recovered {
-	struct recovered *next;
-	struct message *message;
-};
-
 struct daemon {
 	const struct settings *settings;
 	struct loop *loop;
 	struct resolver *resolver;
-	struct tls_context *tls_server, *tls_client;
+	struct identity identity;
 	struct spool *spool;
 	struct queues *queues;
 	struct rate_table *rates;
@@ -51,7 +47,7 @@ struct daemon {
 	const struct live *live;
 	struct worker **workers;
 	struct inbox **arrivals;
-	struct recovered *recovered, **recovered_tail;
+	struct recovered recovered;
 	struct event *signals[3];
 	struct event *stop_limit, *loaded_poll;
 	uint32_t running;
@@ -100,13 +96,29 @@ static void log_rejections(const struct snapshot *s, const struct snapshot *befo
 	}
 }
 
+/* This server's own object says which keys its peers know: a waiting one may be taken by it. */
+static const struct live *make_live(struct daemon *d, const struct snapshot *s, struct err *e)
+{
+	const struct live *live = live_new(s, d->settings->server, mirror_recipients(d->mirror),
+		d->identity.server, d->identity.client, e);
+
+	if (live == NULL || !identity_settle(&d->identity, live->self))
+		return live;
+	live_unref(&live);
+	return live_new(s, d->settings->server, mirror_recipients(d->mirror), d->identity.server,
+		d->identity.client, e);
+}
+
 static void adopt(struct daemon *d, const struct snapshot *s)
 {
 	struct err e;
-	const struct live *live = live_new(s, d->settings->server, mirror_recipients(d->mirror),
-		d->tls_server, d->tls_client, &e);
+	const struct live *live;
 	bool first = d->live == NULL;
 
+	/* workers that have ended read no orders */
+	if (d->stopping)
+		return;
+	live = make_live(d, s, &e);
 	if (live == NULL) {
 		log_event(LOG_LEVEL_ERROR, "configuration-refused",
 			LOG_STR("server", d->settings->server), LOG_STR("why", e.text), LOG_END);
@@ -142,39 +154,20 @@ static void on_loaded_poll(evutil_socket_t fd, short what, void *ctx)
 
 /* --- TLS --- */
 
-static int load_tls(const struct settings *s, struct tls_context **server,
-	struct tls_context **client, struct err *e)
-{
-	*server = NULL;
-	if (s->certificate != NULL) {
-		*server = tls_context_new_server(s->certificate, s->key, s->ca, e);
-		if (*server == NULL)
-			return -1;
-	}
-	*client = tls_context_new_client(s->certificate, s->key, s->ca, e);
-	if (*client != NULL)
-		return 0;
-	tls_context_unref(server);
-	return -1;
-}
-
 /* SIGHUP: certificates may have been replaced; the old ones stay if the new cannot be read. */
 static void reload(struct daemon *d)
 {
-	struct tls_context *server, *client;
 	struct err e;
 
-	if (load_tls(d->settings, &server, &client, &e) != 0) {
+	if (identity_reload(&d->identity, d->settings, &e) != 0) {
 		log_text(LOG_LEVEL_ERROR, "reload-failed", "%s", e.text);
 		return;
 	}
-	tls_context_unref(&d->tls_server);
-	tls_context_unref(&d->tls_client);
-	d->tls_server = server;
-	d->tls_client = client;
 	log_text(LOG_LEVEL_INFO, "reloaded", "certificate and key");
 	if (d->live != NULL)
 		adopt(d, d->live->snapshot);
+	else
+		(void)identity_settle(&d->identity, NULL);
 }
 
 /* --- stopping --- */
@@ -226,48 +219,7 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 		stop(ctx);
 }
 
-/* --- what the spool held --- */
-
-static void on_recovered(const struct spool_recovered *found, void *ctx)
-{
-	struct daemon *d = ctx;
-	struct arena *a = arena_new();
-	struct recovered *r;
-	struct message *m;
-	struct envelope *env;
-	struct err e;
-	uint32_t i;
-
-	env = envelope_decode(found->envelope, found->envelope_size, a, &e);
-	if (env == NULL || env->recipient_count != found->recipients) {
-		log_text(LOG_LEVEL_ERROR, "spool-envelope", "message %016llx is left alone: %s",
-			(unsigned long long)found->id, env == NULL ? e.text : "recipients differ");
-		arena_free(&a);
-		return;
-	}
-	m = message_new(a, env);
-	m->id = found->id;
-	m->body_size = found->body_size;
-	m->done = arena_alloc(a, env->recipient_count * sizeof(*m->done));
-	for (i = 0; i < env->recipient_count; i++)
-		m->done[i] = spool_recovered_done(found, i);
-	r = xcalloc(1, sizeof(*r));
-	r->message = m;
-	*d->recovered_tail = r;
-	d->recovered_tail = &r->next;
-}
-
-static void hand_out_recovered(struct daemon *d)
-{
-	struct recovered *r, *next;
-
-	for (r = d->recovered; r != NULL; r = next) {
-		next = r->next;
-		worker_recover(d->workers[r->message->id % d->settings->workers], r->message);
-		free(r);
-	}
-	d->recovered = NULL;
-}
+/* --- the spool --- */
 
 static int open_spool(struct daemon *d, struct err *e)
 {
@@ -275,8 +227,7 @@ static int open_spool(struct daemon *d, struct err *e)
 	char *folder = xasprintf("%s/spool", d->settings->state);
 
 	cfg.folder = folder;
-	d->recovered_tail = &d->recovered;
-	d->spool = spool_open(&cfg, on_recovered, d, NULL, e);
+	d->spool = spool_open(&cfg, recovered_take, &d->recovered, NULL, e);
 	free(folder);
 	if (d->spool == NULL)
 		return -1;
@@ -308,7 +259,7 @@ static int start_workers(struct daemon *d, struct err *e)
 			return -1;
 		d->running++;
 	}
-	hand_out_recovered(d);
+	recovered_hand_out(&d->recovered, d->workers, n);
 	return 0;
 }
 
@@ -344,7 +295,7 @@ static uint64_t connections(void *ctx)
 static int start_control(struct daemon *d, struct err *e)
 {
 	struct control_config cfg = { .loop = d->loop, .resolver = d->resolver,
-		.settings = d->settings, .tls_server = d->tls_server, .mirror = d->mirror,
+		.settings = d->settings, .tls_server = d->identity.server, .mirror = d->mirror,
 		.spool = d->spool, .queues = d->queues, .authenticator = d->authenticator,
 		.each_binding = each_binding, .connections = connections, .ctx = d };
 
@@ -373,8 +324,10 @@ static int start(struct daemon *d, struct err *e)
 	if (s->user != NULL && privilege_drop(s->user, e) != 0)
 		return -1;
 	privilege_raise_descriptors();
+	/* "reload" that comes before there is anything to reload does not end the process */
+	signal(SIGHUP, SIG_IGN);
 	log_writer_start();
-	if (load_tls(s, &d->tls_server, &d->tls_client, e) != 0 || open_spool(d, e) != 0)
+	if (identity_load(&d->identity, s, e) != 0 || open_spool(d, e) != 0)
 		return -1;
 	d->loop = loop_new("main");
 	d->resolver = resolver_new(d->loop, &options, e);
@@ -406,10 +359,20 @@ static void free_workers(struct daemon *d)
 	free(d->arrivals);
 }
 
+/* Once the signals have no events any more they would end the process in the midst of this. */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 static void finish(struct daemon *d)
 {
 	size_t i;
 
+	block_signals();
 	event_free(d->loaded_poll);
 	event_free(d->stop_limit);
 	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
@@ -424,8 +387,7 @@ static void finish(struct daemon *d)
 	queues_free(&d->queues);
 	rate_table_free(&d->rates);
 	resolver_free(&d->resolver);
-	tls_context_unref(&d->tls_server);
-	tls_context_unref(&d->tls_client);
+	identity_deinit(&d->identity);
 	loop_free(&d->loop);
 }
 
@@ -442,12 +404,11 @@ int daemon_run(const struct settings *settings)
 	loop_run(d.loop);
 	log_text(LOG_LEVEL_INFO, "stopped", "%s", d.forced ? "mail in flight is in the spool" :
 		"nothing in flight");
-	if (!d.forced)
-		finish(&d);
+	finish(&d);
 	return 0;
 }
 
-/* The key whose file a failure of load_tls speaks of. */
+/* The key whose file a failure of identity_load speaks of. */
 static const char *blamed(const struct settings *s, const struct err *e)
 {
 	if (s->key != NULL && strstr(e->text, s->key) != NULL)
@@ -457,11 +418,10 @@ static const char *blamed(const struct settings *s, const struct err *e)
 
 int daemon_check(const struct settings *settings, struct err *e)
 {
-	struct tls_context *server, *client;
+	struct identity id = { 0 };
 
-	if (load_tls(settings, &server, &client, e) != 0)
+	if (identity_load(&id, settings, e) != 0)
 		return settings_blame(settings, blamed(settings, e), e);
-	tls_context_unref(&server);
-	tls_context_unref(&client);
+	identity_deinit(&id);
 	return 0;
 }
