@@ -20,7 +20,7 @@ LDAPControl *sync_request_new(void)
 	return control;
 }
 
-static int parse_state(struct berval *value, enum sync_state *state, unsigned char uuid[16])
+int sync_state_decode(struct berval *value, enum sync_state *state, unsigned char uuid[16])
 {
 	BerElement *ber = ber_init(value);
 	struct berval id;
@@ -50,7 +50,7 @@ int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned 
 			"the server does not do RFC 4533 (syncprov missing?)");
 	found = ldap_control_find(LDAP_CONTROL_SYNC_STATE, controls, NULL);
 	if (found != NULL)
-		rc = parse_state(&found->ldctl_value, state, uuid);
+		rc = sync_state_decode(&found->ldctl_value, state, uuid);
 	ldap_controls_free(controls);
 	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "an entry without a sync state");
 }
@@ -89,7 +89,7 @@ static int parse_id_set(BerElement *ber, struct sync_info *info)
 	return 0;
 }
 
-static int parse_info(struct berval *value, struct sync_info *info)
+int sync_info_decode(struct berval *value, struct sync_info *info)
 {
 	BerElement *ber = ber_init(value);
 	ber_len_t size;
@@ -126,7 +126,7 @@ int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err
 	if (ldap_parse_intermediate(ld, m, &oid, &value, NULL, 0) != LDAP_SUCCESS)
 		return err_set(e, ERR_TEMP, 0, "an intermediate message that cannot be decoded");
 	if (oid != NULL && value != NULL && strcmp(oid, LDAP_SYNC_INFO) == 0)
-		rc = parse_info(value, info);
+		rc = sync_info_decode(value, info);
 	ldap_memfree(oid);
 	ber_bvfree(value);
 	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "a sync message that cannot be decoded");

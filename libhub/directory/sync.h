@@ -37,4 +37,12 @@ struct sync_info {
 int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err *e) MUST_CHECK;
 void sync_info_clear(struct sync_info *info);
 
+/*
+ * The BER values themselves: of the state control, and of the intermediate message. -1 if it cannot
+ * be decoded. *info is zero before; sync_info_clear afterwards in any case.
+ */
+int sync_state_decode(struct berval *value, enum sync_state *state,
+	unsigned char uuid[16]) MUST_CHECK;
+int sync_info_decode(struct berval *value, struct sync_info *info) MUST_CHECK;
+
 #endif

@@ -22,3 +22,19 @@ tests_fuzz_fuzz_session_SOURCES = $(FUZZ_SESSION_SOURCES)
 tests_fuzz_fuzz_session_LDADD = $(FUZZ_SESSION_LIBS)
 tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+check_PROGRAMS += tests/fuzz/replay_directory tests/fuzz/replay_envelope
+tests_fuzz_replay_directory_SOURCES = tests/fuzz/fuzz_directory.c tests/fuzz/replay_main.c
+tests_fuzz_replay_directory_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_replay_envelope_SOURCES = tests/fuzz/fuzz_envelope.c tests/fuzz/replay_main.c
+tests_fuzz_replay_envelope_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_directory tests/fuzz/fuzz_envelope
+tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz_directory.c
+tests_fuzz_fuzz_directory_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_fuzz_directory_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c
+tests_fuzz_fuzz_envelope_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
