@@ -115,7 +115,10 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	env->message_id = message_id;
 	env->subject = "";
 	env->body = ENVELOPE_BODY_8BITMIME;
-	/* what UTF-8 the original has lies in a body part (RFC 6533 section 4): any 8-bit way will do */
+	/*
+	 * what UTF-8 the original has lies in a body part (RFC 6533 section 4): any 8-bit way will
+	 * do
+	 */
 	env->smtputf8 = !report_is_ascii(q->env->sender);
 	env->received_ms = env->expires_base_ms = clock_wall_ms();
 	env->auth = ENVELOPE_AUTH_LOCAL;

@@ -1,5 +1,5 @@
-/* text.c - see text.h. Layout by RFC 3462 (multipart/report), RFC 3464 (delivery-status) and RFC 6533
- * (where addresses or the original have UTF-8).
+/* text.c - see text.h. Layout by RFC 3462 (multipart/report), RFC 3464 (delivery-status) and RFC
+ * 6533 (where addresses or the original have UTF-8).
  */
 #include "hubd/report/text.h"
 

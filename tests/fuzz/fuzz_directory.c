@@ -1,4 +1,5 @@
-/* fuzz_directory.c - fuzz target for what libhub/directory reads: LDIF files and a server's answers.
+/* fuzz_directory.c - fuzz target for what libhub/directory reads: LDIF files and a server's
+ * answers.
  *
  * The first byte of the input is a letter that chooses what is tried:
  *	l  an LDIF file; what was read is written and read again, and must be the same

@@ -38,7 +38,8 @@ class Reports(unittest.TestCase):
 
     def test_every_field(self):
         token = self.submit(
-            ("no.body@far.example", "NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;first+2Bname@old.example"),
+            ("no.body@far.example", "NOTIFY=FAILURE,DELAY",
+             "ORCPT=rfc822;first+2Bname@old.example"),
             ("no.other@far.example",), ("good@far.example",),
             options=["RET=HDRS", "ENVID=QQ+2B314"])
         report = wait_report(self.org.mailbox, token, "no.body@far.example")

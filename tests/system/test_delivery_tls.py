@@ -42,7 +42,8 @@ class Tls(unittest.TestCase):
         token = self.submit("x@offers.example")
         self.assertTrue(sink.wait(token)[0].tls)
         self.assertEqual([line.split()[0] for line in sink.in_clear], ["EHLO", "STARTTLS"])
-        event = wait_for("outcome", lambda: self.org.london2.events("relayed", to="x@offers.example"))
+        event = wait_for("outcome", lambda: self.org.london2.events("relayed",
+                                                                    to="x@offers.example"))
         self.assertEqual(event[0]["tls"], "TLSv1.3")
 
     def test_ignored_where_told_so(self):
@@ -52,7 +53,8 @@ class Tls(unittest.TestCase):
 
     def test_required(self):
         """Not offered, refused, or broken: the mail waits, not a word of it goes out in clear."""
-        for name, script in (("none", None), ("refused", "454 4.7.0 not now"), ("broken", "220 go close")):
+        for name, script in (("none", None), ("refused", "454 4.7.0 not now"), ("broken",
+                                                                                "220 go close")):
             with self.subTest(name):
                 sink = Sink(self.org.place, key=None if script is None else self.key)
                 if script is not None:
@@ -69,7 +71,8 @@ class Tls(unittest.TestCase):
 
     def test_broken_handshake_is_no_obstacle(self):
         """Opportunistic: in clear on a later connection. A refusal needs no new connection."""
-        for name, script, sessions in (("broken", "220 go close", 2), ("refused", "454 4.7.0 no", 1)):
+        for name, script, sessions in (("broken", "220 go close", 2), ("refused", "454 4.7.0 no",
+                                                                       1)):
             with self.subTest(name):
                 sink = Sink(self.org.place, key=self.key)
                 sink.answer("STARTTLS", script)

@@ -42,7 +42,8 @@ CASES = (
 
 def zone():
     lines = ["%s A 127.0.20.%d" % (case[0], number + 1) for number, case in enumerate(CASES)]
-    return "\n".join(lines + ["mixed A 127.0.21.1", "gone A 127.0.21.2", "slow A 127.0.21.3"]) + "\n"
+    return "\n".join(lines + ["mixed A 127.0.21.1", "gone A 127.0.21.2",
+                              "slow A 127.0.21.3"]) + "\n"
 
 
 class Verdicts(unittest.TestCase):

@@ -1,6 +1,8 @@
 # unit tests: one binary a module, no network
 UNIT_LIBS = $(CHECK_LIBS)
 AM_CPPFLAGS += -I$(top_srcdir)/tests/unit
+# Check would end a test after 4 seconds, which a busy machine needs for very little
+AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT;
 
 include tests/unit/base.mk
 include tests/unit/spool.mk

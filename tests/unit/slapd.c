@@ -17,7 +17,7 @@
 #include "libhub/base/err.h"
 #include "libhub/base/mem.h"
 
-enum { START_TRIES = 2000, TRY_NS = 5 * 1000 * 1000 };
+enum { START_TRIES = 10000, TRY_NS = 5 * 1000 * 1000 };
 
 bool slapd_available(void)
 {
@@ -47,16 +47,21 @@ void slapd_certificate(const char *path, const char *alt_name)
 }
 
 /* A port that was free a moment ago: slapd does not tell which one it got for port 0. */
-static unsigned int free_port(void)
+/*
+ * A port for slapd. *held is bound to it too and keeps everybody else off: the kernel lets two that
+ * do not listen share an address when both say SO_REUSEADDR, as slapd does.
+ */
+static unsigned int reserve_port(int *held)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
-	BUG_ON(fd < 0 || bind(fd, (struct sockaddr *)&a, len) != 0 ||
+	BUG_ON(fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0);
+	BUG_ON(bind(fd, (struct sockaddr *)&a, len) != 0 ||
 		getsockname(fd, (struct sockaddr *)&a, &len) != 0);
-	close(fd);
+	*held = fd;
 	return ntohs(a.sin_port);
 }
 
@@ -113,8 +118,10 @@ static void make(struct slapd *s, const char *ldif, bool tls, const char *schema
 	snprintf(path, sizeof(path), "%s/s", s->dir);
 	encode_path(path, encoded);
 	snprintf(s->ldapi, sizeof(s->ldapi), "ldapi://%s", encoded);
-	snprintf(s->ldap, sizeof(s->ldap), "ldap://127.0.0.1:%u", free_port());
-	snprintf(s->ldaps, sizeof(s->ldaps), "ldaps://127.0.0.1:%u", free_port());
+	snprintf(s->ldap, sizeof(s->ldap), "ldap://127.0.0.1:%u",
+		reserve_port(&s->held[0]));
+	snprintf(s->ldaps, sizeof(s->ldaps), "ldaps://127.0.0.1:%u",
+		reserve_port(&s->held[1]));
 	snprintf(s->ca, sizeof(s->ca), "%s/server.pem", s->dir);
 	snprintf(s->password_file, sizeof(s->password_file), "%s/password", s->dir);
 	write_text(s->password_file, SLAPD_PASSWORD "\n");
@@ -171,7 +178,8 @@ void slapd_start(struct slapd *s)
 		_exit(127);
 	}
 	for (i = 0; !answers(s); i++) {
-		BUG_ON(i == START_TRIES || waitpid(s->pid, NULL, WNOHANG) != 0);
+		BUG_ON(waitpid(s->pid, NULL, WNOHANG) != 0);
+		BUG_ON(i == START_TRIES);
 		nanosleep(&pause_between, NULL);
 	}
 }
@@ -192,6 +200,8 @@ void slapd_remove(struct slapd *s)
 {
 	if (s->pid != 0)
 		slapd_stop(s, SIGKILL);
+	close(s->held[0]);
+	close(s->held[1]);
 	run("rm -rf %s", s->dir);
 }
 

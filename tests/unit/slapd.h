@@ -17,6 +17,7 @@ struct slapd {
 	char ca[60];				/* who signed the server's certificate (itself) */
 	char certificate[70], key[70];		/* of a client that is SLAPD_ADMIN */
 	char password_file[60];			/* of SLAPD_ADMIN */
+	int held[2];				/* sockets that keep its ports */
 	pid_t pid;				/* 0 = not running */
 };
 
