@@ -193,6 +193,7 @@ START_TEST(linked)
 	struct receive_connector *in = fixture_receive(f, "in", "hub1");
 	struct receive_connector *other = fixture_receive(f, "other", "hub1");
 	struct send_connector *filter = fixture_send(f, "filter", "", "hub1");
+	struct receive_connector earlier = *in;
 	struct route r;
 	char text[200];
 
@@ -202,6 +203,8 @@ START_TEST(linked)
 	ck_assert_ptr_nonnull(t);
 	ck_assert_ptr_eq(route_linked(t, in), filter);
 	ck_assert_ptr_null(route_linked(t, other));
+	/* a session may know its connector by an earlier snapshot */
+	ck_assert_ptr_eq(route_linked(t, &earlier), filter);
 	route_to_linked(t, filter, a, &r);
 	routing_org_text(&r, text, sizeof(text));
 	ck_assert_str_eq(text, "connector filter cost 0 queue SmartHostConnectorDelivery f1,f2");
