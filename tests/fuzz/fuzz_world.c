@@ -166,7 +166,6 @@ static void spool_begin(void)
 	world.receiver = receiver_new(&(struct receiver_config){ .loop = world.loop,
 		.port = world.port, .rates = world.rates, .logins = world.logins,
 		.departures = world.departures, .on_message = on_message });
-	receiver_set_live(world.receiver, world.live);
 }
 
 static void spool_end(void)

@@ -8,6 +8,7 @@ import uuid
 from .harness.base import free_port, wait_for
 from .harness.client import Client, b64
 from .harness.directory import record
+from .harness.hub import Hub
 from .harness.organization import Organization, message
 from .harness.peers import Sink
 
@@ -209,9 +210,9 @@ class SmtpSession(unittest.TestCase):
                 raise AssertionError("%s: exit %d\n%s" % (hub.name, status, hub.log()[-5000:]))
 
     @staticmethod
-    def listens(port):
+    def listens(port, address="127.0.0.1"):
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+            return probe.connect_ex((address, port)) == 0
 
     def client(self, name, **options):
         client = Client(self.ports[name], **options)
@@ -562,6 +563,33 @@ class SmtpSession(unittest.TestCase):
         self.submit(org.application_port, "anna@contoso.com", "x@faraway.example", data,
                     mail=" BODY=8BITMIME")
         self.assertTrue(org.smart_host.wait(token)[0].data.endswith(data))
+
+    def test_hub_without_a_certificate_takes_mail_in_clear(self):
+        org = self.org
+        hub = Hub(org.place, org.directory, "bare", "London", certificate=None, key=None,
+                  admin=None)
+        org.directory.add(hub.records(hubKeyDigest=None) + record(
+            "cn=In,%s" % hub.dn(), "hubReceiveConnector", cn="In", hubAuthMechanism="Tls",
+            hubBinding="127.0.0.2:%d" % hub.port, hubPermissionGroup="AnonymousUsers"))
+        hub.start()
+        wait_for("second binding", lambda: self.listens(hub.port, "127.0.0.2"))
+        with Client(hub.port, "127.0.0.2") as client:
+            self.assertNotIn("STARTTLS", client.ehlo())
+            self.assertTrue(client.say("STARTTLS").startswith("502 5.5.1"))
+            client.begin()
+        self.assertEqual(hub.stop(), 0)
+        org.directory.delete("cn=In," + hub.dn())
+        for name in ("Default bare", "Client bare"):
+            org.directory.delete("cn=%s,%s" % (name, hub.dn()))
+        org.directory.delete(hub.dn())
+
+    def test_postmaster_arrives_at_the_postmaster(self):
+        org = self.org
+        org.change(org.directory.base, hubPostmaster="clara@contoso.com")
+        for address in ("Postmaster", "postmaster@contoso.com"):
+            token, data = message(to="postmaster")
+            self.submit(self.ports["internet"], "a@outside.example", address, data)
+            self.assertEqual(org.mailbox.wait(token)[0].recipients, ["clara@contoso.com"])
 
     def test_sizes_offered_are_those_in_force(self):
         client = self.client("limits")
