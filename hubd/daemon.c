@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "hubd/control/control.h"
 #include "hubd/identity.h"
@@ -397,9 +398,10 @@ int daemon_run(const struct settings *settings)
 	struct err e;
 
 	if (start(&d, &e) != 0) {
-		/* half-started: the process ends, and with it everything */
+		/* half-started: threads may run on what is here, so the process ends as it is */
 		log_text(LOG_LEVEL_ERROR, "start-failed", "%s", e.text);
-		return e.class == ERR_CONFIG ? 2 : 1;
+		log_writer_stop();
+		_exit(e.class == ERR_CONFIG ? 2 : 1);
 	}
 	loop_run(d.loop);
 	log_text(LOG_LEVEL_INFO, "stopped", "%s", d.forced ? "mail in flight is in the spool" :

@@ -4,11 +4,7 @@
  * if a message is among it, and answers all. It never waits for more work to come: what piles up
  * during one sync is the next batch.
  *
- * A group is what was put into the present segment since the last answers; it succeeds or fails as
- * a whole. When a write or sync fails, the segment is closed at the last good position, the next
- * segment's HEAD record says so (recovery reads no further than that), and the group's messages are
- * refused. A sync is never tried again on the same file: the kernel may have dropped the pages.
- * Outcomes are not refused but written again later.
+ * What is written together, and what becomes of it, is in group.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,246 +21,6 @@
 enum { GROUP_BYTES = 16 * 1024 * 1024 };
 /* An item never needs more pieces than this: a chunk's or message's blocks (see draft.c). */
 enum { IOV_ITEM_MAX = 16 };
-
-/* ---- answers ---- */
-
-static void answer(struct spool *s, struct item *it)
-{
-	if (it->port != NULL)
-		inbox_post(it->port->inbox, &it->node);
-	else
-		compact_answer(s, it);
-}
-
-static struct err *err_copy(const struct err *e)
-{
-	return xmemdup(e, sizeof(*e));
-}
-
-static void release_extents(struct spool_draft *d)
-{
-	uint32_t i;
-
-	for (i = 0; i < d->extents; i++)
-		extent_release(&d->extent[i]);
-	d->extents = 0;
-}
-
-/* Marks it refused; the answer is another matter. */
-static void mark_refused(struct item *it, const struct err *e)
-{
-	struct spool_draft *d;
-
-	if (it->kind == ITEM_CHUNK) {
-		INBOX_ENTRY(it, struct chunk, item)->draft->broken = true;
-	} else if (it->kind == ITEM_MESSAGE) {
-		d = INBOX_ENTRY(it, struct spool_draft, item);
-		release_extents(d);
-		place_unref(&d->place);
-	}
-	if (it->err == NULL)
-		it->err = err_copy(e);
-}
-
-/* Final: the item belongs to its submitter again. */
-static void answer_refused(struct spool *s, struct item *it)
-{
-	if (it->kind == ITEM_MESSAGE && !INBOX_ENTRY(it, struct spool_draft, item)->copy)
-		atomic_fetch_add(&s->figures.refused, 1);
-	answer(s, it);
-}
-
-/* Its own chunks may still be in the group, and the last answer frees the draft: it comes last. */
-static void answer_after_group(struct spool *s, struct item *it)
-{
-	if (s->c.group.head != NULL)
-		item_list_add(&s->c.group, it);
-	else if (it->err != NULL)
-		answer_refused(s, it);
-	else
-		answer(s, it);
-}
-
-static void refuse(struct spool *s, struct item *it, const struct err *e)
-{
-	mark_refused(it, e);
-	answer_after_group(s, it);
-}
-
-static void outcome_done(struct spool *s, struct item *it)
-{
-	struct outcomes *o = INBOX_ENTRY(it, struct outcomes, item);
-
-	if (o->cb != NULL)
-		answer(s, it);
-	else
-		free(o);
-}
-
-static void unsynced_done(struct spool *s)
-{
-	struct item *it;
-
-	s->c.sync_due_ms = 0;
-	while ((it = item_list_pop(&s->c.unsynced)) != NULL)
-		outcome_done(s, it);
-}
-
-static void message_enter(struct spool *s, struct spool_draft *d)
-{
-	if (d->copy)
-		index_move(&s->index, d->id, d->place);
-	else
-		index_add(&s->index, d->id, d->place, d->recipients, NULL);
-	d->place = NULL;
-	atomic_fetch_add(d->copy ? &s->figures.copied : &s->figures.committed, 1);
-}
-
-/* The group is written, and synced if a message is in it. */
-static void answer_group(struct spool *s, bool synced)
-{
-	struct committer *c = &s->c;
-	struct item *it;
-
-	while ((it = item_list_pop(&c->group)) != NULL) {
-		if (it->kind == ITEM_OUTCOME) {
-			if (synced)
-				outcome_done(s, it);
-			else
-				item_list_add(&c->unsynced, it);
-			continue;
-		}
-		if (it->err != NULL) {
-			answer_refused(s, it);
-			continue;
-		}
-		if (it->kind == ITEM_MESSAGE)
-			message_enter(s, INBOX_ENTRY(it, struct spool_draft, item));
-		answer(s, it);
-	}
-}
-
-/* ---- failure ---- */
-
-static void retry_outcomes(struct committer *c, struct item_list *from)
-{
-	struct item *it;
-
-	while ((it = item_list_pop(from)) != NULL)
-		item_list_add(&c->retry, it);
-}
-
-static int sync_file(struct spool *s)
-{
-	atomic_fetch_add(&s->figures.syncs, 1);
-	return s->store.io->fdatasync(s->c.cur->fd);
-}
-
-/* Closes the present segment before the group; e is why. */
-static void fail_group(struct spool *s, bool sync_failed, const struct err *e)
-{
-	struct committer *c = &s->c;
-	struct item *it;
-
-	log_event(LOG_LEVEL_ERROR, "spool-write-failed", LOG_STR("reason", e->text), LOG_END);
-	/* earlier outcomes and chunks in this segment were written but not synced */
-	if (!sync_failed && c->synced < c->group_start)
-		sync_failed = sync_file(s) != 0;
-	c->cur->end = sync_failed ? c->synced : c->group_start;
-	c->cur->poisoned = sync_failed;
-	c->cur->retire = true;
-	c->cur = NULL;
-	c->iovs = 0;
-	c->group_sync = false;
-	if (sync_failed)
-		retry_outcomes(c, &c->unsynced);
-	else
-		unsynced_done(s);
-	while ((it = item_list_pop(&c->group)) != NULL) {
-		if (it->kind == ITEM_OUTCOME) {
-			item_list_add(&c->retry, it);
-		} else if (it->kind == ITEM_ABORT) {
-			answer(s, it);
-		} else {
-			mark_refused(it, e);
-			answer_refused(s, it);
-		}
-	}
-}
-
-/* ---- writing ---- */
-
-static void iov_skip(struct iovec **iov, int *n, size_t done)
-{
-	while (*n > 0 && done >= (*iov)->iov_len) {
-		done -= (*iov)->iov_len;
-		(*iov)++;
-		(*n)--;
-	}
-	if (*n > 0) {
-		(*iov)->iov_base = (char *)(*iov)->iov_base + done;
-		(*iov)->iov_len -= done;
-	}
-}
-
-/* Writes what is gathered. On failure the group has failed. */
-static int flush(struct spool *s)
-{
-	struct committer *c = &s->c;
-	struct iovec *iov = c->iov;
-	int n = c->iovs;
-	ssize_t done;
-	struct err e;
-
-	while (n > 0) {
-		done = s->store.io->pwritev(c->cur->fd, iov, n, (off_t)c->flushed);
-		atomic_fetch_add(&s->figures.writes, 1);
-		if (done == 0)
-			errno = ENOSPC;
-		if (done == 0 || (done < 0 && errno != EINTR)) {
-			err_set(&e, ERR_TEMP, errno, "spool %s: write", s->store.path);
-			fail_group(s, false, &e);
-			return -1;
-		}
-		if (done > 0) {
-			c->flushed += (uint32_t)done;
-			atomic_fetch_add(&s->figures.bytes, (uint64_t)done);
-			iov_skip(&iov, &n, (size_t)done);
-		}
-	}
-	c->iovs = 0;
-	return 0;
-}
-
-/* Ends the group: write, sync if somebody waits for that or force, answer. */
-static int settle(struct spool *s, bool force)
-{
-	struct committer *c = &s->c;
-	struct err e;
-
-	if (c->cur == NULL)
-		return 0;
-	if (flush(s) != 0)
-		return -1;
-	if (c->sync_due_ms != 0 && clock_mono_ms() >= c->sync_due_ms)
-		force = true;
-	if ((force || c->group_sync) && c->synced != c->pos) {
-		if (sync_file(s) != 0) {
-			err_set(&e, ERR_TEMP, errno, "spool %s: sync", s->store.path);
-			fail_group(s, true, &e);
-			return -1;
-		}
-		c->synced = c->pos;
-	}
-	answer_group(s, c->synced == c->pos);
-	if (c->synced == c->pos)
-		unsynced_done(s);
-	else if (c->unsynced.head != NULL && c->sync_due_ms == 0)
-		c->sync_due_ms = clock_mono_ms() + SYNC_DELAY_MS;
-	c->group_start = c->pos;
-	c->group_sync = false;
-	return 0;
-}
 
 /* ---- segments ---- */
 
@@ -289,7 +45,7 @@ static void close_segment(struct spool *s)
 {
 	struct committer *c = &s->c;
 
-	if (settle(s, true) != 0)
+	if (group_settle(s, true) != 0)
 		return;
 	c->cur->end = c->pos;
 	c->cur = NULL;
@@ -351,12 +107,12 @@ static int make_room(struct spool *s, uint64_t length, bool for_outcome, struct 
 	struct committer *c = &s->c;
 
 	if (c->cur != NULL && c->pos - c->group_start >= GROUP_BYTES)
-		(void)settle(s, false);
+		(void)group_settle(s, false);
 	if (c->cur != NULL && c->pos + RECORD_SPACE(length) > c->cur->size)
 		close_segment(s);
 	/* a failed flush closes the segment: the next one is asked once */
 	if (c->cur != NULL && c->iovs + IOV_ITEM_MAX > IOV_MAX_OURS)
-		(void)flush(s);
+		(void)group_flush(s);
 	if (c->cur == NULL && open_segment(s, for_outcome, e) != 0)
 		return -1;
 	return for_outcome || store_reserve_ready(&s->store, e) ? 0 : -1;
@@ -385,7 +141,7 @@ static void put_chunk(struct spool *s, struct item *it)
 	if (d->broken || make_room(s, k->length, false, &e) != 0) {
 		if (d->broken)
 			err_set(&e, ERR_TEMP, 0, "spool: part of the message is missing");
-		refuse(s, it, &e);
+		group_refuse(s, it, &e);
 		return;
 	}
 	for (b = k->blocks; b != NULL; b = b->next)
@@ -463,12 +219,12 @@ static void put_message(struct spool *s, struct item *it)
 	/* twice: making room may fail the segment that its chunks are in */
 	if (message_ready(s, d, &e) != 0 || make_room(s, d->length, false, &e) != 0
 		|| message_ready(s, d, &e) != 0) {
-		refuse(s, it, &e);
+		group_refuse(s, it, &e);
 		return;
 	}
 	d->place = message_place(s, d);
 	header_fill(s, &d->blocks->head, RECORD_MESSAGE, d->id, d->length, message_complete(s, d));
-	release_extents(d);
+	draft_extents_release(d);
 	put_blocks(c, d->blocks);
 	c->group_sync = true;
 	item_list_add(&c->group, it);
@@ -524,8 +280,8 @@ static void put_item(struct spool *s, struct item *it)
 		put_outcome(s, it);
 		break;
 	case ITEM_ABORT:
-		release_extents(INBOX_ENTRY(it, struct spool_draft, item));
-		answer_after_group(s, it);
+		draft_extents_release(INBOX_ENTRY(it, struct spool_draft, item));
+		group_answer(s, it);
 		break;
 	case ITEM_READ:
 		BUG_ON(it->kind == ITEM_READ);
@@ -573,11 +329,11 @@ static void idle(struct spool *s)
 	struct committer *c = &s->c;
 
 	if (recyclable(s) || c->unsynced.head != NULL)
-		(void)settle(s, c->sync_due_ms == 0 || clock_mono_ms() >= c->sync_due_ms);
+		(void)group_settle(s, c->sync_due_ms == 0 || clock_mono_ms() >= c->sync_due_ms);
 	if (c->cur != NULL && c->pos != c->marked && c->unsynced.head == NULL) {
 		put_mark(s);
 		c->marked = c->pos;
-		(void)settle(s, false);
+		(void)group_settle(s, false);
 	}
 }
 
@@ -603,7 +359,7 @@ static void round_run(struct spool *s, struct item_list *work)
 		idle(s);
 	while ((it = item_list_pop(work)) != NULL)
 		put_item(s, it);
-	(void)settle(s, false);
+	(void)group_settle(s, false);
 	recycle(s);
 }
 
@@ -654,7 +410,7 @@ static void begin(struct spool *s)
 	item_list_init(&s->c.unsynced);
 	item_list_init(&s->c.retry);
 	if (open_segment(s, false, &e) == 0)
-		(void)settle(s, true);
+		(void)group_settle(s, true);
 	recycle(s);
 	consider_compaction(s);
 }
@@ -668,14 +424,14 @@ static void finish(struct spool *s)
 	item_list_init(&none);
 	round_run(s, &none);
 	put_mark(s);
-	(void)settle(s, true);
+	(void)group_settle(s, true);
 	recycle(s);
 	if (c->retry.head != NULL)
 		log_text(LOG_LEVEL_ERROR, "spool-outcomes-lost",
 			"outcomes could not be written: these recipients may get a message twice");
-	retry_outcomes(c, &c->unsynced);
+	group_retry_outcomes(c, &c->unsynced);
 	while (c->retry.head != NULL)
-		outcome_done(s, item_list_pop(&c->retry));
+		outcome_answer(s, item_list_pop(&c->retry));
 }
 
 void *committer_run(void *spool)

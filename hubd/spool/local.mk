@@ -6,6 +6,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/draft.c \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/folder.c \
+	%D%/group.c \
 	%D%/index.c %D%/index.h \
 	%D%/message.c %D%/message.h \
 	%D%/port.c \

@@ -192,6 +192,22 @@ void spool_submit(struct spool *s, struct item *it);
 /* commit.c */
 void *committer_run(void *spool);
 
+/* group.c; committer. Refuses an item, now or with the group that its chunks may be in. */
+void group_refuse(struct spool *s, struct item *it, const struct err *e);
+/* Answers an item after those of the group. */
+void group_answer(struct spool *s, struct item *it);
+/* Writes what is gathered. On failure the group has failed and the segment is closed: -1. */
+int group_flush(struct spool *s);
+/*
+ * Ends the group: writes, syncs if somebody waits for that or force says so, answers. -1 when it
+ * failed, then everything in it is answered too.
+ */
+int group_settle(struct spool *s, bool force);
+/* Outcomes are to be written again. */
+void group_retry_outcomes(struct committer *c, struct item_list *from);
+void outcome_answer(struct spool *s, struct item *it);
+void draft_extents_release(struct spool_draft *d);
+
 /* draft.c: the draft of a copy has no port; compact.c takes the answers to its items */
 struct spool_draft *draft_new(struct spool *s, struct spool_port *port, uint64_t id);
 void draft_submit(struct spool_draft *d, const void *envelope, size_t envelope_size,

@@ -24,7 +24,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libldap loses the text of an unsolicited notice: a few bytes a connection, not ours to mend. */
+/*
+ * Given nonsense libldap loses the text of a notice, or the one request that is answered: a few
+ * bytes of a connection that ends by it, and not ours to mend.
+ */
 void __lsan_disable(void) __attribute__((weak));
 void __lsan_enable(void) __attribute__((weak));
 
@@ -177,6 +180,18 @@ static void try_answer(LDAP *ld, LDAPMessage *m)
 	arena_free(&a);
 }
 
+static void expect_answers(LDAP *ld)
+{
+	int id;
+
+	if (__lsan_disable != NULL)
+		__lsan_disable();
+	BUG_ON(ldap_search_ext(ld, "", LDAP_SCOPE_BASE, "(a=*)", NULL, 0, NULL, NULL, NULL, 0, &id)
+		!= LDAP_SUCCESS);
+	if (__lsan_enable != NULL)
+		__lsan_enable();
+}
+
 static int next_answer(LDAP *ld, LDAPMessage **m)
 {
 	struct timeval zero = { 0, 0 };
@@ -194,15 +209,14 @@ static void try_messages(const void *p, size_t n)
 {
 	static const int version = LDAP_VERSION3;
 	LDAPMessage *m = NULL;
-	int fds[2], id, left;
+	int fds[2], left;
 	LDAP *ld = NULL;
 
 	BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0);
 	BUG_ON(ldap_init_fd(fds[0], LDAP_PROTO_TCP, "ldap://fuzz", &ld) != LDAP_SUCCESS);
 	ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
 	ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-	BUG_ON(ldap_search_ext(ld, "", LDAP_SCOPE_BASE, "(a=*)", NULL, 0, NULL, NULL, NULL, 0, &id)
-		!= LDAP_SUCCESS);
+	expect_answers(ld);
 	BUG_ON(send(fds[1], p, n, 0) != (ssize_t)n || shutdown(fds[1], SHUT_WR) != 0);
 	for (left = ANSWERS_MAX; left > 0; left--) {
 		if (next_answer(ld, &m) <= 0)

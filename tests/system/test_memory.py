@@ -1,0 +1,57 @@
+"""hubd's memory does not grow with the number of changes it has seen, only with what is there."""
+
+import os
+import unittest
+
+from .harness.base import wait_for
+from .harness.organization import Organization
+
+ROUNDS, CHANGES = 10, 200
+GROWTH_KIB = 4096
+
+
+def resident_kib(hub):
+    with open("/proc/%d/status" % hub.process.pid) as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def open_files(hub):
+    return len(os.listdir("/proc/%d/fd" % hub.process.pid))
+
+
+class Memory(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.org = Organization().start()
+        cls.addClassCleanup(cls.org.close)
+
+    def change(self, number):
+        """Many changes at once, one of them last and seen in what is in force."""
+        org, lines = self.org, []
+        for i in range(CHANGES):
+            lines.append("dn: %s\nchangetype: modify\nreplace: hubCost\nhubCost: %d\n\n" % (
+                org.directory.dn("London-Paris", "Site Links"), 1 + (number * CHANGES + i) % 90))
+            lines.append("dn: uid=anna,ou=People,%s\nchangetype: modify\nreplace: mail\n"
+                         "mail: anna@contoso.com\nmail: anna%d@contoso.com\n\n" % (
+                             org.directory.suffix, number * CHANGES + i))
+        before = org.london1.fingerprint()
+        org.directory.modify("".join(lines))
+        org.directory.change(org.connector("To Internet"), hubComment="round %d" % number)
+        wait_for("the changes are in force", lambda: org.london1.fingerprint() != before)
+        org.apply(lambda: org.directory.change(
+            org.connector("To Internet"), hubComment="after round %d" % number))
+
+    def test_changes_leave_nothing_behind(self):
+        hub, sizes = self.org.london1, []
+        for number in range(ROUNDS):
+            self.change(number)
+            sizes.append(resident_kib(hub))
+            if number == 1:
+                files = open_files(hub)
+        print("resident KiB after each %d changes: %s" % (2 * CHANGES, sizes))
+        self.assertLess(sizes[-1] - sizes[ROUNDS // 2 - 1], GROWTH_KIB, sizes)
+        wait_for("no descriptors are left open", lambda: open_files(hub) <= files)
+
+
+if __name__ == "__main__":
+    unittest.main()
