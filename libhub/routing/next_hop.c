@@ -204,6 +204,7 @@ void route_mailbox(const struct routing_table *t, const struct mailbox_server *h
 		route_set_unreachable(out, "no path leads to site %s of mailbox server %s",
 			t->graph.v[site].site->obj.name, name);
 	} else if (site != t->site && t->sites[site].hubs.n == 0) {
+		/* Wherever it went from here, nobody there could hand it to the mailbox server. */
 		route_set_unreachable(out, "site %s of mailbox server %s has no enabled hub",
 			t->graph.v[site].site->obj.name, name);
 	} else if (path_take(t, site, size, a, out)) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The enabled subscription of an edge server, or NULL. */
+/* The enabled subscription of an edge server, the first by name of several, or NULL. */
 static const struct edge_subscription *edge_subscription_of(const struct snapshot *s,
 	const struct server *edge, bool *any)
 {

@@ -1,0 +1,204 @@
+"""Random organizations: small, with many ties, odd names and things that are switched off.
+
+Everything comes from the generator of random numbers given, so a seed gives the same organization
+again.
+"""
+
+from .model import Object, dn_of, fold
+from .oracle import Oracle
+
+# Names that fold, sort or lower differently by script, width and length.
+NAMES = [
+    "alpha", "Alpha2", "ALPHA-3", "alpha b", "Alpha_c", "beta", "Zulu", "zebra", "a", "B", "10", "9",
+    "Straße", "strasse 2", "STRASSE-A", "straz", "ẞ-1", "Ωmega", "ωmega 2", "ΟΔΟΣ", "οδος 2", "οδοσα",
+    "ΐota", "İzmir", "izmir", "Izmit", "ızmir", "ﬁsch", "FISCI", "ǰan", "Åre", "åse", "A\u030ako",
+    "Ärger", "ärgo", "Ж", "ж2", "ё", "中", "Ⅷ", "ⅷ-2", "𐐀", "𐐨2", "ŉ-1", "ᾳ", "\u1fb3b", "µ", "μ2",
+    "K\u212a", "kk2", "ſ3", "s2", "ꭰ", "Ა",
+]
+DOMAINS = ["contoso.com", "mail.contoso.com", "a.mail.contoso.com", "xcontoso.com", "fabrikam.net",
+           "x.fabrikam.net", "example.org"]
+SPACES = ["*", "*", "*", "*", "*", "*.com", "*.contoso.com", "*.Mail.Contoso.com", "contoso.com",
+          "Mail.contoso.COM", "fabrikam.net", "*.fabrikam.net", "*.net", "smtp:*.org", "SMTP:*"]
+OTHER_SPACES = ["FAX:*", "FAX:+1*", "fax:+1 2*", "FAX:+1 234", "FAX:+1 ABC", "Pager:*"]
+OTHER_ADDRESSES = ["FAX:+1 234", "fax:+1 299", "FAX:+1 abc", "FAX:+49", "PAGER:1", "TELEX:2"]
+SIZES = [0, 0, 3000, 3000, 7000, 20000, 20000000]
+LIMITS = ["0", "5000", "10000", "10000"]
+COSTS = [["1"], ["1", "2"], ["1", "2", "3"], ["1", "1", "2", "2", "3", "4", "10", None]]
+WALKS_MAX = 1200
+
+
+class Generator:
+    def __init__(self, random):
+        self.random = random
+        self.objects = []
+        self.taken = set()
+        # How often, in percent, something is switched off or names what does not exist: often
+        # enough to matter, and in half of the organizations never, so that long ways exist.
+        self.faults = self.random.choice([0, 0, 3, 8])
+        self.costs = self.random.choice(COSTS)
+
+    def chance(self, percent):
+        return self.random.random() * 100 < percent
+
+    def add(self, kind, **attributes):
+        """With a name that is new in its folder, however it is written."""
+        container = dn_of(kind, "")
+        while True:
+            name = self.random.choice(NAMES)
+            if self.chance(40):
+                name = self.random.choice([name.upper(), name.title(), name + "2", "x" + name])
+            if (container, fold(name)) not in self.taken:
+                break
+        self.taken.add((container, fold(name)))
+        if self.chance(self.faults):
+            attributes["hubEnabled"] = "FALSE"
+        o = Object(kind, name, **attributes)
+        self.objects.append(o)
+        return o
+
+    def some(self, things, low, high):
+        return self.random.sample(things, min(len(things), self.random.randint(low, high)))
+
+    def reference(self, o):
+        """Its DN, now and then written otherwise, or of something that does not exist."""
+        if self.chance(self.faults / 3):
+            return dn_of(o.kind, "nowhere")
+        return o.dn.replace("cn=", "CN=", 1) if self.chance(20) else o.dn
+
+    def topology(self):
+        self.sites = [self.add("hubSite", hubHubSite="TRUE" if self.chance(25) else None)
+                      for _ in range(max(self.random.randint(1, 12) for _ in "ab"))]
+        n = len(self.sites)
+        for i in range(1, n):
+            if not self.chance(self.faults):
+                self.link([self.sites[i], self.sites[self.random.randrange(i)]])
+        for _ in range(self.random.randint(0, 2 * n)):
+            if n >= 2:
+                self.link(self.some(self.sites, 2, 4 if self.chance(20) else 2))
+                if self.walks() > WALKS_MAX:
+                    self.objects.pop()
+
+    def link(self, sites):
+        self.add("hubSiteLink", hubSiteList=[self.reference(s) for s in sites],
+                 hubCost=self.random.choice(self.costs),
+                 hubTransportCost=self.random.choice(self.costs) if self.chance(15) else None,
+                 hubMaxMessageSize=self.random.choice(LIMITS) if self.chance(8) else None)
+
+    def walks(self):
+        """How many simple paths the oracle would have to walk from the site with most of them."""
+        hops = Oracle(self.objects).hops
+
+        def count(here, seen):
+            total = 1
+            for there in hops.get(here, {}):
+                if there not in seen and total <= WALKS_MAX:
+                    total += count(there, seen | {there})
+            return total
+
+        return max(count(id(site), {id(site)}) for site in self.sites)
+
+    def servers(self):
+        self.hubs, self.edges = [], []
+        for _ in range(self.random.randint(1, 10)):
+            site = self.random.choice(self.sites)
+            self.hubs.append(self.add(
+                "hubServer", hubRole="Hub",
+                hubServerSite=self.reference(site) if not self.chance(self.faults / 3) else None))
+        for _ in range(self.random.choice([0, 0, 0, 1, 2, 3])):
+            edge = self.add("hubServer", hubRole="Edge",
+                            hubServerSite=self.reference(self.random.choice(self.sites))
+                            if self.chance(20) else None)
+            self.edges.append(edge)
+            for _ in range(self.random.choice([0, 1, 1, 1, 2])):
+                self.add("hubEdgeSubscription", hubServerRef=self.reference(edge),
+                         hubServerSite=self.reference(self.random.choice(self.sites)))
+        self.mailbox_servers = [
+            self.add("hubMailboxServer", hubFQDN="mbx%d.contoso.com" % i if self.chance(50) else None,
+                     hubServerSite=self.reference(self.random.choice(self.sites)))
+            for i in range(self.random.randint(1, 4))]
+
+    def source_servers(self):
+        if self.edges and self.chance(40):
+            return self.some(self.edges, 1, 3)
+        first = self.random.choice(self.hubs)
+        beside = [h for h in self.hubs if h is not first
+                  and h.one("hubServerSite", "").lower() == first.one("hubServerSite", "").lower()]
+        if self.chance(3):
+            beside = self.hubs
+        return [first] + [h for h in self.some(beside, 0, 2) if h is not first]
+
+    def space(self, spaces):
+        text = self.random.choice(spaces)
+        return text + self.random.choice(["", "", ";1", ";2", ";3", ";10"])
+
+    def spaces(self, choices):
+        return sorted({self.space(choices) for _ in range(self.random.choice([1, 1, 2, 3]))})
+
+    def connector(self):
+        sources = self.source_servers()
+        edge = sources[0].one("hubRole") == "Edge"
+        kind = "hubSendConnector" if edge or self.chance(75) else self.random.choice(
+            ["hubForeignConnector", "hubDeliveryAgentConnector"])
+        common = {
+            "hubSourceServer": [self.reference(s) for s in sources],
+            "hubScoped": "TRUE" if self.chance(15) else None,
+            "hubMaxMessageSize": self.random.choice(LIMITS) if self.chance(30) else None,
+        }
+        if kind != "hubSendConnector":
+            self.add(kind, hubAddressSpace=self.spaces(SPACES + OTHER_SPACES),
+                     hubDeliveryProtocol="X" if kind == "hubDeliveryAgentConnector" else None,
+                     **common)
+        elif edge and self.chance(40):
+            self.add(kind, hubAddressSpace=["--"], hubSmartHost=["--"], **common)
+        elif self.chance(50):
+            self.add(kind, hubAddressSpace=self.spaces(SPACES), **common)
+        else:
+            hosts = ["relay.example.org", "[192.0.2.1]:2525", "b.example.org"]
+            self.add(kind, hubAddressSpace=self.spaces(
+                SPACES + ([] if edge else OTHER_SPACES)), hubSmartHost=self.some(hosts, 1, 3),
+                     hubUsage="Internal" if self.chance(30) else None, **common)
+
+    def domains(self):
+        for domain in self.some(["contoso.com", "*.contoso.com", "fabrikam.net", "*.fabrikam.net",
+                                 "mail.contoso.com"], 1, 3):
+            self.add("hubAcceptedDomain", hubDomain=domain,
+                     hubDomainType=self.random.choice(
+                         ["Authoritative", "Authoritative", "InternalRelay", "ExternalRelay"]))
+
+    def people(self):
+        for i, home in enumerate(self.mailbox_servers):
+            for domain in self.some(DOMAINS, 2, 4):
+                self.objects.append(Object(
+                    "inetOrgPerson", "person %d %s" % (i, domain), sn="x",
+                    mail="p%d@%s" % (i, domain), mailHost=self.mail_host(home)))
+
+    def mail_host(self, home):
+        if self.chance(self.faults):
+            return None
+        host = home.one("hubFQDN", home.name)
+        return host.upper() if self.chance(20) and host.isascii() else host
+
+    def organization(self):
+        self.objects.append(Object("hubOrganization", "Transport"))
+        self.topology()
+        self.servers()
+        for _ in range(self.random.randint(1, 10)):
+            self.connector()
+        self.domains()
+        if self.chance(92):
+            self.people()
+        return self.objects
+
+    def questions(self, count):
+        """Of all servers of both kinds, about all sorts of recipients."""
+        servers = [o.name for o in self.objects if o.kind == "hubServer"]
+        people = [o.one("mail") for o in self.objects if o.kind == "inetOrgPerson"]
+        for i in range(count):
+            address = "nobody@" + self.random.choice(DOMAINS)
+            if people and self.chance(40):
+                address = self.random.choice(people)
+            elif self.chance(8):
+                address = self.random.choice(OTHER_ADDRESSES)
+            if self.chance(10):
+                address = address.upper()
+            yield (servers[i % len(servers)], address, self.random.choice(SIZES))
