@@ -28,7 +28,6 @@
 
 enum {
 	STOP_LIMIT_S = 30,	/* what is in flight has this long to finish */
-	LOADED_POLL_S = 1,	/* until the recipients are loaded */
 	REJECTIONS_LOGGED = 100,
 };
 
@@ -50,9 +49,9 @@ struct daemon {
 	struct inbox **arrivals;
 	struct recovered recovered;
 	struct event *signals[3];
-	struct event *stop_limit, *loaded_poll;
+	struct event *stop_limit;
 	uint32_t running;
-	bool stopping, recipients_loaded, forced;
+	bool stopping, forced;
 };
 
 /* --- the configuration in force --- */
@@ -137,20 +136,6 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 static void on_snapshot(const struct snapshot *s, void *ctx)
 {
 	adopt(ctx, s);
-}
-
-/* Mail that waits for the mirror of recipients is tried again once that is loaded. */
-static void on_loaded_poll(evutil_socket_t fd, short what, void *ctx)
-{
-	struct daemon *d = ctx;
-	const struct snapshot *s = mirror_snapshot(d->mirror);
-
-	(void)fd;
-	(void)what;
-	if (s == NULL || !recipients_loaded(mirror_recipients(d->mirror)))
-		return;
-	event_del(d->loaded_poll);
-	adopt(d, s);
 }
 
 /* --- TLS --- */
@@ -266,7 +251,6 @@ static int start_workers(struct daemon *d, struct err *e)
 
 static void start_mirror(struct daemon *d)
 {
-	static const struct timeval every = { .tv_sec = LOADED_POLL_S };
 	const struct settings *s = d->settings;
 	char *cache = xasprintf("%s/cache", s->state);
 	struct mirror_config cfg = { .directory = s->directory, .base = s->base,
@@ -275,8 +259,6 @@ static void start_mirror(struct daemon *d)
 	(void)mkdir(cache, 0700);
 	d->mirror = mirror_new(d->loop, d->resolver, &cfg, on_snapshot, d);
 	free(cache);
-	d->loaded_poll = event_new(loop_base(d->loop), -1, EV_PERSIST, on_loaded_poll, d);
-	BUG_ON(d->loaded_poll == NULL || event_add(d->loaded_poll, &every) != 0);
 }
 
 static void each_binding(void *ctx, control_binding_cb *cb, void *cb_ctx)
@@ -374,7 +356,6 @@ static void finish(struct daemon *d)
 	size_t i;
 
 	block_signals();
-	event_free(d->loaded_poll);
 	event_free(d->stop_limit);
 	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
 		event_free(d->signals[i]);

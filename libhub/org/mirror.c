@@ -422,11 +422,15 @@ static void on_people_deleted(const unsigned char uuid[16], void *ctx)
 static void on_people_end(void *ctx)
 {
 	struct mirror *m = ctx;
+	bool first = !recipients_loaded(m->recipients);
 
 	recipients_refresh_end(m->recipients);
 	recipients_set_loaded(m->recipients);
 	m->people.complete = true;
 	plan_save(&m->people);
+	/* mail that waited for them can be routed now */
+	if (first && m->snapshot != NULL)
+		announce(m);
 }
 
 static void on_people_state(enum watch_state state, const char *text, void *ctx)

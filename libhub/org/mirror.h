@@ -23,7 +23,10 @@ struct mirror_config {
 	bool recipients;		/* mirror them too */
 };
 
-/* A new snapshot is in force; the callee takes its own reference if it keeps it. */
+/*
+ * A new snapshot is in force; the callee takes its own reference if it keeps it. Comes once more with
+ * the same snapshot when the recipients are loaded after it.
+ */
 typedef void mirror_snapshot_cb(const struct snapshot *s, void *ctx);
 
 struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
