@@ -40,8 +40,9 @@ class MailFlow(unittest.TestCase):
         self.assertIn("by paris1.contoso.com with ESMTPS", trace[0])
         self.assertIn("from london1.contoso.com", trace[0])
         self.assertIn("by london1.contoso.com with ESMTP ", trace[1])
-        self.assertTrue(org.london1.events("relayed", to="anna@contoso.com"))
-        self.assertTrue(org.paris1.events("delivered", to="anna@contoso.com"))
+        # the log is written behind the mail
+        wait_for("relayed", lambda: org.london1.events("relayed", to="anna@contoso.com"))
+        wait_for("delivered", lambda: org.paris1.events("delivered", to="anna@contoso.com"))
 
     def test_inside_to_smart_host_in_another_site(self):
         org = self.org
