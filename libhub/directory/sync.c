@@ -20,9 +20,15 @@ LDAPControl *sync_request_new(void)
 	return control;
 }
 
+/* A control or message may lack its value, and ber_init ends the process then. */
+static BerElement *begin(struct berval *value)
+{
+	return value->bv_val != NULL ? ber_init(value) : NULL;
+}
+
 int sync_state_decode(struct berval *value, enum sync_state *state, unsigned char uuid[16])
 {
-	BerElement *ber = ber_init(value);
+	BerElement *ber = begin(value);
 	struct berval id;
 	ber_int_t number = -1;
 	int rc = -1;
@@ -91,7 +97,7 @@ static int parse_id_set(BerElement *ber, struct sync_info *info)
 
 int sync_info_decode(struct berval *value, struct sync_info *info)
 {
-	BerElement *ber = ber_init(value);
+	BerElement *ber = begin(value);
 	ber_len_t size;
 	ber_tag_t tag;
 	int rc = 0;
