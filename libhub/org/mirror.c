@@ -19,6 +19,7 @@ enum {
 	GATHER_MAX_MS = 100,		/* after the first change, in a storm */
 	SAVE_MS = 2000,			/* after a change, before the cache is written */
 	SAVE_PART = 50,			/* writing may take this part of the time */
+	COPY_STEP = 1000,		/* recipients copied in one turn of the loop */
 	REASONS = 8, REASON_SIZE = 200,	/* told during one outage */
 };
 
@@ -35,6 +36,8 @@ struct tree {
 	char *path;			/* NULL = no cache */
 	struct cache_writer *writer;
 	struct event *save_timer;
+	struct cache_batch *batch;	/* being filled, turn by turn; recipients only */
+	struct event *copy_timer;
 	uint64_t save_began_ms;
 	uint64_t save_delay_ms;
 	char reasons[REASONS][REASON_SIZE];	/* logged since it was live */
@@ -156,7 +159,7 @@ static void log_write_result(struct tree *t, const struct err *error)
 static void plan_save(struct tree *t)
 {
 	t->behind = true;
-	if (t->path != NULL && !cache_writer_busy(t->writer) &&
+	if (t->path != NULL && !cache_writer_busy(t->writer) && t->batch == NULL &&
 	    !evtimer_pending(t->save_timer, NULL))
 		set_timer(t->save_timer, t->save_delay_ms);
 }
@@ -167,7 +170,33 @@ static void save(struct tree *t)
 	t->save_due = false;
 	t->behind = false;
 	t->save_began_ms = clock_mono_ms();
-	cache_writer_start(t->writer, batch_of(t));
+	if (t != &t->m->people) {
+		cache_writer_start(t->writer, batch_of(t));
+		return;
+	}
+	/* there may be many: copying all at once would hold up the loop */
+	t->batch = cache_batch_new();
+	recipients_walk_begin(t->m->recipients);
+	set_timer(t->copy_timer, 0);
+}
+
+static void on_copy_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct tree *t = ctx;
+	struct cache_batch *b = t->batch;
+
+	(void)fd;
+	(void)what;
+	loop_touch(t->m->loop);
+	if (!t->complete) {
+		/* the end of the refresh plans it again */
+		cache_batch_free(&t->batch);
+	} else if (recipients_walk(t->m->recipients, COPY_STEP, add_entry, b)) {
+		set_timer(t->copy_timer, 0);
+	} else {
+		t->batch = NULL;
+		cache_writer_start(t->writer, b);
+	}
 }
 
 /* Entries are newer than the snapshot, which knows what their last good forms are. */
@@ -206,8 +235,9 @@ static void save_now(struct tree *t)
 {
 	struct cache_batch *b;
 	struct err e = { 0 };
-	bool busy = t->writer != NULL && cache_writer_busy(t->writer);
+	bool busy = t->batch != NULL || (t->writer != NULL && cache_writer_busy(t->writer));
 
+	cache_batch_free(&t->batch);
 	if (t->path == NULL || !t->complete)
 		return;
 	/* one under way must not overtake the last one */
@@ -449,7 +479,8 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 	t->base = base;
 	t->save_delay_ms = SAVE_MS;
 	t->save_timer = evtimer_new(loop_base(m->loop), on_save_timer, t);
-	BUG_ON(t->save_timer == NULL);
+	t->copy_timer = evtimer_new(loop_base(m->loop), on_copy_timer, t);
+	BUG_ON(t->save_timer == NULL || t->copy_timer == NULL);
 	if (m->cfg.cache_dir == NULL)
 		return;
 	t->path = xasprintf("%s/%s.ldif", m->cfg.cache_dir, name);
@@ -461,6 +492,7 @@ static void tree_deinit(struct tree *t)
 	watch_free(&t->watch);
 	if (t->save_timer != NULL) {
 		event_free(t->save_timer);
+		event_free(t->copy_timer);
 		save_now(t);
 	}
 	cache_writer_free(&t->writer);

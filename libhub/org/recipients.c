@@ -51,6 +51,8 @@ struct recipients {
 	pthread_rwlock_t lock;
 	struct person *by_uuid, *by_dn;
 	struct address *addresses;
+	struct person *walk;	/* the next of a walk */
+	bool walking;
 	uint32_t round;
 	bool loaded;
 };
@@ -294,6 +296,9 @@ static void person_link(struct recipients *r, struct person *p)
 		HASH_ADD(by_uuid, r->by_uuid, uuid, sizeof(p->uuid), p);
 	for (i = 0; i < p->address_count; i++)
 		link_address(r, &p->addresses[i]);
+	/* a walk that was past the last one goes on with it */
+	if (r->walking && r->walk == NULL)
+		r->walk = p;
 }
 
 static void person_drop(struct recipients *r, struct person *p)
@@ -302,6 +307,8 @@ static void person_drop(struct recipients *r, struct person *p)
 
 	if (p == NULL)
 		return;
+	if (r->walk == p)
+		r->walk = p->by_dn.next;
 	for (i = 0; i < p->address_count; i++)
 		unlink_address(r, &p->addresses[i]);
 	if (p->has_uuid)
@@ -482,19 +489,40 @@ static void person_entry(struct arena *a, const struct person *p, struct entry *
 	add_attr(a, e, "member", v + p->address_count, p->member_count);
 }
 
+static void give_entry(const struct person *p, void (*cb)(const struct entry *e, void *ctx),
+	void *ctx)
+{
+	struct arena *a = arena_new();
+	struct entry e;
+
+	person_entry(a, p, &e);
+	cb(&e, ctx);
+	arena_free(&a);
+}
+
+void recipients_walk_begin(struct recipients *r)
+{
+	r->walking = true;
+	r->walk = r->by_dn;
+}
+
+bool recipients_walk(struct recipients *r, size_t max,
+	void (*cb)(const struct entry *e, void *ctx), void *ctx)
+{
+	/* the writer's own thread: nobody else changes what is read here */
+	for (; r->walk != NULL && max > 0; max--, r->walk = r->walk->by_dn.next)
+		give_entry(r->walk, cb, ctx);
+	r->walking = r->walk != NULL;
+	return r->walking;
+}
+
 void recipients_each(struct recipients *r, void (*cb)(const struct entry *e, void *ctx), void *ctx)
 {
 	const struct person *p;
 
 	read_lock(r);
-	for (p = r->by_dn; p != NULL; p = p->by_dn.next) {
-		struct arena *a = arena_new();
-		struct entry e;
-
-		person_entry(a, p, &e);
-		cb(&e, ctx);
-		arena_free(&a);
-	}
+	for (p = r->by_dn; p != NULL; p = p->by_dn.next)
+		give_entry(p, cb, ctx);
 	read_unlock(r);
 }
 

@@ -25,6 +25,14 @@ void recipients_set_loaded(struct recipients *r);
 size_t recipients_count(const struct recipients *r);
 void recipients_each(struct recipients *r, void (*cb)(const struct entry *e, void *ctx),
 	void *ctx);
+/*
+ * The same in steps between which they may change; one walk at a time, the writer's thread. What is
+ * put meanwhile comes too, if it came before once more: then the later one counts.
+ */
+void recipients_walk_begin(struct recipients *r);
+/* Up to max of them; false when there are no more. */
+bool recipients_walk(struct recipients *r, size_t max,
+	void (*cb)(const struct entry *e, void *ctx), void *ctx);
 
 enum recipient_outcome {
 	RECIPIENT_NOT_LOADED,

@@ -144,6 +144,42 @@ START_TEST(refresh_sweeps_what_was_not_shown)
 END_TEST
 
 /* What the cache keeps of a mirror makes the same mirror. */
+static void put_back(const struct entry *e, void *copy)
+{
+	recipients_put(copy, e);
+}
+
+/* What is replaced between the steps of a walk is in the copy as it is last. */
+START_TEST(walk_sees_what_changes_meanwhile)
+{
+	static const char moved[] = "dn: cn=Bob" PEOPLE "\nobjectClass: inetOrgPerson\n" UUID2
+		"mail: robert@example.com\n\n";
+	struct recipients *copy = recipients_new();
+	size_t step;
+
+	for (step = 0; step < 3; step++) {
+		recipients_free(&copy);
+		copy = recipients_new();
+		put(bob);
+		recipients_walk_begin(r);
+		if (step > 0)
+			recipients_walk(r, step, put_back, copy);
+		put(moved);
+		while (recipients_walk(r, 1, put_back, copy))
+			;
+		recipients_set_loaded(copy);
+		ck_assert_uint_eq(recipients_count(copy), 3);
+		recipient_info_clear(&info);
+		recipients_find(copy, "robert@example.com", &info);
+		ck_assert_int_eq(info.outcome, RECIPIENT_MAILBOX);
+		recipient_info_clear(&info);
+		recipients_find(copy, "bob@example.com", &info);
+		ck_assert_int_eq(info.outcome, RECIPIENT_UNKNOWN);
+	}
+	recipients_free(&copy);
+}
+END_TEST
+
 START_TEST(entries_read_back_the_same)
 {
 	struct recipients *copy = recipients_new(), *first = r;
@@ -173,6 +209,7 @@ int main(void)
 	tcase_add_test(cases[0], two_claims_are_ambiguous_until_one_goes);
 	tcase_add_test(cases[0], renamed_and_emptied_entries);
 	tcase_add_test(cases[0], refresh_sweeps_what_was_not_shown);
+	tcase_add_test(cases[0], walk_sees_what_changes_meanwhile);
 	tcase_add_test(cases[0], entries_read_back_the_same);
 	return unit_run("org_recipients", cases, 1);
 }
