@@ -10,7 +10,7 @@
 #include "libhub/base/mem.h"
 
 /* A group within a group within ... across hubs that expand: no further than this. */
-enum { REDIRECTS_MAX = 20 };
+enum { REDIRECTS_MAX = 20, STORAGE_RETRY_MS = 60 * 1000 };
 
 /* What is being categorized: a message from the spool, or a queue's item routed again. */
 struct source {
@@ -66,18 +66,21 @@ static void post_hop(struct categorizer *c, const struct plan *p, const struct s
 
 /*
  * An item that waits in the Unreachable queue: posted when the disk refuses what must be written
- * before these recipients may end (a report, a group's message). They are tried again with the next
- * configuration or by an administrator, and expire like any other.
+ * before these recipients may end (a report, a group's message). They are tried again after
+ * STORAGE_RETRY_MS, and expire like any other.
  */
 static struct queue_item *fallback_item(struct categorizer *c, const struct plan *p,
 	const struct source *src, const uint32_t *pick, uint32_t n)
 {
 	struct route route = { .decision = ROUTE_UNREACHABLE, .cost = -1,
 		.queue = { QUEUE_UNREACHABLE, "", "" } };
+	struct queue_item *item;
 
 	snprintf(route.text, sizeof(route.text), "insufficient storage");
-	return queue_item_new(c->live, src->id, src->body_size, &p->env, src->index, pick, n,
+	item = queue_item_new(c->live, src->id, src->body_size, &p->env, src->index, pick, n,
 		&route, src->from);
+	item->retry_at_ms = clock_mono_ms() + STORAGE_RETRY_MS;
+	return item;
 }
 
 /* --- failures --- */

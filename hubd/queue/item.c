@@ -116,6 +116,13 @@ static void copy_progress(struct queue_item *item, const struct queue_item *from
 	item_set_error(item, from->last_status, from->last_error);
 }
 
+static bool same_queue(const struct queue_item *a, const struct queue_item *b)
+{
+	return a->key.type == b->key.type && strcmp(a->key.domain, b->key.domain) == 0 &&
+		strcmp(a->key.connector, b->key.connector) == 0 &&
+		strcmp(a->security, b->security) == 0;
+}
+
 struct queue_item *queue_item_new(const struct live *live, uint64_t id, uint64_t body_size,
 	const struct envelope *env, const uint32_t *index, const uint32_t *pick, uint32_t n,
 	const struct route *route, const struct queue_item *from)
@@ -130,8 +137,12 @@ struct queue_item *queue_item_new(const struct live *live, uint64_t id, uint64_t
 	item->body_size = body_size;
 	copy_envelope(item, env, index, pick, n);
 	copy_route(item, route);
-	if (from != NULL)
+	if (from != NULL) {
 		copy_progress(item, from);
+		/* who put it off has no say in how long it waits for another */
+		if (!same_queue(item, from))
+			item->retry_at_ms = 0;
+	}
 	return item;
 }
 

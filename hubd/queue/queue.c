@@ -300,8 +300,16 @@ static void wake_waiting(struct queue *q, uint64_t now)
 
 	while ((item = TAILQ_FIRST(&q->waiting)) != NULL && item->retry_at_ms <= now) {
 		unfile(item);
-		file(q, item, false);
+		if (q->key.type == QUEUE_UNREACHABLE) {
+			/* nothing is delivered from here, but another route may be there now */
+			item->retry_at_ms = 0;
+			TAILQ_INSERT_TAIL(&q->set->sweep, item, link);
+			queue_set_sweep(q->set);
+		} else {
+			file(q, item, false);
+		}
 	}
+	note_empty(q);
 }
 
 static void rearm(struct queue *q)
@@ -381,6 +389,7 @@ void queue_free(struct queue *q)
 {
 	BUG_ON(queue_count(q) != 0 || q->n_conns != 0);
 	leave_retry(q);
+	queue_set_sated(q);
 	atomic_fetch_sub(&q->set->n_queues, 1);
 	HASH_DEL(q->set->queues, q);
 	event_free(q->timer);
@@ -462,7 +471,7 @@ static bool open_one(struct queue *q)
 	const struct queue_item *head = TAILQ_FIRST(&q->ready);
 	struct queue_conn *qc;
 
-	if (t->t == NULL || !queue_set_connection_take(q->set))
+	if (t->t == NULL || !queue_set_connection_take(q))
 		return false;
 	qc = xcalloc(1, sizeof(*qc));
 	qc->q = q;
@@ -490,14 +499,30 @@ static void wake_idle(struct queue *q)
 	}
 }
 
+static bool may_run(const struct queue *q)
+{
+	return q->set->live != NULL && !q->set->stopping && !q->suspended && !q->in_retry &&
+		q->key.type != QUEUE_UNREACHABLE;
+}
+
 void queue_run(struct queue *q)
 {
-	if (q->set->live == NULL || q->set->stopping || q->suspended || q->in_retry ||
-		q->key.type == QUEUE_UNREACHABLE)
+	if (!may_run(q))
 		return;
 	wake_idle(q);
 	while (may_open(q) && open_one(q))
 		;
+}
+
+bool queue_serve(struct queue *q)
+{
+	if (!may_run(q) || !may_open(q))
+		return true;
+	if (!open_one(q))
+		return false;
+	if (may_open(q))
+		queue_set_starve(q);
+	return true;
 }
 
 static void stop_conn(struct queue_conn *qc)

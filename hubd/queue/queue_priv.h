@@ -59,6 +59,9 @@ struct queue {
 
 	struct event *timer;
 	uint64_t timer_at_ms;		/* monotonic; 0 = not armed */
+
+	TAILQ_ENTRY(queue) starving_link;
+	bool starving;			/* waits for one of the process's connections */
 };
 
 struct transport {
@@ -91,7 +94,10 @@ struct queue_set {
 
 	struct item_list sweep;		/* to be routed again, some a turn */
 	struct event *sweep_event;
-	struct event *starved_event;	/* the process's connections were used up */
+	/* The process's connections were used up: these have the next ones, each in its turn. */
+	TAILQ_HEAD(, queue) starving;
+	struct event *starved_event;
+	bool serving;
 	struct tickets tickets;
 
 	unsigned n_conns;
@@ -119,9 +125,12 @@ struct queue_call {
 
 /* Any thread. */
 void queue_set_call(struct queue_set *s, struct queue_call *call);
-/* The process may hold another connection; then it is counted. */
-bool queue_set_connection_take(struct queue_set *s);
+/* The process may hold another connection; then it is counted. Else the queue waits for its turn. */
+bool queue_set_connection_take(struct queue *q);
 void queue_set_connection_give(struct queue_set *s);
+/* It wants a connection when there is one; it does not any more. */
+void queue_set_starve(struct queue *q);
+void queue_set_sated(struct queue *q);
 /* Back to the categorizer, a few a turn. */
 void queue_set_sweep(struct queue_set *s);
 
@@ -139,6 +148,8 @@ void queue_insert(struct queue_set *s, struct queue_item *item);
 void queue_take_out(struct queue_item *item);
 /* Looks what can be done now: wakes and opens connections. */
 void queue_run(struct queue *q);
+/* One connection for a starving queue that still wants it; false when there is none. */
+bool queue_serve(struct queue *q);
 /* A retry that does not wait for its time. */
 void queue_retry_now(struct queue *q);
 /* Back to the categorizer, but for what is suspended or in flight. */

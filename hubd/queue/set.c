@@ -132,26 +132,60 @@ void queue_set_sweep(struct queue_set *s)
 		event_add(s->sweep_event, &now);
 }
 
+static void look_again(struct queue_set *s, int wait_ms)
+{
+	const struct timeval tv = { 0, wait_ms * 1000 };
+
+	event_add(s->starved_event, &tv);
+}
+
 static void on_starved(evutil_socket_t fd, short what, void *ctx)
 {
 	struct queue_set *s = ctx;
-	struct queue *q, *next;
+	struct queue *q;
 
 	(void)fd;
 	(void)what;
 	loop_touch(s->loop);
-	HASH_ITER(hh, s->queues, q, next)
-		queue_run(q);
+	s->serving = true;
+	while ((q = TAILQ_FIRST(&s->starving)) != NULL) {
+		queue_set_sated(q);
+		if (!queue_serve(q))
+			break;
+	}
+	s->serving = false;
 }
 
-bool queue_set_connection_take(struct queue_set *s)
+void queue_set_starve(struct queue *q)
 {
-	static const struct timeval later = { 0, STARVED_MS * 1000 };
+	if (q->starving)
+		return;
+	q->starving = true;
+	TAILQ_INSERT_TAIL(&q->set->starving, q, starving_link);
+}
+
+void queue_set_sated(struct queue *q)
+{
+	if (q->starving)
+		TAILQ_REMOVE(&q->set->starving, q, starving_link);
+	q->starving = false;
+}
+
+bool queue_set_connection_take(struct queue *q)
+{
+	struct queue_set *s = q->set;
 	uint64_t max = s->live->self->max_outbound_connections;
 
+	if (!s->serving && !TAILQ_EMPTY(&s->starving)) {
+		queue_set_starve(q);
+		return false;
+	}
 	if (atomic_fetch_add(&s->all->connections, 1) >= max && max != 0) {
 		atomic_fetch_sub(&s->all->connections, 1);
-		event_add(s->starved_event, &later);
+		/* who is being served keeps its place */
+		q->starving = true;
+		TAILQ_INSERT_HEAD(&s->starving, q, starving_link);
+		look_again(s, STARVED_MS);
 		return false;
 	}
 	s->n_conns++;
@@ -162,6 +196,8 @@ void queue_set_connection_give(struct queue_set *s)
 {
 	atomic_fetch_sub(&s->all->connections, 1);
 	s->n_conns--;
+	if (!TAILQ_EMPTY(&s->starving))
+		look_again(s, 0);
 	if (s->stopping && s->n_conns == 0 && s->stopped != NULL)
 		loop_defer(s->loop, s->stopped, s->stopped_ctx);
 }
@@ -181,6 +217,7 @@ struct queue_set *queue_set_new(struct queues *q, uint32_t worker, struct loop *
 	s->hooks = hooks;
 	s->ctx = ctx;
 	TAILQ_INIT(&s->sweep);
+	TAILQ_INIT(&s->starving);
 	outcome_tickets_init(s);
 	s->inbox = inbox_new(loop, on_item, s);
 	s->calls = inbox_new(loop, on_call, s);

@@ -940,6 +940,61 @@ START_TEST(late_message_is_reported_once)
 }
 END_TEST
 
+/* With its time comes another look for a way, without a new configuration. */
+START_TEST(unreachable_with_a_time)
+{
+	struct queue_item *item;
+
+	configure(ORG SMART);
+	begin();
+	item = item_make(1, 1, TO_NOWHERE, "a", 0);
+	item->retry_at_ms = clock_mono_ms() + 50;
+	queues_post(queues, item);
+	await_log("again 1\n");
+	ck_assert_uint_eq(again[0]->retry_at_ms, 0);
+	queue_item_free(&again[0]);
+}
+END_TEST
+
+/* Put off by one, a message does not wait for another. */
+START_TEST(another_route_is_tried_at_once)
+{
+	struct queue_item *from, *to;
+	struct route r;
+
+	configure(ORG SMART);
+	begin();
+	from = item_make(1, 1, TO_OUT, "a", 0);
+	from->retry_at_ms = 12345;
+	r = route_to(TO_OUT, "a");
+	to = queue_item_new(live, 1, 1, &from->env, NULL, NULL, 1, &r, from);
+	ck_assert_uint_eq(to->retry_at_ms, 12345);
+	queue_item_free(&to);
+	r = route_to(TO_MAILBOX, "a");
+	to = queue_item_new(live, 1, 1, &from->env, NULL, NULL, 1, &r, from);
+	ck_assert_uint_eq(to->retry_at_ms, 0);
+	queue_item_free(&to);
+	queue_item_free(&from);
+}
+END_TEST
+
+/* A queue that always has more does not keep the only connection. */
+START_TEST(connections_in_turn)
+{
+	expect(HELLO ONE("a") QUIT);
+	expect(HELLO ONE("b") QUIT);
+	expect(HELLO ONE("a") QUIT);
+	expect(HELLO ONE("a") QUIT);
+	configure(ORG "hubMaxOutboundConnections: 1\nhubMaxPerDomainConnections: 1\n" SMART "hubMaxMessagesPerConnection: 1\n");
+	begin();
+	post(1, 1, TO_OUT, "a");
+	post(2, 1, TO_OUT, "a");
+	post(3, 1, TO_OUT, "a");
+	post(4, 1, TO_OUT, "b");
+	await_log("1/0 relayed\n4/0 relayed\n2/0 relayed\n3/0 relayed\n");
+}
+END_TEST
+
 /* Handed back in order; what comes back lands in order and keeps its state. */
 START_TEST(new_configuration_routes_again)
 {
@@ -1039,6 +1094,9 @@ int main(void)
 	tcase_add_test(tc, required_tls_is_not_done_without);
 	tcase_add_test(tc, old_message_expires);
 	tcase_add_test(tc, late_message_is_reported_once);
+	tcase_add_test(tc, unreachable_with_a_time);
+	tcase_add_test(tc, another_route_is_tried_at_once);
+	tcase_add_test(tc, connections_in_turn);
 	tcase_add_test(tc, new_configuration_routes_again);
 	tcase_add_test(tc, administration);
 	return unit_run("deliver", &tc, 1);
