@@ -24,6 +24,12 @@ struct reporter {
 struct report_job {
 	struct reporter *reporter;
 	struct message *message;	/* the report, handed on when safe */
+	/* its parts, until it is safe: once more if the original cannot be read */
+	char *head, *tail;
+	size_t head_size, tail_size;
+	const void *envelope;		/* in the message's arena */
+	size_t envelope_size;
+	bool bare;			/* nothing of the original comes with it */
 	report_done_cb *done;
 	void *ctx;
 	bool ok;
@@ -141,10 +147,27 @@ static bool comes_back_whole(const struct report_request *q)
 static void finish(struct report_job *job)
 {
 	job->reporter->jobs--;
+	free(job->head);
+	free(job->tail);
 	message_free(&job->message);
 	if (job->done != NULL)
 		job->done(job->ok, job->ctx);
 	free(job);
+}
+
+static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void *ctx);
+
+static struct spool_copy *copy_new(struct report_job *job)
+{
+	return spool_copy_new(job->reporter->port, job->reporter->loop, on_copied, job);
+}
+
+static void copy_start(struct report_job *job, struct spool_copy *copy, uint64_t original,
+	enum spool_copy_part part)
+{
+	spool_copy_prefix(copy, job->head, job->head_size);
+	spool_copy_suffix(copy, job->tail, job->tail_size);
+	spool_copy_start(copy, original, part, job->envelope, job->envelope_size, 1);
 }
 
 static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void *ctx)
@@ -152,6 +175,13 @@ static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void
 	struct report_job *job = ctx;
 	struct message *m = job->message;
 
+	if (e != NULL && e->class != ERR_TEMP && !job->bare) {
+		/* the original is damaged: its sender hears of it all the same */
+		log_text(LOG_LEVEL_ERROR, "report-without-original", "%s", e->text);
+		job->bare = true;
+		copy_start(job, copy_new(job), 0, SPOOL_COPY_NOTHING);
+		return;
+	}
 	if (e != NULL) {
 		log_text(LOG_LEVEL_ERROR, "report-failed", "%s", e->text);
 		finish(job);
@@ -169,17 +199,13 @@ static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void
 static void write_report(struct report_job *job, const struct report_request *q,
 	const uint32_t *due, size_t due_n)
 {
-	struct spool_copy *copy = spool_copy_new(job->reporter->port,
-		job->reporter->loop, on_copied, job);
+	struct spool_copy *copy = copy_new(job);
 	struct arena *a = arena_new();
 	char id[SPOOL_ID_TEXT];
 	struct report_parts p = { .to = q->env->sender, .reporting = q->live->fqdn, .due = due,
 		.due_n = due_n, .whole = comes_back_whole(q), .now_s = clock_wall_s() };
 	struct envelope *env;
-	const void *blob;
-	size_t size;
 	struct err e;
-	char *text;
 
 	spool_id_text(spool_copy_id(copy), id);
 	p.from = postmaster(q->live, a);
@@ -187,15 +213,11 @@ static void write_report(struct report_job *job, const struct report_request *q,
 	p.message_id = arena_printf(a, "<%s.report@%s>", id, q->live->fqdn);
 	env = envelope_of(q, p.message_id, a);
 	job->message = message_new(a, env);
-	text = report_text(q, &p, &size);
-	spool_copy_prefix(copy, text, size);
-	free(text);
-	text = report_tail(&p, &size);
-	spool_copy_suffix(copy, text, size);
-	free(text);
+	job->head = report_text(q, &p, &job->head_size);
+	job->tail = report_tail(&p, &job->tail_size);
 	/* every text in it was in an envelope before, so the limits hold */
-	BUG_ON(envelope_encode(env, a, &blob, &size, &e) != 0);
-	spool_copy_start(copy, q->id, p.whole ? SPOOL_COPY_BODY : SPOOL_COPY_HEADER, blob, size, 1);
+	BUG_ON(envelope_encode(env, a, &job->envelope, &job->envelope_size, &e) != 0);
+	copy_start(job, copy, q->id, p.whole ? SPOOL_COPY_BODY : SPOOL_COPY_HEADER);
 }
 
 static void finish_later(void *ctx)

@@ -1,10 +1,12 @@
 """Queues as an administrator sees and steers them, by hubctl on the server's control socket."""
 
+import glob
+import os
 import threading
 import unittest
 
 from .harness.base import wait_for
-from .harness.delivery import wait_report
+from .harness.delivery import Report, wait_report
 from .harness.organization import Organization, message, send
 from .harness.peers import Sink
 
@@ -90,14 +92,44 @@ class Queues(unittest.TestCase):
         self.sink.answer("(banner)", "450 4.3.2 too busy now")
         loud, quiet = self.submit(), self.submit()
         self.wait_queue(status="Retry", message_count=2)
-        first, second = self.messages()
-        self.hub.ctl("message", "remove", second["id"], "--no-report")
+        identity = {token: m["id"] for token in (loud, quiet) for m in self.messages()
+                    if token in m["message_id"]}
+        self.hub.ctl("message", "remove", identity[quiet], "--no-report")
         self.wait_queue(message_count=1)
-        self.hub.ctl("message", "remove", first["id"])
+        self.hub.ctl("message", "remove", identity[loud])
         wait_report(self.org.mailbox, loud, self.address)
         self.assertFalse(self.org.mailbox.find(quiet))
         self.assertEqual(len(self.hub.events("removed", to=self.address)), 2)
         self.wait_queue(message_count=0)
+
+    def test_remove_of_a_damaged_message(self):
+        """What the disk has lost cannot come back with the report, but the report comes."""
+        self.sink.answer("(banner)", "450 4.3.2 too busy now")
+        token, data = message(sender=SENDER, to=self.address, body="line of it\r\n" * 20000)
+        send(self.org.application_port, SENDER, [self.address], data, options=["RET=FULL"])
+        self.wait_queue(status="Retry")
+        self.assertGreater(self.damage(token.encode()), 0)
+        self.hub.ctl("message", "remove", self.messages()[0]["id"])
+        report = wait_for("a report", lambda: [
+            m for m in self.org.mailbox.find("Final-Recipient: rfc822; " + self.address)])[0]
+        self.assertEqual(Report(report).per_recipient[0]["Status"], "5.7.0")
+        wait_for("it is said", lambda: self.hub.events("report-without-original"))
+
+    def damage(self, text):
+        """Overwrites the text wherever the spool has it."""
+        count = 0
+        for name in glob.glob(self.hub.state + "/spool/**", recursive=True):
+            if not os.path.isfile(name):
+                continue
+            with open(name, "r+b") as segment:
+                data = segment.read()
+                at = data.find(text)
+                while at >= 0:
+                    segment.seek(at)
+                    segment.write(b"?" * len(text))
+                    count += 1
+                    at = data.find(text, at + 1)
+        return count
 
     def remove_in_flight(self, answer):
         """Removes a message whose end the peer has yet to answer."""
