@@ -155,6 +155,27 @@ class Queues(unittest.TestCase):
         self.wait_queue(message_count=0)
         self.assertFalse(self.sink.find(token))
 
+    def test_connector_goes_while_in_flight(self):
+        """Put off by a peer that is not its next hop any more, a message takes the next way at once."""
+        for number, change in enumerate(("disabled", "another smart host")):
+            with self.subTest(change):
+                go = threading.Event()
+                sink = Sink(self.org.place)
+                self.org.change(self.org.connector(self.domain), hubEnabled=None,
+                                hubSmartHost="[127.0.0.1]:%d" % sink.port)
+                sink.answer("(body)", lambda: go.wait(30) and "451 4.3.0 later")
+                token = self.submit()
+                wait_for("in flight", lambda: [m for m in self.messages()
+                                               if m["status"] == "Active"])
+                if number == 0:
+                    self.org.change(self.org.connector(self.domain), hubEnabled="FALSE")
+                else:
+                    self.org.change(self.org.connector(self.domain),
+                                    hubSmartHost="[127.0.0.1]:%d" % self.sink.port)
+                go.set()
+                arrived = (self.org.smart_host, self.sink)[number].wait(token)
+                self.assertEqual(len(arrived), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
