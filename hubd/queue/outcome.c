@@ -1,9 +1,9 @@
 /* outcome.c - what became of recipients: one log line each, the report, then the spool's record.
  *
  * A recipient whose end needs a report is not ended before the report is safe: it stays with its
- * ticket, out of the queue, for what was decided about it stands. Each report copies from the spool,
- * so REPORTS_AT_ONCE of them are under way; the others wait their turn. A report that could not be
- * stored is tried again: one every REPORT_RETRY_MS, and all as soon as one was stored.
+ * ticket, out of the queue, for what was decided about it stands. Each report copies from the
+ * spool, so REPORTS_AT_ONCE of them are under way; the others wait their turn. A report that could
+ * not be stored is tried again: one every REPORT_RETRY_MS, and all as soon as one was stored.
  */
 #include <stdio.h>
 #include <string.h>

@@ -127,17 +127,17 @@ struct queue_hooks {
 	/* A new configuration is in force: route it again with that. The callee owns item. */
 	void (*recategorize)(struct queue_item *item, void *ctx);
 	/*
-	 * Sends the report if one is due (NOTIFY, remote domain's rules, null sender are the callee's
-	 * to check). queue_ticket_done must follow, from inside or later, when the report is safe in
-	 * the spool or none is needed.
+	 * Sends the report if one is due (NOTIFY, remote domain's rules, null sender are the
+	 * callee's to check). queue_ticket_done must follow, from inside or later, when the report
+	 * is safe in the spool or none is needed.
 	 */
 	void (*report)(const struct queue_report *r, struct queue_ticket *t, void *ctx);
 };
 
 /*
- * ok false: the report could not be stored; it is asked for again, and until then its recipients have
- * no outcome in the spool. The set's thread. Tickets still open when the set is freed are dropped
- * with it.
+ * ok false: the report could not be stored; it is asked for again, and until then its recipients
+ * have no outcome in the spool. The set's thread. Tickets still open when the set is freed are
+ * dropped with it.
  */
 void queue_ticket_done(struct queue_ticket *t, bool ok);
 

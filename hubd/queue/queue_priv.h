@@ -125,7 +125,7 @@ struct queue_call {
 
 /* Any thread. */
 void queue_set_call(struct queue_set *s, struct queue_call *call);
-/* The process may hold another connection; then it is counted. Else the queue waits for its turn. */
+/* May the process hold another connection? Then it is counted; else the queue waits its turn. */
 bool queue_set_connection_take(struct queue *q);
 void queue_set_connection_give(struct queue_set *s);
 /* It wants a connection when there is one; it does not any more. */

@@ -35,11 +35,13 @@ class Queues(unittest.TestCase):
         return token
 
     def queue(self):
-        found = [q for q in self.hub.ctl("queue", "list")["queues"] if q["next_hop_connector"] == self.domain]
+        found = [q for q in self.hub.ctl("queue", "list")["queues"]
+                 if q["next_hop_connector"] == self.domain]
         return found[0] if found else None
 
     def messages(self):
-        return [m for m in self.hub.ctl("message", "list")["messages"] if m["queue"].endswith(self.domain)]
+        return [m for m in self.hub.ctl("message", "list")["messages"]
+                if m["queue"].endswith(self.domain)]
 
     def wait_queue(self, **fields):
         def fits():
@@ -156,7 +158,7 @@ class Queues(unittest.TestCase):
         self.assertFalse(self.sink.find(token))
 
     def test_connector_goes_while_in_flight(self):
-        """Put off by a peer that is not its next hop any more, a message takes the next way at once."""
+        """Put off by who is not its next hop any more, a message takes the new way at once."""
         for number, change in enumerate(("disabled", "another smart host")):
             with self.subTest(change):
                 go = threading.Event()

@@ -985,7 +985,8 @@ START_TEST(connections_in_turn)
 	expect(HELLO ONE("b") QUIT);
 	expect(HELLO ONE("a") QUIT);
 	expect(HELLO ONE("a") QUIT);
-	configure(ORG "hubMaxOutboundConnections: 1\nhubMaxPerDomainConnections: 1\n" SMART "hubMaxMessagesPerConnection: 1\n");
+	configure(ORG "hubMaxOutboundConnections: 1\nhubMaxPerDomainConnections: 1\n" SMART
+		"hubMaxMessagesPerConnection: 1\n");
 	begin();
 	post(1, 1, TO_OUT, "a");
 	post(2, 1, TO_OUT, "a");
