@@ -2,8 +2,8 @@
  *
  * A group is what was put into the present segment since the last answers. When a write or sync
  * fails, the segment is closed at the last good position, the next segment's HEAD record says so
- * (recovery reads no further than that), and the group's messages are refused. A sync is never tried
- * again on the same file: the kernel may have dropped the pages. Outcomes are not refused but
+ * (recovery reads no further than that), and the group's messages are refused. A sync is never
+ * tried again on the same file: the kernel may have dropped the pages. Outcomes are not refused but
  * written again later. Committer's thread only.
  */
 #include <errno.h>

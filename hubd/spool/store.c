@@ -202,8 +202,8 @@ void store_recycle(struct store *st)
 /* ---- filling ---- */
 
 /*
- * Synced in steps: a whole segment in one would hold up the syncs of the mail that comes in meanwhile
- * for as long as the disk needs for it.
+ * Synced in steps: a whole segment in one would hold up the syncs of the mail that comes in
+ * meanwhile for as long as the disk needs for it.
  */
 static int fill_zero(struct store *st, int fd)
 {

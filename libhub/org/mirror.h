@@ -24,8 +24,8 @@ struct mirror_config {
 };
 
 /*
- * A new snapshot is in force; the callee takes its own reference if it keeps it. Comes once more with
- * the same snapshot when the recipients are loaded after it.
+ * A new snapshot is in force; the callee takes its own reference if it keeps it. Comes once more
+ * with the same snapshot when the recipients are loaded after it.
  */
 typedef void mirror_snapshot_cb(const struct snapshot *s, void *ctx);
 

@@ -9,8 +9,10 @@ from .oracle import Oracle
 
 # Names that fold, sort or lower differently by script, width and length.
 NAMES = [
-    "alpha", "Alpha2", "ALPHA-3", "alpha b", "Alpha_c", "beta", "Zulu", "zebra", "a", "B", "10", "9",
-    "Straße", "strasse 2", "STRASSE-A", "straz", "ẞ-1", "Ωmega", "ωmega 2", "ΟΔΟΣ", "οδος 2", "οδοσα",
+    "alpha", "Alpha2", "ALPHA-3", "alpha b", "Alpha_c", "beta", "Zulu", "zebra", "a", "B", "10",
+    "9",
+    "Straße", "strasse 2", "STRASSE-A", "straz", "ẞ-1", "Ωmega", "ωmega 2", "ΟΔΟΣ", "οδος 2",
+    "οδοσα",
     "ΐota", "İzmir", "izmir", "Izmit", "ızmir", "ﬁsch", "FISCI", "ǰan", "Åre", "åse", "A\u030ako",
     "Ärger", "ärgo", "Ж", "ж2", "ё", "中", "Ⅷ", "ⅷ-2", "𐐀", "𐐨2", "ŉ-1", "ᾳ", "\u1fb3b", "µ", "μ2",
     "K\u212a", "kk2", "ſ3", "s2", "ꭰ", "Ა",
@@ -113,7 +115,8 @@ class Generator:
                 self.add("hubEdgeSubscription", hubServerRef=self.reference(edge),
                          hubServerSite=self.reference(self.random.choice(self.sites)))
         self.mailbox_servers = [
-            self.add("hubMailboxServer", hubFQDN="mbx%d.contoso.com" % i if self.chance(50) else None,
+            self.add("hubMailboxServer", hubFQDN="mbx%d.contoso.com"
+                     % i if self.chance(50) else None,
                      hubServerSite=self.reference(self.random.choice(self.sites)))
             for i in range(self.random.randint(1, 4))]
 

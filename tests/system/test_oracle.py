@@ -23,7 +23,7 @@ class Agreement(unittest.TestCase):
 
 class Shrinking(unittest.TestCase):
     def test_a_difference_is_shrunk(self):
-        """An oracle that takes the first of two links for the only one is found out, with little."""
+        """An oracle that takes the first of two links for the only one is found out."""
         def add_first_hop(self, a, b, cost, limit):
             neighbours = self.hops.setdefault(id(a), {})
             neighbours.setdefault(id(b), (b, (cost,), cost, limit))
