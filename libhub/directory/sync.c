@@ -20,10 +20,10 @@ LDAPControl *sync_request_new(void)
 	return control;
 }
 
-/* A control or message may lack its value, and ber_init ends the process then. */
+/* A control or message may lack its value or have an empty one: ber_init or ber_scanf ends by it. */
 static BerElement *begin(struct berval *value)
 {
-	return value->bv_val != NULL ? ber_init(value) : NULL;
+	return value->bv_val != NULL && value->bv_len > 0 ? ber_init(value) : NULL;
 }
 
 int sync_state_decode(struct berval *value, enum sync_state *state, unsigned char uuid[16])
