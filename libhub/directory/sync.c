@@ -20,7 +20,7 @@ LDAPControl *sync_request_new(void)
 	return control;
 }
 
-/* A control or message may lack its value or have an empty one: ber_init or ber_scanf ends by it. */
+/* The value may be missing or empty: ber_init or ber_scanf would end the process by it. */
 static BerElement *begin(struct berval *value)
 {
 	return value->bv_val != NULL && value->bv_len > 0 ? ber_init(value) : NULL;
