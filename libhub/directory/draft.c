@@ -56,6 +56,18 @@ static int take_uuid(struct draft *r, const void *value, size_t size, struct err
 	return 0;
 }
 
+/* RFC 4512 section 1.4. Anything else could not be read back from the cache, or would mean more. */
+static bool is_name(const char *name, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '.' &&
+		    name[i] != '_')
+			return false;
+	return size != 0 && size <= DRAFT_NAME_MAX;
+}
+
 int draft_add(struct draft *r, const char *name, size_t name_size, const void *value, size_t size,
 	struct err *e)
 {
@@ -65,8 +77,8 @@ int draft_add(struct draft *r, const char *name, size_t name_size, const void *v
 
 	if (option != NULL)
 		name_size = (size_t)(option - name);
-	if (name_size == 0 || name_size > DRAFT_NAME_MAX)
-		return err_set(e, ERR_PERM, 0, "attribute name empty or too long");
+	if (!is_name(name, name_size))
+		return err_set(e, ERR_PERM, 0, "not the name of an attribute");
 	if (name_size == strlen("entryUUID") && strncasecmp(name, "entryUUID", name_size) == 0)
 		return take_uuid(r, value, size, e);
 	attr = find_attr(r, name, name_size);
