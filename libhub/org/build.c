@@ -29,11 +29,6 @@ static const enum obj_kind build_order[] = {
 };
 _Static_assert(sizeof(build_order) / sizeof(build_order[0]) == OBJ_KINDS, "a kind is not built");
 
-struct texts {
-	const char **v;
-	size_t n, cap;
-};
-
 struct build {
 	struct builder *b;
 	struct snapshot_impl *s;
@@ -45,15 +40,6 @@ struct build {
 	size_t rejection_count, rejection_cap;
 	struct texts dangling;			/* of the object being tried */
 };
-
-static void add_text(struct texts *t, const char *text)
-{
-	if (t->n == t->cap) {
-		t->cap = t->cap != 0 ? t->cap * 2 : 16;
-		t->v = xreallocarray(t->v, t->cap, sizeof(*t->v));
-	}
-	t->v[t->n++] = text;
-}
 
 static int compare_slots(const void *x, const void *y)
 {
@@ -83,7 +69,7 @@ static void gather_slots(struct build *build)
 		const struct record *r = slot->record;
 
 		for (i = 0; i < r->warning_count; i++)
-			add_text(&build->warnings, arena_strdup(build->s->arena, r->warnings[i]));
+			build_add_text(&build->warnings, arena_strdup(build->s->arena, r->warnings[i]));
 		if (r->class != NULL)
 			build->slots[r->class->kind][build->slot_count[r->class->kind]++] = slot;
 	}
@@ -92,46 +78,55 @@ static void gather_slots(struct build *build)
 			compare_slots);
 }
 
-static void resolve_ref(struct build *build, const struct obj *o, const struct attr_def *def,
-	struct ref *ref)
+void build_add_text(struct texts *t, const char *text)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap != 0 ? t->cap * 2 : 16;
+		t->v = xreallocarray(t->v, t->cap, sizeof(*t->v));
+	}
+	t->v[t->n++] = text;
+}
+
+static void resolve_ref(const struct snapshot_impl *s, const struct obj *o,
+	const struct attr_def *def, struct ref *ref, struct texts *dangling)
 {
 	const struct in_force *f;
 
 	if (ref->ndn == NULL)
 		return;
-	f = snapshot_impl_find(build->s, ref->ndn);
+	f = snapshot_impl_find(s, ref->ndn);
 	if (f != NULL && f->obj->class->kind == (enum obj_kind)def->ref_kind) {
 		ref->target = f->obj;
 		return;
 	}
-	add_text(&build->dangling, arena_printf(build->s->arena,
+	build_add_text(dangling, arena_printf(s->arena,
 		"%s: %s names %s, which is no valid "
 		"%s", o->dn, def->name, ref->dn, obj_classes[def->ref_kind]->ldap_class));
 }
 
-static void resolve_refs(struct build *build, const struct obj *o, const struct attr_def *def,
-	struct refs *refs)
+static void resolve_refs(const struct snapshot_impl *s, const struct obj *o,
+	const struct attr_def *def, struct refs *refs, struct texts *dangling)
 {
-	struct ref *v = arena_memdup(build->s->arena, refs->v, refs->n * sizeof(*v));
+	struct ref *v = arena_memdup(s->arena, refs->v, refs->n * sizeof(*v));
 	size_t i;
 
 	for (i = 0; i < refs->n; i++)
-		resolve_ref(build, o, def, &v[i]);
+		resolve_ref(s, o, def, &v[i], dangling);
 	refs->v = v;
 }
 
-/* This snapshot's own copy of a decoded object. */
-static struct obj *instantiate(struct build *build, const struct record *r)
+struct obj *build_instance(const struct snapshot_impl *s, const struct record *r,
+	struct texts *dangling)
 {
-	struct obj *o = arena_memdup(build->s->arena, r->obj, r->class->size);
+	struct obj *o = arena_memdup(s->arena, r->obj, r->class->size);
 	const struct attr_def *def;
 
-	build->dangling.n = 0;
+	dangling->n = 0;
 	for (def = r->class->attrs; def->name != NULL; def++) {
 		if (def->kind == ATTR_REF)
-			resolve_ref(build, o, def, ATTR_AT(struct ref, o, def));
+			resolve_ref(s, o, def, ATTR_AT(struct ref, o, def), dangling);
 		else if (def->kind == ATTR_REFS)
-			resolve_refs(build, o, def, ATTR_AT(struct refs, o, def));
+			resolve_refs(s, o, def, ATTR_AT(struct refs, o, def), dangling);
 	}
 	return o;
 }
@@ -162,7 +157,7 @@ static int try_record(struct build *build, struct record *r, bool last_good, str
 
 	if (r->obj == NULL)
 		return err_config(e, "%s", r->error);
-	o = instantiate(build, r);
+	o = build_instance(build->s, r, &build->dangling);
 	if (o->class->check != NULL && o->class->check(o, &build->s->pub, e) < 0)
 		return -1;
 	if (claim(build, o, e) < 0)
@@ -170,7 +165,7 @@ static int try_record(struct build *build, struct record *r, bool last_good, str
 	snapshot_impl_add(build->s, o, r, last_good);
 	((const struct obj **)(uintptr_t)all->v)[all->n++] = o;
 	for (i = 0; i < build->dangling.n; i++)
-		add_text(&build->warnings, build->dangling.v[i]);
+		build_add_text(&build->warnings, build->dangling.v[i]);
 	return 0;
 }
 

@@ -55,6 +55,20 @@ static struct slot *find_dn(const struct builder *b, const char *ndn)
 	return slot;
 }
 
+struct record *builder_record(const struct builder *b, const char *ndn)
+{
+	const struct slot *slot = find_dn(b, ndn);
+
+	return slot != NULL ? slot->record : NULL;
+}
+
+struct record *builder_record_by_uuid(const struct builder *b, const unsigned char uuid[16])
+{
+	const struct slot *slot = find_uuid(b, uuid);
+
+	return slot != NULL ? slot->record : NULL;
+}
+
 /* The key of a kept form: the UUID where there is one, else the DN. */
 static const void *identity(const struct record *r, size_t *size)
 {

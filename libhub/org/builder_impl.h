@@ -1,4 +1,6 @@
-/* builder_impl.h - the entries a builder holds: for builder.c, build.c and builder_ldif.c only. */
+/* builder_impl.h - the entries a builder holds: for builder.c, build.c, builder_ldif.c and trial.c
+ * only.
+ */
 #ifndef HUB_ORG_BUILDER_IMPL_H
 #define HUB_ORG_BUILDER_IMPL_H
 
@@ -32,5 +34,24 @@ struct builder {
 void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order);
 /* The form that builder_put_last_good gave for the entry of record, or NULL. */
 struct record *builder_kept_form(const struct builder *b, const struct record *record);
+
+/* The record of the entry, or NULL; borrowed. */
+struct record *builder_record(const struct builder *b, const char *ndn);
+struct record *builder_record_by_uuid(const struct builder *b, const unsigned char uuid[16]);
+
+struct texts {
+	const char **v;		/* from malloc */
+	size_t n, cap;
+};
+void build_add_text(struct texts *t, const char *text);
+
+struct snapshot_impl;
+
+/*
+ * A snapshot's own copy of the decoded object of r, in its arena, with references resolved in it.
+ * dangling is emptied and gets a text for each that names nothing valid.
+ */
+struct obj *build_instance(const struct snapshot_impl *s, const struct record *r,
+	struct texts *dangling);
 
 #endif

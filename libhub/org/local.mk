@@ -26,6 +26,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/site.c \
 	%D%/snapshot.c %D%/snapshot.h %D%/snapshot_impl.h \
 	%D%/topology.h \
+	%D%/trial.c %D%/trial.h \
 	%D%/value.h \
 	%D%/value_address.c \
 	%D%/value_name.c \

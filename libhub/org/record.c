@@ -175,11 +175,11 @@ void record_decode(struct record *r)
 	}
 }
 
-static bool attrs_equal(const struct entry_attr *a, const struct entry_attr *b)
+static bool values_equal(const struct entry_attr *a, const struct entry_attr *b)
 {
 	size_t i;
 
-	if (strcmp(a->name, b->name) != 0 || a->n != b->n)
+	if (a->n != b->n)
 		return false;
 	for (i = 0; i < a->n; i++)
 		if (compare_blobs(&a->values[i], &b->values[i]) != 0)
@@ -195,8 +195,34 @@ bool record_equal(const struct record *a, const struct record *b)
 	    memcmp(a->raw.uuid, b->raw.uuid, sizeof(a->raw.uuid)) != 0 || a->raw.n != b->raw.n)
 		return false;
 	for (i = 0; i < a->raw.n; i++)
-		if (!attrs_equal(&a->raw.attrs[i], &b->raw.attrs[i]))
+		if (strcmp(a->raw.attrs[i].name, b->raw.attrs[i].name) != 0 ||
+		    !values_equal(&a->raw.attrs[i], &b->raw.attrs[i]))
 			return false;
+	return true;
+}
+
+static const struct entry_attr *find_attr(const struct entry *e, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < e->n; i++)
+		if (strcasecmp(e->attrs[i].name, name) == 0)
+			return &e->attrs[i];
+	return NULL;
+}
+
+bool record_same(const struct record *a, const struct record *b)
+{
+	const struct entry_attr *other;
+	size_t i;
+
+	if (strcmp(a->ndn, b->ndn) != 0 || a->raw.n != b->raw.n)
+		return false;
+	for (i = 0; i < a->raw.n; i++) {
+		other = find_attr(&b->raw, a->raw.attrs[i].name);
+		if (other == NULL || !values_equal(&a->raw.attrs[i], other))
+			return false;
+	}
 	return true;
 }
 

@@ -37,6 +37,8 @@ struct record *record_new(const struct entry *e, const char *nbase);
 void record_decode(struct record *r);
 /* Same DN, UUID and values? */
 bool record_equal(const struct record *a, const struct record *b);
+/* Same name and values, whatever their order and whether the UUID is known? Of objects. */
+bool record_same(const struct record *a, const struct record *b);
 struct record *record_ref(struct record *r);
 /* Sets *r to NULL; accepts a pointer to NULL. Any thread. */
 void record_unref(struct record **r);
