@@ -1,4 +1,4 @@
-# tools: hubctl. All but its main() is a library, for the tests.
+# tools: hubctl and hub-validator. All of hubctl but its main() is a library, for the tests.
 noinst_LIBRARIES += %D%/libctl.a
 LIBCTL = tools/libctl.a
 tools_libctl_a_SOURCES = \
@@ -30,3 +30,5 @@ tools_hubctl_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) $(CURL_LIBS)
 dist_man_MANS += %D%/hubctl.1
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/hubctl.bash
+
+include tools/validator/local.mk

@@ -18,3 +18,4 @@ include tests/unit/org.mk
 include tests/unit/receive.mk
 include tests/unit/deliver.mk
 include tests/unit/hubctl.mk
+include tests/unit/validator.mk
