@@ -5,12 +5,16 @@ _hubctl() {
 	COMPREPLY=()
 	case $previous in
 	-f | -y | --control | --ca | --client-certificate | --client-key | --batch | --certificate | \
-		--password-file)
+		--password-file | --ldif | what-if)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -W 'table wide json ldif' -- "$word")
+		return
+		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W 'text dot svg' -- "$word")
 		return
 		;;
 	-Y)

@@ -11,6 +11,7 @@ tools_libctl_a_SOURCES = \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/http.c %D%/http.h \
+	%D%/ldif_change.c %D%/ldif_change.h \
 	%D%/ldif_out.c %D%/ldif_out.h \
 	%D%/metrics.c \
 	%D%/object.c %D%/object.h \
@@ -19,13 +20,19 @@ tools_libctl_a_SOURCES = \
 	%D%/org.c %D%/org.h \
 	%D%/queue.c \
 	%D%/route.c \
+	%D%/route_change.c %D%/route_change.h \
+	%D%/route_map.c %D%/route_map.h \
+	%D%/route_map_layout.c %D%/route_map_layout.h \
+	%D%/route_map_svg.c %D%/route_map_svg.h \
+	%D%/route_table.c %D%/route_table.h \
+	%D%/route_view.c %D%/route_view.h \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/table.c %D%/table.h
 
 bin_PROGRAMS += %D%/hubctl
 tools_hubctl_SOURCES = %D%/hubctl.c
-tools_hubctl_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) $(CURL_LIBS)
+tools_hubctl_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) $(CURL_LIBS) -lm
 
 dist_man_MANS += %D%/hubctl.1
 bashcompletiondir = $(datadir)/bash-completion/completions

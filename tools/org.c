@@ -92,6 +92,17 @@ const struct obj *org_object(const struct snapshot *s, enum obj_kind kind, const
 	return found;
 }
 
+const char *org_point_of_view(const struct org *org, const char *from)
+{
+	if (from == NULL)
+		from = org->ctl->server;
+	if (from == NULL)
+		from = org->ctl->local_server;
+	if (from == NULL && org->snapshot->all[OBJ_SERVER].n == 1)
+		from = org->snapshot->all[OBJ_SERVER].v[0]->name;
+	return from;
+}
+
 /* --- reading --- */
 
 static void keep(const struct entry ***list, size_t *n, size_t *room, const struct entry *entry)

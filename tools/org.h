@@ -43,6 +43,9 @@ const char *org_rejection(const struct snapshot *s, const char *dn);
 const struct obj *org_object(const struct snapshot *s, enum obj_kind kind, const char *dn);
 bool org_same_dn(const char *a, const char *b);
 
+/* from, --server, the server of the settings, or the only one there is; else NULL. */
+const char *org_point_of_view(const struct org *org, const char *from);
+
 /* Makes org->recipients hold what routing needs to know of the address. */
 int org_load_recipient(struct org *org, const char *address, struct err *e) MUST_CHECK;
 

@@ -1,11 +1,15 @@
-/* route.c - hubctl route explain: where mail would go, and why. */
+/* route.c - hubctl route: where mail would go and why, and the other views of routing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libhub/routing/route.h"
 #include "tools/commands.h"
+#include "tools/ldif_change.h"
 #include "tools/org.h"
+#include "tools/route_change.h"
+#include "tools/route_map.h"
+#include "tools/route_table.h"
 #include "tools/table.h"
 
 enum { LINE_MAX_SIZE = 2048 };
@@ -61,23 +65,9 @@ static json_t *explain_one(struct org *org, const char *server, const char *addr
 	return route_explain(org->snapshot, server, address, size, org->recipients, e);
 }
 
-/* --from, --server, the server of the settings, or the only one there is. */
-static const char *point_of_view(const struct org *org, const struct args *args)
-{
-	const char *from = args_value(args, "from");
-
-	if (from == NULL)
-		from = org->ctl->server;
-	if (from == NULL)
-		from = org->ctl->local_server;
-	if (from == NULL && org->snapshot->all[OBJ_SERVER].n == 1)
-		from = org->snapshot->all[OBJ_SERVER].v[0]->name;
-	return from;
-}
-
 static enum ctl_status explain_address(struct org *org, const struct args *args)
 {
-	const char *from = point_of_view(org, args);
+	const char *from = org_point_of_view(org, args_value(args, "from"));
 	uint64_t size = 0;
 	struct err e;
 	json_t *o;
@@ -180,16 +170,32 @@ static enum ctl_status explain_batch(struct org *org, const char *path)
 	return status;
 }
 
+/* --ldif: the organization as it would be; what the directory would refuse is told. */
+static int explain_changed(struct org *org, const char *path, struct err *e)
+{
+	struct ldif_change change;
+	json_t *row;
+	size_t i;
+	int rc = ldif_change_apply(org, path, &change, e);
+
+	json_array_foreach(change.refused, i, row)
+		ctl_warn("%s would be refused: %s", json_string_value(json_object_get(row, "dn")),
+			json_string_value(json_object_get(row, "reason")));
+	ldif_change_clear(&change);
+	return rc;
+}
+
 static enum ctl_status route_explain_run(struct ctl *ctl, const struct args *args)
 {
-	const char *batch = args_value(args, "batch");
+	const char *batch = args_value(args, "batch"), *ldif = args_value(args, "ldif");
 	enum ctl_status status;
 	struct org org;
 	struct err e;
 
 	if (batch != NULL && args->n_words != 0)
 		return ctl_usage("route explain takes one ADDRESS, or --batch FILE");
-	if (org_open(ctl, &org, &e) != 0)
+	if (org_open(ctl, &org, &e) != 0 ||
+	    (ldif != NULL && explain_changed(&org, ldif, &e) != 0))
 		status = ctl_fail("%s", e.text);
 	else
 		status = batch != NULL ? explain_batch(&org, batch) : explain_address(&org, args);
@@ -200,11 +206,20 @@ static enum ctl_status route_explain_run(struct ctl *ctl, const struct args *arg
 static const struct arg_option explain_options[] = {
 	{ "from", true, "SERVER: seen from there" },
 	{ "size", true, "BYTES: of the message" },
+	{ "ldif", true, "CHANGE.ldif: as it would be after these changes" },
 	{ "batch", true, "FILE: lines SERVER ADDRESS [SIZE], - for standard input" },
+	{ NULL, false, NULL }
+};
+
+static const struct arg_option map_options[] = {
+	{ "format", true, "text|dot|svg" },
 	{ NULL, false, NULL }
 };
 
 const struct command route_commands[] = {
 	{ "route", "explain", 0, 1, "ADDRESS", explain_options, route_explain_run },
+	{ "route", "what-if", 1, 1, "CHANGE.ldif", NULL, route_what_if_run },
+	{ "route", "table", 0, 0, "", NULL, route_table_run },
+	{ "route", "map", 0, 0, "", map_options, route_map_run },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL }
 };

@@ -1,0 +1,50 @@
+/* route_view.h - one server's decisions about all destinations there are, for table and what-if.
+ *
+ * A destination is what decisions differ by: a site, a mailbox server, or an address space (of a
+ * connector or an accepted domain). Each is stood for by one address that nothing narrower matches.
+ * Recipients are not looked up: for a domain that is resolved in the directory that is the answer.
+ */
+#ifndef HUB_TOOLS_ROUTE_VIEW_H
+#define HUB_TOOLS_ROUTE_VIEW_H
+
+#include <jansson.h>
+
+#include "libhub/routing/route.h"
+#include "tools/ctl.h"
+
+enum destination_kind { DESTINATION_SITE, DESTINATION_MAILBOX_SERVER, DESTINATION_SPACE };
+
+struct destination {
+	enum destination_kind kind;
+	const char *name;	/* for people: site, server, or space such as *.contoso.com, FAX:+1* */
+	const char *type;	/* of a space: SMTP, FAX ... */
+	const char *text;	/* of a space: the address that stands for it */
+};
+
+struct destinations {
+	const struct destination *v;
+	size_t n, room;
+};
+
+extern const char *const destination_kind_names[];
+
+/* Adds all of a snapshot that are not there yet; finish puts them in order. Memory is ctl's. */
+void destinations_add(struct ctl *ctl, struct destinations *d, const struct snapshot *s);
+void destinations_finish(struct destinations *d);
+void destinations_clear(struct destinations *d);
+
+/*
+ * The decision as a document with the members of explain that tell what happens: decision,
+ * connector, cost, path, next_site, next_servers, fallback, queue_type, status, text. A new
+ * reference. decision is "directory" where recipients are resolved, "none" if there is no such
+ * destination.
+ */
+json_t *route_view(const struct routing_table *t, const struct destination *d, uint64_t size);
+/* Can the server have mail for it? An edge has none for sites: it leaves what is ours to a hub. */
+bool route_view_has(const struct routing_table *t, const struct destination *d);
+/* One line for people: what happens and where to. In the arena. */
+const char *route_view_text(struct arena *a, const json_t *view);
+/* Do both mean the same? Cost alone is no other decision. */
+bool route_view_same(const json_t *a, const json_t *b);
+
+#endif
