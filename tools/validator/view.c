@@ -385,7 +385,10 @@ static void judge_rename(struct view *v, struct arena *a, const struct record *b
 	struct err e;
 	int code;
 
-	if (before->class == NULL && !trial_has_children(v->trial, before->ndn))
+	if (before->class == NULL && trial_has_children(v->trial, before->ndn))
+		say(out, LDAP_CONSTRAINT_VIOLATION, "%.200s cannot be renamed: there are entries "
+			"below it", before->raw.dn);
+	if (before->class == NULL)
 		return;
 	after = apply_rename(a, &before->raw, r, &code, &e);
 	if (after == NULL) {

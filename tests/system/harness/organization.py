@@ -12,19 +12,23 @@ from .base import Place, free_port
 from .directory import Directory, record
 from .hub import Hub, in_step
 from .peers import Dns, Sink
+from .validator import validated_directory
 
 
 class Organization:
-    def __init__(self, dns_zones=None, mailbox=None, **hub_settings):
+    def __init__(self, dns_zones=None, mailbox=None, validated=False, **hub_settings):
         self.place = Place()
         try:
-            self._build(dns_zones, mailbox, hub_settings)
+            self._build(dns_zones, mailbox, validated, hub_settings)
         except BaseException:
             self.place.close()
             raise
 
-    def _build(self, dns_zones, mailbox, hub_settings):
-        self.directory = Directory(self.place).start()
+    def _build(self, dns_zones, mailbox, validated, hub_settings):
+        if validated:
+            self.directory, self.validator = validated_directory(self.place)
+        else:
+            self.directory = Directory(self.place).start()
         self.dns = Dns(self.place, dns_zones).start() if dns_zones else None
         self.mailbox = mailbox(self.place) if mailbox else Sink(self.place, lmtp=True)
         self.smart_host = Sink(self.place)
