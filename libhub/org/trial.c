@@ -136,39 +136,6 @@ bool trial_has_children(const struct trial *t, const char *ndn)
 	return false;
 }
 
-void trial_put(struct trial *t, const struct entry *e)
-{
-	struct record *r = record_new(e, t->builder->nbase), *old;
-
-	if (r == NULL)
-		return;
-	old = builder_record(t->builder, r->ndn);
-	/* what we knew already, or what is no object */
-	if (old == NULL || old->class != r->class || (r->class != NULL && !record_same(old, r)))
-		outdate(t);
-	/* known by another name */
-	if (e->has_uuid && (old = builder_record_by_uuid(t->builder, e->uuid)) != NULL &&
-	    strcmp(old->ndn, r->ndn) != 0)
-		outdate(t);
-	record_unref(&r);
-	builder_put(t->builder, e);
-}
-
-void trial_delete(struct trial *t, const unsigned char uuid[16])
-{
-	const struct record *r = builder_record_by_uuid(t->builder, uuid);
-
-	if (r != NULL && r->class != NULL)
-		outdate(t);
-	builder_delete(t->builder, uuid);
-}
-
-void trial_delete_dn(struct trial *t, const char *ndn)
-{
-	outdate(t);
-	builder_delete_dn(t->builder, ndn);
-}
-
 void trial_refresh_begin(struct trial *t)
 {
 	builder_refresh_begin(t->builder);
@@ -558,24 +525,12 @@ static bool in_place(struct trial *t, const struct record *old, const struct rec
 	return g.n == 0 && r->class->kind != OBJ_ORGANIZATION;
 }
 
-int trial_store(struct trial *t, const struct entry *after, struct err *e)
+/* r belongs to an object and there is a snapshot. */
+static int store_in_place(struct trial *t, const struct record *old, struct record *r,
+	const struct entry *after, struct err *e)
 {
-	struct record *r = record_new(after, t->builder->nbase), *old;
 	int rc;
 
-	if (r == NULL)
-		return 0;
-	old = builder_record(t->builder, r->ndn);
-	if (r->class == NULL && (old == NULL || old->class == NULL)) {
-		builder_put(t->builder, after);
-		record_unref(&r);
-		return 0;
-	}
-	if (r->class == NULL || !in_place(t, old, r)) {
-		rc = try_by_building(t, old != NULL ? r->ndn : NULL, after, r->ndn, e);
-		record_unref(&r);
-		return rc;
-	}
 	record_decode(r);
 	if (r->obj == NULL)
 		rc = refuse(e, r, r->error);
@@ -587,8 +542,60 @@ int trial_store(struct trial *t, const struct entry *after, struct err *e)
 		builder_put(t->builder, after);
 		t->edits++;
 	}
+	return rc;
+}
+
+int trial_store(struct trial *t, const struct entry *after, struct err *e)
+{
+	struct record *r = record_new(after, t->builder->nbase), *old;
+	int rc = 0;
+
+	if (r == NULL)
+		return 0;
+	old = builder_record(t->builder, r->ndn);
+	if (r->class == NULL && (old == NULL || old->class == NULL))
+		builder_put(t->builder, after);
+	else if (r->class == NULL || !in_place(t, old, r))
+		rc = try_by_building(t, old != NULL ? r->ndn : NULL, after, r->ndn, e);
+	else
+		rc = store_in_place(t, old, r, after, e);
 	record_unref(&r);
 	return rc;
+}
+
+/* Is the entry known by another name? */
+static bool is_renamed(const struct trial *t, const struct record *r)
+{
+	const struct record *old = r->raw.has_uuid ?
+		builder_record_by_uuid(t->builder, r->raw.uuid) : NULL;
+
+	return old != NULL && strcmp(old->ndn, r->ndn) != 0;
+}
+
+/* Does the snapshot stay as it is with r instead of old? */
+static bool changes_nothing(const struct record *old, const struct record *r)
+{
+	if (r->class == NULL)
+		return old == NULL || old->class == NULL;
+	return old != NULL && old->class == r->class && record_same(old, r);
+}
+
+void trial_put(struct trial *t, const struct entry *e)
+{
+	struct record *r = record_new(e, t->builder->nbase), *old;
+	struct err ignored;
+
+	if (r == NULL)
+		return;
+	old = builder_record(t->builder, r->ndn);
+	/* what another writer made is mostly good, too, and need not be built anew */
+	if (is_renamed(t, r))
+		outdate(t);
+	else if (!changes_nothing(old, r) && (t->s == NULL || r->class == NULL ||
+		 !in_place(t, old, r) || store_in_place(t, old, r, e, &ignored) != 0))
+		outdate(t);
+	builder_put(t->builder, e);
+	record_unref(&r);
 }
 
 static void take_out(struct trial *t, struct in_force *f)
@@ -607,10 +614,23 @@ static void take_out(struct trial *t, struct in_force *f)
 	keep_record(&t->replaced, f->record);
 }
 
+/* Out of the snapshot, which nothing names it in. */
+static void take_away(struct trial *t, const char *ndn)
+{
+	struct in_force *f = t->s != NULL ? snapshot_impl_find(t->s, ndn) : NULL;
+
+	/* of a connector a list remains; what is rejected may be waiting for its place */
+	if (f == NULL || f->obj->class->kind == OBJ_RECEIVE_CONNECTOR ||
+	    f->obj->class->kind == OBJ_ORGANIZATION || t->s->pub.rejection_count != 0)
+		outdate(t);
+	else
+		take_out(t, f);
+	t->edits++;
+}
+
 int trial_remove(struct trial *t, const char *ndn, struct err *e)
 {
 	const struct record *r = builder_record(t->builder, ndn);
-	struct in_force *f;
 
 	if (r == NULL)
 		return 0;
@@ -620,18 +640,32 @@ int trial_remove(struct trial *t, const char *ndn, struct err *e)
 		if (trial_has_children(t, ndn))
 			return err_set(e, ERR_CONFIG, 0, "%s \"%.80s\" cannot be removed: there "
 				"are entries below it", r->class->ldap_class, object_name(r));
-		f = snapshot_impl_find(t->s, ndn);
-		/* of a connector a list remains; what is rejected may be waiting for its place */
-		if (f == NULL || f->obj->class->kind == OBJ_RECEIVE_CONNECTOR ||
-		    f->obj->class->kind == OBJ_ORGANIZATION ||
-		    t->s->pub.rejection_count != 0)
-			outdate(t);
-		else
-			take_out(t, f);
-		t->edits++;
+		take_away(t, ndn);
 	}
 	builder_delete_dn(t->builder, ndn);
 	return 0;
+}
+
+void trial_delete_dn(struct trial *t, const char *ndn)
+{
+	const struct record *r = builder_record(t->builder, ndn);
+	struct err ignored;
+
+	if (r == NULL)
+		return;
+	if (t->s != NULL && r->class != NULL && check_unnamed(t, r, "removed", &ignored) == 0)
+		take_away(t, ndn);
+	else if (r->class != NULL)
+		outdate(t);
+	builder_delete_dn(t->builder, ndn);
+}
+
+void trial_delete(struct trial *t, const unsigned char uuid[16])
+{
+	const struct record *r = builder_record_by_uuid(t->builder, uuid);
+
+	if (r != NULL)
+		trial_delete_dn(t, r->ndn);
 }
 
 int trial_rename(struct trial *t, const char *ndn, const struct entry *after, struct err *e)

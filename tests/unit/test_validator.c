@@ -344,6 +344,39 @@ START_TEST(in_place_judges_as_building_does)
 }
 END_TEST
 
+START_TEST(takes_over_what_the_directory_shows)
+{
+	struct trial *t = trial_new(BASE);
+	struct builder *b = builder_new(BASE);
+	size_t step, i, rejected = 0;
+
+	random_state = (unsigned int)_i;
+	for (step = 0; step < STEPS; step++) {
+		const struct entry *e = entry_of(pool[next_random(POOL)]);
+		const struct snapshot *s;
+
+		if (next_random(3) == 0) {
+			trial_delete_dn(t, trial_normalize(t, arena, e->dn));
+			builder_delete_dn(b, e->dn);
+		} else {
+			trial_put(t, e);
+			builder_put(b, e);
+		}
+		s = rebuilt(b);
+		rejected += s->rejection_count;
+		ck_assert_uint_eq(s->rejection_count, trial_snapshot(t)->rejection_count);
+		for (i = 0; i < OBJ_KINDS; i++)
+			ck_assert_uint_eq(s->all[i].n, trial_snapshot(t)->all[i].n);
+		snapshot_unref(&s);
+		tear_down();
+		set_up();
+	}
+	ck_assert_uint_gt(rejected, 0);
+	trial_free(&t);
+	builder_free(&b);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("validator");
@@ -357,5 +390,6 @@ int main(void)
 	tcase_add_test(t, applies_modifications);
 	tcase_add_test(t, names_come_with_the_dn);
 	tcase_add_loop_test(t, in_place_judges_as_building_does, 0, 4);
+	tcase_add_loop_test(t, takes_over_what_the_directory_shows, 0, 4);
 	return unit_run("validator", &t, 1);
 }
