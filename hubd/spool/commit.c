@@ -84,11 +84,11 @@ static void put_bytes(struct committer *c, const void *data, size_t size)
 	c->pos += (uint32_t)size;
 }
 
-static int open_segment(struct spool *s, bool for_outcome, struct err *e)
+static int open_segment(struct spool *s, bool reserve, struct err *e)
 {
 	struct committer *c = &s->c;
 
-	c->cur = store_take(&s->store, for_outcome, e);
+	c->cur = store_take(&s->store, reserve, e);
 	if (c->cur == NULL)
 		return -1;
 	c->pos = c->flushed = c->synced = c->group_start = 0;
@@ -101,8 +101,25 @@ static int open_segment(struct spool *s, bool for_outcome, struct err *e)
 	return 0;
 }
 
-/* A segment with room for a record of length bytes; the record may be put when this returns 0. */
-static int make_room(struct spool *s, uint64_t length, bool for_outcome, struct err *e)
+/*
+ * Messages are being refused for lack of a segment: a few old messages must not keep the oldest one,
+ * and all behind it, from being used again. Their copies may take the reserve, so there must be few of
+ * them; the segment they leave is the next reserve.
+ */
+static void make_space(struct spool *s)
+{
+	struct segment *oldest = s->store.oldest;
+
+	if (oldest != NULL && oldest != s->c.cur &&
+		atomic_load(&oldest->live_bytes) <= oldest->size / 4)
+		compact_want(s, oldest->sequence);
+}
+
+/*
+ * A segment with room for a record of length bytes; the record may be put when this returns 0.
+ * reserve: an outcome or the copy of an old message, by which space comes back.
+ */
+static int make_room(struct spool *s, uint64_t length, bool reserve, struct err *e)
 {
 	struct committer *c = &s->c;
 
@@ -113,9 +130,12 @@ static int make_room(struct spool *s, uint64_t length, bool for_outcome, struct 
 	/* a failed flush closes the segment: the next one is asked once */
 	if (c->cur != NULL && c->iovs + IOV_ITEM_MAX > IOV_MAX_OURS)
 		(void)group_flush(s);
-	if (c->cur == NULL && open_segment(s, for_outcome, e) != 0)
-		return -1;
-	return for_outcome || store_reserve_ready(&s->store, e) ? 0 : -1;
+	if ((c->cur != NULL || open_segment(s, reserve, e) == 0) &&
+		(reserve || store_reserve_ready(&s->store, e)))
+		return 0;
+	if (!reserve)
+		make_space(s);
+	return -1;
 }
 
 /* ---- items ---- */
@@ -138,7 +158,7 @@ static void put_chunk(struct spool *s, struct item *it)
 	uint32_t crc = 0;
 	struct err e;
 
-	if (d->broken || make_room(s, k->length, false, &e) != 0) {
+	if (d->broken || make_room(s, k->length, d->copy, &e) != 0) {
 		if (d->broken)
 			err_set(&e, ERR_TEMP, 0, "spool: part of the message is missing");
 		group_refuse(s, it, &e);
@@ -217,7 +237,7 @@ static void put_message(struct spool *s, struct item *it)
 	struct err e = { 0 };
 
 	/* twice: making room may fail the segment that its chunks are in */
-	if (message_ready(s, d, &e) != 0 || make_room(s, d->length, false, &e) != 0
+	if (message_ready(s, d, &e) != 0 || make_room(s, d->length, d->copy, &e) != 0
 		|| message_ready(s, d, &e) != 0) {
 		group_refuse(s, it, &e);
 		return;

@@ -123,12 +123,12 @@ bool store_reserve_ready(struct store *st, struct err *e)
 	return ready;
 }
 
-static struct store_free *pop_free(struct store *st, bool for_outcome, struct err *e)
+static struct store_free *pop_free(struct store *st, bool reserve, struct err *e)
 {
 	struct store_free *f = NULL;
 
 	pthread_mutex_lock(&st->lock);
-	if (wait_for_free(st, for_outcome ? 1 : 2, e)) {
+	if (wait_for_free(st, reserve ? 1 : 2, e)) {
 		f = st->free;
 		st->free = f->next;
 		st->free_count--;
@@ -138,9 +138,9 @@ static struct store_free *pop_free(struct store *st, bool for_outcome, struct er
 	return f;
 }
 
-struct segment *store_take(struct store *st, bool for_outcome, struct err *e)
+struct segment *store_take(struct store *st, bool reserve, struct err *e)
 {
-	struct store_free *f = pop_free(st, for_outcome, e);
+	struct store_free *f = pop_free(st, reserve, e);
 	uint64_t sequence = st->next_sequence;
 	char from[40], to[40];
 	int fd;

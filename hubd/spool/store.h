@@ -3,7 +3,7 @@
  * A file is filled with zeros and synced once, before anything is promised on it; from then on
  * writing needs no space and fdatasync no journal. Files wait as free-N, are renamed to segment-N
  * when taken, and back when all their messages are finished. The last free one is the reserve: only
- * outcomes may take it, so that a full disk can still be emptied.
+ * outcomes and the copies of old messages may take it, by which a full disk is emptied again.
  *
  * The committer takes and recycles; a thread of its own fills. The pool's lock is inside.
  */
@@ -73,9 +73,9 @@ void store_free_add(struct store *st, uint64_t number, int fd);
 
 /*
  * Committer. A fresh segment at the end of the list, or NULL and *e. Waits while a file is being
- * made; with no space left only an outcome gets the reserve.
+ * made; with no space left only who may take the reserve gets one.
  */
-struct segment *store_take(struct store *st, bool for_outcome, struct err *e);
+struct segment *store_take(struct store *st, bool reserve, struct err *e);
 /* Committer. May a message be written to the present segment: is there a reserve besides it? */
 bool store_reserve_ready(struct store *st, struct err *e);
 /*

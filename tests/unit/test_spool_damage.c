@@ -497,6 +497,33 @@ START_TEST(full_disk)
 }
 END_TEST
 
+/* One old message in the oldest segment holds up all behind it: it is copied into the reserve. */
+START_TEST(old_message_does_not_keep_a_full_disk_full)
+{
+	enum { MANY = 200 };
+	uint64_t ids[MANY], late;
+	struct err e = { 0 };
+	int i, n = 0;
+
+	open_faulty();
+	wait_spare();
+	atomic_store(&fail_creates, 1000000);
+	while (n < MANY && kit_try(&k, (uint64_t)n, 4000, 1, &ids[n], &e) == 0)
+		n++;
+	ck_assert_int_lt(n, MANY);
+	for (i = 1; i < n; i++)
+		kit_finish(&k, ids[i], 0);
+	/* no new file can be made all the while */
+	while (kit_try(&k, 1000, 4000, 1, &late, &e) != 0)
+		ck_assert_int_eq(e.class, ERR_TEMP);
+	kit_close(&k);
+	kit_open(&k);
+	ck_assert_uint_eq(k.n, 2);
+	kit_check(&k, ids[0], 0, 4000);
+	kit_check(&k, late, 1000, 4000);
+}
+END_TEST
+
 static void on_resume(void *ctx)
 {
 	*(bool *)ctx = true;
@@ -659,6 +686,7 @@ int main(void)
 	tcase_add_test(tc, large_message_over_a_failure);
 	tcase_add_test(tc, short_writes_are_continued);
 	tcase_add_test(tc, full_disk);
+	tcase_add_test(tc, old_message_does_not_keep_a_full_disk_full);
 	tcase_add_test(tc, writer_is_paused_and_resumed);
 	tcase_add_test(tc, kill_at_any_moment);
 	return unit_run("spool-damage", &tc, 1);
