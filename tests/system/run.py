@@ -50,11 +50,11 @@ class Report(unittest.TestResult):
 
 
 def main():
+    # one suite: a second one would tear the last class of the first down once more
+    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromModule(
+        importlib.import_module("system." + name)) for name in sys.argv[2:])
     with open(sys.argv[1], "w") as out:
-        report = Report(out)
-        for name in sys.argv[2:]:
-            module = importlib.import_module("system." + name)
-            unittest.defaultTestLoader.loadTestsFromModule(module).run(report)
+        suite.run(Report(out))
 
 
 main()
