@@ -96,35 +96,34 @@ static bool is_told_by_site(const struct comparison *c, const struct destination
 }
 
 static void put_change(struct comparison *c, const char *server, const struct destination *d,
-	uint64_t size, json_t *before, json_t *after)
+	uint64_t size, const struct route_view *before, const struct route_view *after)
 {
-	json_array_append_new(c->changes, json_pack("{s:s, s:s, s:s, s:I, s:O, s:O}", "server",
+	json_array_append_new(c->changes, json_pack("{s:s, s:s, s:s, s:I, s:o, s:o}", "server",
 		server, "kind", destination_kind_names[d->kind], "destination", d->name, "size",
-		(json_int_t)size, "before", before, "after", after));
+		(json_int_t)size, "before", route_view_json(before), "after",
+		route_view_json(after)));
 }
 
 /* Each pair of decisions once, at the smallest size that has it. */
 static void compare_destination(struct comparison *c, const struct routing_table *before,
 	const struct routing_table *after, const struct destination *d)
 {
-	json_t *last[2] = { NULL, NULL };
+	struct arena *a = arena_new();
+	struct route_view x, y, last_x, last_y;
 	size_t i;
 
 	for (i = 0; i < c->sizes.n; i++) {
-		json_t *x = route_view(before, d, c->sizes.v[i]);
-		json_t *y = route_view(after, d, c->sizes.v[i]);
-		bool again = last[0] != NULL && route_view_same(x, last[0]) &&
-			route_view_same(y, last[1]);
-
-		if (!again && !route_view_same(x, y))
-			put_change(c, routing_table_self(after)->obj.name, d, c->sizes.v[i], x, y);
-		json_decref(last[0]);
-		json_decref(last[1]);
-		last[0] = x;
-		last[1] = y;
+		route_view_get(before, d, c->sizes.v[i], a, &x);
+		route_view_get(after, d, c->sizes.v[i], a, &y);
+		if (i != 0 && route_view_same(&x, &last_x) && route_view_same(&y, &last_y))
+			continue;
+		if (!route_view_same(&x, &y))
+			put_change(c, routing_table_self(after)->obj.name, d, c->sizes.v[i], &x,
+				&y);
+		last_x = x;
+		last_y = y;
 	}
-	json_decref(last[0]);
-	json_decref(last[1]);
+	arena_free(&a);
 }
 
 static void compare_server(struct comparison *c, const char *name)
@@ -143,6 +142,72 @@ static void compare_server(struct comparison *c, const char *name)
 	routing_table_unref(&before);
 	routing_table_unref(&after);
 }
+
+/* --- servers that decide alike --- */
+
+static bool is_source(const struct snapshot *s, const struct obj *server)
+{
+	static const enum obj_kind kinds[] = {
+		OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
+	size_t k, i, j;
+
+	for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		for (i = 0; i < s->all[kinds[k]].n; i++) {
+			const struct pool_connector *c =
+				(const void *)s->all[kinds[k]].v[i];
+
+			for (j = 0; j < c->sources.n; j++)
+				if (c->sources.v[j].target == server)
+					return true;
+		}
+	return false;
+}
+
+/* The site of a hub that delivers with no connector itself, else NULL. */
+static const struct obj *plain_site(const struct snapshot *s, const char *name)
+{
+	const struct server *server = (const void *)snapshot_find(s, OBJ_SERVER, name);
+
+	return server->role == ROLE_HUB && !is_source(s, &server->obj) ? server->site.target :
+		NULL;
+}
+
+/* What was found of one server, from that row on, for another one. */
+static void repeat(json_t *changes, size_t from, size_t to, const char *server)
+{
+	size_t i;
+
+	for (i = from; i < to; i++) {
+		json_t *row = json_copy(json_array_get(changes, i));
+
+		json_object_set_new(row, "server", json_string(server));
+		json_array_append_new(changes, row);
+	}
+}
+
+/* Plain hubs of one site, before and after, decide alike: the first of them stands for all. */
+struct plain {
+	const struct obj *before, *after;
+	size_t from, to;
+};
+
+static void compare_or_repeat(struct comparison *c, struct plain *seen, size_t *n, const char *name)
+{
+	struct plain p = { plain_site(c->before, name), plain_site(c->after, name),
+		json_array_size(c->changes), 0 };
+	size_t i;
+
+	for (i = 0; p.before != NULL && p.after != NULL && i < *n; i++)
+		if (seen[i].before == p.before && seen[i].after == p.after) {
+			repeat(c->changes, seen[i].from, seen[i].to, name);
+			return;
+		}
+	compare_server(c, name);
+	p.to = json_array_size(c->changes);
+	seen[(*n)++] = p;
+}
+
+/* --- all --- */
 
 static bool is_server(const struct snapshot *s, const char *name)
 {
@@ -166,7 +231,8 @@ static void put_names(json_t *list, const struct snapshot *s, const struct snaps
 static void compare_all(struct comparison *c)
 {
 	const struct objects *servers = &c->before->all[OBJ_SERVER];
-	size_t i;
+	struct plain *seen;
+	size_t n = 0, i;
 
 	put_names(c->added, c->after, c->before);
 	put_names(c->removed, c->before, c->after);
@@ -178,10 +244,12 @@ static void compare_all(struct comparison *c)
 	sizes_take(&c->sizes, c->before);
 	sizes_take(&c->sizes, c->after);
 	sizes_finish(&c->sizes);
+	seen = xcalloc(servers->n, sizeof(*seen));
 	for (i = 0; i < servers->n; i++)
 		if (is_server(c->before, servers->v[i]->name) &&
 		    is_server(c->after, servers->v[i]->name))
-			compare_server(c, servers->v[i]->name);
+			compare_or_repeat(c, seen, &n, servers->v[i]->name);
+	free(seen);
 	destinations_clear(&c->destinations);
 	free(c->sizes.v);
 }
@@ -221,7 +289,8 @@ static void print_changes(struct arena *a, const json_t *changes)
 	table_print(t);
 }
 
-static void print_result(struct arena *a, const struct comparison *c, const struct ldif_change *change)
+static void print_result(struct arena *a, const struct comparison *c,
+	const struct ldif_change *change)
 {
 	json_t *row;
 	size_t i;
@@ -239,7 +308,8 @@ static void print_result(struct arena *a, const struct comparison *c, const stru
 		print_changes(a, c->changes);
 }
 
-static enum ctl_status show(struct ctl *ctl, const struct org *org, const struct ldif_change *change)
+static enum ctl_status show(struct ctl *ctl, const struct org *org,
+	const struct ldif_change *change)
 {
 	struct comparison c = { .ctl = ctl, .before = change->before, .after = org->snapshot,
 		.changes = json_array(), .added = json_array(), .removed = json_array() };

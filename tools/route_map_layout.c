@@ -4,7 +4,8 @@
  * sum of squared relative errors over all pairs, made smaller by majorization (Gansner, Koren,
  * North: Graph Drawing by Stress Majorization, 2004), which never makes it larger. It ends in a
  * valley that depends on where it began, so several beginnings are tried and the best is kept. Then
- * boxes that overlap are pushed apart. Memory and time grow with the square of n.
+ * boxes that overlap are pushed apart and off the lines of others. Memory and time grow with the
+ * square of n; beyond MANY boxes less is tried.
  */
 #include "tools/route_map_layout.h"
 
@@ -14,12 +15,15 @@
 
 #include "libhub/base/mem.h"
 
-enum { STARTS = 12, ROUNDS = 120, PUSHES = 2000, MANY = 150, QUEUE_NONE = -1 };
+enum { STARTS = 12, ROUNDS = 120, PUSHES = 300, CLEARINGS = 250, MANY = 150, QUEUE_NONE = -1 };
 
 /* What one hop is on paper; wide boxes need more room beside than above each other. */
-#define HOP_WIDTH 210.0
-#define HOP_HEIGHT 120.0
-#define GAP 26.0
+#define HOP_WIDTH 250.0
+#define HOP_HEIGHT 150.0
+/* Between boxes there is room for a label beside each other, and for a line of text above. */
+#define GAP_BESIDE 70.0
+#define GAP_ABOVE 34.0
+#define GAP_LINE 9.0
 
 struct layout {
 	struct map_box *v;
@@ -183,8 +187,8 @@ static void center(struct layout *l)
 /* Pushes two boxes apart the shorter way. 1 if they were too close. */
 static int push(struct map_box *a, struct map_box *b)
 {
-	double x = (a->width + b->width) / 2 + GAP - fabs(a->x - b->x);
-	double y = (a->height + b->height) / 2 + GAP - fabs(a->y - b->y);
+	double x = (a->width + b->width) / 2 + GAP_BESIDE - fabs(a->x - b->x);
+	double y = (a->height + b->height) / 2 + GAP_ABOVE - fabs(a->y - b->y);
 
 	if (x <= 0.01 || y <= 0.01)
 		return 0;
@@ -210,6 +214,48 @@ static void separate(struct map_box *v, size_t n)
 		for (i = 0; i < n; i++)
 			for (j = i + 1; j < n; j++)
 				moved |= push(&v[i], &v[j]);
+	}
+}
+
+/* Moves a box off a line that joins others, if it is in its way. 1 if it was. */
+static int clear_line(struct map_box *a, struct map_box *b, struct map_box *box)
+{
+	double dx = b->x - a->x, dy = b->y - a->y, length = hypot(dx, dy), away, need, along;
+
+	if (length < 1)
+		return 0;
+	dx /= length;
+	dy /= length;
+	along = ((box->x - a->x) * dx + (box->y - a->y) * dy) / length;
+	away = (box->y - a->y) * dx - (box->x - a->x) * dy;
+	need = (fabs(dy) * box->width + fabs(dx) * box->height) / 2 + GAP_LINE;
+	if (along <= 0 || along >= 1 || fabs(away) >= need)
+		return 0;
+	need = (away < 0 ? -need : need) - away;
+	/* the box gives way most, the line a little */
+	box->x -= dy * need * 0.5;
+	box->y += dx * need * 0.5;
+	a->x += dy * need * 0.15;
+	a->y -= dx * need * 0.15;
+	b->x += dy * need * 0.15;
+	b->y -= dx * need * 0.15;
+	return 1;
+}
+
+/* Takes turns with separate, for each undoes some of the other; separate has the last word. */
+static void clear_lines(struct map_box *v, size_t n, const struct map_line *lines, size_t n_lines)
+{
+	int moved = 1, times;
+	size_t i, j;
+
+	for (times = 0; moved != 0 && times < CLEARINGS && n <= MANY; times++) {
+		moved = 0;
+		for (i = 0; i < n_lines; i++)
+			for (j = 0; j < n; j++)
+				if (j != lines[i].from && j != lines[i].to)
+					moved |= clear_line(&v[lines[i].from], &v[lines[i].to],
+						&v[j]);
+		separate(v, n);
 	}
 }
 
@@ -250,6 +296,7 @@ void map_layout(struct map_box *v, size_t n, const struct map_line *lines, size_
 		v[i].y = l.y[i] * HOP_HEIGHT;
 	}
 	separate(v, n);
+	clear_lines(v, n, lines, n_lines);
 	to_corner(v, n);
 	free(l.hops);
 	free(l.x);

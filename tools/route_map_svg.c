@@ -13,9 +13,11 @@
 #include "libhub/base/mem.h"
 #include "tools/route_map_layout.h"
 
-enum { LINES_MAX = 12, CHARS_MAX = 34, MARGIN = 30, LINE_HEIGHT = 15, HEAD_HEIGHT = 22 };
-#define CHAR_WIDTH 6.1
-#define HEAD_CHAR_WIDTH 7.6
+enum { LINES_MAX = 12, CHARS_MAX = 34, MARGIN = 30, LINE_HEIGHT = 15, HEAD_HEIGHT = 22,
+	LABEL_HEIGHT = 15, LABEL_STEPS = 16 };
+/* Upper bounds for most fonts: what is wider still has the margin. */
+#define CHAR_WIDTH 6.8
+#define HEAD_CHAR_WIDTH 8.7
 
 struct text_line {
 	const char *class, *text;
@@ -36,6 +38,8 @@ struct drawing {
 	size_t n;
 	struct map_line *lines;
 	size_t n_lines;
+	struct map_box *labels;		/* drawn so far */
+	size_t n_labels;
 };
 
 static const char style[] =
@@ -189,6 +193,7 @@ static void build(struct drawing *d)
 	}
 	d->nodes = arena_alloc(d->a, d->n * sizeof(*d->nodes));
 	d->boxes = arena_alloc(d->a, d->n * sizeof(*d->boxes));
+	d->labels = arena_alloc(d->a, json_array_size(links) * sizeof(*d->labels));
 	d->lines = arena_alloc(d->a, ends * sizeof(*d->lines));
 	json_array_foreach(sites, i, o) {
 		d->nodes[i].site = o;
@@ -246,20 +251,47 @@ static const char *link_label(struct arena *a, const json_t *link)
 	const char *cost = arena_printf(a, "%lld",
 		(long long)json_integer_value(json_object_get(link, "cost")));
 
-	return limit == 0 ? cost : arena_printf(a, "%s \u2264 %s", cost, bytes(a, limit));
+	return limit == 0 ? cost : arena_printf(a, "%s, \u2264 %s", cost, bytes(a, limit));
 }
 
-static void draw_label(const struct drawing *d, const json_t *link, double x, double y)
+static double label_width(const char *label)
+{
+	return 6.6 * (double)characters(label) + 8;
+}
+
+static void draw_label(struct drawing *d, const json_t *link, double x, double y)
 {
 	const char *label = link_label(d->a, link);
-	double width = 6.6 * (double)characters(label) + 8;
+	double width = label_width(label);
 
+	d->labels[d->n_labels++] = (struct map_box){ x, y, width, LABEL_HEIGHT };
 	fprintf(d->out, "<g><title>");
 	put_text(d->out, text_of(link, "link"));
 	fprintf(d->out, "</title><rect class=\"plate\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-		"height=\"15\" rx=\"3\"/>", x - width / 2, y - 7.5, width);
+		"height=\"%d\" rx=\"3\"/>", x - width / 2, y - LABEL_HEIGHT / 2.0, width,
+		LABEL_HEIGHT);
 	draw_text(d->out, x, y + 4, "cost", label);
 	fputs("</g>\n", d->out);
+}
+
+static bool boxes_meet(const struct map_box *a, const struct map_box *b)
+{
+	return fabs(a->x - b->x) < (a->width + b->width) / 2 &&
+		fabs(a->y - b->y) < (a->height + b->height) / 2;
+}
+
+/* Is a label in the way of a site or of a label before it? */
+static bool is_taken(const struct drawing *d, const struct map_box *label)
+{
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->nodes[i].site != NULL && boxes_meet(label, &d->boxes[i]))
+			return true;
+	for (i = 0; i < d->n_labels; i++)
+		if (boxes_meet(label, &d->labels[i]))
+			return true;
+	return false;
 }
 
 /* How far along the line from a box's middle its border is, as a part of the whole. */
@@ -271,22 +303,46 @@ static double leaves(const struct map_box *box, double dx, double dy)
 	return fmin(fmin(x, y), 0.5);
 }
 
-/* In the middle of what is to be seen of the line. */
-static void label_line(const struct drawing *d, const json_t *link, size_t from, size_t to)
+/* In the middle of what is to be seen of the line, or as near to it as there is room. */
+static void label_line(struct drawing *d, const json_t *link, size_t from, size_t to)
 {
 	const struct map_box *a = &d->boxes[from], *b = &d->boxes[to];
-	double dx, dy, at;
+	struct map_box label = { .width = label_width(link_label(d->a, link)),
+		.height = LABEL_HEIGHT };
+	double dx, dy, first, last, at;
+	int step;
 
 	if (from == d->n || to == d->n)
 		return;
 	dx = b->x - a->x;
 	dy = b->y - a->y;
-	at = (leaves(a, dx, dy) + 1 - leaves(b, dx, dy)) / 2;
-	draw_label(d, link, a->x + at * dx, a->y + at * dy);
+	first = leaves(a, dx, dy);
+	last = 1 - leaves(b, dx, dy);
+	for (step = 0; step <= LABEL_STEPS; step++) {
+		at = 0.5 + (step % 2 == 0 ? 0.5 : -0.5) * step / (LABEL_STEPS + 1);
+		at = first + at * (last - first);
+		label.x = a->x + at * dx;
+		label.y = a->y + at * dy;
+		if (!is_taken(d, &label))
+			break;
+	}
+	if (step > LABEL_STEPS) {
+		label.x = a->x + (first + last) / 2 * dx;
+		label.y = a->y + (first + last) / 2 * dy;
+	}
+	draw_label(d, link, label.x, label.y);
+}
+
+static void link_line(struct drawing *d, const json_t *link, bool label, size_t from, size_t to)
+{
+	if (label)
+		label_line(d, link, from, to);
+	else
+		draw_line(d, link, from, to);
 }
 
 /* Lines go below everything, labels above everything: two passes. */
-static void draw_links(const struct drawing *d, bool labels)
+static void draw_links(struct drawing *d, bool labels)
 {
 	size_t dot = json_array_size(json_object_get(d->map, "sites")), i, j;
 	json_t *link, *name;
@@ -295,7 +351,7 @@ static void draw_links(const struct drawing *d, bool labels)
 		const json_t *sites = json_object_get(link, "sites");
 
 		if (json_array_size(sites) == 2) {
-			(labels ? label_line : draw_line)(d, link,
+			link_line(d, link, labels,
 				node_of(d, json_string_value(json_array_get(sites, 0))),
 				node_of(d, json_string_value(json_array_get(sites, 1))));
 			continue;

@@ -35,16 +35,19 @@ static json_t *other_connectors(const struct org *org, const char *server,
 static json_t *rows(const struct org *org, const struct routing_table *t,
 	const struct destinations *all, enum destination_kind kind, const char *key)
 {
+	struct arena *a = org->ctl->arena;
 	json_t *list = json_array();
 	size_t i;
 
 	for (i = 0; i < all->n; i++) {
 		const struct destination *d = &all->v[i];
+		struct route_view found;
 		json_t *view;
 
 		if (d->kind != kind || !route_view_has(t, d))
 			continue;
-		view = route_view(t, d, 0);
+		route_view_get(t, d, 0, a, &found);
+		view = route_view_json(&found);
 		json_object_set_new(view, key, json_string(d->name));
 		if (kind == DESTINATION_SPACE)
 			json_object_set_new(view, "others", other_connectors(org,

@@ -1,6 +1,7 @@
 /* route_view.c - see route_view.h */
 #include "tools/route_view.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,121 +141,121 @@ static json_t *pool_names(const struct server_pool *pool)
 	return names;
 }
 
-static json_t *view_of_route(const struct route *r)
+json_t *route_view_json(const struct route_view *view)
 {
-	json_t *path = json_array(), *fallback = json_array();
+	const struct route *r = &view->route;
+	json_t *path = json_array(), *fallback = json_array(), *out;
+	bool queued = r->decision != ROUTE_REPORT && strcmp(view->decision, "none") != 0;
 	size_t i;
 
 	for (i = 0; i < r->path_len; i++)
 		json_array_append_new(path, json_string(r->path[i]->obj.name));
 	for (i = 0; i < r->fallback_count; i++)
 		json_array_append_new(fallback, pool_names(&r->fallback[i]));
-	return json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:o, s:o, s:s?, s:s?, s:s?}",
-		"decision", decision_names[r->decision],
+	out = json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:o, s:o, s:s?, s:s?, s:s?}",
+		"decision", view->decision,
 		"connector", r->connector != NULL ? r->connector->obj.name : NULL,
 		"cost", r->cost >= 0 ? json_integer(r->cost) : json_null(), "path", path,
 		"next_site", r->next_site != NULL ? r->next_site->obj.name : NULL,
 		"next_servers", pool_names(&r->next), "fallback", fallback,
-		"queue_type", r->decision == ROUTE_REPORT ? NULL : queue_type_names[r->queue.type],
+		"queue_type", queued ? queue_type_names[r->queue.type] : NULL,
 		"status", *r->status != '\0' ? r->status : NULL,
 		"text", *r->text != '\0' ? r->text : NULL);
+	BUG_ON(out == NULL);
+	return out;
 }
 
-static json_t *view_of(const char *decision, const char *status, const char *text)
+static void set_none(struct route_view *out, const char *decision)
 {
-	return json_pack("{s:s, s:n, s:n, s:[], s:n, s:[], s:[], s:n, s:s?, s:s?}", "decision",
-		decision, "connector", "cost", "path", "next_site", "next_servers", "fallback",
-		"queue_type", "status", status, "text", text);
+	out->decision = decision;
+	out->route = (struct route){ .decision = ROUTE_UNREACHABLE, .cost = -1,
+		.queue = { QUEUE_UNREACHABLE, "", "" } };
 }
 
 /* Mail for a site as such is mail for a mailbox server that might stand there. */
-static json_t *view_site(const struct routing_table *t, const char *name, uint64_t size,
-	struct arena *a)
+static void view_site(const struct routing_table *t, const char *name, uint64_t size,
+	struct arena *a, struct route_view *out)
 {
 	const struct obj *site = snapshot_find(routing_table_snapshot(t), OBJ_SITE, name);
 	struct mailbox_server any = { .obj = { .name = "", .enabled = true } };
-	struct route route;
 
-	if (site == NULL)
-		return view_of("none", NULL, "no such site");
+	if (site == NULL) {
+		set_none(out, "none");
+		return;
+	}
 	any.site = (struct ref){ site->dn, site->ndn, site };
-	route_mailbox(t, &any, size, a, NULL, &route);
-	if (route.decision == ROUTE_MAILBOX)
-		return view_of("mailbox", NULL, NULL);
-	if (route.decision == ROUTE_UNREACHABLE)
-		return view_of("unreachable", NULL, "no path, or no enabled hub there");
-	return view_of_route(&route);
+	route_mailbox(t, &any, size, a, NULL, &out->route);
+	out->route.mailbox_server = NULL;
+	out->decision = decision_names[out->route.decision];
+	if (out->route.decision == ROUTE_UNREACHABLE)
+		snprintf(out->route.text, sizeof(out->route.text), "no path to site %s, or no "
+			"enabled hub there", name);
 }
 
-static json_t *view_mailbox_server(const struct routing_table *t, const char *name, uint64_t size,
-	struct arena *a)
+static void view_mailbox_server(const struct routing_table *t, const char *name, uint64_t size,
+	struct arena *a, struct route_view *out)
 {
 	const struct obj *home = snapshot_find(routing_table_snapshot(t), OBJ_MAILBOX_SERVER,
 		name);
-	struct route route;
 
-	if (home == NULL)
-		return view_of("none", NULL, "no such mailbox server");
-	route_mailbox(t, (const void *)home, size, a, NULL, &route);
-	return view_of_route(&route);
+	if (home == NULL) {
+		set_none(out, "none");
+		return;
+	}
+	route_mailbox(t, (const void *)home, size, a, NULL, &out->route);
+	out->decision = decision_names[out->route.decision];
 }
 
 /* Who is not found in an internal relay domain leaves by connector: that is its second half. */
-static json_t *view_directory(const struct routing_table *t, const char *domain, uint64_t size,
-	struct arena *a)
+static void view_directory(const struct routing_table *t, const char *domain, uint64_t size,
+	struct arena *a, struct route_view *out)
 {
 	const struct accepted_domain *accepted =
 		snapshot_accepted_domain(routing_table_snapshot(t), domain);
-	struct route route;
-	json_t *view;
 
-	if (accepted == NULL || accepted->type != ACCEPTED_INTERNAL_RELAY)
-		return view_of("directory", NULL, NULL);
-	route_external(t, "SMTP", domain, size, a, NULL, &route);
-	view = view_of_route(&route);
-	json_object_set_new(view, "text", json_sprintf("who is not in the directory: %s",
-		decision_names[route.decision]));
-	json_object_set_new(view, "decision", json_string("directory"));
-	return view;
+	set_none(out, "directory");
+	if (accepted != NULL && accepted->type == ACCEPTED_INTERNAL_RELAY)
+		route_external(t, "SMTP", domain, size, a, NULL, &out->route);
 }
 
-static json_t *view_space(const struct routing_table *t, const struct destination *d, uint64_t size,
-	struct arena *a)
+static void view_space(const struct routing_table *t, const struct destination *d, uint64_t size,
+	struct arena *a, struct route_view *out)
 {
 	struct resolved *r;
 
 	if (strcmp(d->type, "SMTP") != 0) {
-		struct route route;
-
-		route_external(t, d->type, d->text, size, a, NULL, &route);
-		return view_of_route(&route);
+		route_external(t, d->type, d->text, size, a, NULL, &out->route);
+		out->decision = decision_names[out->route.decision];
+		return;
 	}
 	r = arena_alloc(a, sizeof(*r));
 	route_resolve(t, NULL, arena_printf(a, "any@%s", d->text), size, a, NULL, r);
 	switch (r->outcome) {
 	case RESOLVED_ROUTED:
-		return view_of_route(&r->route);
+		out->route = r->route;
+		out->decision = decision_names[out->route.decision];
+		break;
 	case RESOLVED_REJECT:
-		return view_of("report", r->status, r->text);
+		set_none(out, decision_names[ROUTE_REPORT]);
+		out->route.decision = ROUTE_REPORT;
+		memcpy(out->route.status, r->status, sizeof(out->route.status));
+		memcpy(out->route.text, r->text, sizeof(out->route.text));
+		break;
 	default:
-		return view_directory(t, d->text, size, a);
+		view_directory(t, d->text, size, a, out);
+		break;
 	}
 }
 
-json_t *route_view(const struct routing_table *t, const struct destination *d, uint64_t size)
+void route_view_get(const struct routing_table *t, const struct destination *d, uint64_t size,
+	struct arena *a, struct route_view *out)
 {
-	struct arena *a = arena_new();
-	json_t *view;
-
 	if (d->kind == DESTINATION_SITE)
-		view = view_site(t, d->name, size, a);
+		view_site(t, d->name, size, a, out);
 	else if (d->kind == DESTINATION_MAILBOX_SERVER)
-		view = view_mailbox_server(t, d->name, size, a);
+		view_mailbox_server(t, d->name, size, a, out);
 	else
-		view = view_space(t, d, size, a);
-	BUG_ON(view == NULL);
-	arena_free(&a);
-	return view;
+		view_space(t, d, size, a, out);
 }
 
 bool route_view_has(const struct routing_table *t, const struct destination *d)
@@ -262,24 +263,58 @@ bool route_view_has(const struct routing_table *t, const struct destination *d)
 	return routing_table_self(t)->role == ROLE_HUB || d->kind == DESTINATION_SPACE;
 }
 
-bool route_view_same(const json_t *a, const json_t *b)
+/* Objects of two snapshots are the same if they are called the same. */
+static bool same_name(const struct obj *a, const struct obj *b)
 {
-	static const char *const members[] = {
-		"connector", "path", "next_site", "next_servers", "fallback",
-		"queue_type", "status"
-	};
-	const char *decision = json_string_value(json_object_get(a, "decision"));
-	size_t i, n = sizeof(members) / sizeof(members[0]);
+	return a == b || (a != NULL && b != NULL && strcmp(a->name, b->name) == 0);
+}
 
-	if (!json_equal(json_object_get(a, "decision"), json_object_get(b, "decision")))
+static bool same_pool(const struct server_pool *a, const struct server_pool *b)
+{
+	size_t i;
+
+	if (a->n != b->n)
 		return false;
-	/* Whoever is told, or waits, does not see which connector it would have been. */
-	if (strcmp(decision, "report") == 0 || strcmp(decision, "unreachable") == 0)
-		return json_equal(json_object_get(a, "status"), json_object_get(b, "status"));
-	for (i = 0; i < n; i++)
-		if (!json_equal(json_object_get(a, members[i]), json_object_get(b, members[i])))
+	for (i = 0; i < a->n; i++)
+		if (!same_name(&a->v[i]->obj, &b->v[i]->obj))
 			return false;
 	return true;
+}
+
+static bool same_way(const struct route *a, const struct route *b)
+{
+	size_t i;
+
+	if (a->path_len != b->path_len || a->fallback_count != b->fallback_count)
+		return false;
+	for (i = 0; i < a->path_len; i++)
+		if (!same_name(&a->path[i]->obj, &b->path[i]->obj))
+			return false;
+	for (i = 0; i < a->fallback_count; i++)
+		if (!same_pool(&a->fallback[i], &b->fallback[i]))
+			return false;
+	return same_pool(&a->next, &b->next);
+}
+
+static const struct obj *object_of(const void *with_obj_first)
+{
+	return with_obj_first;
+}
+
+bool route_view_same(const struct route_view *a, const struct route_view *b)
+{
+	const struct route *x = &a->route, *y = &b->route;
+
+	if (strcmp(a->decision, b->decision) != 0)
+		return false;
+	/* Whoever is told, or waits, does not see which connector it would have been. */
+	if (x->decision == y->decision &&
+	    (x->decision == ROUTE_REPORT || x->decision == ROUTE_UNREACHABLE))
+		return strcmp(x->status, y->status) == 0;
+	return x->decision == y->decision && x->queue.type == y->queue.type &&
+		strcmp(x->queue.domain, y->queue.domain) == 0 &&
+		same_name(object_of(x->connector), object_of(y->connector)) &&
+		same_name(object_of(x->next_site), object_of(y->next_site)) && same_way(x, y);
 }
 
 static const char *member(struct arena *a, const json_t *view, const char *name)

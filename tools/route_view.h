@@ -33,18 +33,25 @@ void destinations_add(struct ctl *ctl, struct destinations *d, const struct snap
 void destinations_finish(struct destinations *d);
 void destinations_clear(struct destinations *d);
 
-/*
- * The decision as a document with the members of explain that tell what happens: decision,
- * connector, cost, path, next_site, next_servers, fallback, queue_type, status, text. A new
- * reference. decision is "directory" where recipients are resolved, "none" if there is no such
- * destination.
- */
-json_t *route_view(const struct routing_table *t, const struct destination *d, uint64_t size);
+/* A decision, for as long as the table and the arena are there. */
+struct route_view {
+	/* as explain names it; "directory" where recipients are resolved, "none": no such place */
+	const char *decision;
+	struct route route;
+};
+
 /* Can the server have mail for it? An edge has none for sites: it leaves what is ours to a hub. */
 bool route_view_has(const struct routing_table *t, const struct destination *d);
-/* One line for people: what happens and where to. In the arena. */
-const char *route_view_text(struct arena *a, const json_t *view);
+void route_view_get(const struct routing_table *t, const struct destination *d, uint64_t size,
+	struct arena *a, struct route_view *out);
 /* Do both mean the same? Cost alone is no other decision. */
-bool route_view_same(const json_t *a, const json_t *b);
+bool route_view_same(const struct route_view *a, const struct route_view *b);
+/*
+ * As a document with the members of explain that tell what happens: decision, connector, cost,
+ * path, next_site, next_servers, fallback, queue_type, status, text. A new reference.
+ */
+json_t *route_view_json(const struct route_view *view);
+/* One line for people, of that document: what happens and where to. In the arena. */
+const char *route_view_text(struct arena *a, const json_t *view);
 
 #endif

@@ -231,7 +231,7 @@ class Views(unittest.TestCase):
         self.assertEqual(text, self.hubctl("route", "map", "--format", "svg").stdout)
         root = ElementTree.fromstring(text)
         shown = [t.text for t in root.iter(SVG + "text")]
-        for expected in ("London", "Paris", "New York", "10", "25 \u2264 5 MB", "edge edge1",
+        for expected in ("London", "Paris", "New York", "10", "25, \u2264 5 MB", "edge edge1",
                          "\u2192 Fax & more: FAX:*"):
             self.assertIn(expected, shown)
         boxes = [[float(r.get(k)) for k in ("x", "y", "width", "height")]
