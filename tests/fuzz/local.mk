@@ -38,3 +38,14 @@ tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c
 tests_fuzz_fuzz_envelope_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
 tests_fuzz_fuzz_envelope_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+check_PROGRAMS += tests/fuzz/replay_request
+tests_fuzz_replay_request_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/replay_main.c
+tests_fuzz_replay_request_LDADD = $(LIBVALIDATOR) $(LIBHUB) $(LIBHUB_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_request
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c
+tests_fuzz_fuzz_request_LDADD = $(LIBVALIDATOR) $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
