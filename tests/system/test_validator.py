@@ -6,10 +6,11 @@ import unittest
 from .harness.base import Place, run, wait_for
 from .harness.directory import record
 from .harness.organization import Organization, message, send
-from .harness.validator import validated_directory
+from .harness.validator import Validator, validated_directory
 
 CONSTRAINT = 19
 OTHER = 80
+BUSY = 51
 
 SMART = {"hubSmartHost": "relay.example", "hubDNSRouting": "FALSE"}
 DNS = {"hubDNSRouting": "TRUE"}
@@ -348,6 +349,11 @@ class Refusals(unittest.TestCase):
         wait_for("the other change passes", lambda: self.change(
             dn, hubRequireTLS="TRUE").returncode == 0)
         d.delete(dn)
+        with self.subTest("a new entry may come again corrected, at once"):
+            self.assertNotIn(self.add_send("Phantom", **DNS, sn="x").returncode, (0, CONSTRAINT))
+            self.passes(self.add_send("Phantom", **DNS))
+            self.refused(self.change(dn, hubSmartHost="a.example"), "exclude each other")
+            d.delete(dn)
 
     def test_other_entries_pass(self):
         d = self.directory
@@ -358,6 +364,39 @@ class Refusals(unittest.TestCase):
         self.passes(d.add(record("uid=ann," + d.suffix, "inetOrgPerson", uid="ann", cn="Ann",
                                  sn="A"), check=False))
         self.passes(d.change(self.hub1, check=False, userPassword="secret"))
+
+
+    def test_a_hub_still_writes_credentials_and_nothing_else(self):
+        d = self.directory
+        dn = d.dn("edge1", "Edge Subscriptions")
+        d.add(record(dn, "hubEdgeSubscription", cn="edge1", hubServerRef=d.dn("edge1", "Servers"),
+                     hubServerSite=d.dn("London", "Sites")))
+        d.change(d.dn("hub2", "Servers"), userPassword="secret-of-hub2")
+
+        def as_hub(text):
+            return run("ldapmodify", "-x", "-H", d.uri, "-D", d.dn("hub2", "Servers"),
+                       "-w", "secret-of-hub2", stdin="dn: %s\nchangetype: %s\n" % (dn, text))
+        self.passes(as_hub("modify\nreplace: hubCredential\nhubCredential: sealed"))
+        for text in ("modify\nreplace: hubComment\nhubComment: x", "delete",
+                     "modrdn\nnewrdn: cn=other\ndeleteoldrdn: 1"):
+            self.assertIn(as_hub(text).returncode, (50, BUSY), text)
+        # what slapd refused afterwards is forgotten
+        wait_for("the subscription counts again", lambda: self.change(
+            dn, hubDirectoryPort="1636").returncode == 0)
+        d.delete(dn)
+
+    def test_a_validator_that_cannot_read_refuses(self):
+        """Its password is wrong: never in step, so every write is put off."""
+        place = Place()
+        self.addCleanup(place.close)
+        directory, validator = validated_directory(place)
+        validator.process.stop()
+        wrong = Validator(place, validator.socket, directory, place.file("wrong", "wrong"))
+        wrong.process.start()
+        wait_for("it listens", lambda: directory.add(record(
+            directory.dn("A", "Sites"), "hubSite", cn="A"), check=False).returncode == BUSY)
+        done = directory.add(record(directory.dn("A", "Sites"), "hubSite", cn="A"), check=False)
+        self.assertIn("not in step with the directory", done.stderr)
 
 
 class Outage(unittest.TestCase):

@@ -19,7 +19,7 @@
 #include "tools/validator/apply.h"
 
 enum {
-	PENDING_MS = 5000,	/* then the directory has refused it, or never got it */
+	PENDING_MS = 3000,	/* then the directory has refused it, or never got it */
 	SWEEP_MS = 250,		/* how often that is looked at */
 	SETTLE_MS = 20,		/* after another writer's change, before the next build */
 };
@@ -324,14 +324,30 @@ static void judge_store(struct view *v, const char *ndn, const struct entry *aft
 	record_unref(&r);
 }
 
+/*
+ * The change does not fit the entry. If others are on their way, one of them may be what slapd
+ * refused after us, so nobody can say yet.
+ */
+static void say_unfit(const struct view *v, const char *ndn, int code, const char *text,
+	struct verdict *out)
+{
+	if (find_moving(v, ndn) != NULL)
+		say(out, LDAP_BUSY, "%s, unless an earlier change failed: try again in %d s", text,
+			PENDING_MS / 1000);
+	else
+		say(out, code, "%s", text);
+}
+
 static void judge_add(struct view *v, struct arena *a, const char *ndn, const struct request *r,
 	struct verdict *out)
 {
+	const struct moving *m = find_moving(v, ndn);
 	const struct entry *after;
 	struct err e;
 	int code;
 
-	if (trial_record(v->trial, ndn) != NULL) {
+	/* one that only we have let through may have failed, and comes again corrected */
+	if (trial_record(v->trial, ndn) != NULL && (m == NULL || m->seen != NULL)) {
 		say(out, LDAP_ALREADY_EXISTS, "there is an entry of that name already");
 		return;
 	}
@@ -354,7 +370,7 @@ static void judge_modify(struct view *v, struct arena *a, const struct record *b
 		return;
 	after = apply_modify(a, &before->raw, before->class, r, &code, &e);
 	if (after == NULL)
-		say(out, code, "%s", e.text);
+		say_unfit(v, before->ndn, code, e.text, out);
 	else
 		judge_store(v, before->ndn, after, out);
 }
@@ -392,7 +408,7 @@ static void judge_rename(struct view *v, struct arena *a, const struct record *b
 		return;
 	after = apply_rename(a, &before->raw, r, &code, &e);
 	if (after == NULL) {
-		say(out, code, "%s", e.text);
+		say_unfit(v, before->ndn, code, e.text, out);
 		return;
 	}
 	ndn = trial_normalize(v->trial, a, after->dn);
@@ -434,7 +450,7 @@ void view_judge(struct view *v, const struct request *r, struct verdict *out)
 	if (ndn != NULL && r->kind == REQUEST_ADD)
 		judge_add(v, a, ndn, r, out);
 	else if (ndn != NULL && before == NULL)
-		say(out, LDAP_NO_SUCH_OBJECT, "there is no such entry");
+		say_unfit(v, ndn, LDAP_NO_SUCH_OBJECT, "there is no such entry", out);
 	else if (ndn != NULL && r->kind == REQUEST_MODIFY)
 		judge_modify(v, a, before, r, out);
 	else if (ndn != NULL && r->kind == REQUEST_DELETE)
