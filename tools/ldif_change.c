@@ -538,11 +538,11 @@ static void judge(struct work *w)
 int ldif_change_apply(struct org *org, const char *path, struct ldif_change *out, struct err *e)
 {
 	struct work w = { .org = org, .a = org->ctl->arena, .out = out, .path = path };
-	size_t size;
+	size_t size, i;
 	char *text;
 	int rc;
 
-	*out = (struct ldif_change){ NULL, json_array(), json_array() };
+	*out = (struct ldif_change){ .refused = json_array(), .warnings = json_array() };
 	text = ctl_read_file(org->ctl, path, FILE_MAX, &size, e);
 	if (text == NULL)
 		return -1;
@@ -555,6 +555,10 @@ int ldif_change_apply(struct org *org, const char *path, struct ldif_change *out
 		org->snapshot = builder_build(org->builder, NULL);
 		judge(&w);
 	}
+	out->touched_count = w.n_changed + w.n_gone;
+	out->touched = arena_alloc(w.a, out->touched_count * sizeof(*out->touched));
+	for (i = 0; i < out->touched_count; i++)
+		out->touched[i] = i < w.n_changed ? w.changed[i] : w.gone[i - w.n_changed];
 	free(w.changed);
 	free(w.gone);
 	return rc;

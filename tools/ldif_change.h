@@ -14,6 +14,8 @@ struct ldif_change {
 	const struct snapshot *before;	/* org->snapshot is the one afterwards */
 	json_t *refused;		/* [{dn, reason}]: why the directory would refuse it */
 	json_t *warnings;		/* texts that were not there before */
+	const char **touched;		/* normalized DNs of all entries the records are about */
+	size_t touched_count;
 };
 
 /*

@@ -1,17 +1,25 @@
 /* route_change.c - hubctl route what-if: which decisions a file of changes would alter.
  *
  * The routing tables of every server are built before and after, and asked about every destination
- * of either, at size 0 and just above every size limit there is; between two of these sizes no
- * decision can differ.
+ * of either that the change can reach, at size 0 and just above every size limit there is; between
+ * two of these sizes no decision can differ.
  */
 #include "tools/route_change.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/ldif_change.h"
 #include "tools/route_view.h"
 #include "tools/table.h"
+
+static const enum obj_kind pool_kinds[] = {
+	OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
+
+enum { POOL_KINDS = sizeof(pool_kinds) / sizeof(pool_kinds[0]), THREADS_MAX = 15 };
 
 struct sizes {
 	uint64_t *v;
@@ -39,14 +47,12 @@ static void sizes_add(struct sizes *s, uint64_t size)
 
 static void sizes_take(struct sizes *s, const struct snapshot *snapshot)
 {
-	static const enum obj_kind kinds[] = {
-		OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
 	size_t k, i;
 
-	for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-		for (i = 0; i < snapshot->all[kinds[k]].n; i++)
+	for (k = 0; k < POOL_KINDS; k++)
+		for (i = 0; i < snapshot->all[pool_kinds[k]].n; i++)
 			sizes_add(s, ((const struct pool_connector *)(const void *)
-				snapshot->all[kinds[k]].v[i])->max_size);
+				snapshot->all[pool_kinds[k]].v[i])->max_size);
 	for (i = 0; i < snapshot->all[OBJ_SITE_LINK].n; i++)
 		sizes_add(s, SNAPSHOT_AT(snapshot, OBJ_SITE_LINK, site_link, i)->max_size);
 }
@@ -95,18 +101,18 @@ static bool is_told_by_site(const struct comparison *c, const struct destination
 		same_place((const void *)before, (const void *)after);
 }
 
-static void put_change(struct comparison *c, const char *server, const struct destination *d,
+static void put_change(json_t *rows, const char *server, const struct destination *d,
 	uint64_t size, const struct route_view *before, const struct route_view *after)
 {
-	json_array_append_new(c->changes, json_pack("{s:s, s:s, s:s, s:I, s:o, s:o}", "server",
+	json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:I, s:o, s:o}", "server",
 		server, "kind", destination_kind_names[d->kind], "destination", d->name, "size",
 		(json_int_t)size, "before", route_view_json(before), "after",
 		route_view_json(after)));
 }
 
 /* Each pair of decisions once, at the smallest size that has it. */
-static void compare_destination(struct comparison *c, const struct routing_table *before,
-	const struct routing_table *after, const struct destination *d)
+static void compare_destination(const struct comparison *c, const struct routing_table *before,
+	const struct routing_table *after, const struct destination *d, json_t *rows)
 {
 	struct arena *a = arena_new();
 	struct route_view x, y, last_x, last_y;
@@ -118,17 +124,18 @@ static void compare_destination(struct comparison *c, const struct routing_table
 		if (i != 0 && route_view_same(&x, &last_x) && route_view_same(&y, &last_y))
 			continue;
 		if (!route_view_same(&x, &y))
-			put_change(c, routing_table_self(after)->obj.name, d, c->sizes.v[i], &x,
-				&y);
+			put_change(rows, routing_table_self(after)->obj.name, d,
+				c->sizes.v[i], &x, &y);
 		last_x = x;
 		last_y = y;
 	}
 	arena_free(&a);
 }
 
-static void compare_server(struct comparison *c, const char *name)
+static json_t *compare_server(const struct comparison *c, const char *name)
 {
 	const struct routing_table *before, *after;
+	json_t *rows = json_array();
 	struct err e;
 	size_t i;
 
@@ -138,23 +145,22 @@ static void compare_server(struct comparison *c, const char *name)
 	for (i = 0; i < c->destinations.n; i++)
 		if (route_view_has(before, &c->destinations.v[i]) &&
 		    !is_told_by_site(c, &c->destinations.v[i]))
-			compare_destination(c, before, after, &c->destinations.v[i]);
+			compare_destination(c, before, after, &c->destinations.v[i], rows);
 	routing_table_unref(&before);
 	routing_table_unref(&after);
+	return rows;
 }
 
 /* --- servers that decide alike --- */
 
 static bool is_source(const struct snapshot *s, const struct obj *server)
 {
-	static const enum obj_kind kinds[] = {
-		OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
 	size_t k, i, j;
 
-	for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-		for (i = 0; i < s->all[kinds[k]].n; i++) {
+	for (k = 0; k < POOL_KINDS; k++)
+		for (i = 0; i < s->all[pool_kinds[k]].n; i++) {
 			const struct pool_connector *c =
-				(const void *)s->all[kinds[k]].v[i];
+				(const void *)s->all[pool_kinds[k]].v[i];
 
 			for (j = 0; j < c->sources.n; j++)
 				if (c->sources.v[j].target == server)
@@ -172,39 +178,145 @@ static const struct obj *plain_site(const struct snapshot *s, const char *name)
 		NULL;
 }
 
-/* What was found of one server, from that row on, for another one. */
-static void repeat(json_t *changes, size_t from, size_t to, const char *server)
+/* One server, or one that stands for others. */
+struct job {
+	const char *server;
+	const struct obj *before, *after;	/* plain_site, before and after */
+	const struct job *same;			/* NULL, or the job whose rows are its rows */
+	json_t *rows;
+};
+
+/* Plain hubs of one site, before and after, decide alike: the first of them stands for all. */
+static void job_init(const struct comparison *c, struct job *jobs, size_t n, const char *server)
 {
+	struct job *job = &jobs[n];
 	size_t i;
 
-	for (i = from; i < to; i++) {
-		json_t *row = json_copy(json_array_get(changes, i));
+	*job = (struct job){ .server = server, .before = plain_site(c->before, server),
+		.after = plain_site(c->after, server) };
+	for (i = 0; job->before != NULL && job->after != NULL && i < n && job->same == NULL; i++)
+		if (jobs[i].before == job->before && jobs[i].after == job->after)
+			job->same = jobs[i].same != NULL ? jobs[i].same : &jobs[i];
+}
 
-		json_object_set_new(row, "server", json_string(server));
+static void job_finish(const struct job *job, json_t *changes)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(job->same != NULL ? job->same->rows : job->rows, i, row) {
+		row = json_copy(row);
+		json_object_set_new(row, "server", json_string(job->server));
 		json_array_append_new(changes, row);
 	}
 }
 
-/* Plain hubs of one site, before and after, decide alike: the first of them stands for all. */
-struct plain {
-	const struct obj *before, *after;
-	size_t from, to;
+/* Jobs share nothing but what never changes, so each core takes the next that is left. */
+struct crew {
+	const struct comparison *comparison;
+	struct job *jobs;
+	size_t n;
+	atomic_size_t next;
 };
 
-static void compare_or_repeat(struct comparison *c, struct plain *seen, size_t *n, const char *name)
+static void *work(void *arg)
 {
-	struct plain p = { plain_site(c->before, name), plain_site(c->after, name),
-		json_array_size(c->changes), 0 };
+	struct crew *crew = arg;
 	size_t i;
 
-	for (i = 0; p.before != NULL && p.after != NULL && i < *n; i++)
-		if (seen[i].before == p.before && seen[i].after == p.after) {
-			repeat(c->changes, seen[i].from, seen[i].to, name);
-			return;
+	while ((i = atomic_fetch_add(&crew->next, 1)) < crew->n)
+		if (crew->jobs[i].same == NULL)
+			crew->jobs[i].rows = compare_server(crew->comparison,
+				crew->jobs[i].server);
+	return NULL;
+}
+
+static void work_all(const struct comparison *c, struct job *jobs, size_t n)
+{
+	struct crew crew = { .comparison = c, .jobs = jobs, .n = n };
+	pthread_t threads[THREADS_MAX];
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long started = 0;
+
+	while (started + 1 < cores && started < THREADS_MAX &&
+	       pthread_create(&threads[started], NULL, work, &crew) == 0)
+		started++;
+	work(&crew);
+	while (started > 0)
+		pthread_join(threads[--started], NULL);
+}
+
+/* --- what a change can reach --- */
+
+static const struct pool_connector *connector_at(const struct snapshot *s, const char *ndn)
+{
+	size_t k, i;
+
+	for (k = 0; k < POOL_KINDS; k++)
+		for (i = 0; i < s->all[pool_kinds[k]].n; i++)
+			if (strcmp(s->all[pool_kinds[k]].v[i]->ndn, ndn) == 0)
+				return (const void *)s->all[pool_kinds[k]].v[i];
+	return NULL;
+}
+
+/* Their forms before and after; NULL if the records are about anything but connectors. */
+static const struct pool_connector **touched_connectors(const struct comparison *c,
+	const struct ldif_change *change, size_t *n)
+{
+	const struct pool_connector **v = xcalloc(2 * change->touched_count, sizeof(*v));
+	size_t i;
+
+	*n = 0;
+	for (i = 0; i < change->touched_count; i++) {
+		const struct pool_connector *before = connector_at(c->before, change->touched[i]);
+		const struct pool_connector *after = connector_at(c->after, change->touched[i]);
+
+		if (before == NULL && after == NULL) {
+			free(v);
+			return NULL;
 		}
-	compare_server(c, name);
-	p.to = json_array_size(c->changes);
-	seen[(*n)++] = p;
+		if (before != NULL)
+			v[(*n)++] = before;
+		if (after != NULL)
+			v[(*n)++] = after;
+	}
+	return v;
+}
+
+static bool is_matched(const struct pool_connector *connector, const struct destination *d)
+{
+	size_t i;
+
+	for (i = 0; i < connector->spaces.n; i++)
+		if (destination_matches(d, &connector->spaces.v[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Connectors compete for what their address spaces match, before or after the change, and for
+ * nothing else: all other destinations need not be asked about. Where objects are rejected, a
+ * change to one can bring another into force.
+ */
+static void narrow(struct comparison *c, const struct ldif_change *change)
+{
+	struct destination *v = (void *)(uintptr_t)c->destinations.v;
+	const struct pool_connector **touched;
+	size_t kept = 0, n, i, j;
+
+	if (c->before->rejection_count != 0 || c->after->rejection_count != 0)
+		return;
+	touched = touched_connectors(c, change, &n);
+	if (touched == NULL)
+		return;
+	for (i = 0; i < c->destinations.n; i++) {
+		for (j = 0; j < n && !is_matched(touched[j], &v[i]); j++)
+			;
+		if (j < n)
+			v[kept++] = v[i];
+	}
+	c->destinations.n = kept;
+	free(touched);
 }
 
 /* --- all --- */
@@ -228,10 +340,10 @@ static void put_names(json_t *list, const struct snapshot *s, const struct snaps
 	}
 }
 
-static void compare_all(struct comparison *c)
+static void compare_all(struct comparison *c, const struct ldif_change *change)
 {
 	const struct objects *servers = &c->before->all[OBJ_SERVER];
-	struct plain *seen;
+	struct job *jobs;
 	size_t n = 0, i;
 
 	put_names(c->added, c->after, c->before);
@@ -241,15 +353,22 @@ static void compare_all(struct comparison *c)
 	destinations_add(c->ctl, &c->destinations, c->before);
 	destinations_add(c->ctl, &c->destinations, c->after);
 	destinations_finish(&c->destinations);
+	narrow(c, change);
 	sizes_take(&c->sizes, c->before);
 	sizes_take(&c->sizes, c->after);
 	sizes_finish(&c->sizes);
-	seen = xcalloc(servers->n, sizeof(*seen));
+	jobs = xcalloc(servers->n, sizeof(*jobs));
 	for (i = 0; i < servers->n; i++)
 		if (is_server(c->before, servers->v[i]->name) &&
 		    is_server(c->after, servers->v[i]->name))
-			compare_or_repeat(c, seen, &n, servers->v[i]->name);
-	free(seen);
+			job_init(c, jobs, n++, servers->v[i]->name);
+	if (c->destinations.n != 0)
+		work_all(c, jobs, n);
+	for (i = 0; i < n; i++)
+		job_finish(&jobs[i], c->changes);
+	for (i = 0; i < n; i++)
+		json_decref(jobs[i].rows);
+	free(jobs);
 	destinations_clear(&c->destinations);
 	free(c->sizes.v);
 }
@@ -316,7 +435,7 @@ static enum ctl_status show(struct ctl *ctl, const struct org *org,
 	bool refused = json_array_size(change->refused) != 0;
 	json_t *out;
 
-	compare_all(&c);
+	compare_all(&c, change);
 	out = json_pack("{s:b, s:O, s:O, s:o, s:o, s:o}", "refused", refused, "rejected",
 		change->refused, "warnings", change->warnings, "servers_added", c.added,
 		"servers_removed", c.removed, "changes", c.changes);

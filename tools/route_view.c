@@ -121,6 +121,33 @@ void destinations_clear(struct destinations *d)
 	*d = (struct destinations){ 0 };
 }
 
+/* Is domain text the one named, or below it? */
+static bool is_below(const char *text, const char *domain)
+{
+	size_t n = strlen(text), m = strlen(domain);
+
+	return n >= m && strcmp(text + n - m, domain) == 0 && (n == m || text[n - m - 1] == '.');
+}
+
+bool destination_matches(const struct destination *d, const struct address_space *space)
+{
+	if (d->kind != DESTINATION_SPACE || strcmp(d->type, space->type) != 0)
+		return false;
+	switch (space->match) {
+	case SPACE_EXACT:
+		return strcmp(d->text, space->key) == 0;
+	case SPACE_SUBTREE:
+		return is_below(d->text, space->key);
+	case SPACE_PREFIX:
+		return strncmp(d->text, space->key, strlen(space->key)) == 0;
+	case SPACE_ALL:
+	case SPACE_INBOUND:
+		return true;
+	}
+	BUG_ON(true);
+	return true;
+}
+
 /* --- decisions --- */
 
 static const char *const decision_names[] = {

@@ -16,7 +16,7 @@ enum destination_kind { DESTINATION_SITE, DESTINATION_MAILBOX_SERVER, DESTINATIO
 
 struct destination {
 	enum destination_kind kind;
-	const char *name;	/* for people: site, server, or space such as *.contoso.com, FAX:+1* */
+	const char *name;	/* for people: site, server, *.contoso.com, FAX:+1* */
 	const char *type;	/* of a space: SMTP, FAX ... */
 	const char *text;	/* of a space: the address that stands for it */
 };
@@ -31,6 +31,8 @@ extern const char *const destination_kind_names[];
 /* Adds all of a snapshot that are not there yet; finish puts them in order. Memory is ctl's. */
 void destinations_add(struct ctl *ctl, struct destinations *d, const struct snapshot *s);
 void destinations_finish(struct destinations *d);
+/* Is the address that stands for a destination one of this address space? */
+bool destination_matches(const struct destination *d, const struct address_space *space);
 void destinations_clear(struct destinations *d);
 
 /* A decision, for as long as the table and the arena are there. */

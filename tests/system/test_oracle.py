@@ -1,13 +1,17 @@
 """libhub and the oracle of tests/oracle agree on where mail goes, in random organizations."""
 
+import json
 import os
+import random
+import tempfile
 import unittest
 
 from oracle.campaign import Difference, Driver, campaign, shrink
-from oracle.model import Object, dn_of
-from oracle.oracle import Oracle
+from oracle.generate import Generator
+from oracle.model import BASE, Object, dn_of, to_ldif
+from oracle.oracle import POOL, Oracle
 
-from .harness.base import build_path
+from .harness.base import build_path, run
 
 ORGANIZATIONS = int(os.environ.get("HUB_ORGANIZATIONS", "300"))
 
@@ -19,6 +23,48 @@ class Agreement(unittest.TestCase):
         except Difference as difference:
             self.fail("organization %d: %s" % (difference.number, difference))
         self.assertGreaterEqual(answers, ORGANIZATIONS)
+
+
+class WhatIf(unittest.TestCase):
+    """hubctl route what-if with a connector less, against the oracle before and after."""
+
+    def what_if(self, place, objects, change):
+        for name, text in (("org", to_ldif(objects)), ("change", change)):
+            with open(os.path.join(place, name), "w") as out:
+                out.write(text)
+        done = run(build_path("tools", "hubctl"), "--directory", "file:%s/org" % place, "-o",
+                   "json", "route", "what-if", os.path.join(place, "change"))
+        self.assertEqual(done.stderr, "")
+        return json.loads(done.stdout)["changes"]
+
+    def check(self, place, objects, gone):
+        change = "dn: %s\nchangetype: delete\n" % gone.dn
+        changes = self.what_if(place, objects, change)
+        # A change of something else, without effect: then every destination is looked at.
+        more = "\ndn: %s\nchangetype: modify\nadd: description\ndescription: x\n" % BASE
+        self.assertEqual(self.what_if(place, objects, change + more), changes)
+        left = [o for o in objects if o is not gone]
+        for side, oracle in (("before", Oracle(objects)), ("after", Oracle(left))):
+            for row in changes:
+                name = row["destination"]
+                if ":" in name or "*" in name or row[side]["decision"] in ("directory", "none"):
+                    continue
+                answer = oracle.answer(row["server"], "any@" + name, row["size"])
+                for key in ("decision", "connector", "cost", "path", "next_site", "next_servers",
+                            "fallback", "status"):
+                    self.assertEqual(row[side][key], answer[key], (key, row))
+        return len(changes)
+
+    def test_a_connector_less(self):
+        total = 0
+        with tempfile.TemporaryDirectory() as place:
+            for number in range(60):
+                generator = Generator(random.Random("what-if/%d" % number))
+                # Recipients are not looked up, so there are none.
+                objects = [o for o in generator.organization() if o.kind != "inetOrgPerson"]
+                connectors = [o for o in objects if o.kind in POOL]
+                total += self.check(place, objects, generator.random.choice(connectors))
+        self.assertGreater(total, 100)
 
 
 class Shrinking(unittest.TestCase):

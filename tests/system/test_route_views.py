@@ -41,7 +41,8 @@ def organization():
                  hubSourceServer=server("edge1"))
     yield Object("hubSendConnector", "Inbound", hubAddressSpace="--", hubSmartHost="--",
                  hubSourceServer=server("edge1"))
-    yield Object("hubSendConnector", "Fabrikam", hubAddressSpace=["fabrikam.com", "*.fabrikam.net;5"],
+    yield Object("hubSendConnector", "Fabrikam",
+                 hubAddressSpace=["fabrikam.com", "*.fabrikam.net;5"],
                  hubSourceServer=server("ny1"), hubMaxMessageSize=0)
     yield Object("hubForeignConnector", "Fax & more",
                  hubAddressSpace="FAX:*", hubSourceServer=server("paris1"))
@@ -111,8 +112,8 @@ class Views(unittest.TestCase):
                 self.assertEqual(told[key], expected[key], key)
 
     def test_a_limit_tells_the_size(self):
-        changes = self.changes(self.modify("hubSiteLink", "Atlantic",
-                                           "replace: hubMaxMessageSize\nhubMaxMessageSize: 2000\n-"))
+        changes = self.changes(self.modify(
+            "hubSiteLink", "Atlantic", "replace: hubMaxMessageSize\nhubMaxMessageSize: 2000\n-"))
         self.assertEqual({key[2] for key in changes}, {2001})
         before, after = changes["london1", "fabrikam.com", 2001]
         self.assertEqual((before["decision"], after["status"]), ("relay", "5.3.4"))
