@@ -1,10 +1,11 @@
 """What hub-validator refuses in front of the administrator, and what it lets through."""
 
+import os
 import threading
 import unittest
 
-from .harness.base import Place, run, wait_for
-from .harness.directory import record
+from .harness.base import Place, free_port, run, wait_for
+from .harness.directory import Directory, record
 from .harness.organization import Organization, message, send
 from .harness.validator import Validator, validated_directory
 
@@ -397,6 +398,42 @@ class Refusals(unittest.TestCase):
             directory.dn("A", "Sites"), "hubSite", cn="A"), check=False).returncode == BUSY)
         done = directory.add(record(directory.dn("A", "Sites"), "hubSite", cn="A"), check=False)
         self.assertIn("not in step with the directory", done.stderr)
+
+
+class TwoProviders(unittest.TestCase):
+    def test_each_judges_what_it_is_given_and_takes_what_the_other_took(self):
+        place = Place()
+        self.addCleanup(place.close)
+        ports = [free_port(), free_port()]
+        uris = ["ldap://127.0.0.1:%d" % port for port in ports]
+        providers = []
+        for i, port in enumerate(ports):
+            socket = os.path.join(place.path, "validator%d" % i)
+            directory = Directory(place, name="slapd%d" % i, port=port, options=(
+                "--provider", *uris, "--validator", socket)).start()
+            # the second directory is empty: its validator is in step once it is replicated
+            Validator(place, socket, directory, os.path.join(
+                place.path, "slapd%d" % i, "validator.password")).start()
+            providers.append(directory)
+        first, second = providers
+
+        def has(directory, dn):
+            return run("ldapsearch", *directory._bind(), "-b", dn, "-s", "base").returncode == 0
+        link = first.dn("Link", "Site Links")
+        for name in ("A", "B"):
+            first.add(record(first.dn(name, "Sites"), "hubSite", cn=name))
+        wait_for("replicated", lambda: has(second, first.dn("B", "Sites")))
+        # what came from the other provider counts here
+        wait_for("in step there too", lambda: second.add(record(
+            link, "hubSiteLink", cn="Link", hubSiteList=[
+                first.dn("A", "Sites"), first.dn("B", "Sites")]), check=False).returncode == 0)
+        wait_for("replicated back", lambda: has(first, link))
+        for directory in providers:
+            done = directory.modify(
+                "dn: %s\nchangetype: modify\nreplace: hubSiteList\nhubSiteList: %s\n" % (
+                    link, first.dn("A", "Sites")), check=False)
+            self.assertEqual(done.returncode, CONSTRAINT, done.stderr)
+            self.assertIn("two sites or more", done.stderr)
 
 
 class Outage(unittest.TestCase):

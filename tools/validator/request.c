@@ -254,3 +254,8 @@ int request_parse(struct arena *a, const char *text, size_t size, struct request
 	}
 	return 0;
 }
+
+bool request_is_change(const struct request *r)
+{
+	return r->kind != REQUEST_OTHER && (r->bind_dn == NULL || *r->bind_dn != '\0');
+}

@@ -44,5 +44,10 @@ size_t request_end(const char *text, size_t size);
 /* text: one whole request. -1: no such request, e says why. */
 int request_parse(struct arena *a, const char *text, size_t size, struct request *out,
 	struct err *e) MUST_CHECK;
+/*
+ * Is it to be judged? What changes no entry is not, nor what another provider took in: the watch
+ * shows that in a moment. Only replication comes without a name.
+ */
+bool request_is_change(const struct request *r);
 
 #endif

@@ -25,6 +25,8 @@ enum {
 	HOLD_MS = 3000,
 };
 
+static const char out_of_step[] = "hub-validator is not in step with the directory";
+
 struct peer {
 	struct server_socket *server;
 	struct bufferevent *bev;
@@ -85,50 +87,55 @@ static void refuse(struct peer *p, int code, const char *text)
 	answer(p, &verdict);
 }
 
-static void judge(struct peer *p)
+static void judge(struct peer *p, const struct request *r)
 {
-	struct evbuffer *in = bufferevent_get_input(p->bev);
-	size_t size = evbuffer_get_length(in);
-	const char *text = (const char *)evbuffer_pullup(in, -1);
-	struct arena *a = arena_new();
-	struct verdict verdict;
-	struct request r;
-	struct err e;
+	struct verdict verdict = { 0 };
 
-	loop_touch(p->server->loop);
-	if (request_parse(a, text, request_end(text, size), &r, &e) != 0) {
-		log_text(LOG_LEVEL_WARNING, "request-refused", "%s", e.text);
-		refuse(p, LDAP_OTHER, e.text);
-	} else {
-		view_judge(p->server->view, &r, &verdict);
-		if (verdict.code != 0)
-			log_refusal(&r, &verdict);
-		answer(p, &verdict);
-	}
-	evbuffer_drain(in, size);
-	arena_free(&a);
+	if (request_is_change(r))
+		view_judge(p->server->view, r, &verdict);
+	if (verdict.code != 0)
+		log_refusal(r, &verdict);
+	answer(p, &verdict);
+}
+
+static void refuse_senseless(struct peer *p, const char *why)
+{
+	log_text(LOG_LEVEL_WARNING, "request-refused", "%s", why);
+	refuse(p, LDAP_OTHER, why);
 }
 
 /* The request is complete: judge it now, later, or not at all. */
 static void proceed(struct peer *p)
 {
 	static const struct timeval hold = { .tv_sec = HOLD_MS / 1000 };
+	struct evbuffer *in = bufferevent_get_input(p->bev);
+	size_t size = evbuffer_get_length(in);
+	const char *text = (const char *)evbuffer_pullup(in, -1);
 	enum view_state state = view_state(p->server->view);
+	struct arena *a = arena_new();
+	struct request r;
+	struct err e;
 
-	p->waiting = state == VIEW_REFRESHING;
-	if (state == VIEW_IN_STEP)
-		judge(p);
+	loop_touch(p->server->loop);
+	p->waiting = false;
+	if (request_parse(a, text, request_end(text, size), &r, &e) != 0)
+		refuse_senseless(p, e.text);
+	else if (state == VIEW_IN_STEP || !request_is_change(&r))
+		judge(p, &r);
 	else if (state == VIEW_OUT_OF_STEP)
-		refuse(p, LDAP_BUSY, "hub-validator is not in step with the directory");
-	else if (!evtimer_pending(p->hold_timer, NULL))
+		refuse(p, LDAP_BUSY, out_of_step);
+	else
+		p->waiting = true;
+	if (p->waiting && !evtimer_pending(p->hold_timer, NULL))
 		evtimer_add(p->hold_timer, &hold);
+	arena_free(&a);
 }
 
 static void on_hold_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
-	refuse(ctx, LDAP_BUSY, "hub-validator is not in step with the directory");
+	refuse(ctx, LDAP_BUSY, out_of_step);
 }
 
 static void on_read(struct bufferevent *bev, void *ctx)

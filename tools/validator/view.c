@@ -439,9 +439,6 @@ void view_judge(struct view *v, const struct request *r, struct verdict *out)
 	const char *ndn;
 
 	*out = (struct verdict){ 0 };
-	/* what another provider took in is shown by the watch in a moment */
-	if (r->kind == REQUEST_OTHER || (r->bind_dn != NULL && *r->bind_dn == '\0'))
-		return;
 	a = arena_new();
 	ndn = trial_normalize(v->trial, a, r->dn);
 	before = ndn != NULL ? trial_record(v->trial, ndn) : NULL;

@@ -28,7 +28,7 @@ struct view *view_new(struct loop *loop, struct resolver *resolver,
 void view_free(struct view **v);
 enum view_state view_state(const struct view *v);
 
-/* Judges and, if it is let through, remembers the change. In step only. */
+/* Judges and, if it is let through, remembers the change. In step only, and changes only. */
 void view_judge(struct view *v, const struct request *r, struct verdict *out);
 
 #endif

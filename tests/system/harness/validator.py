@@ -10,7 +10,7 @@ from .hub import parse_event
 class Validator:
     def __init__(self, place, socket, directory, password_file):
         self.socket = socket
-        self.process = Process("validator", [
+        self.process = Process(os.path.basename(socket), [
             build_path("tools", "hub-validator"), "--socket", socket, "--directory", directory.uri,
             "--base", directory.base, "-D", "cn=replicator," + directory.suffix,
             "-y", password_file], place.path)
