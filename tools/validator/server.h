@@ -2,8 +2,8 @@
  *
  * slapd opens a connection for each change, sends one request and waits for "CONTINUE" or a result.
  * Changes are judged one after the other, in the order in which they are complete. While the view
- * refreshes they wait, for HOLD_MS at most; out of step they are refused. Replicated changes pass at
- * any time: the view of an empty provider comes in step only by them.
+ * refreshes they wait, for HOLD_MS at most; out of step they are refused. Replicated changes pass
+ * at any time: the view of an empty provider comes in step only by them.
  */
 #ifndef HUB_VALIDATOR_SERVER_H
 #define HUB_VALIDATOR_SERVER_H
