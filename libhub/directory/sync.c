@@ -122,6 +122,31 @@ int sync_info_decode(struct berval *value, struct sync_info *info)
 	return rc;
 }
 
+/* libldap exports it, but only its private headers declare it. */
+BerElement *ldap_get_message_ber(LDAPMessage *m);
+
+/*
+ * Looked at before ldap_parse_intermediate, which ends the process by an assertion when a server
+ * sends an empty name.
+ */
+static bool is_sync_info(LDAPMessage *m)
+{
+	BerElement *ber = ber_dup(ldap_get_message_ber(m));
+	struct berval name = { 0, NULL };
+	bool is;
+
+	if (ber == NULL)
+		return false;
+	/* not ber_scanf "m": it writes behind the name, into the message's own buffer */
+	is = ber_scanf(ber, "{") != LBER_ERROR &&
+		ber_skip_element(ber, &name) == LDAP_TAG_IM_RES_OID &&
+		name.bv_len == strlen(LDAP_SYNC_INFO) &&
+		memcmp(name.bv_val, LDAP_SYNC_INFO, name.bv_len) == 0;
+	/* not ber_free(ber, 1): the buffer belongs to the message */
+	ber_free(ber, 0);
+	return is;
+}
+
 int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err *e)
 {
 	struct berval *value = NULL;
@@ -129,6 +154,8 @@ int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err
 	int rc = 0;
 
 	memset(info, 0, sizeof(*info));
+	if (!is_sync_info(m))
+		return 0;
 	if (ldap_parse_intermediate(ld, m, &oid, &value, NULL, 0) != LDAP_SUCCESS)
 		return err_set(e, ERR_TEMP, 0, "an intermediate message that cannot be decoded");
 	if (oid != NULL && value != NULL && strcmp(oid, LDAP_SYNC_INFO) == 0)
