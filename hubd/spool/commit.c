@@ -102,9 +102,9 @@ static int open_segment(struct spool *s, bool reserve, struct err *e)
 }
 
 /*
- * Messages are being refused for lack of a segment: a few old messages must not keep the oldest one,
- * and all behind it, from being used again. Their copies may take the reserve, so there must be few of
- * them; the segment they leave is the next reserve.
+ * Messages are being refused for lack of a segment: a few old messages must not keep the oldest
+ * one, and all behind it, from being used again. Their copies may take the reserve, so there must
+ * be few of them; the segment they leave is the next reserve.
  */
 static void make_space(struct spool *s)
 {

@@ -69,7 +69,8 @@ static void gather_slots(struct build *build)
 		const struct record *r = slot->record;
 
 		for (i = 0; i < r->warning_count; i++)
-			build_add_text(&build->warnings, arena_strdup(build->s->arena, r->warnings[i]));
+			build_add_text(&build->warnings,
+				arena_strdup(build->s->arena, r->warnings[i]));
 		if (r->class != NULL)
 			build->slots[r->class->kind][build->slot_count[r->class->kind]++] = slot;
 	}
