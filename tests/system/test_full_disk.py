@@ -1,10 +1,10 @@
 """The disk of the spool is full: mail is refused for now, none is lost, and it ends by itself."""
 
-import os
 import smtplib
 import unittest
 
-from .harness.base import run, wait_for
+from .harness.base import wait_for
+from .harness.disk import SmallDisk
 from .harness.organization import Organization, message, send
 
 DISK_MB = 256
@@ -15,26 +15,12 @@ class FullDisk(unittest.TestCase):
     def setUp(self):
         self.org = org = Organization()
         self.addCleanup(org.close)
-        mounted = run("mount", "-t", "tmpfs", "-o", "size=%dm" % DISK_MB, "tmpfs",
-                      org.london1.state)
-        if mounted.returncode != 0:
-            self.skipTest("cannot mount a small tmpfs: " + mounted.stderr.strip())
-        self.addCleanup(run, "umount", "-l", org.london1.state)
-        self.addCleanup(org.london1.kill)
-        self.filler = os.path.join(org.london1.state, "filler")
+        self.disk = SmallDisk(self, org.london1, DISK_MB)
         for hub in org.hubs:
             org.directory.change(hub.dn(), hubGlitchRetryInterval="1", hubGlitchRetryCount="15",
                                  hubTransientRetryInterval="1", hubMessageRetryInterval="1",
                                  hubConnectionFailureRetryInterval="1")
         org.start()
-
-    def fill(self):
-        with open(self.filler, "ab", buffering=0) as out:
-            try:
-                while True:
-                    out.write(bytes(1 << 16))
-            except OSError:
-                pass
 
     def send(self, body="text\r\n"):
         """The token if it was accepted, None if refused as it should be."""
@@ -63,13 +49,13 @@ class FullDisk(unittest.TestCase):
             if token is None:
                 return accepted
             accepted.append(token)
-            self.fill()
+            self.disk.fill()
         self.fail("never refused")
 
     def test_full_disk(self):
         org = self.org
         org.paris1.stop()       # what london1 accepts stays with it
-        self.fill()
+        self.disk.fill()
         accepted = self.send_until_refused()
         self.assertIsNone(self.send(BODY))
         # the others go on: what is queued is delivered, its outcome recorded
@@ -80,9 +66,9 @@ class FullDisk(unittest.TestCase):
         wait_for("all relayed", lambda: relayed() >= len(accepted))
         # still full: it starts, and delivers nothing a second time
         org.london1.kill()
-        self.fill()
+        self.disk.fill()
         org.london1.start()
-        os.unlink(self.filler)
+        self.disk.free()
         token = wait_for("mail is accepted again", lambda: self.send(BODY))
         self.arrived(token)
         self.arrived(wait_for("small mail too", self.send))
