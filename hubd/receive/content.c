@@ -240,7 +240,8 @@ static bool take_data(struct session *s)
 	size_t n = stream_peek(s->stream, pieces, PIECES), i, taken, total = 0;
 	bool ended = false;
 
-	for (i = 0; i < n && !ended; i++) {
+	/* nothing is taken while the spool asks to wait: its answer is lost with the draft's end */
+	for (i = 0; i < n && !ended && s->wait == WAIT_NOTHING; i++) {
 		ended = feed_data(s, &pieces[i], &taken);
 		total += taken;
 	}

@@ -78,6 +78,18 @@ class MailFlow(unittest.TestCase):
         self.assertEqual(report.recipients, ["anna@contoso.com"])
         self.assertIn(b"Status: 5.1.10", report.data)
 
+    def test_session_goes_on_after_messages_larger_than_the_disk_takes_at_once(self):
+        """Reading pauses while much waits for the disk; the session must come out of it."""
+        for number in range(12):
+            size = 1200 + 40 * number
+            token, data = message(body=("y" * 998 + "\r\n") * size)
+            with smtplib.SMTP("127.0.0.1", self.org.internet_port, timeout=20) as client:
+                client.sendmail("someone@outside.example", ["anna@contoso.com"], data)
+                # not left to the end of with, which forgives a silent server
+                self.assertEqual(client.noop()[0], 250)
+                self.assertEqual(client.quit()[0], 221)
+            self.assertTrue(self.org.mailbox.wait(token)[0].data.endswith(data))
+
     def test_unknown_recipient_is_refused_at_rcpt(self):
         with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
             send(self.org.internet_port, "a@outside.example", ["nobody@contoso.com"],
