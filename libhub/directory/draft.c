@@ -56,6 +56,18 @@ static int take_uuid(struct draft *r, const void *value, size_t size, struct err
 	return 0;
 }
 
+/* Words of LDIF itself (RFC 2849): no attributes, and not to be read back as such. */
+static bool is_ldif_word(const char *name, size_t size)
+{
+	static const char *const words[] = { "dn", "changetype", "control" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (size == strlen(words[i]) && strncasecmp(name, words[i], size) == 0)
+			return true;
+	return false;
+}
+
 /* RFC 4512 section 1.4. Anything else could not be read back from the cache, or would mean more. */
 static bool is_name(const char *name, size_t size)
 {
@@ -65,7 +77,7 @@ static bool is_name(const char *name, size_t size)
 		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '.' &&
 		    name[i] != '_')
 			return false;
-	return size != 0 && size <= DRAFT_NAME_MAX;
+	return size != 0 && size <= DRAFT_NAME_MAX && !is_ldif_word(name, size);
 }
 
 int draft_add(struct draft *r, const char *name, size_t name_size, const void *value, size_t size,
