@@ -3,22 +3,18 @@
 import os
 import unittest
 
-from .harness.base import wait_for
+from .harness.base import sanitized, wait_for
 from .harness.organization import Organization
 
 ROUNDS, CHANGES = 10, 200
 GROWTH_KIB = 4096
 
 
-def resident_kib(hub):
-    with open("/proc/%d/status" % hub.process.pid) as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
-
 def open_files(hub):
     return len(os.listdir("/proc/%d/fd" % hub.process.pid))
 
 
+@unittest.skipIf(sanitized(), "memory cannot be measured under sanitizers")
 class Memory(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -45,7 +41,7 @@ class Memory(unittest.TestCase):
         hub, sizes = self.org.london1, []
         for number in range(ROUNDS):
             self.change(number)
-            sizes.append(resident_kib(hub))
+            sizes.append(hub.memory_kib())
             if number == 1:
                 files = open_files(hub)
         print("resident KiB after each %d changes: %s" % (2 * CHANGES, sizes))

@@ -19,6 +19,12 @@ def build_path(*parts):
     return os.path.join(BUILD, *parts)
 
 
+def sanitized():
+    """Is the build one with sanitizers? They keep freed memory, so its size tells nothing."""
+    with open(build_path("config.log"), errors="replace") as log:
+        return any("--enable-sanitizers" in line and line.lstrip().startswith("$") for line in log)
+
+
 def wait_for(what, condition, deadline=None):
     """Asks until the condition gives something true, and returns that."""
     limit = DEADLINE if deadline is None else deadline

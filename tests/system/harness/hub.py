@@ -103,6 +103,11 @@ class Hub:
     def log(self):
         return self.process.log()
 
+    def memory_kib(self):
+        """Anonymous memory of the process: what it holds, without mapped files."""
+        with open("/proc/%d/status" % self.process.pid) as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
+
     def cache(self, tree):
         """The text of an offline cache file, "" before there is one."""
         try:
