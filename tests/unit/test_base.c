@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/base/crc32c.h"
 #include "libhub/base/inbox.h"
 #include "libhub/base/log.h"
@@ -194,6 +196,24 @@ START_TEST(loop_runs_deferred_in_order)
 }
 END_TEST
 
+START_TEST(clock_texts)
+{
+	char text[64];
+
+	setenv("TZ", "XXX-05:30", 1);
+	tzset();
+	clock_rfc5322(1795263303, text, sizeof(text));
+	ck_assert_str_eq(text, "Sat, 21 Nov 2026 17:45:03 +0530");
+	setenv("TZ", "YYY+03:00", 1);
+	tzset();
+	clock_rfc5322(0, text, sizeof(text));
+	ck_assert_str_eq(text, "Wed, 31 Dec 1969 21:00:00 -0300");
+	clock_rfc3339(1795263303007, text, sizeof(text));
+	ck_assert_str_eq(text, "2026-11-21T12:15:03.007Z");
+	ck_assert_int_le(llabs(clock_wall_ms() / 1000 - clock_wall_s()), 1);
+}
+END_TEST
+
 /* --- log --- */
 
 /* What one event writes to stderr; n is its length. */
@@ -303,6 +323,7 @@ int main(void)
 		(int)(sizeof(bad_settings) / sizeof(bad_settings[0])));
 	tcase_add_test(mem, arena_keeps_everything);
 	tcase_add_test(mem, crc_vectors);
+	tcase_add_test(mem, clock_texts);
 	tcase_add_test(loop, inbox_across_threads);
 	tcase_add_test(loop, loop_runs_deferred_in_order);
 	tcase_add_loop_test(log, log_lines, 780, 1100);
