@@ -160,8 +160,11 @@ static void admit(struct listeners *l, int fd, const struct sockaddr_storage *pe
 		return;
 	}
 	a = xcalloc(1, sizeof(*a));
-	*a = (struct arrival){ .fd = fd, .peer = *peer, .local = *local,
-		.live = live_ref(l->live), .connector = rc, .slot = own };
+	a->fd = fd;
+	a->live = live_ref(l->live);
+	a->connector = rc;
+	a->slot = own;
+	snprintf(a->source, sizeof(a->source), "%s", source);
 	l->connections++;
 	inbox_post(l->receivers[l->next_receiver], &a->node);
 	l->next_receiver = (l->next_receiver + 1) % l->receiver_count;

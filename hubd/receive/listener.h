@@ -11,6 +11,8 @@
 
 #include "hubd/receive/receiver.h"
 
+#include <sys/socket.h>
+
 struct listeners;
 
 struct listeners *listeners_new(struct loop *loop);

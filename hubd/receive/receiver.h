@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "hubd/spool/message.h"
 #include "hubd/config/live.h"
@@ -19,7 +18,7 @@
 struct arrival {
 	struct inbox_node node;
 	int fd;
-	struct sockaddr_storage peer, local;
+	char source[64];		/* the peer's address as text */
 	const struct live *live;	/* reference; gone once the session ended */
 	const struct receive_connector *connector;	/* in live's snapshot */
 	void *slot;			/* the listener's own accounting */

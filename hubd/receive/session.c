@@ -1,8 +1,6 @@
 /* session.c - see session.h: the life of a session and the dispatch of its commands. */
 #include "hubd/receive/session.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -340,21 +338,6 @@ static const struct stream_callbacks callbacks = {
 
 /* --- begin --- */
 
-static void print_address(const struct sockaddr_storage *addr, char *buf, size_t size)
-{
-	const struct sockaddr_in6 *in6 = (const void *)addr;
-	const struct sockaddr_in *in = (const void *)addr;
-
-	if (addr->ss_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, buf, (socklen_t)size);
-	else if (addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], buf, (socklen_t)size);
-	else if (addr->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &in6->sin6_addr, buf, (socklen_t)size);
-	else
-		snprintf(buf, size, "local");
-}
-
 static void greet(struct session *s)
 {
 	if (s->connector->banner != NULL)
@@ -374,7 +357,7 @@ void session_begin(struct receiver *r, struct arrival *a)
 	s->receiver = r;
 	s->arrival = a;
 	s->connector = a->connector;
-	print_address(&a->peer, s->peer_address, sizeof(s->peer_address));
+	s->peer_address = a->source;
 	HASH_ADD(hh, r->sessions, id, sizeof(s->id), s);
 	s->stream = stream_accept(r->cfg.loop, a->fd, &callbacks, s);
 	stream_set_inactivity(s->stream, (uint32_t)s->connector->inactivity_timeout_s);

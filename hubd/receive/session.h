@@ -77,7 +77,7 @@ struct session {
 	bool ended_by_peer;		/* EOF seen; what is there is still obeyed */
 	bool finished;			/* 221 or 421 is on its way */
 	bool running;			/* session_run is on the stack */
-	char peer_address[64];
+	const char *peer_address;	/* the arrival's source */
 };
 
 /* --- session.c --- */

@@ -408,6 +408,7 @@ struct world_session *world_connect(unsigned int connector)
 	BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0);
 	s->fd = fds[0];
 	a->fd = fds[1];
+	strcpy(a->source, "local");
 	a->live = live_ref(world.live);
 	a->connector = (const void *)snapshot_find(world.snapshot, OBJ_RECEIVE_CONNECTOR, name);
 	BUG_ON(a->connector == NULL);
