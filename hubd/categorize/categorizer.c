@@ -221,18 +221,6 @@ static struct envelope *group_envelope(const struct plan *p, const struct plan_g
 	return env;
 }
 
-static void fail_group(struct plan *p, const struct plan_group *g, const char *status,
-	const char *text)
-{
-	struct plan_failure *f = arena_alloc(p->arena, sizeof(*f));
-
-	f->i = g->i;
-	f->status = status;
-	f->text = text;
-	f->next = p->failures;
-	p->failures = f;
-}
-
 static void expand(struct categorizer *c, struct plan *p, const struct source *src,
 	const struct plan_group *g)
 {
@@ -246,11 +234,11 @@ static void expand(struct categorizer *c, struct plan *p, const struct source *s
 	uint32_t n;
 
 	if (p->env.recipients[g->i].redirects >= REDIRECTS_MAX) {
-		fail_group(p, g, "5.4.6", "groups within groups too deep: a loop");
+		plan_fail(p, g->i, "5.4.6", "groups within groups too deep: a loop");
 		return;
 	}
 	if (!expand_group(p->arena, c->live->recipients, g->address, &members, &n) || n == 0) {
-		fail_group(p, g, "5.1.1", n == 0 ? "the group has no members with an address" :
+		plan_fail(p, g->i, "5.1.1", n == 0 ? "the group has no members with an address" :
 			"the group has too many members");
 		return;
 	}
@@ -258,7 +246,7 @@ static void expand(struct categorizer *c, struct plan *p, const struct source *s
 	env = group_envelope(p, g, a, members, n);
 	if (env == NULL || envelope_encode(env, a, &blob, &size, &e) != 0) {
 		arena_free(&a);
-		fail_group(p, g, "5.3.0", "the group's members do not fit an envelope");
+		plan_fail(p, g->i, "5.3.0", "the group's members do not fit an envelope");
 		return;
 	}
 	c->expanding++;

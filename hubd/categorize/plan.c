@@ -109,7 +109,7 @@ static void fan_out(struct plan *p)
 	merge_hops(p);
 }
 
-static void add_failure(struct plan *p, uint32_t i, const char *status, const char *text)
+void plan_fail(struct plan *p, uint32_t i, const char *status, const char *text)
 {
 	struct plan_failure *f = arena_alloc(p->arena, sizeof(*f));
 
@@ -144,7 +144,7 @@ static void rewrite(struct plan *p, uint32_t i, const char *address)
 static void place_routed(struct plan *p, uint32_t i, const struct resolved *r)
 {
 	if (r->route.decision == ROUTE_REPORT)
-		add_failure(p, i, r->route.status, r->route.text);
+		plan_fail(p, i, r->route.status, r->route.text);
 	else
 		add_to_hop(p, &r->route, i);
 }
@@ -179,7 +179,7 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 		recipient_info_clear(&r.info);
 		break;
 	case RESOLVED_REJECT:
-		add_failure(p, i, r.status, r.text);
+		plan_fail(p, i, r.status, r.text);
 		break;
 	case RESOLVED_DEFER:
 		place_waiting(p, i);

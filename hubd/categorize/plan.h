@@ -47,6 +47,9 @@ struct plan {
 struct plan *plan_make(struct arena *a, const struct live *live, const struct envelope *env,
 	const bool *skip);
 
+/* Recipient i cannot be delivered after all. The texts are copied. */
+void plan_fail(struct plan *p, uint32_t i, const char *status, const char *text);
+
 /*
  * Addresses that a group stands for, nested groups opened, each once; loops end by that. members
  * may be empty. False when there are more than EXPAND_MAX.
