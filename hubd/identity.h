@@ -1,7 +1,8 @@
 /* identity.h - the certificate and key this server shows, and the next ones. Main thread.
  *
- * Peers trust a key because it is in the directory (routing.md section 6a). So a key that replaces
- * one waits until the directory has it; a new certificate for the same key is taken at once.
+ * Peers trust a key because it is in the directory (hub-routing(7) section 6a). So a key that
+ * replaces one waits until the directory has it; a new certificate for the same key is taken at
+ * once.
  */
 #ifndef HUB_IDENTITY_H
 #define HUB_IDENTITY_H

@@ -4,7 +4,7 @@
 
 #include "tools/change.h"
 
-/* Who may write objects of the kind; directory.md's table of roles. */
+/* Who may write objects of the kind; hub-directory(7) section 10. */
 static const char *role_for(enum obj_kind kind)
 {
 	switch (kind) {

@@ -497,7 +497,7 @@ static void still_named(const struct obj *referrer, const char *attr, void *ctx)
 			"reason", json_sprintf("%s would name what is gone", attr)));
 }
 
-/* What goes must not be named by what stays (directory, section 9). */
+/* What goes must not be named by what stays (hub-directory(7) section 9). */
 static void judge_gone(struct work *w)
 {
 	const struct snapshot *before = w->out->before;

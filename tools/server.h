@@ -5,7 +5,7 @@
 #include "tools/args.h"
 #include "tools/change.h"
 
-/* hubServer with its Receive connectors "Default NAME" and "Client NAME", as directory.md says. */
+/* hubServer with its Receive connectors "Default NAME" and "Client NAME", by hub-directory(7). */
 enum ctl_status server_new(struct org *org, const struct args *args);
 /* If c gives certificates and no digests, adds the digests of their keys. */
 int server_add_key_digests(const struct org *org, struct change *c, struct err *e) MUST_CHECK;

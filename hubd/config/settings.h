@@ -1,4 +1,4 @@
-/* settings.h - hubd.conf: only what cannot come from the directory (interfaces.md). */
+/* settings.h - hubd.conf: only what cannot come from the directory. */
 #ifndef HUB_CONFIG_SETTINGS_H
 #define HUB_CONFIG_SETTINGS_H
 

@@ -2,7 +2,7 @@
  *
  * A session begins as anonymous and is judged again after STARTTLS and AUTH. Its rights are those
  * of its principal's permission group, if the Receive connector lists that group, plus hubGrant,
- * less hubDeny (reference: exchange-connectors.md section 3.6).
+ * less hubDeny (hub-directory(7) section 4).
  */
 #ifndef HUB_RECEIVE_PERMISSION_H
 #define HUB_RECEIVE_PERMISSION_H

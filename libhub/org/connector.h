@@ -24,8 +24,8 @@ enum send_right { SEND_RIGHT_ORGANIZATION, SEND_RIGHT_FOREST, SEND_RIGHT_ROUTING
 enum error_policy { ERROR_POLICY_DEFAULT, ERROR_POLICY_DOWNGRADE_AUTH, ERROR_POLICY_DOWNGRADE_DNS };
 
 /*
- * What the kinds that compete for recipients in one pool share (routing.md section 5). First member
- * of send_connector, foreign_connector and agent_connector.
+ * What the kinds that compete for recipients in one pool share (hub-routing(7) section 5). First
+ * member of send_connector, foreign_connector and agent_connector.
  */
 struct pool_connector {
 	struct obj obj;
@@ -111,7 +111,7 @@ enum right {
 };
 extern const char *const right_names[RIGHTS + 1];
 extern const char *const permission_group_names[];
-/* Rights that a permission group carries by itself (exchange-connectors.md section 3.6). */
+/* Rights that a permission group carries by itself (hub-directory(7) section 4). */
 uint32_t permission_group_rights(enum permission_group g);
 
 enum smtp_extension_choice {

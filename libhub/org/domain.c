@@ -1,4 +1,4 @@
-/* domain.c - hubAcceptedDomain and hubRemoteDomain (directory.md section 7).
+/* domain.c - hubAcceptedDomain and hubRemoteDomain (hub-directory(7) section 7).
  *
  * As in address spaces, *.domain covers the domain itself.
  */

@@ -1,4 +1,4 @@
-/* edge_subscription.c - hubEdgeSubscription (directory.md section 8). */
+/* edge_subscription.c - hubEdgeSubscription (hub-directory(7) section 8). */
 #include "libhub/org/attr.h"
 #include "libhub/org/topology.h"
 

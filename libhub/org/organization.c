@@ -1,4 +1,4 @@
-/* organization.c - hubOrganization (directory.md section 7). */
+/* organization.c - hubOrganization (hub-directory(7) section 7). */
 #include <string.h>
 
 #include "libhub/org/attr.h"

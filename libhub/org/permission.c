@@ -1,8 +1,8 @@
 /* permission.c - permission groups, rights, and what each group may do by itself.
  *
- * The table is that of the reference (exchange-connectors.md section 3.6) with one column less:
- * HubServers stands for servers proven by their key and for those that ExternalAuthoritative
- * declares secure. The session that grants the latter leaves out the headers rights by itself.
+ * The table is that of hub-directory(7) section 4. HubServers stands for servers proven by their
+ * key and for those that ExternalAuthoritative declares secure; the session that grants the latter
+ * leaves out the headers rights by itself.
  */
 #include "libhub/org/connector.h"
 

@@ -1,5 +1,5 @@
 /* pool_connector.c - Foreign and Delivery Agent connectors, and the rule on sources that all of the
- * pool share (directory.md sections 5 and 9).
+ * pool share (hub-directory(7) sections 5 and 9).
  */
 #include <string.h>
 

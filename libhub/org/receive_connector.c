@@ -1,5 +1,5 @@
-/* receive_connector.c - hubReceiveConnector: table, defaults by usage, rules (directory.md sections
- * 4 and 9; exchange-connectors.md sections 3.1 to 3.5).
+/* receive_connector.c - hubReceiveConnector: table, defaults by usage, rules (hub-directory(7)
+ * sections 4 and 9).
  *
  * Two connectors of one server may share a binding if their remote ranges differ; ranges may
  * overlap only by containment, so that the most specific one is always a single one. A wildcard and

@@ -1,4 +1,4 @@
-/* routing_group.c - hubRoutingGroup and hubRoutingGroupConnector (directory.md section 5). */
+/* routing_group.c - hubRoutingGroup and hubRoutingGroupConnector (hub-directory(7) section 5). */
 #include "libhub/org/attr.h"
 #include "libhub/org/connector.h"
 #include "libhub/org/topology.h"

@@ -1,4 +1,4 @@
-/* send_connector.c - hubSendConnector: table, defaults, rules (directory.md sections 3 and 9). */
+/* send_connector.c - hubSendConnector: table, defaults, rules; hub-directory(7) sections 3 and 9 */
 #include "libhub/org/connector.h"
 
 #include <stdio.h>

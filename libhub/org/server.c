@@ -1,4 +1,4 @@
-/* server.c - hubServer and hubMailboxServer (directory.md section 6). */
+/* server.c - hubServer and hubMailboxServer (hub-directory(7) section 6). */
 #include <string.h>
 
 #include "libhub/org/attr.h"

@@ -1,4 +1,4 @@
-/* site.c - hubSite and hubSiteLink (directory.md section 6). */
+/* site.c - hubSite and hubSiteLink (hub-directory(7) section 6). */
 #include <string.h>
 
 #include "libhub/org/attr.h"

@@ -136,7 +136,7 @@ bool ip_range_within(const struct ip_range *a, const struct ip_range *b);
 bool ip_range_overlaps(const struct ip_range *a, const struct ip_range *b);
 
 /*
- * The order of names everywhere in routing: Unicode case folding, then byte order (routing.md
+ * The order of names everywhere in routing: Unicode case folding, then byte order (hub-routing(7)
  * section 1). Like strcmp.
  */
 int name_compare(const char *a, const char *b);

@@ -1,4 +1,4 @@
-/* value_space.c - address spaces: [type:]space[;cost] (directory.md section 3).
+/* value_space.c - address spaces: [type:]space[;cost] (hub-directory(7) section 3).
  *
  * The cost follows the last ';'. A space of another type than SMTP may itself hold ';', and then
  * the cost must be written, since nothing else tells where the space ends.

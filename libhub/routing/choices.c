@@ -1,4 +1,4 @@
-/* choices.c - the connectors of the snapshot as one server sees them (routing, section 5.1)
+/* choices.c - the connectors of the snapshot as one server sees them (hub-routing(7) section 5.1)
  *
  * For every connector: whether it can be used at all from here, by which source servers, and what
  * the way to them costs. Those that can be used go into the index of address spaces.

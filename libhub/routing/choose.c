@@ -1,4 +1,4 @@
-/* choose.c - which connector takes an address (routing, section 5) */
+/* choose.c - which connector takes an address (hub-routing(7) section 5) */
 #include <ctype.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* explain.c - a routing decision as a document for people and tests (routing, section 10)
+/* explain.c - a routing decision as a document for people and tests (hub-routing(7) section 10)
  *
  * Runs route_resolve with a recorder from the point of view of one server, then from that of the
  * first server it hands over to, and so on to the end; prints what came out and decides nothing.

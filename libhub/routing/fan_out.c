@@ -1,4 +1,4 @@
-/* fan_out.c - one copy up to the fork (routing, section 3, delayed fan-out)
+/* fan_out.c - one copy up to the fork (hub-routing(7) section 3, delayed fan-out)
  *
  * The paths of a message's recipients form a tree whose root is our site. Sorted by their sites,
  * the paths of a subtree stand together, and what all of them share is what its first and last

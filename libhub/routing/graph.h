@@ -36,7 +36,7 @@ void graph_build(struct graph *g, const struct snapshot *s, uint32_t from, struc
 /* Index of the site a reference names; GRAPH_NONE if it dangles or the site is disabled. */
 uint32_t graph_site_index(const struct ref *r);
 
-/* What one hop over this link costs (routing, section 1). */
+/* What one hop over this link costs (hub-routing(7) section 1). */
 int64_t graph_link_cost(const struct site_link *link);
 
 /* Sites of the path, the start first; n is set to how many. NULL and 0 if unreachable. */

@@ -10,3 +10,4 @@ libhub_libhub_a_SOURCES += \
 	%D%/spaces.c %D%/spaces.h \
 	%D%/table.c %D%/table.h \
 	%D%/trace.c %D%/trace.h
+dist_man_MANS += %D%/hub-routing.7

@@ -1,4 +1,4 @@
-/* resolve.c - one address to a route, a group, or a refusal (routing, section 4)
+/* resolve.c - one address to a route, a group, or a refusal (hub-routing(7) section 4)
  *
  * Nothing here knows messages: the categorizer and explain both call it for one address at a time.
  * There is no plus-addressing: an address is looked up as it is written.

@@ -2,8 +2,8 @@
  *
  * A routing table belongs to one (snapshot, server) pair, is built off the hot path on the main
  * thread, and is immutable and reference-counted from then on; look-ups are pure and may run on any
- * thread at the same time. Rules: docs of routing, sections 1 to 6; the numbers in comments are
- * those sections.
+ * thread at the same time. Rules: hub-routing(7); the numbers in comments are
+ * its sections.
  */
 #ifndef HUB_ROUTING_ROUTE_H
 #define HUB_ROUTING_ROUTE_H
@@ -115,7 +115,7 @@ void route_to_linked(const struct routing_table *t, const struct send_connector 
 void route_fan_out(const struct routing_table *t, struct route *const *routes, size_t n);
 
 /*
- * The same decision with its reasons (10), as the JSON document that interfaces.md names, hop by
+ * The same decision with its reasons (10), as the JSON document that hubctl(1) names, hop by
  * hop to the end in "then". address may be anything; recipients may be NULL (then recipients of
  * authoritative domains are reported as not examined). Returns a new reference; *e on failure
  * (unknown server, no address).

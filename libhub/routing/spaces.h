@@ -1,4 +1,4 @@
-/* spaces.h - address spaces of one routing table, indexed for look-up (routing, section 5.2).
+/* spaces.h - address spaces of one routing table, indexed for look-up (hub-routing(7) section 5.2).
  *
  * An address is matched by a handful of lists at most, from the most specific to the least; a
  * cursor yields them in that order. Built once, then immutable: cursors may run on any thread.

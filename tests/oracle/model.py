@@ -1,6 +1,6 @@
 """An organization as the directory holds it: objects with attributes of text values, and LDIF.
 
-References are DNs; no name here holds a character that a DN would have to escape (directory.md
+References are DNs; no name here holds a character that a DN would have to escape (hub-directory(7)
 section 1).
 """
 
@@ -24,7 +24,7 @@ CONTAINERS = {
 
 
 def fold(name):
-    """Names compare by full Unicode case folding, then byte by byte (routing.md section 1)."""
+    """Names compare by full Unicode case folding, then byte by byte (hub-routing(7) section 1)."""
     return name.casefold().encode()
 
 

@@ -1,7 +1,7 @@
-"""Where mail goes, a second time: routing.md read literally, by brute force, with no index.
+"""Where mail goes, a second time: hub-routing(7) read literally, by brute force, with no index.
 
 Every simple path is walked and the best is kept; every connector is looked at for every question.
-Where routing.md is silent, both sides do what the comments marked "Decided:" say.
+Where hub-routing(7) is silent, both sides do what the comments marked "Decided:" say.
 """
 
 from .model import fold
@@ -72,7 +72,7 @@ class Oracle:
         return self.good[id(o)]
 
     def check(self, o):
-        """The rules of directory.md section 9 that organizations of the generator can break."""
+        """The rules of hub-directory(7) section 9 that organizations of the generator can break."""
         if o.kind == "hubSiteLink" and len({fold(dn) for dn in o.all("hubSiteList")}) < 2:
             raise Invalid
         if o.kind == "hubServer" and o.one("hubRole") is None:

@@ -1,4 +1,4 @@
-/* test_choose.c - which connector takes an address: a row for each rule (routing, section 5) */
+/* test_choose.c - which connector takes an address: a row a rule of hub-routing(7) section 5 */
 #include <stdio.h>
 #include <string.h>
 

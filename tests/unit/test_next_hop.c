@@ -1,4 +1,4 @@
-/* test_next_hop.c - where mail goes now: a row for each rule (routing, sections 3, 6, 7) */
+/* test_next_hop.c - where mail goes now: a row for each rule (hub-routing(7) sections 3, 6, 7) */
 #include <stdio.h>
 #include <string.h>
 

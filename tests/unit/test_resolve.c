@@ -1,4 +1,4 @@
-/* test_resolve.c - one address to its route or refusal: a row for each rule (routing, section 4) */
+/* test_resolve.c - one address to its route or refusal: a row a rule of hub-routing(7) section 4 */
 #include <stdio.h>
 #include <string.h>
 
