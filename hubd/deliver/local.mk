@@ -4,6 +4,9 @@ hubd_libhubd_a_SOURCES += \
 	%D%/client_priv.h \
 	%D%/client_pump.c \
 	%D%/deliver.c %D%/deliver.h \
+	%D%/delivery.c %D%/delivery.h \
+	%D%/delivery_mail.c \
+	%D%/delivery_way.c \
 	%D%/host.c %D%/host.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/places.c %D%/places.h \

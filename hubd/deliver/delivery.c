@@ -1,0 +1,269 @@
+/* delivery.c - a connection's life: opened, connected, ended. See delivery.h. */
+#include "hubd/deliver/delivery.h"
+
+#include <event2/event.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hubd/config/live.h"
+#include "libhub/base/clock.h"
+#include "libhub/base/log.h"
+
+enum { IMPLICIT_TIMEOUT_S = 600 };	/* without a connector; RFC 5321 section 4.5.3.2.6 */
+
+/* --- end --- */
+
+void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
+{
+	struct queue_conn *qc = s->qc;
+	char status[QUEUE_STATUS_SIZE], text[QUEUE_TEXT_MAX];
+
+	mx_cancel(&s->mx);
+	client_free(&s->client);
+	spool_body_close(&s->body);
+	event_free(s->idle_timer);
+	free(s->targets);
+	free(s->domain);
+	memcpy(status, s->status, sizeof(status));
+	memcpy(text, s->text, sizeof(text));
+	free(s);
+	queue_conn_end(qc, outcome, status, text);
+}
+
+void delivery_note_failure(struct delivery *s, const char *status, const char *text)
+{
+	snprintf(s->status, sizeof(s->status), "%s", status);
+	if (s->target != NULL)
+		snprintf(s->text, sizeof(s->text), "%.180s: %.400s", s->hop_text, text);
+	else
+		snprintf(s->text, sizeof(s->text), "%.500s", text);
+}
+
+static void on_ready(struct client *c, void *ctx)
+{
+	struct delivery *s = ctx;
+
+	(void)c;
+	if (s->phase == PHASE_CONNECT) {
+		host_good(s->d->hosts, &s->target->addr.sa);
+		queue_conn_up(s->qc);
+		s->phase = PHASE_BUSY;
+	}
+	delivery_next_message(s);
+}
+
+/* --- the end of a client --- */
+
+static void host_is_no_use(struct delivery *s, const struct client_fact *why)
+{
+	struct verdict v = verdict_decide(why->stage, why->event, why->code, s->downgrade);
+
+	delivery_note_failure(s, why->status[0] == '4' ? why->status : v.status, why->text);
+	log_event(LOG_LEVEL_INFO, "host-failed", LOG_STR("queue", queue_conn_name(s->qc)),
+		LOG_STR("hop", s->hop_text), LOG_STR("stage", stage_names[why->stage]),
+		LOG_STR("reason", why->text), LOG_END);
+	if (v.scope == SCOPE_DESTINATION && v.action == ACTION_FAIL) {
+		delivery_end(s, QUEUE_CONN_HOPELESS);
+		return;
+	}
+	host_failed(s->d->hosts, &s->target->addr.sa, s->live->self);
+	delivery_next_target(s);
+}
+
+static void on_end(struct client *c, const struct client_fact *why, void *ctx)
+{
+	struct delivery *s = ctx;
+	bool was_ready = s->phase == PHASE_BUSY || s->phase == PHASE_IDLE;
+
+	(void)c;
+	client_free(&s->client);
+	if (why->ok || (was_ready && !s->host_to_blame) || s->stopping) {
+		delivery_end(s, QUEUE_CONN_CLOSED);
+		return;
+	}
+	if (why->stage == STAGE_TLS && why->event == EVENT_LOST &&
+		s->policy.tls == CLIENT_TLS_IF_OFFERED) {
+		/* opportunistic: better in clear than not at all, but on a new connection */
+		host_set_clear(s->d->hosts, &s->target->addr.sa);
+		s->target_at--;
+		delivery_next_target(s);
+		return;
+	}
+	host_is_no_use(s, why);
+}
+
+static int check_peer(struct stream *stream, void *ctx, struct err *e)
+{
+	struct delivery *s = ctx;
+
+	return policy_check(&s->policy, s->live, stream, e);
+}
+
+static const struct client_callbacks client_events = {
+	.on_ready = on_ready,
+	.on_sent = delivery_on_sent,
+	.on_end = on_end,
+};
+
+/* --- connecting --- */
+
+static void hop_text_make(struct delivery *s)
+{
+	const struct sockaddr *sa = &s->target->addr.sa;
+	socklen_t len = sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+		sizeof(struct sockaddr_in);
+	char ip[64], port[16];
+
+	if (getnameinfo(sa, len, ip, sizeof(ip), port, sizeof(port),
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(ip, sizeof(ip), "?"), port[0] = '\0';
+	snprintf(s->hop_text, sizeof(s->hop_text), "%s[%s]:%s", s->target->host, ip, port);
+}
+
+bool delivery_make_policy(struct delivery *s)
+{
+	const struct policy_case pc = {
+		.live = s->live, .connector = s->connector, .mailbox = s->mailbox,
+		.server = s->place->server, .domain = s->domain, .host = s->place->name,
+		.require_tls = s->require_tls,
+	};
+
+	policy_make(&pc, &s->policy);
+	if (s->policy.refusal == NULL)
+		return true;
+	delivery_note_failure(s, "4.7.0", s->policy.refusal);
+	return false;
+}
+
+static const struct sockaddr *source_of(const struct delivery *s, socklen_t *len)
+{
+	const struct sockaddr_storage *addr;
+	size_t i;
+
+	for (i = 0; s->connector != NULL && i < s->connector->source_addresses.n; i++) {
+		const struct source_address *sa = &s->connector->source_addresses.v[i];
+
+		addr = &sa->addr;
+		if (addr->ss_family != s->target->addr.sa.sa_family || (sa->server != NULL &&
+			name_compare(sa->server, s->live->self->obj.name) != 0))
+			continue;
+		*len = addr->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+			sizeof(struct sockaddr_in);
+		return (const struct sockaddr *)(const void *)addr;
+	}
+	*len = 0;
+	return NULL;
+}
+
+static const char *own_name(const struct delivery *s)
+{
+	if (s->connector != NULL && s->connector->fqdn != NULL)
+		return s->connector->fqdn;
+	return s->live->fqdn;
+}
+
+static uint32_t timeout_of(const struct delivery *s)
+{
+	return s->connector != NULL ? (uint32_t)s->connector->inactivity_timeout_s :
+		IMPLICIT_TIMEOUT_S;
+}
+
+void delivery_connect(struct delivery *s)
+{
+	const struct sockaddr *to = &s->target->addr.sa, *source;
+	bool clear = host_is_clear(s->d->hosts, to) && s->policy.tls == CLIENT_TLS_IF_OFFERED;
+	struct client_config cfg = {
+		.lmtp = s->mailbox != NULL && s->mailbox->protocol == DELIVERY_LMTP,
+		.force_helo = s->connector != NULL && s->connector->force_helo,
+		.name = own_name(s),
+		.tls = clear ? CLIENT_TLS_NEVER : s->policy.tls,
+		.context = s->live->tls_client,
+		.sni = s->target->host[0] != '\0' ? s->target->host : NULL,
+		.check_peer = check_peer,
+		.user = s->policy.user, .password = s->policy.password,
+		.timeout_s = timeout_of(s),
+	};
+	socklen_t source_len;
+
+	hop_text_make(s);
+	s->phase = PHASE_CONNECT;
+	s->tried = true;
+	s->sent = 0;
+	s->host_to_blame = false;
+	source = source_of(s, &source_len);
+	s->client = client_new(s->d->loop, &cfg, &client_events, s);
+	client_connect(s->client, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+		sizeof(struct sockaddr_in), source, source_len, DELIVER_CONNECT_MS);
+}
+
+/* --- the transport --- */
+
+static void start(void *ctx)
+{
+	struct delivery *s = ctx;
+
+	if (s->stopping)
+		delivery_end(s, QUEUE_CONN_CLOSED);
+	else
+		delivery_next_target(s);
+}
+
+static uint32_t downgrade_of(const struct send_connector *sc)
+{
+	uint32_t bits = 0;
+
+	if ((sc->error_policies & 1u << ERROR_POLICY_DOWNGRADE_AUTH) != 0)
+		bits |= VERDICT_DOWNGRADE_AUTH;
+	if ((sc->error_policies & 1u << ERROR_POLICY_DOWNGRADE_DNS) != 0)
+		bits |= VERDICT_DOWNGRADE_DNS;
+	return bits;
+}
+
+static void *delivery_open(struct queue_conn *qc, const struct queue_item *head, void *ctx)
+{
+	struct delivery *s = xcalloc(1, sizeof(*s));
+
+	s->d = ctx;
+	s->qc = qc;
+	s->live = queue_conn_live(qc);
+	s->decision = head->decision;
+	s->type = head->key.type;
+	s->mailbox = head->decision == ROUTE_MAILBOX ? head->mailbox_server : NULL;
+	if (head->decision == ROUTE_CONNECTOR) {
+		s->connector = (const void *)head->connector;
+		s->downgrade = downgrade_of(s->connector);
+		s->max_messages = s->connector->max_messages_per_connection;
+	} else {
+		s->max_messages = s->live->self->intra_org_max_messages;
+	}
+	s->domain = xstrdup(head->key.domain);
+	s->require_tls = head->env.require_tls;
+	places_make(head, s->live, s->domain, queue_conn_serial(qc), &s->places);
+	s->idle_timer = evtimer_new(loop_base(s->d->loop), delivery_on_idle, s);
+	BUG_ON(s->idle_timer == NULL);
+	loop_defer(s->d->loop, start, s);
+	return s;
+}
+
+static void delivery_wake(void *conn)
+{
+	delivery_next_message(conn);
+}
+
+static void delivery_stop(void *conn)
+{
+	struct delivery *s = conn;
+
+	s->stopping = true;
+	if (s->phase == PHASE_IDLE)
+		client_quit(s->client);
+	else if (s->phase == PHASE_RESOLVE || s->phase == PHASE_CONNECT)
+		delivery_end(s, QUEUE_CONN_CLOSED);
+}
+
+const struct queue_transport delivery_transport = {
+	.open = delivery_open,
+	.wake = delivery_wake,
+	.stop = delivery_stop,
+};

@@ -1,0 +1,121 @@
+/* delivery.h - one connection of a queue to its next hop. Private to this folder; its loop's thread.
+ *
+ * It looks for a host that takes mail (delivery_way.c), speaks to it (client.h), and sends what the
+ * queue gives (delivery_mail.c). It is made by the queue's call of open and ends by delivery_end,
+ * once.
+ */
+#ifndef HUB_DELIVER_DELIVERY_H
+#define HUB_DELIVER_DELIVERY_H
+
+#include "hubd/deliver/client.h"
+#include "hubd/deliver/deliver.h"
+#include "hubd/deliver/host.h"
+#include "hubd/deliver/mx.h"
+#include "hubd/deliver/places.h"
+#include "hubd/deliver/policy.h"
+
+enum {
+	DELIVERY_HOP_TEXT = RESOLVER_NAME_SIZE + 96,
+	SERVERS_TEXT = 1024,
+};
+
+/* What the connections of a worker share. */
+struct deliver {
+	struct queue_set *set;
+	struct loop *loop;
+	struct host_table *hosts;
+	struct mx *internal, *external;
+	struct resolver *external_resolver;
+	char external_servers[SERVERS_TEXT];
+};
+
+enum delivery_phase {
+	PHASE_START,		/* nothing done yet */
+	PHASE_RESOLVE,
+	PHASE_CONNECT,		/* a client is on its way to being ready */
+	PHASE_IDLE,
+	PHASE_BUSY,
+};
+
+struct delivery {
+	struct deliver *d;
+	struct queue_conn *qc;
+	const struct live *live;	/* qc's */
+	enum delivery_phase phase;
+	bool stopping;
+
+	/* of the queue */
+	enum route_decision decision;
+	enum queue_type type;
+	const struct send_connector *connector;	/* NULL without one */
+	const struct mailbox_server *mailbox;
+	char *domain;
+	bool require_tls;
+	uint32_t downgrade;
+	uint64_t max_messages;		/* 0 = unlimited */
+
+	/* where to */
+	struct places places;
+	size_t place_at;		/* of the next */
+	const struct place *place;
+	struct mx_op *mx;
+	struct mx_target *targets;	/* of the place */
+	size_t n_targets, target_at;
+	const struct mx_target *target;
+	bool take_all;			/* also hosts that are left out */
+	bool skipped, tried;
+
+	/* the session */
+	struct client *client;
+	struct policy policy;
+	char hop_text[DELIVERY_HOP_TEXT];
+	uint64_t sent;			/* messages on this connection */
+	struct event *idle_timer;
+	bool idle_armed;
+	uint64_t idle_since_ms;
+
+	/* the message */
+	const struct queue_item *item;
+	struct spool_body *body;
+	struct client_message msg;
+	char prefix[64];
+	bool host_to_blame;		/* it was given back because of the host */
+
+	/* the last failure, for the queue */
+	bool hopeless;
+	char status[QUEUE_STATUS_SIZE];
+	char text[QUEUE_TEXT_MAX];
+};
+
+extern const struct queue_transport delivery_transport;
+
+/* --- delivery.c --- */
+
+/* Frees s and tells the queue, with the failure noted last. */
+void delivery_end(struct delivery *s, enum queue_conn_outcome outcome);
+/* Of the target if there is one, else of the delivery as such. */
+void delivery_note_failure(struct delivery *s, const char *status, const char *text);
+/* False: nothing may be sent to the place; the reason is noted. */
+bool delivery_make_policy(struct delivery *s);
+/* Connects to the target; delivery_next_target follows if it is of no use. */
+void delivery_connect(struct delivery *s);
+
+/* --- delivery_mail.c --- */
+
+/* The peer is ready: sends what the queue has, or rests, or quits. */
+void delivery_next_message(struct delivery *s);
+void delivery_on_sent(struct client *c, const struct client_fact *facts, void *ctx);
+/* Of the idle timer. */
+void delivery_on_idle(evutil_socket_t fd, short what, void *ctx);
+
+/* --- delivery_way.c --- */
+
+/* Goes to the next host, or ends when everything was tried. */
+void delivery_next_target(struct delivery *s);
+
+/* --- deliver.c --- */
+
+/* The resolver of the server's hubExternalDNSServer; without such a list the internal one. */
+struct mx *deliver_external_mx(struct deliver *d, const struct live *live);
+
+#endif

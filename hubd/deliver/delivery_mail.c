@@ -1,0 +1,200 @@
+/* delivery_mail.c - the messages of a connection: sent, answered for, waited for. See delivery.h. */
+#include "hubd/deliver/delivery.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hubd/config/live.h"
+#include "libhub/base/clock.h"
+
+enum { RESULTS_STACK = 16 };
+
+/* --- results --- */
+
+static void result_of(const struct delivery *s, const struct client_fact *f,
+	struct queue_result *out)
+{
+	struct verdict v;
+	char class;
+
+	*out = (struct queue_result){ .text = f->text, .from_peer = f->from_peer };
+	if (f->ok) {
+		out->verdict = s->decision == ROUTE_MAILBOX ? QUEUE_VERDICT_DELIVERED :
+			QUEUE_VERDICT_RELAYED;
+		out->dsn_passed_on = client_peer_has_dsn(s->client);
+		snprintf(out->status, sizeof(out->status), "%s",
+			f->status[0] != '\0' ? f->status : "2.0.0");
+		return;
+	}
+	v = verdict_decide(f->stage, f->event, f->code, s->downgrade);
+	out->verdict = v.action == ACTION_FAIL ? QUEUE_VERDICT_FAILED : QUEUE_VERDICT_DEFERRED;
+	class = v.action == ACTION_FAIL ? '5' : '4';
+	snprintf(out->status, sizeof(out->status), "%s",
+		f->status[0] == class ? f->status : v.status);
+}
+
+/* The message is innocent: it was not really tried, or the host refuses whatever comes. */
+static bool is_innocent(const struct delivery *s, const struct client_fact *facts)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->item->env.recipient_count; i++) {
+		const struct client_fact *f = &facts[i];
+		bool ended = f->event == EVENT_LOST || f->event == EVENT_CLOSING;
+
+		/* a connection used before may have been closed while MAIL was on its way */
+		if (!f->ok && s->sent > 0 && f->stage == STAGE_MAIL && ended)
+			continue;
+		if (f->ok || verdict_decide(f->stage, f->event, f->code, s->downgrade).scope !=
+			SCOPE_HOST)
+			return false;
+	}
+	return true;
+}
+
+static void apply(struct delivery *s, const struct client_fact *facts)
+{
+	struct queue_result few[RESULTS_STACK], *results = few;
+	struct queue_hop hop = {
+		.name = s->target->host, .text = s->hop_text,
+		.tls = client_tls_version(s->client),
+	};
+	uint32_t i, n = s->item->env.recipient_count;
+
+	if (n > RESULTS_STACK)
+		results = xcalloc(n, sizeof(*results));
+	for (i = 0; i < n; i++)
+		result_of(s, &facts[i], &results[i]);
+	queue_conn_done(s->qc, results, &hop);
+	if (results != few)
+		free(results);
+}
+
+void delivery_on_sent(struct client *c, const struct client_fact *facts, void *ctx)
+{
+	struct delivery *s = ctx;
+
+	(void)c;
+	spool_body_close(&s->body);
+	if (is_innocent(s, facts)) {
+		s->host_to_blame = s->sent == 0;
+		queue_conn_return(s->qc);
+	} else {
+		apply(s, facts);
+	}
+	s->item = NULL;
+	s->sent++;
+}
+
+/* --- messages --- */
+
+static void on_body_ready(void *ctx)
+{
+	struct delivery *s = ctx;
+
+	client_body_ready(s->client);
+}
+
+static ssize_t body_read(void *src, void *buf, size_t size, struct err *e)
+{
+	return spool_body_read(src, buf, size, e);
+}
+
+static void body_rewind(void *src)
+{
+	spool_body_rewind(src);
+}
+
+static const struct client_source body_source = { body_read, body_rewind };
+
+static void put_off(struct delivery *s, const char *text)
+{
+	struct client_fact f = { .stage = STAGE_MAIL, .event = EVENT_DAMAGED, .text = text };
+	uint32_t i, n = s->item->env.recipient_count;
+	struct client_fact *facts = xcalloc(n, sizeof(*facts));
+
+	for (i = 0; i < n; i++)
+		facts[i] = f;
+	apply(s, facts);
+	free(facts);
+	s->item = NULL;
+}
+
+/* False if the body cannot be had: then the message is put off. */
+static bool send_item(struct delivery *s)
+{
+	const struct queue_item *item = s->item;
+	struct err e;
+
+	s->body = spool_body_open(queue_set_port(s->d->set), item->id, on_body_ready, s, &e);
+	if (s->body == NULL) {
+		put_off(s, e.text);
+		return false;
+	}
+	s->prefix[0] = '\0';
+	if (s->place->server != NULL)
+		snprintf(s->prefix, sizeof(s->prefix),
+			"X-Hub-Organization-OriginalSize: %" PRIu64 "\r\n",
+			item->env.original_size);
+	s->msg = (struct client_message){
+		.env = &item->env, .size = spool_body_size(s->body), .prefix = s->prefix,
+		.source = &body_source, .src = s->body,
+	};
+	s->phase = PHASE_BUSY;
+	client_send(s->client, &s->msg);
+	return true;
+}
+
+static void begin_idle(struct delivery *s)
+{
+	static const struct timeval tv = { DELIVER_IDLE_MS / 1000, DELIVER_IDLE_MS % 1000 * 1000 };
+
+	s->phase = PHASE_IDLE;
+	s->idle_since_ms = clock_mono_ms();
+	/* one timer for many short rests: it looks when it fires */
+	if (!s->idle_armed)
+		event_add(s->idle_timer, &tv);
+	s->idle_armed = true;
+}
+
+void delivery_next_message(struct delivery *s)
+{
+	bool over = s->stopping || (s->max_messages != 0 && s->sent >= s->max_messages);
+
+	while (!over) {
+		s->item = queue_conn_next(s->qc, &over);
+		if (s->item == NULL)
+			break;
+		if (send_item(s))
+			return;
+	}
+	if (over)
+		client_quit(s->client);
+	else
+		begin_idle(s);
+}
+
+void delivery_on_idle(evutil_socket_t fd, short what, void *ctx)
+{
+	struct delivery *s = ctx;
+	uint64_t rested = clock_mono_ms() - s->idle_since_ms;
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->d->loop);
+	s->idle_armed = false;
+	if (s->phase != PHASE_IDLE)
+		return;
+	if (rested + 1 >= DELIVER_IDLE_MS) {
+		client_quit(s->client);
+	} else {
+		struct timeval tv = { 0, 0 };
+
+		tv.tv_sec = (time_t)((DELIVER_IDLE_MS - rested) / 1000);
+		tv.tv_usec = (suseconds_t)((DELIVER_IDLE_MS - rested) % 1000 * 1000);
+		event_add(s->idle_timer, &tv);
+		s->idle_armed = true;
+	}
+}
