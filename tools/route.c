@@ -57,15 +57,42 @@ static void print_route(struct ctl *ctl, const json_t *o)
 
 /* --- one --- */
 
+static bool has_connector(const struct org *org, const char *name)
+{
+	return snapshot_find(org->snapshot, OBJ_SEND_CONNECTOR, name) != NULL ||
+		snapshot_find(org->snapshot, OBJ_FOREIGN_CONNECTOR, name) != NULL ||
+		snapshot_find(org->snapshot, OBJ_AGENT_CONNECTOR, name) != NULL;
+}
+
+/* --failed, as often as it is given. */
+static int failed_connectors(const struct org *org, const struct args *args,
+	struct route_excluded *out, struct err *e)
+{
+	const char **names = arena_alloc(org->ctl->arena, args->n * sizeof(*names));
+	size_t i;
+
+	*out = (struct route_excluded){ names, 0 };
+	for (i = 0; i < args->n; i++) {
+		if (strcmp(args->v[i].name, "failed") != 0)
+			continue;
+		if (!has_connector(org, args->v[i].value))
+			return err_set(e, ERR_PERM, 0, "--failed: there is no connector %s",
+				args->v[i].value);
+		names[out->n++] = args->v[i].value;
+	}
+	return 0;
+}
+
 static json_t *explain_one(struct org *org, const char *server, const char *address, uint64_t size,
-	struct err *e)
+	const struct route_excluded *failed, struct err *e)
 {
 	if (org_load_recipient(org, address, e) != 0)
 		return NULL;
-	return route_explain(org->snapshot, server, address, size, org->recipients, e);
+	return route_explain(org->snapshot, server, address, size, failed, org->recipients, e);
 }
 
-static enum ctl_status explain_address(struct org *org, const struct args *args)
+static enum ctl_status explain_address(struct org *org, const struct args *args,
+	const struct route_excluded *failed)
 {
 	const char *from = org_point_of_view(org, args_value(args, "from"));
 	uint64_t size = 0;
@@ -78,7 +105,7 @@ static enum ctl_status explain_address(struct org *org, const struct args *args)
 		return ctl_usage("%s", e.text);
 	if (from == NULL)
 		return ctl_usage("seen from which server? --from NAME");
-	o = explain_one(org, from, args->words[0], size, &e);
+	o = explain_one(org, from, args->words[0], size, failed, &e);
 	if (o == NULL)
 		return ctl_fail("%s", e.text);
 	if (org->ctl->output == CTL_JSON)
@@ -118,22 +145,23 @@ static int split_line(char *line, char **server, char **address, uint64_t *size,
 }
 
 /* One document a line for each line, also where there is nothing but an error to tell. */
-static json_t *explain_line(struct org *org, char *line, struct err *e)
+static json_t *explain_line(struct org *org, char *line, const struct route_excluded *failed,
+	struct err *e)
 {
 	char *server = NULL, *address = NULL;
 	uint64_t size = 0;
 
 	if (split_line(line, &server, &address, &size, e) != 0)
 		return NULL;
-	return explain_one(org, server, address, size, e);
+	return explain_one(org, server, address, size, failed, e);
 }
 
 static enum ctl_status batch_line(struct org *org, const char *path, unsigned int number,
-	char *line)
+	char *line, const struct route_excluded *failed)
 {
 	enum ctl_status status = CTL_DONE;
 	struct err e;
-	json_t *o = explain_line(org, line, &e);
+	json_t *o = explain_line(org, line, failed, &e);
 
 	if (o == NULL) {
 		status = ctl_fail("%s:%u: %s", path, number, e.text);
@@ -145,7 +173,8 @@ static enum ctl_status batch_line(struct org *org, const char *path, unsigned in
 	return status;
 }
 
-static enum ctl_status explain_batch(struct org *org, const char *path)
+static enum ctl_status explain_batch(struct org *org, const char *path,
+	const struct route_excluded *failed)
 {
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	enum ctl_status status = CTL_DONE;
@@ -162,7 +191,7 @@ static enum ctl_status explain_batch(struct org *org, const char *path)
 		}
 		line[strcspn(line, "\r\n")] = '\0';
 		if (*line != '\0' && *line != '#' &&
-			batch_line(org, path, number, line) != CTL_DONE)
+			batch_line(org, path, number, line, failed) != CTL_DONE)
 			status = CTL_FAILED;
 	}
 	if (f != stdin)
@@ -188,6 +217,7 @@ static int explain_changed(struct org *org, const char *path, struct err *e)
 static enum ctl_status route_explain_run(struct ctl *ctl, const struct args *args)
 {
 	const char *batch = args_value(args, "batch"), *ldif = args_value(args, "ldif");
+	struct route_excluded failed;
 	enum ctl_status status;
 	struct org org;
 	struct err e;
@@ -195,10 +225,12 @@ static enum ctl_status route_explain_run(struct ctl *ctl, const struct args *arg
 	if (batch != NULL && args->n_words != 0)
 		return ctl_usage("route explain takes one ADDRESS, or --batch FILE");
 	if (org_open(ctl, &org, &e) != 0 ||
-	    (ldif != NULL && explain_changed(&org, ldif, &e) != 0))
+	    (ldif != NULL && explain_changed(&org, ldif, &e) != 0) ||
+	    failed_connectors(&org, args, &failed, &e) != 0)
 		status = ctl_fail("%s", e.text);
 	else
-		status = batch != NULL ? explain_batch(&org, batch) : explain_address(&org, args);
+		status = batch != NULL ? explain_batch(&org, batch, &failed) :
+			explain_address(&org, args, &failed);
 	org_close(&org);
 	return status;
 }
@@ -207,6 +239,7 @@ static const struct arg_option explain_options[] = {
 	{ "from", true, "SERVER: seen from there" },
 	{ "size", true, "BYTES: of the message" },
 	{ "ldif", true, "CHANGE.ldif: as it would be after these changes" },
+	{ "failed", true, "CONNECTOR: as while it has failed at its source; may be repeated" },
 	{ "batch", true, "FILE: lines SERVER ADDRESS [SIZE], - for standard input" },
 	{ NULL, false, NULL }
 };

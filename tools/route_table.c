@@ -16,7 +16,7 @@ static json_t *other_connectors(const struct org *org, const char *server,
 	const char *address = strcmp(d->type, "SMTP") == 0 ?
 		arena_printf(a, "any@%s", d->text) : arena_printf(a, "%s:%s", d->type, d->text);
 	struct err e;
-	json_t *o = route_explain(org->snapshot, server, address, 0, NULL, &e), *row;
+	json_t *o = route_explain(org->snapshot, server, address, 0, NULL, NULL, &e), *row;
 	json_t *names = json_array();
 	size_t i, j;
 

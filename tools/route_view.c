@@ -242,7 +242,7 @@ static void view_directory(const struct routing_table *t, const char *domain, ui
 
 	set_none(out, "directory");
 	if (accepted != NULL && accepted->type == ACCEPTED_INTERNAL_RELAY)
-		route_external(t, "SMTP", domain, size, a, NULL, &out->route);
+		route_external(t, "SMTP", domain, size, NULL, a, NULL, &out->route);
 }
 
 static void view_space(const struct routing_table *t, const struct destination *d, uint64_t size,
@@ -251,12 +251,13 @@ static void view_space(const struct routing_table *t, const struct destination *
 	struct resolved *r;
 
 	if (strcmp(d->type, "SMTP") != 0) {
-		route_external(t, d->type, d->text, size, a, NULL, &out->route);
+		route_external(t, d->type, d->text, size, NULL, a, NULL, &out->route);
 		out->decision = decision_names[out->route.decision];
 		return;
 	}
 	r = arena_alloc(a, sizeof(*r));
-	route_resolve(t, NULL, arena_printf(a, "any@%s", d->text), size, a, NULL, r);
+	route_resolve(t, NULL, arena_printf(a, "any@%s", d->text), size, NULL, a,
+		NULL, r);
 	switch (r->outcome) {
 	case RESOLVED_ROUTED:
 		out->route = r->route;

@@ -164,7 +164,7 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 	struct resolved r;
 
 	route_resolve(p->live->table, p->live->recipients, p->env.recipients[i].address,
-		p->env.original_size, p->arena, NULL, &r);
+		p->env.original_size, NULL, p->arena, NULL, &r);
 	switch (r.outcome) {
 	case RESOLVED_ROUTED:
 		rewrite(p, i, r.address);

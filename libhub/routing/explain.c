@@ -11,6 +11,7 @@ struct explain {
 	const struct snapshot *s;
 	struct recipients *recipients;
 	uint64_t size;
+	const struct route_excluded *excluded;
 };
 
 static const char *const decision_names[] = {
@@ -207,7 +208,7 @@ static json_t *explain_hop(const struct explain *x, const char *server, const ch
 		return NULL;
 	trace.arena = arena_new();
 	res = arena_alloc(trace.arena, sizeof(*res));
-	route_resolve(t, x->recipients, address, x->size, trace.arena, &trace, res);
+	route_resolve(t, x->recipients, address, x->size, x->excluded, trace.arena, &trace, res);
 	o = json_object();
 	put(o, "server", text(t->self->obj.name));
 	put(o, "address", text(address));
@@ -232,9 +233,11 @@ static json_t *explain_hop(const struct explain *x, const char *server, const ch
 }
 
 json_t *route_explain(const struct snapshot *s, const char *server, const char *address,
-	uint64_t size, struct recipients *recipients, struct err *e)
+	uint64_t size, const struct route_excluded *excluded, struct recipients *recipients,
+	struct err *e)
 {
-	struct explain x = { .s = s, .recipients = recipients, .size = size };
+	struct explain x = { .s = s, .recipients = recipients, .size = size,
+		.excluded = excluded };
 	char at[RECIPIENT_TEXT_MAX + 1], next_address[RECIPIENT_TEXT_MAX + 1];
 	const struct server *next, *self;
 	json_t *first, *last;

@@ -18,7 +18,8 @@ void next_hop_connector(const struct routing_table *t, const struct space_entry 
 
 /* choose.c: as route_external, by the address space -- only (edges, section 4). */
 void route_inbound(const struct routing_table *t, const char *domain, uint64_t size,
-	struct arena *a, struct route_trace *trace, struct route *out);
+	const struct route_excluded *excluded, struct arena *a, struct route_trace *trace,
+	struct route *out);
 /* choose.c: is the domain matched by anything narrower than *? */
 bool route_has_own_space(const struct routing_table *t, const char *domain);
 

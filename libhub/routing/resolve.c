@@ -20,6 +20,7 @@ struct resolve {
 	const struct routing_table *t;
 	struct recipients *recipients;
 	uint64_t size;
+	const struct route_excluded *excluded;
 	struct arena *arena;
 	struct route_trace *trace;
 	struct resolved *out;
@@ -130,7 +131,8 @@ static enum step unknown(struct resolve *r)
 static enum step by_connector(struct resolve *r)
 {
 	r->out->outcome = RESOLVED_ROUTED;
-	route_external(r->t, "SMTP", r->domain, r->size, r->arena, r->trace, &r->out->route);
+	route_external(r->t, "SMTP", r->domain, r->size, r->excluded, r->arena, r->trace,
+		&r->out->route);
 	return STEP_DONE;
 }
 
@@ -205,7 +207,8 @@ static enum step on_edge(struct resolve *r, const struct accepted_domain *accept
 			return unknown(r);
 	}
 	r->out->outcome = RESOLVED_ROUTED;
-	route_inbound(r->t, r->domain, r->size, r->arena, r->trace, &r->out->route);
+	route_inbound(r->t, r->domain, r->size, r->excluded, r->arena, r->trace,
+		&r->out->route);
 	return STEP_DONE;
 }
 
@@ -237,7 +240,8 @@ static enum step resolve_step(struct resolve *r)
 
 	if (type != NULL && strcmp(type, "SMTP") != 0) {
 		r->out->outcome = RESOLVED_ROUTED;
-		route_external(r->t, type, text, r->size, r->arena, r->trace, &r->out->route);
+		route_external(r->t, type, text, r->size, r->excluded, r->arena, r->trace,
+			&r->out->route);
 		return STEP_DONE;
 	}
 	if (type != NULL) {
@@ -254,11 +258,11 @@ static enum step resolve_step(struct resolve *r)
 }
 
 void route_resolve(const struct routing_table *t, struct recipients *recipients,
-	const char *address, uint64_t size, struct arena *a, struct route_trace *trace,
-	struct resolved *out)
+	const char *address, uint64_t size, const struct route_excluded *excluded,
+	struct arena *a, struct route_trace *trace, struct resolved *out)
 {
 	struct resolve r = {
-		.t = t, .recipients = recipients, .size = size,
+		.t = t, .recipients = recipients, .size = size, .excluded = excluded,
 		.arena = a, .trace = trace, .out = out,
 	};
 	unsigned int steps;

@@ -67,10 +67,23 @@ struct server_pool {
 	size_t n;
 };
 
+/*
+ * Connectors that failed where they deliver (5, connector failover), by name: passed over while
+ * another of the same specificity takes the message. When none does, it is as if nothing were
+ * excluded: the mail waits for the connector that it belongs to, and never falls to a wider one.
+ */
+struct route_excluded {
+	const char *const *names;
+	size_t n;
+};
+
 /* Result of a look-up. Pointers live as long as the table, or in the arena given. */
 struct route {
 	enum route_decision decision;
 	const struct pool_connector *connector;	/* chosen, also when another server will use it */
+	/* those excluded that compete with it and were passed over, best first */
+	const struct pool_connector *const *passed;
+	size_t passed_count;
 	const struct mailbox_server *mailbox_server;
 	/* ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what an edge's smart host -- stands for */
 	struct server_pool next;
@@ -90,10 +103,12 @@ struct route_trace;
 
 /*
  * Routes to a connector by address space (5, 6). type is "SMTP" for ordinary addresses; space is
- * the domain (lower case) or, for other types, the address text.
+ * the domain (lower case) or, for other types, the address text. excluded may be NULL, here and
+ * below.
  */
 void route_external(const struct routing_table *t, const char *type, const char *space,
-	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out);
+	uint64_t size, const struct route_excluded *excluded, struct arena *a,
+	struct route_trace *trace, struct route *out);
 
 /* Routes to the home server of a resolved recipient (4): directly, or by implicit connector. */
 void route_mailbox(const struct routing_table *t, const struct mailbox_server *home,
@@ -118,10 +133,11 @@ void route_fan_out(const struct routing_table *t, struct route *const *routes, s
  * The same decision with its reasons (10), as the JSON document that hubctl(1) names, hop by
  * hop to the end in "then". address may be anything; recipients may be NULL (then recipients of
  * authoritative domains are reported as not examined). Returns a new reference; *e on failure
- * (unknown server, no address).
+ * (unknown server, no address). What is excluded is so at every hop: it travels with the message.
  */
 json_t *route_explain(const struct snapshot *s, const char *server, const char *address,
-	uint64_t size, struct recipients *recipients, struct err *e) MUST_CHECK;
+	uint64_t size, const struct route_excluded *excluded, struct recipients *recipients,
+	struct err *e) MUST_CHECK;
 
 /*
  * What the categorizer and explain share: one step of section 4 for one address. Follows
@@ -152,7 +168,7 @@ struct resolved {
 
 /* recipients may be NULL: then what needs them is RESOLVED_DEFER. */
 void route_resolve(const struct routing_table *t, struct recipients *recipients,
-	const char *address, uint64_t size, struct arena *a, struct route_trace *trace,
-	struct resolved *out);
+	const char *address, uint64_t size, const struct route_excluded *excluded,
+	struct arena *a, struct route_trace *trace, struct resolved *out);
 
 #endif

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 static const char *entry_lost_by(const struct space_entry *entry, const struct space_entry *winner,
-	size_t level, uint64_t size)
+	size_t level, uint64_t size, const struct route_excluded *excluded)
 {
 	const char *by;
 
 	if (level != 0)
 		return "less-specific";
+	if (route_is_excluded(excluded, entry->choice))
+		return "failed";
 	if (!size_fits(entry->choice->connector->max_size, size))
 		return "size";
 	/* Whatever fits at the first level cannot be better than what was chosen. */
@@ -37,7 +39,8 @@ static void trace_rejected(struct route_trace *trace, const struct routing_table
 }
 
 void trace_candidates(struct route_trace *trace, const struct routing_table *t,
-	struct space_cursor cursor, const struct space_entry *winner, uint64_t size)
+	struct space_cursor cursor, const struct space_entry *winner, uint64_t size,
+	const struct route_excluded *excluded)
 {
 	const struct space_list *list;
 	size_t level = 0, i;
@@ -61,7 +64,7 @@ void trace_candidates(struct route_trace *trace, const struct routing_table *t,
 			if (c->entry != NULL)
 				continue;
 			c->entry = entry;
-			c->lost_by = entry_lost_by(entry, winner, level, size);
+			c->lost_by = entry_lost_by(entry, winner, level, size, excluded);
 		}
 	}
 	trace_rejected(trace, t);

@@ -22,9 +22,13 @@ struct route_trace {
 
 /*
  * Records the fate of every connector. cursor stands before the first list; winner is NULL if none
- * was chosen.
+ * was chosen; excluded is NULL unless that counted.
  */
 void trace_candidates(struct route_trace *trace, const struct routing_table *t,
-	struct space_cursor cursor, const struct space_entry *winner, uint64_t size);
+	struct space_cursor cursor, const struct space_entry *winner, uint64_t size,
+	const struct route_excluded *excluded);
+
+/* choose.c: excluded may be NULL. */
+bool route_is_excluded(const struct route_excluded *excluded, const struct choice *c);
 
 #endif

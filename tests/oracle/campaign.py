@@ -2,7 +2,7 @@
 
 By hand, from the top of the tree:
     python3 -m tests.oracle.campaign DRIVER [--organizations N] [--seed N] [--questions N]
-    python3 -m tests.oracle.campaign DRIVER --ask ORG.ldif SERVER ADDRESS SIZE
+    python3 -m tests.oracle.campaign DRIVER --ask ORG.ldif SERVER ADDRESS SIZE [--failed NAME]...
 """
 
 import argparse
@@ -42,8 +42,9 @@ class Driver:
             out.write(to_ldif(objects))
         self.process.stdin.write(("organization\t%s\n" % self.path).encode())
 
-    def ask(self, server, address, size):
-        self.process.stdin.write(("%s\t%s\t%d\n" % (server, address, size)).encode())
+    def ask(self, server, address, size, *failed):
+        line = "\t".join((server, address, str(size), *failed))
+        self.process.stdin.write((line + "\n").encode())
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -69,7 +70,7 @@ class Difference(Exception):
 
     def __str__(self):
         differ = [key for key in COMPARED if self.ours[key] != self.theirs[key]]
-        text = ["libhub and the oracle differ on %s %s %d" % self.question, "",
+        text = ["libhub and the oracle differ on " + " ".join(map(str, self.question)), "",
                 to_ldif(self.objects, readable=True)]
         for key in COMPARED:
             mark = "!" if key in differ else " "
@@ -164,12 +165,12 @@ def campaign(program, organizations, seed=SEED, questions=30, progress=None):
     return total
 
 
-def ask_file(program, path, server, address, size):
+def ask_file(program, path, server, address, size, *failed):
     with open(path) as text:
         objects = from_ldif(text.read())
     driver = Driver(program)
     driver.load(objects)
-    question = (server, address, int(size))
+    question = (server, address, int(size), *failed)
     result = compare(driver, Oracle(objects), question)
     print(Difference([], question, *result) if result else "both agree")
     driver.close()
@@ -183,9 +184,10 @@ def main():
     parser.add_argument("--seed", default=SEED)
     parser.add_argument("--questions", type=int, default=30)
     parser.add_argument("--ask", nargs=4, metavar=("ORG.ldif", "SERVER", "ADDRESS", "SIZE"))
+    parser.add_argument("--failed", action="append", default=[], metavar="CONNECTOR")
     options = parser.parse_args()
     if options.ask:
-        return ask_file(options.driver, *options.ask)
+        return ask_file(options.driver, *options.ask, *options.failed)
     begun = time.monotonic()
 
     def progress(done, total):

@@ -5,7 +5,7 @@ again.
 """
 
 from .model import Object, dn_of, fold
-from .oracle import Oracle
+from .oracle import POOL, Oracle
 
 # Names that fold, sort or lower differently by script, width and length.
 NAMES = [
@@ -193,7 +193,8 @@ class Generator:
         return self.objects
 
     def questions(self, count):
-        """Of all servers of both kinds, about all sorts of recipients."""
+        """Of all servers of both kinds, about all sorts of recipients; a third with failures."""
+        connectors = [o.name for o in self.objects if o.kind in POOL]
         servers = [o.name for o in self.objects if o.kind == "hubServer"]
         people = [o.one("mail") for o in self.objects if o.kind == "inetOrgPerson"]
         for i in range(count):
@@ -204,4 +205,7 @@ class Generator:
                 address = self.random.choice(OTHER_ADDRESSES)
             if self.chance(10):
                 address = address.upper()
-            yield (servers[i % len(servers)], address, self.random.choice(SIZES))
+            failed = self.some(connectors, 1, 3) if self.chance(35) else []
+            if self.chance(10):
+                failed = [name.upper() for name in failed]
+            yield (servers[i % len(servers)], address, self.random.choice(SIZES), *failed)

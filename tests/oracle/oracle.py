@@ -238,8 +238,11 @@ class Oracle:
         site = found[site][1]
         return (None, 1 if site is here else 2, site, key[0][0], key[0][1])
 
-    def choose(self, me, kind, text, size, inbound):
-        """(winner or None, its view, space and cost, all candidates, did any match)"""
+    def choose(self, me, kind, text, size, inbound, failed):
+        """(winner or None, its view, space and cost, all candidates, did any match)
+
+        failed: folded names of connectors that do not compete with others as specific.
+        """
         candidates = {}
         matches = []
         for connector in (o for o in self.objects if o.kind in POOL):
@@ -270,6 +273,10 @@ class Oracle:
                 candidates[name] = "less-specific"
         matches = [m for m in matches if m[3] == most]
         for connector, name, _, _, _ in matches:
+            if fold(connector.name) in failed:
+                candidates[name] = "failed"
+        matches = [m for m in matches if fold(m[0].name) not in failed]
+        for connector, name, _, _, _ in matches:
             if not fits(self.limit(connector), size):
                 candidates[name] = "size"
         matches = [m for m in matches if fits(self.limit(m[0]), size)]
@@ -289,16 +296,23 @@ class Oracle:
 
     # --- sections 3, 4 and 6 ---
 
-    def answer(self, server, address, size):
+    def answer(self, server, address, size, *failed):
         """What libhub's explain says of it, as far as the two are compared."""
+        # Decided: failover must not cost a message its delivery. When the mail would be left with
+        # a report or without a connector, it is as if nothing had failed.
+        plain = self.route(server, address, size, frozenset())
+        around = self.route(server, address, size, frozenset(map(fold, failed)))
+        return plain if around["decision"] in ("report", "unreachable") else around
+
+    def route(self, server, address, size, failed):
         me = next(o for o in self.kind("hubServer") if o.name == server)
         kind, colon, text = address.partition(":")
         if colon and kind.upper() != "SMTP":
-            return self.external(me, kind.upper(), text, size)
+            return self.external(me, kind.upper(), text, size, failed)
         if colon:
             address = text
         domain = address.rpartition("@")[2].lower()
-        return self.smtp(me, address, domain, size)
+        return self.smtp(me, address, domain, size, failed)
 
     def accepted(self, domain):
         best = None
@@ -309,16 +323,16 @@ class Oracle:
                 best = (level, o)
         return best[1] if best is not None else None
 
-    def smtp(self, me, address, domain, size):
+    def smtp(self, me, address, domain, size, failed):
         accepted = self.accepted(domain)
         if accepted is None:
-            return self.external(me, "SMTP", domain, size)
+            return self.external(me, "SMTP", domain, size, failed)
         kind = accepted.one("hubDomainType", "Authoritative")
         edge = me.one("hubRole") == "Edge"
         if kind == "ExternalRelay":
             if edge and not self.has_own(me, domain):
                 return self.nothing("report", "5.4.4")
-            return self.external(me, "SMTP", domain, size)
+            return self.external(me, "SMTP", domain, size, failed)
         people = [o for o in self.objects if o.kind == "inetOrgPerson"
                   and o.one("mail", "").lower() == address.lower()]
         # No recipient in the file at all: it holds the organization only.
@@ -327,12 +341,12 @@ class Oracle:
             validation = accepted.flag("hubRecipientValidation", kind == "Authoritative")
             if validation and examined and not people:
                 return self.nothing("report", "5.1.1")
-            return self.external(me, "SMTP", domain, size, inbound=True)
+            return self.external(me, "SMTP", domain, size, failed, inbound=True)
         if not examined:
             return self.nothing(None, "4.3.0")
         if not people:
             if kind == "InternalRelay":
-                return self.external(me, "SMTP", domain, size)
+                return self.external(me, "SMTP", domain, size, failed)
             return self.nothing("report", "5.1.1")
         return self.mailbox(me, people[0], size)
 
@@ -391,8 +405,8 @@ class Oracle:
                             queue={"type": "SmtpRelayToSite", "domain": site.name,
                                    "connector": ""}, **known)
 
-    def external(self, me, kind, text, size, inbound=False):
-        chosen, candidates, matched = self.choose(me, kind, text, size, inbound)
+    def external(self, me, kind, text, size, failed, inbound=False):
+        chosen, candidates, matched = self.choose(me, kind, text, size, inbound, failed)
         if chosen is None:
             if matched:
                 return self.nothing("report", "5.3.4", candidates=candidates)

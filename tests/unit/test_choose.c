@@ -107,7 +107,7 @@ START_TEST(chosen)
 		snprintf(type, sizeof(type), "%.*s", (int)(colon - space), space);
 		space = colon + 1;
 	}
-	route_external(t, type, space, rows[_i].size, a, NULL, &r);
+	route_external(t, type, space, rows[_i].size, NULL, a, NULL, &r);
 	choose_text(&r, text, sizeof(text));
 	ck_assert_str_eq(text, rows[_i].chosen);
 	routing_table_unref(&t);
@@ -146,9 +146,70 @@ START_TEST(seen_from)
 	routing_org_connectors(f, views[_i].connectors);
 	t = routing_table_new(fixture_snapshot(f), views[_i].self, NULL);
 	ck_assert_ptr_nonnull(t);
-	route_external(t, "SMTP", "a.example", 1, a, NULL, &r);
+	route_external(t, "SMTP", "a.example", 1, NULL, a, NULL, &r);
 	choose_text(&r, text, sizeof(text));
 	ck_assert_str_eq(text, views[_i].chosen);
+	routing_table_unref(&t);
+	arena_free(&a);
+	fixture_free(&f);
+}
+END_TEST
+
+/* Connector failover; failed: names divided by commas. Seen from hub1. */
+static const struct {
+	const char *connectors, *failed;
+	uint64_t size;
+	const char *chosen, *passed;
+} failed_rows[] = {
+	{ "send a *;1 hub1\nsend b *;10 hub3", "", 1, "a 1", "" },
+	{ "send a *;1 hub1\nsend b *;10 hub3", "a", 1, "b 20", "a" },
+	{ "send a *;1 hub1\nsend b *;10 hub3", "A", 1, "b 20", "a" },
+	{ "send a *;1 hub1\nsend b *;10 hub3", "b", 1, "a 1", "" },
+	{ "send a *;1 hub1\nsend b *;10 hub3\nsend c *;90 hub1", "b,a", 1, "c 90", "a,b" },
+	/* nobody is left: as if nothing had failed, and never the wider one */
+	{ "send a *;1 hub1\nsend b *;10 hub3", "a,b", 1, "a 1", "" },
+	{ "send a a.example hub1\nsend b * hub3", "a", 1, "a 1", "" },
+	{ "send a *.example hub1\nsend b * hub3", "a", 1, "a 1", "" },
+	{ "send a a.example hub1\nsend b a.example;50 hub1\nsend c * hub1", "a", 1, "b 50", "a" },
+	/* no report because of it: too large for the other one */
+	{ "send a *;1 hub1\nsend b *;10 hub1 max=100", "a", 101, "a 1", "" },
+	{ "send a *;1 hub1\nsend b *;10 hub1 max=100", "a", 100, "b 10", "a" },
+	{ "send a *;1 hub1\nsend b *;10 hub1 max=100\nsend c *;20 hub1", "a", 101, "c 20", "a" },
+	{ "send a * hub1", "nobody", 1, "a 1", "" },
+};
+
+static void passed_text(const struct route *r, char *buf, size_t size)
+{
+	size_t n = 0, i;
+
+	buf[0] = '\0';
+	for (i = 0; i < r->passed_count && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", i != 0 ? "," : "",
+			r->passed[i]->obj.name);
+}
+
+START_TEST(failed_over)
+{
+	struct fixture *f = routing_org_new();
+	struct arena *a = arena_new();
+	char list[100], text[200], *save = NULL;
+	const char *names[4];
+	struct route_excluded failed = { names, 0 };
+	const struct routing_table *t;
+	struct route r;
+
+	routing_org_connectors(f, failed_rows[_i].connectors);
+	t = routing_table_new(fixture_snapshot(f), "hub1", NULL);
+	ck_assert_ptr_nonnull(t);
+	snprintf(list, sizeof(list), "%s", failed_rows[_i].failed);
+	for (names[0] = strtok_r(list, ",", &save); names[failed.n] != NULL;
+		names[failed.n] = strtok_r(NULL, ",", &save))
+		failed.n++;
+	route_external(t, "SMTP", "a.example", failed_rows[_i].size, &failed, a, NULL, &r);
+	choose_text(&r, text, sizeof(text));
+	ck_assert_str_eq(text, failed_rows[_i].chosen);
+	passed_text(&r, text, sizeof(text));
+	ck_assert_str_eq(text, failed_rows[_i].passed);
 	routing_table_unref(&t);
 	arena_free(&a);
 	fixture_free(&f);
@@ -165,11 +226,11 @@ START_TEST(reasons_are_said)
 	routing_org_connectors(f, "send x a.example hub1 max=100\nsend y a.example hub1 max=200");
 	t = routing_table_new(fixture_snapshot(f), "HUB1", NULL);
 	ck_assert_ptr_nonnull(t);
-	route_external(t, "SMTP", "a.example", 201, a, NULL, &r);
+	route_external(t, "SMTP", "a.example", 201, NULL, a, NULL, &r);
 	ck_assert_str_eq(r.text, "message of 201 bytes is larger than the limit of 200 of the "
 		"connectors for a.example");
 	ck_assert_int_eq(r.cost, -1);
-	route_external(t, "SMTP", "b.example", 1, a, NULL, &r);
+	route_external(t, "SMTP", "b.example", 1, NULL, a, NULL, &r);
 	ck_assert_str_eq(r.text, "no connector that this server can use matches b.example");
 	ck_assert_int_eq(r.queue.type, QUEUE_UNREACHABLE);
 	routing_table_unref(&t);
@@ -195,6 +256,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, chosen, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_loop_test(tc, seen_from, 0, sizeof(views) / sizeof(views[0]));
+	tcase_add_loop_test(tc, failed_over, 0, sizeof(failed_rows) / sizeof(failed_rows[0]));
 	tcase_add_test(tc, reasons_are_said);
 	tcase_add_test(tc, unknown_self);
 	return unit_run("choose", &tc, 1);

@@ -28,7 +28,7 @@ static json_t *explain(struct fixture *f, const char *server, const char *addres
 	struct recipients *recipients)
 {
 	struct err e = { 0 };
-	json_t *o = route_explain(fixture_snapshot(f), server, address, size, recipients, &e);
+	json_t *o = route_explain(fixture_snapshot(f), server, address, size, NULL, recipients, &e);
 
 	ck_assert_msg(o != NULL, "%s", e.text);
 	return o;
@@ -208,9 +208,9 @@ START_TEST(refusals_and_unknowns)
 	o = explain(f, "hub1", "\xff@a.example", 1, NULL);
 	ck_assert_str_eq(field(o, "address"), "?@a.example");
 	json_decref(o);
-	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "nobody", "a@b.c", 1, NULL, &e));
+	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "nobody", "a@b.c", 1, NULL, NULL, &e));
 	ck_assert_str_eq(e.text, "no server named nobody in the directory");
-	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "hub1", "", 1, NULL, &e));
+	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "hub1", "", 1, NULL, NULL, &e));
 	ck_assert_str_eq(e.text, "no address to explain");
 	fixture_free(&f);
 }

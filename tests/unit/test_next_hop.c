@@ -120,7 +120,7 @@ static void route_to(const struct routing_table *t, const char *to, uint64_t siz
 	if (to[0] == '@')
 		route_mailbox(t, snapshot_mailbox_server(s, to + 1), size, a, NULL, r);
 	else
-		route_external(t, "SMTP", to, size, a, NULL, r);
+		route_external(t, "SMTP", to, size, NULL, a, NULL, r);
 }
 
 static void path_text(const struct route *r, char *buf, size_t size)
@@ -171,7 +171,7 @@ START_TEST(absent_things)
 	s = fixture_snapshot(f);
 	t = routing_table_new(s, "hub1", NULL);
 	ck_assert_ptr_nonnull(t);
-	route_external(t, "SMTP", "a.example", 1, a, NULL, &r);
+	route_external(t, "SMTP", "a.example", 1, NULL, a, NULL, &r);
 	ck_assert_int_eq(r.decision, ROUTE_UNREACHABLE);
 	route_mailbox(t, m, 1, a, NULL, &r);
 	ck_assert_str_eq(r.text, "the site of mailbox server odd does not exist or is disabled");

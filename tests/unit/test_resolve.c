@@ -149,7 +149,7 @@ static void resolve(struct fixture *f, const char *self, struct recipients *reci
 	struct arena *a = arena_new();
 
 	ck_assert_ptr_nonnull(t);
-	route_resolve(t, recipients, address, 1, a, NULL, out);
+	route_resolve(t, recipients, address, 1, NULL, a, NULL, out);
 	resolved_text(out, text, size);
 	arena_free(&a);
 	routing_table_unref(&t);

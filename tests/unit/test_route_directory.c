@@ -119,7 +119,8 @@ START_TEST(from_entries)
 
 	org_text_put(b, world);
 	s = builder_build(b, NULL);
-	o = route_explain(s, rows[_i].server, rows[_i].address, rows[_i].size, NULL, NULL);
+	o = route_explain(s, rows[_i].server, rows[_i].address, rows[_i].size, NULL, NULL,
+		NULL);
 	ck_assert_ptr_nonnull(o);
 	way_text(o, text, sizeof(text));
 	ck_assert_str_eq(text, rows[_i].way);
@@ -157,10 +158,10 @@ START_TEST(from_people)
 	s = builder_build(b, NULL);
 	t = routing_table_new(s, "hub2", NULL);
 	ck_assert_ptr_nonnull(t);
-	route_resolve(t, r, people_rows[_i].address, 1, a, NULL, &res);
+	route_resolve(t, r, people_rows[_i].address, 1, NULL, a, NULL, &res);
 	ck_assert_int_eq(res.outcome, RESOLVED_DEFER);
 	recipients_set_loaded(r);
-	route_resolve(t, r, people_rows[_i].address, 1, a, NULL, &res);
+	route_resolve(t, r, people_rows[_i].address, 1, NULL, a, NULL, &res);
 	ck_assert_str_eq(res.address, people_rows[_i].envelope);
 	ck_assert_str_eq(res.mailbox, people_rows[_i].mailbox);
 	ck_assert_str_eq(res.status, people_rows[_i].status);
@@ -182,7 +183,7 @@ START_TEST(rejected_are_named)
 
 	org_text_put(b, world);
 	s = builder_build(b, NULL);
-	o = route_explain(s, "hub1", "u@other.example", 1, NULL, NULL);
+	o = route_explain(s, "hub1", "u@other.example", 1, NULL, NULL, NULL);
 	ck_assert_ptr_nonnull(o);
 	first = json_array_get(json_object_get(o, "candidates"), 0);
 	ck_assert_str_eq(field(first, "connector"), "Broken");
@@ -211,7 +212,7 @@ START_TEST(table_keeps_snapshot)
 	also = routing_table_ref(t);
 	routing_table_unref(&t);
 	ck_assert_ptr_null(t);
-	route_external(also, "SMTP", "x.example", 1, a, NULL, &r);
+	route_external(also, "SMTP", "x.example", 1, NULL, a, NULL, &r);
 	ck_assert_str_eq(r.connector->obj.name, "Internet");
 	ck_assert_str_eq(routing_table_self(also)->obj.name, "hub1");
 	routing_table_unref(&also);
