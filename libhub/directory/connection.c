@@ -46,7 +46,8 @@ struct directory_connection {
 	struct bufferevent *bev;
 	LDAP *ld;
 	struct event *more;		/* input is left from the turn before */
-	struct event *bind_limit;
+	struct event *limit;		/* of opening, or of the bind in it */
+	bool limited;
 	struct request *requests;	/* by id */
 	bool ready;
 	bool eof;
@@ -73,7 +74,7 @@ static void free_now(void *ctx)
 	if (c->bev != NULL)
 		bufferevent_free(c->bev);
 	event_free(c->more);
-	event_free(c->bind_limit);
+	event_free(c->limit);
 	free(c->uri);
 	free(c);
 }
@@ -87,7 +88,7 @@ static void stop(struct directory_connection *c)
 		bufferevent_disable(c->bev, EV_READ | EV_WRITE);
 	}
 	event_del(c->more);
-	event_del(c->bind_limit);
+	event_del(c->limit);
 }
 
 void directory_close(struct directory_connection **cp)
@@ -275,7 +276,7 @@ static void on_event(struct bufferevent *bev, short what, void *ctx)
 static void ready(struct directory_connection *c)
 {
 	c->ready = true;
-	event_del(c->bind_limit);
+	event_del(c->limit);
 	c->cbs->on_ready(c->ctx);
 }
 
@@ -352,10 +353,15 @@ static int bind_by_password(struct directory_connection *c, struct err *e)
 	return id;
 }
 
+static void set_limit(struct directory_connection *c, unsigned int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	evtimer_add(c->limit, &tv);
+}
+
 static void begin_bind(struct directory_connection *c)
 {
-	static const struct timeval limit = { DIRECTORY_BIND_MS / 1000,
-		DIRECTORY_BIND_MS % 1000 * 1000 };
 	struct err e = { 0 };
 	int id;
 
@@ -369,16 +375,17 @@ static void begin_bind(struct directory_connection *c)
 		return;
 	}
 	expect(c, id, on_bound, c);
-	evtimer_add(c->bind_limit, &limit);
+	if (!c->limited)
+		set_limit(c, DIRECTORY_BIND_MS);
 }
 
-static void on_bind_limit(evutil_socket_t fd, short what, void *ctx)
+static void on_limit(evutil_socket_t fd, short what, void *ctx)
 {
 	struct directory_connection *c = ctx;
 
 	(void)fd;
 	(void)what;
-	losef(c, "%s does not answer the bind", c->uri);
+	losef(c, "%s does not answer%s", c->uri, c->ld != NULL ? " the bind" : "");
 }
 
 static int begin_ldap(struct directory_connection *c)
@@ -424,7 +431,7 @@ static void before_libldap(void)
 }
 
 struct directory_connection *directory_open(struct loop *loop, struct resolver *resolver,
-	const struct directory_config *cfg, const char *uri, bool bind,
+	const struct directory_config *cfg, const char *uri, bool bind, unsigned int limit_ms,
 	const struct directory_callbacks *cbs, void *ctx)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -438,8 +445,11 @@ struct directory_connection *directory_open(struct loop *loop, struct resolver *
 	c->cbs = cbs;
 	c->ctx = ctx;
 	c->more = evtimer_new(loop_base(loop), on_more, c);
-	c->bind_limit = evtimer_new(loop_base(loop), on_bind_limit, c);
-	BUG_ON(c->more == NULL || c->bind_limit == NULL);
+	c->limit = evtimer_new(loop_base(loop), on_limit, c);
+	BUG_ON(c->more == NULL || c->limit == NULL);
+	c->limited = limit_ms != 0;
+	if (c->limited)
+		set_limit(c, limit_ms);
 	c->dial = dial_start(loop, resolver, cfg, uri, on_dialled, c);
 	return c;
 }

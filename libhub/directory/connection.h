@@ -31,11 +31,12 @@ struct directory_callbacks {
 typedef void directory_message_cb(LDAP *ld, LDAPMessage *m, void *ctx);
 
 /*
- * bind: as cfg says, before on_ready. cfg and cbs are the caller's and outlive the connection. No
- * callback before this returns, none after directory_close, which may be called in any callback.
+ * bind: as cfg says, before on_ready. limit_ms: of all until on_ready, 0 = only each phase's own.
+ * cfg and cbs are the caller's and outlive the connection. No callback before this returns, none
+ * after directory_close, which may be called in any callback.
  */
 struct directory_connection *directory_open(struct loop *loop, struct resolver *resolver,
-	const struct directory_config *cfg, const char *uri, bool bind,
+	const struct directory_config *cfg, const char *uri, bool bind, unsigned int limit_ms,
 	const struct directory_callbacks *cbs, void *ctx);
 /* Sets *c to NULL; accepts a pointer to NULL. */
 void directory_close(struct directory_connection **c);

@@ -6,5 +6,8 @@ libhub_libhub_a_SOURCES += \
 	%D%/draft.c %D%/draft.h \
 	%D%/entry.h \
 	%D%/ldif.c %D%/ldif.h \
+	%D%/nodes.c %D%/nodes.h \
+	%D%/probe.c %D%/probe.h \
+	%D%/providers.c %D%/providers.h \
 	%D%/sync.c %D%/sync.h \
 	%D%/watch.c %D%/watch.h

@@ -1,8 +1,4 @@
-/* watch.c - see watch.h.
- *
- * One round tries every URI in order of preference; between rounds the watch waits, twice as long
- * each time. A connection that is closed is looked for from the first URI again; one whose server
- * hangs is followed by the next URI.
+/* watch.c - see watch.h. Which server is tried when: providers.h.
  *
  * slapd sends only the entry itself when an entry with children is renamed (the children's DNs
  * change silently), never says that our access was taken away, and repairs of references by its
@@ -11,44 +7,40 @@
  */
 #include "libhub/directory/watch.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <uthash.h>
 
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/connection.h"
 #include "libhub/directory/dial.h"
+#include "libhub/directory/nodes.h"
+#include "libhub/directory/probe.h"
+#include "libhub/directory/providers.h"
 #include "libhub/directory/sync.h"
 
 enum {
-	RETRY_FIRST_MS = 100,
-	RETRY_MAX_MS = 5000,
-	RETRY_MAX_LOCAL_MS = 1000,	/* a server on this machine: trying is cheap */
-	BEAT_IDLE_MS = 5000,		/* nothing came for so long: ask */
-	BEAT_ANSWER_MS = 3000,		/* no sign of life since: leave */
+	PROBE_LIMIT_MS = 1000,
 	AUDIT_MS = 3600 * 1000,
 	ENTRIES_MAX = 10 * 1000 * 1000,
 	TEXT_MAX_SIZE = 400,
 };
 
-/* What the watch itself must remember of an entry: hashes, for there may be many. */
-struct node {
-	unsigned char uuid[16];
-	unsigned int dn, parent;	/* hashes of normalized DNs */
-	unsigned int generation;	/* of the refresh that saw it last */
-	UT_hash_handle hh;
+/* Nothing came for so long: ask. No sign of life since: leave. */
+struct rhythm {
+	unsigned int idle_ms, answer_ms;
 };
+
+/* With another server to go to, being without changes for two seconds is too long. */
+static const struct rhythm alone = { 5000, 3000 }, among_others = { 500, 1000 };
 
 struct watch {
 	struct loop *loop;
 	struct resolver *resolver;
 	const struct directory_config *cfg;
-	char *base, *normalized_base;
+	char *base;
 	char *filter;			/* with the base entry added */
 	char **attrs;
 	struct watch_callbacks cbs;
@@ -56,12 +48,11 @@ struct watch {
 	bool freed;			/* by a callback, memory goes at the end of the turn */
 
 	enum watch_state state;
-	size_t uri;			/* in use or tried last */
-	size_t tried;			/* URIs in this round */
-	unsigned int delay_ms;		/* before the next round */
-	unsigned int delay_max_ms;
+	struct providers providers;	/* indices of cfg->uris */
+	struct rhythm rhythm;
 	char error[TEXT_MAX_SIZE];
-	struct event *retry;
+	struct event *retry, *probe_timer;
+	struct probe *probe;		/* of the preferred server, while on another */
 
 	struct directory_connection *c;
 	int sync;			/* message ids, -1 = none */
@@ -71,11 +62,8 @@ struct watch {
 	bool beat_saw_base;
 	struct event *beat_timer, *audit_timer;
 
-	struct node *nodes;		/* by uuid */
-	unsigned int generation;
+	struct nodes *nodes;
 	bool refreshing;
-	bool base_seen;			/* in this refresh */
-	unsigned char base_uuid[16];
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -103,43 +91,30 @@ static void set_state(struct watch *w, enum watch_state state, const char *text)
 
 /* --- leaving and coming back --- */
 
-static void schedule_next(struct watch *w, bool from_first)
+/* Ends the connection; its refresh, if one is under way, counts for nothing. */
+static void drop_connection(struct watch *w)
 {
-	size_t n = 0;
-
-	while (w->cfg->uris[n] != NULL)
-		n++;
-	w->uri = from_first || n == 0 ? 0 : (w->uri + 1) % n;
-	if (w->tried < n) {
-		set_timer(w->retry, 0);
-		return;
-	}
-	w->tried = 0;
-	w->uri = 0;
-	set_timer(w->retry, with_jitter(w->delay_ms));
-	w->delay_ms = w->delay_ms * 2 < w->delay_max_ms ? w->delay_ms * 2 : w->delay_max_ms;
-}
-
-/* Ends the connection for a reason and arranges for another one. */
-static void leave(struct watch *w, const char *text, bool hung)
-{
-	/* a success in between starts a new round, from the first URI unless that is what hangs */
-	bool was_live = w->state == WATCH_LIVE;
 	bool was_refreshing = w->refreshing;
 
 	directory_close(&w->c);
+	probe_cancel(&w->probe);
 	w->sync = -1;
 	w->beat = -1;
 	event_del(w->beat_timer);
 	event_del(w->audit_timer);
+	event_del(w->probe_timer);
 	w->refreshing = false;
-	if (was_live)
-		w->delay_ms = RETRY_FIRST_MS;
-	if (was_live && !hung)
-		w->tried = SIZE_MAX;
-	schedule_next(w, was_live && !hung);
 	if (was_refreshing)
 		w->cbs.refresh_abort(w->ctx);
+}
+
+/* Ends the connection for a reason and arranges for another one. */
+static void leave(struct watch *w, const char *text, bool hangs)
+{
+	unsigned int delay_ms = providers_failed(&w->providers, hangs, clock_mono_ms());
+
+	set_timer(w->retry, with_jitter(delay_ms));
+	drop_connection(w);
 	if (!w->freed)
 		set_state(w, WATCH_DOWN, text);
 }
@@ -159,101 +134,6 @@ static void leavef(struct watch *w, const char *fmt, ...)
 static void on_lost(const char *text, void *ctx)
 {
 	leave(ctx, text, false);
-}
-
-/* --- what is known of entries --- */
-
-static char *normalize_dn(const char *dn)
-{
-	char *canonical = NULL, *copy, *p;
-
-	/* one way of escaping and no blanks; what cannot be parsed compares as it is */
-	if (ldap_dn_normalize(dn, LDAP_DN_FORMAT_LDAP, &canonical, LDAP_DN_FORMAT_LDAPV3) !=
-	    LDAP_SUCCESS)
-		canonical = NULL;
-	copy = xstrdup(canonical != NULL ? canonical : dn);
-	ldap_memfree(canonical);
-	for (p = copy; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return copy;
-}
-
-static unsigned int hash_text(const char *s)
-{
-	unsigned int hash;
-
-	HASH_VALUE(s, strlen(s), hash);
-	return hash;
-}
-
-static const char *parent_of(const char *dn)
-{
-	for (; *dn != '\0'; dn++) {
-		if (*dn == '\\' && dn[1] != '\0')
-			dn++;
-		else if (*dn == ',')
-			return dn + 1;
-	}
-	return dn;
-}
-
-static bool has_children(const struct watch *w, unsigned int dn)
-{
-	const struct node *n;
-
-	for (n = w->nodes; n != NULL; n = n->hh.next)
-		if (n->parent == dn)
-			return true;
-	return false;
-}
-
-static struct node *find_node(struct watch *w, const unsigned char uuid[16])
-{
-	struct node *n;
-
-	HASH_FIND(hh, w->nodes, uuid, sizeof(n->uuid), n);
-	return n;
-}
-
-static void forget_node(struct watch *w, struct node *n)
-{
-	HASH_DEL(w->nodes, n);
-	free(n);
-}
-
-static void forget_unseen(struct watch *w)
-{
-	struct node *n, *next;
-
-	HASH_ITER(hh, w->nodes, n, next)
-		if (n->generation != w->generation)
-			forget_node(w, n);
-}
-
-/* Remembers the entry. True if it moved while it has children. */
-static bool note_entry(struct watch *w, const struct entry *e)
-{
-	char *dn = normalize_dn(e->dn);
-	unsigned int hash = hash_text(dn);
-	struct node *n = find_node(w, e->uuid);
-	bool moved = false;
-
-	if (strcmp(dn, w->normalized_base) == 0) {
-		w->base_seen = true;
-		memcpy(w->base_uuid, e->uuid, sizeof(w->base_uuid));
-	}
-	if (n == NULL) {
-		n = xcalloc(1, sizeof(*n));
-		memcpy(n->uuid, e->uuid, sizeof(n->uuid));
-		HASH_ADD(hh, w->nodes, uuid, sizeof(n->uuid), n);
-	} else {
-		moved = n->dn != hash && !w->refreshing && has_children(w, n->dn);
-	}
-	n->dn = hash;
-	n->parent = hash_text(parent_of(dn));
-	n->generation = w->generation;
-	free(dn);
-	return moved;
 }
 
 /* --- the sync search --- */
@@ -279,8 +159,7 @@ static void refresh(struct watch *w)
 		leave(w, e.text, false);
 		return;
 	}
-	w->generation++;
-	w->base_seen = false;
+	nodes_refresh_begin(w->nodes);
 	w->refreshing = true;
 	w->cbs.refresh_begin(w->ctx);
 	if (!w->freed)
@@ -301,16 +180,17 @@ static void finish_refresh(struct watch *w)
 {
 	if (!w->refreshing)
 		return;
-	if (!w->base_seen) {
+	if (!nodes_base_seen(w->nodes)) {
 		leavef(w, "%s does not show the entry %s: nothing is taken over", watch_uri(w),
 			w->base);
 		return;
 	}
-	forget_unseen(w);
+	nodes_refresh_end(w->nodes);
 	w->refreshing = false;
-	w->tried = 0;
-	w->delay_ms = RETRY_FIRST_MS;
+	providers_live(&w->providers, clock_mono_ms());
 	set_timer(w->audit_timer, with_jitter(AUDIT_MS));
+	if (w->providers.at != 0)
+		set_timer(w->probe_timer, with_jitter(PROVIDERS_PROBE_MS));
 	w->cbs.refresh_end(w->ctx);
 	if (!w->freed)
 		set_state(w, WATCH_LIVE, "");
@@ -318,15 +198,12 @@ static void finish_refresh(struct watch *w)
 
 static void delete_entry(struct watch *w, const unsigned char uuid[16])
 {
-	struct node *n = find_node(w, uuid);
-
 	/* the whole tree, or our access to it, goes: a refresh will not end without the base */
-	if (memcmp(uuid, w->base_uuid, sizeof(w->base_uuid)) == 0) {
+	if (nodes_is_base(w->nodes, uuid)) {
 		restart_refresh(w);
 		return;
 	}
-	if (n != NULL)
-		forget_node(w, n);
+	nodes_delete(w->nodes, uuid);
 	w->cbs.deleted(uuid, w->ctx);
 }
 
@@ -341,12 +218,12 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 		/* one bad entry is no reason to miss all others */
 		log_event(LOG_LEVEL_WARNING, "directory-entry-skipped", LOG_STR("dn", r.entry.dn),
 			LOG_STR("reason", e.text), LOG_END);
-	} else if (HASH_COUNT(w->nodes) >= ENTRIES_MAX) {
+	} else if (nodes_count(w->nodes) >= ENTRIES_MAX) {
 		leavef(w, "%s sends more than %d entries", watch_uri(w), ENTRIES_MAX);
 	} else {
 		memcpy(r.entry.uuid, uuid, sizeof(r.entry.uuid));
 		r.entry.has_uuid = true;
-		if (note_entry(w, draft_entry(&r)))
+		if (nodes_put(w->nodes, draft_entry(&r)))
 			restart_refresh(w);
 		else
 			w->cbs.put(draft_entry(&r), w->ctx);
@@ -436,7 +313,7 @@ static void on_sync(LDAP *ld, LDAPMessage *m, void *ctx)
 	}
 }
 
-/* --- heartbeat and audit --- */
+/* --- heartbeat, audit, the way back to the preferred server --- */
 
 static void on_beat(LDAP *ld, LDAPMessage *m, void *ctx)
 {
@@ -451,7 +328,7 @@ static void on_beat(LDAP *ld, LDAPMessage *m, void *ctx)
 	if (ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
 		return;
 	w->beat = -1;
-	set_timer(w->beat_timer, BEAT_IDLE_MS);
+	set_timer(w->beat_timer, w->rhythm.idle_ms);
 	code = directory_result(ld, m, NULL, 0);
 	if (code == LDAP_NO_SUCH_OBJECT || (code == LDAP_SUCCESS && !w->beat_saw_base))
 		restart_refresh(w);
@@ -472,7 +349,7 @@ static void send_beat(struct watch *w)
 	if (w->beat < 0)
 		leave(w, e.text, false);
 	else
-		set_timer(w->beat_timer, BEAT_ANSWER_MS);
+		set_timer(w->beat_timer, w->rhythm.answer_ms);
 }
 
 static void on_beat_timer(evutil_socket_t fd, short what, void *ctx)
@@ -481,7 +358,7 @@ static void on_beat_timer(evutil_socket_t fd, short what, void *ctx)
 	uint64_t now = clock_mono_ms();
 	uint64_t quiet_since = w->beat >= 0 && w->beat_sent_ms > w->life_ms ? w->beat_sent_ms :
 		w->life_ms;
-	uint64_t limit = w->beat >= 0 ? BEAT_ANSWER_MS : BEAT_IDLE_MS;
+	uint64_t limit = w->beat >= 0 ? w->rhythm.answer_ms : w->rhythm.idle_ms;
 	char text[TEXT_MAX_SIZE];
 
 	(void)fd;
@@ -502,11 +379,34 @@ static void on_audit_timer(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	/* the occasion to return to the preferred server */
-	if (w->uri != 0)
-		leavef(w, "leaving %s to try the preferred server", watch_uri(w));
-	else if (w->state == WATCH_LIVE)
+	if (w->state == WATCH_LIVE)
 		refresh(w);
+}
+
+static void on_probed(bool good, void *ctx)
+{
+	struct watch *w = ctx;
+
+	w->probe = NULL;
+	if (!providers_probed(&w->providers, good)) {
+		set_timer(w->probe_timer, with_jitter(PROVIDERS_PROBE_MS));
+		return;
+	}
+	drop_connection(w);
+	if (w->freed)
+		return;
+	set_timer(w->retry, 0);
+	set_state(w, WATCH_CONNECTING, "");
+}
+
+static void on_probe_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct watch *w = ctx;
+
+	(void)fd;
+	(void)what;
+	w->probe = probe_start(w->loop, w->resolver, w->cfg, w->cfg->uris[0], w->base,
+		PROBE_LIMIT_MS, on_probed, w);
 }
 
 /* --- life --- */
@@ -516,7 +416,7 @@ static void on_ready(void *ctx)
 	struct watch *w = ctx;
 
 	w->life_ms = clock_mono_ms();
-	set_timer(w->beat_timer, BEAT_IDLE_MS);
+	set_timer(w->beat_timer, w->rhythm.idle_ms);
 	refresh(w);
 }
 
@@ -524,15 +424,15 @@ static void on_retry(evutil_socket_t fd, short what, void *ctx)
 {
 	static const struct directory_callbacks cbs = { .on_ready = on_ready, .on_lost = on_lost };
 	struct watch *w = ctx;
+	unsigned int limit_ms = providers_begin(&w->providers);
 
 	(void)fd;
 	(void)what;
-	if (w->cfg->uris[w->uri] == NULL) {
+	if (w->providers.n == 0) {
 		set_state(w, WATCH_DOWN, "no directory is configured");
 		return;
 	}
-	w->tried++;
-	w->c = directory_open(w->loop, w->resolver, w->cfg, w->cfg->uris[w->uri], true, &cbs, w);
+	w->c = directory_open(w->loop, w->resolver, w->cfg, watch_uri(w), true, limit_ms, &cbs, w);
 	/* while nothing is reached the state stays down, with the reason */
 	if (w->state != WATCH_DOWN)
 		set_state(w, WATCH_CONNECTING, "");
@@ -574,12 +474,15 @@ static void free_list(char **list)
 	free(list);
 }
 
-static unsigned int longest_delay(const char *const *uris)
+static void init_providers(struct watch *w)
 {
-	for (; *uris != NULL; uris++)
-		if (dial_is_local(*uris))
-			return RETRY_MAX_LOCAL_MS;
-	return RETRY_MAX_MS;
+	bool local = false;
+	size_t n;
+
+	for (n = 0; w->cfg->uris[n] != NULL; n++)
+		local = local || dial_is_local(w->cfg->uris[n]);
+	providers_init(&w->providers, n, local);
+	w->rhythm = n > 1 ? among_others : alone;
 }
 
 struct watch *watch_new(struct loop *loop, struct resolver *resolver,
@@ -592,20 +495,21 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
 	w->resolver = resolver;
 	w->cfg = cfg;
 	w->base = xstrdup(base);
-	w->normalized_base = normalize_dn(base);
+	w->nodes = nodes_new(base);
 	w->filter = filter_with_base(base, filter);
 	w->attrs = copy_list(attrs);
 	w->cbs = *cbs;
 	w->ctx = ctx;
 	w->state = WATCH_CONNECTING;
-	w->delay_ms = RETRY_FIRST_MS;
-	w->delay_max_ms = longest_delay(cfg->uris);
+	init_providers(w);
 	w->sync = -1;
 	w->beat = -1;
 	w->retry = evtimer_new(loop_base(loop), on_retry, w);
 	w->beat_timer = evtimer_new(loop_base(loop), on_beat_timer, w);
 	w->audit_timer = evtimer_new(loop_base(loop), on_audit_timer, w);
-	BUG_ON(w->retry == NULL || w->beat_timer == NULL || w->audit_timer == NULL);
+	w->probe_timer = evtimer_new(loop_base(loop), on_probe_timer, w);
+	BUG_ON(w->retry == NULL || w->beat_timer == NULL || w->audit_timer == NULL ||
+		w->probe_timer == NULL);
 	set_timer(w->retry, 0);
 	return w;
 }
@@ -613,12 +517,9 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
 static void free_now(void *ctx)
 {
 	struct watch *w = ctx;
-	struct node *n, *next;
 
-	HASH_ITER(hh, w->nodes, n, next)
-		forget_node(w, n);
+	nodes_free(&w->nodes);
 	free(w->base);
-	free(w->normalized_base);
 	free(w->filter);
 	free_list(w->attrs);
 	free(w);
@@ -633,7 +534,9 @@ void watch_free(struct watch **wp)
 	*wp = NULL;
 	w->freed = true;
 	directory_close(&w->c);
+	probe_cancel(&w->probe);
 	event_free(w->retry);
+	event_free(w->probe_timer);
 	event_free(w->beat_timer);
 	event_free(w->audit_timer);
 	loop_defer(w->loop, free_now, w);
@@ -646,9 +549,14 @@ enum watch_state watch_state(const struct watch *w)
 
 const char *watch_uri(const struct watch *w)
 {
-	const char *uri = w->cfg->uris[w->uri];
+	const char *uri = w->cfg->uris[w->providers.at];
 
 	return uri != NULL ? uri : "";
+}
+
+size_t watch_provider(const struct watch *w)
+{
+	return w->providers.at;
 }
 
 const char *watch_error(const struct watch *w)

@@ -5,6 +5,10 @@
  * a capped back-off, checks a stalled server by a heartbeat, and on every (re)connection does a
  * cookie-less refresh: refresh_begin, put for every entry, refresh_end. Main thread only.
  *
+ * With several URIs a server that is gone is replaced at once, one that hangs within 1.5 s (a
+ * search for the base entry after each half second of silence, an answer due within a second); the
+ * preferred one is returned to when it has answered for a while (providers.h).
+ *
  * A refresh that fails half-way never reaches refresh_end; refresh_abort comes instead, and what
  * was there before stays. A refresh in which the canary entry (the base) is missing is aborted too.
  */
@@ -49,6 +53,7 @@ void watch_free(struct watch **w);
 enum watch_state watch_state(const struct watch *w);
 /* URI in use and last error text, for status displays; never NULL. */
 const char *watch_uri(const struct watch *w);
+size_t watch_provider(const struct watch *w);	/* its place in cfg->uris */
 const char *watch_error(const struct watch *w);
 
 #endif

@@ -36,6 +36,7 @@ struct view {
 	enum watch_state state;
 	char text[400];
 	struct watch **free_at_put;
+	struct slapd *stop_at_put;
 	const char *wanted;
 };
 
@@ -91,6 +92,9 @@ static void on_put(const struct entry *e, void *ctx)
 	s->marked = true;
 	if (view.free_at_put != NULL)
 		watch_free(view.free_at_put);
+	if (view.stop_at_put != NULL)
+		slapd_signal(view.stop_at_put, SIGSTOP);
+	view.stop_at_put = NULL;
 }
 
 static void on_deleted(const unsigned char uuid[16], void *ctx)
@@ -167,13 +171,6 @@ static bool is_down(void *ctx)
 {
 	(void)ctx;
 	return view.state == WATCH_DOWN;
-}
-
-/* The next server may be live again before anybody looks. */
-static bool was_down(void *ctx)
-{
-	(void)ctx;
-	return view.downs > 0;
 }
 
 static bool is_there(void *dn)
@@ -331,43 +328,126 @@ START_TEST(starts_before_the_server)
 }
 END_TEST
 
-START_TEST(leaves_a_hung_server)
-{
-	struct slapd other;
-	long took;
+static struct slapd other;
 
+/* The same directory on two servers; none of them is started. */
+static void set_up_two(void)
+{
+	set_up();
 	slapd_make(&other, data, false);
-	slapd_start(&other);
 	uris[0] = server.ldap;
 	uris[1] = other.ldap;
+	uris[2] = NULL;
 	config.bind_external = false;
 	config.bind_dn = SLAPD_ADMIN;
 	config.password_file = server.password_file;
+}
+
+static void tear_down_two(void)
+{
+	tear_down();
+	slapd_remove(&other);
+}
+
+static bool is_at(void *uri)
+{
+	return view.state == WATCH_LIVE && strcmp(watch_uri(watch), uri) == 0;
+}
+
+static void expect_soon_at(char *uri)
+{
+	long took = await_for(loop, is_at, uri, 20000);
+
+	ck_assert_msg(took >= 0 && took < 2000, "took %ld ms", took);
+	ck_assert_uint_eq(view.n, 6);
+}
+
+START_TEST(leaves_a_hung_server)
+{
+	slapd_start(&other);
 	start_live();
 	ck_assert_str_eq(watch_uri(watch), server.ldap);
 	slapd_signal(&server, SIGSTOP);
-	took = await_for(loop, was_down, NULL, 20000);
-	ck_assert_msg(took >= 0 && took < 9500, "took %ld ms", took);
+	expect_soon_at(other.ldap);
 	ck_assert_msg(says("has stopped answering"), "%s", view.text);
-	AWAIT(loop, is_live, NULL, SOON_MS);
-	ck_assert_str_eq(watch_uri(watch), other.ldap);
-	ck_assert_uint_eq(view.n, 6);
 	slapd_signal(&server, SIGCONT);
-	slapd_remove(&other);
+	slapd_stop(&other, SIGKILL);
 	/* a closed connection is followed by the preferred server */
-	AWAIT(loop, is_down, NULL, SOON_MS);
-	AWAIT(loop, is_live, NULL, SOON_MS);
-	ck_assert_str_eq(watch_uri(watch), server.ldap);
+	expect_soon_at(server.ldap);
+}
+END_TEST
+
+START_TEST(leaves_a_killed_server)
+{
+	slapd_start(&other);
+	start_live();
+	slapd_stop(&server, SIGKILL);
+	expect_soon_at(other.ldap);
+}
+END_TEST
+
+START_TEST(passes_over_a_server_that_hangs_from_the_start)
+{
+	slapd_start(&server);
+	slapd_start(&other);
+	slapd_signal(&server, SIGSTOP);
+	start("o=x");
+	expect_soon_at(other.ldap);
+	ck_assert_msg(says("does not answer the bind"), "%s", view.text);
+}
+END_TEST
+
+/* So many bytes that a refresh does not fit into what is buffered on its way. */
+static void add_bulk(const struct slapd *s)
+{
+	char *ldif = NULL;
+	size_t size;
+	FILE *f = open_memstream(&ldif, &size);
+	int i;
+
+	for (i = 0; i < 40; i++)
+		fprintf(f, "dn: cn=bulk%d,o=x\nchangetype: add\nobjectClass: device\n"
+			"cn: bulk%d\ndescription: %0300000d\n\n", i, i, i);
+	fclose(f);
+	ck_assert_int_eq(slapd_modify(s, ldif), 0);
+	free(ldif);
+}
+
+START_TEST(leaves_a_server_that_hangs_in_a_refresh)
+{
+	slapd_start(&server);
+	slapd_start(&other);
+	add_bulk(&server);
+	view.stop_at_put = &server;
+	start("o=x");
+	expect_soon_at(other.ldap);
+	ck_assert_msg(says("has stopped answering"), "%s", view.text);
+	ck_assert_uint_eq(view.aborted, 1);
+	ck_assert_uint_eq(view.ended, 1);
+}
+END_TEST
+
+START_TEST(returns_to_the_preferred_server)
+{
+	unsigned int downs;
+
+	slapd_start(&other);
+	start("o=x");
+	expect_soon_at(other.ldap);
+	slapd_start(&server);
+	downs = view.downs;
+	AWAIT(loop, is_at, server.ldap, 20000);
+	ck_assert_uint_eq(view.downs, downs);
+	ck_assert_uint_eq(view.n, 6);
 }
 END_TEST
 
 START_TEST(second_uri_when_the_first_is_refused)
 {
-	struct slapd other;
-
 	slapd_make(&other, data, false);
 	uris[0] = other.ldap;
 	uris[1] = server.ldapi;
+	uris[2] = NULL;
 	start_live();
 	ck_assert_str_eq(watch_uri(watch), server.ldapi);
 	slapd_remove(&other);
@@ -597,8 +677,6 @@ static TCase *plain_case(void)
 	tcase_add_test(t, renamed_parent_means_refresh);
 	tcase_add_test(t, comes_back_with_the_server);
 	tcase_add_test(t, starts_before_the_server);
-	if (unit_slow())
-		tcase_add_test(t, leaves_a_hung_server);
 	tcase_add_test(t, second_uri_when_the_first_is_refused);
 	tcase_add_test(t, base_missing);
 	tcase_add_test(t, nothing_readable);
@@ -609,6 +687,21 @@ static TCase *plain_case(void)
 	tcase_add_loop_test(t, bad_uri, 0, sizeof(bad_uris) / sizeof(bad_uris[0]));
 	tcase_add_test(t, freed_in_a_callback);
 	tcase_add_test(t, freed_at_once);
+	return t;
+}
+
+static TCase *two_servers_case(void)
+{
+	TCase *t = tcase_create("two servers");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, set_up_two, tear_down_two);
+	tcase_add_test(t, leaves_a_hung_server);
+	tcase_add_test(t, leaves_a_killed_server);
+	tcase_add_test(t, passes_over_a_server_that_hangs_from_the_start);
+	tcase_add_test(t, leaves_a_server_that_hangs_in_a_refresh);
+	if (unit_slow())
+		tcase_add_test(t, returns_to_the_preferred_server);
 	return t;
 }
 
@@ -631,5 +724,5 @@ int main(void)
 {
 	if (!slapd_available())
 		return SKIPPED;
-	return unit_run("watch", (TCase *[]){ plain_case(), tls_case() }, 2);
+	return unit_run("watch", (TCase *[]){ plain_case(), two_servers_case(), tls_case() }, 3);
 }
