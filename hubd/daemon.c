@@ -249,12 +249,20 @@ static int start_workers(struct daemon *d, struct err *e)
 	return 0;
 }
 
+static void on_provider(size_t uri, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	authenticator_prefer(d->authenticator, uri);
+}
+
 static void start_mirror(struct daemon *d)
 {
 	const struct settings *s = d->settings;
 	char *cache = xasprintf("%s/cache", s->state);
 	struct mirror_config cfg = { .directory = s->directory, .base = s->base,
-		.recipient_base = s->recipient_base, .cache_dir = cache, .recipients = true };
+		.recipient_base = s->recipient_base, .cache_dir = cache, .recipients = true,
+		.on_provider = on_provider };
 
 	(void)mkdir(cache, 0700);
 	d->mirror = mirror_new(d->loop, d->resolver, &cfg, on_snapshot, d);

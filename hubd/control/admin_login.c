@@ -2,7 +2,8 @@
  *
  * A login goes through two steps: the bind (by the authenticator, or for a DN by a connection of
  * its own), then the search for roles on a connection bound as this server. Administrators are few,
- * so each step has its own short-lived connection; the next URI is tried when one is lost.
+ * so each step has its own short-lived connection. It goes where the authenticator goes; the next
+ * URI is tried when a server is lost or does not answer.
  */
 #include "hubd/control/admin_login.h"
 
@@ -14,7 +15,12 @@
 #include "libhub/directory/connection.h"
 #include "libhub/directory/draft.h"
 
-enum { LOGIN_MS = 10 * 1000, NAME_SIZE_MAX = 1024, PASSWORD_SIZE_MAX = 1024 };
+enum {
+	LOGIN_MS = 10 * 1000,
+	STEP_MS = 1500,			/* of a connection, while there is another server to ask */
+	NAME_SIZE_MAX = 1024,
+	PASSWORD_SIZE_MAX = 1024,
+};
 
 struct admin_login {
 	const struct admin_login_config *cfg;
@@ -23,7 +29,8 @@ struct admin_login {
 	void *ctx;
 	struct authenticate_op *authentication;
 	struct directory_connection *connection;
-	size_t uri;			/* that connection goes to */
+	size_t tried;			/* URIs of this step, beginning with the authenticator's */
+	struct event *step_timer;
 	bool bound;			/* the first step is done */
 	enum admin_right right;
 	enum authenticate_outcome outcome;
@@ -45,6 +52,7 @@ static void login_free(struct admin_login *l)
 	authenticate_cancel(&l->authentication);
 	directory_close(&l->connection);
 	event_free(l->timer);
+	event_free(l->step_timer);
 	OPENSSL_cleanse(l->password, strlen(l->password));
 	free(l->password);
 	free(l->name);
@@ -74,28 +82,55 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 /* --- one connection after the other --- */
 
+static void close_connection(struct admin_login *l)
+{
+	event_del(l->step_timer);
+	directory_close(&l->connection);
+}
+
 static void on_ready(void *ctx);
 static void on_lost(const char *text, void *ctx);
+
+static size_t uri_count(const struct admin_login *l)
+{
+	size_t n = 0;
+
+	while (l->cfg->directory->uris[n] != NULL)
+		n++;
+	return n;
+}
 
 static void open_connection(struct admin_login *l)
 {
 	static const struct directory_callbacks cbs = { on_ready, on_lost };
+	static const struct timeval limit = { STEP_MS / 1000, STEP_MS % 1000 * 1000 };
 	const struct admin_login_config *cfg = l->cfg;
+	size_t n = uri_count(l);
 
+	if (l->tried + 1 < n)
+		evtimer_add(l->step_timer, &limit);
 	l->connection = directory_open(cfg->loop, cfg->resolver, cfg->directory,
-		cfg->directory->uris[l->uri], l->bound, &cbs, l);
+		cfg->directory->uris[(authenticator_uri(cfg->authenticator) + l->tried) % n],
+		l->bound, 0, &cbs, l);
 }
 
 static void on_lost(const char *text, void *ctx)
 {
 	struct admin_login *l = ctx;
 
-	directory_close(&l->connection);
-	l->uri++;
-	if (l->cfg->directory->uris[l->uri] != NULL)
+	close_connection(l);
+	l->tried++;
+	if (l->tried < uri_count(l))
 		open_connection(l);
 	else
 		decide(l, AUTHENTICATE_UNAVAILABLE, text);
+}
+
+static void on_step_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	on_lost("the directory has stopped answering", ctx);
 }
 
 /* --- roles --- */
@@ -132,7 +167,7 @@ static void on_role(LDAP *ld, LDAPMessage *m, void *ctx)
 	if (ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
 		return;
 	code = directory_result(ld, m, text, sizeof(text));
-	directory_close(&l->connection);
+	close_connection(l);
 	if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)
 		decide(l, AUTHENTICATE_OK, l->dn);
 	else
@@ -161,7 +196,7 @@ static void search_roles(struct admin_login *l)
 static void begin_roles(struct admin_login *l)
 {
 	l->bound = true;
-	l->uri = 0;
+	l->tried = 0;
 	open_connection(l);
 }
 
@@ -176,7 +211,7 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 	if (m == NULL)
 		return;
 	code = directory_result(ld, m, text, sizeof(text));
-	directory_close(&l->connection);
+	close_connection(l);
 	if (code == LDAP_SUCCESS)
 		begin_roles(l);
 	else if (code == LDAP_BUSY || code == LDAP_UNAVAILABLE || code == LDAP_OTHER)
@@ -238,7 +273,8 @@ struct admin_login *admin_login_start(const struct admin_login_config *cfg, cons
 	l->outcome = AUTHENTICATE_UNAVAILABLE;
 	snprintf(l->text, sizeof(l->text), "the directory did not answer in time");
 	l->timer = evtimer_new(loop_base(cfg->loop), on_timer, l);
-	BUG_ON(l->timer == NULL || evtimer_add(l->timer, &limit) != 0);
+	l->step_timer = evtimer_new(loop_base(cfg->loop), on_step_timer, l);
+	BUG_ON(l->step_timer == NULL || l->timer == NULL || evtimer_add(l->timer, &limit) != 0);
 	begin(l);
 	return l;
 }

@@ -4,7 +4,7 @@
  * entry found on one of a few others, each of which carries one bind at a time and stays open a
  * while. Operations wait in one list until a connection has room. A connection that is lost, or
  * whose server does not answer, sends its operations back to wait, each a few times only; the next
- * one goes to the next URI.
+ * one goes to the next URI. With several URIs a server has less time to answer.
  */
 #include "libhub/directory/authenticate.h"
 
@@ -16,6 +16,7 @@
 
 #include "libhub/base/mem.h"
 #include "libhub/directory/connection.h"
+#include "libhub/directory/providers.h"
 
 enum {
 	OPS_MAX = 1000,			/* waiting and under way */
@@ -23,6 +24,8 @@ enum {
 	BINDS_MAX = 4,			/* connections that carry binds */
 	DEADLINE_MS = 10 * 1000,	/* of an operation in all */
 	ANSWER_MS = 3000,		/* of one request */
+	ANSWER_AMONG_MS = 1500,		/* while there is another server to ask */
+	OPEN_MAX_MS = 8000,
 	IDLE_MS = 30 * 1000,
 	NAME_MAX_SIZE = 512,
 	PASSWORD_MAX_SIZE = 1024,
@@ -63,6 +66,7 @@ struct authenticator {
 	const struct directory_config *cfg;
 	char *base;
 	size_t uris, uri;
+	unsigned int open_ms;		/* limit for opening, with several URIs */
 	struct link search, binds[BINDS_MAX];
 	struct authenticate_op *ops;	/* oldest first */
 	size_t n, searching;
@@ -82,7 +86,8 @@ static void set_timer(struct event *timer, unsigned int ms)
 
 static void link_watch(struct link *l)
 {
-	set_timer(l->timer, l->under_way > 0 ? ANSWER_MS : IDLE_MS);
+	set_timer(l->timer, l->under_way == 0 ? IDLE_MS : l->a->uris > 1 ? ANSWER_AMONG_MS :
+		ANSWER_MS);
 }
 
 static void link_close(struct link *l)
@@ -148,19 +153,40 @@ static bool other_link_open(const struct authenticator *a, const struct link *bu
 	return false;
 }
 
-/* Whoever fails on one connection would fail on the next to the same server. */
-static void change_server(struct authenticator *a, size_t failed)
+/* Closes connections to other servers, unless they have work. */
+static void use_server(struct authenticator *a, size_t uri)
 {
 	size_t i;
 
-	if (failed != a->uri)
-		return;
-	a->uri = (a->uri + 1) % a->uris;
-	if (a->search.uri == failed && a->search.under_way == 0)
+	a->uri = uri;
+	if (a->search.uri != uri && a->search.under_way == 0)
 		link_close(&a->search);
 	for (i = 0; i < BINDS_MAX; i++)
-		if (a->binds[i].uri == failed && a->binds[i].under_way == 0)
+		if (a->binds[i].uri != uri && a->binds[i].under_way == 0)
 			link_close(&a->binds[i]);
+}
+
+/* Whoever fails on one connection would fail on the next to the same server. */
+static void change_server(struct authenticator *a, const struct link *failed)
+{
+	/* nobody may be quick enough: then all get more time */
+	if (!failed->ready && a->open_ms < OPEN_MAX_MS)
+		a->open_ms *= 2;
+	if (failed->uri == a->uri)
+		use_server(a, (a->uri + 1) % a->uris);
+}
+
+void authenticator_prefer(struct authenticator *a, size_t uri)
+{
+	if (uri < a->uris && uri != a->uri) {
+		use_server(a, uri);
+		advance(a);
+	}
+}
+
+size_t authenticator_uri(const struct authenticator *a)
+{
+	return a->uri;
 }
 
 /* Those that were on the link or have no other to wait for go back, or have tried enough. */
@@ -181,8 +207,8 @@ static void link_lost(struct link *l, const char *text)
 		if ((was_on || (op->phase == waiting && !others)) && op->tries-- == 0)
 			decide_later(op, AUTHENTICATE_UNAVAILABLE, text);
 	}
+	change_server(a, l);
 	link_close(l);
-	change_server(a, l->uri);
 	advance(a);
 }
 
@@ -191,6 +217,7 @@ static void on_link_ready(void *ctx)
 	struct link *l = ctx;
 
 	l->ready = true;
+	l->a->open_ms = PROVIDERS_OPEN_MS;
 	link_watch(l);
 	advance(l->a);
 }
@@ -218,8 +245,8 @@ static void link_open(struct link *l)
 	struct authenticator *a = l->a;
 
 	l->uri = a->uri;
-	l->c = directory_open(a->loop, a->resolver, a->cfg, a->cfg->uris[l->uri], !l->binds, &cbs,
-		l);
+	l->c = directory_open(a->loop, a->resolver, a->cfg, a->cfg->uris[l->uri], !l->binds,
+		a->uris > 1 ? a->open_ms : 0, &cbs, l);
 }
 
 /* A connection with room for a bind; opens another one if there is none. */
@@ -533,6 +560,7 @@ struct authenticator *authenticator_new(struct loop *loop, struct resolver *reso
 	a->resolver = resolver;
 	a->cfg = cfg;
 	a->base = xstrdup(recipient_base);
+	a->open_ms = PROVIDERS_OPEN_MS;
 	while (cfg->uris[a->uris] != NULL)
 		a->uris++;
 	link_init(&a->search, a, false);

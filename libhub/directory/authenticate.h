@@ -31,6 +31,14 @@ struct authenticator *authenticator_new(struct loop *loop, struct resolver *reso
 /* Operations under way end without callback. */
 void authenticator_free(struct authenticator **a);
 
+/*
+ * The directory server, by its place in cfg->uris, that is known to answer: new requests go there
+ * until it fails.
+ */
+void authenticator_prefer(struct authenticator *a, size_t uri);
+/* The one that requests go to now. */
+size_t authenticator_uri(const struct authenticator *a);
+
 /* Exactly one callback, never before this returns; none after cancel. */
 struct authenticate_op *authenticate_start(struct authenticator *a, const char *name,
 	const char *password, authenticate_cb *cb, void *ctx);

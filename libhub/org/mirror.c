@@ -421,6 +421,8 @@ static void on_org_state(enum watch_state state, const char *text, void *ctx)
 	struct mirror *m = ctx;
 
 	on_state(&m->org, state, text);
+	if (state == WATCH_LIVE && m->cfg.on_provider != NULL)
+		m->cfg.on_provider(watch_provider(m->org.watch), m->ctx);
 }
 
 static void on_people_begin(void *ctx)

@@ -21,6 +21,8 @@ struct mirror_config {
 	const char *recipient_base;
 	const char *cache_dir;		/* directory for the cache files, or NULL = none */
 	bool recipients;		/* mirror them too */
+	/* in step with the server at that place in directory.uris; may be NULL, ctx as below */
+	void (*on_provider)(size_t uri, void *ctx);
 };
 
 /*
