@@ -3,6 +3,8 @@ noinst_LIBRARIES += %D%/libvalidator.a
 LIBVALIDATOR = tools/validator/libvalidator.a
 tools_validator_libvalidator_a_SOURCES = \
 	%D%/apply.c %D%/apply.h \
+	%D%/judge.c %D%/judge.h \
+	%D%/pending.c %D%/pending.h \
 	%D%/request.c %D%/request.h \
 	%D%/server.c %D%/server.h \
 	%D%/view.c %D%/view.h

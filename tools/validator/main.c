@@ -142,6 +142,13 @@ static void on_state(enum view_state state, void *ctx)
 	}
 }
 
+static void on_settled(void *ctx)
+{
+	struct validator *v = ctx;
+
+	server_socket_wake(v->socket);
+}
+
 static void on_signal(evutil_socket_t number, short what, void *ctx)
 {
 	struct validator *v = ctx;
@@ -165,6 +172,7 @@ static void watch_signals(struct validator *v)
 
 static int start(struct validator *v, const struct options *o, struct err *e)
 {
+	static const struct view_callbacks cbs = { on_state, on_settled };
 	struct resolver_options options = { 0 };
 
 	log_writer_start();
@@ -172,7 +180,7 @@ static int start(struct validator *v, const struct options *o, struct err *e)
 	v->resolver = resolver_new(v->loop, &options, e);
 	if (v->resolver == NULL)
 		return -1;
-	v->view = view_new(v->loop, v->resolver, &o->directory, o->base, on_state, v);
+	v->view = view_new(v->loop, v->resolver, &o->directory, o->base, &cbs, v);
 	v->socket = server_socket_new(v->loop, o->socket, o->group, v->view, e);
 	if (v->socket == NULL)
 		return -1;

@@ -22,16 +22,20 @@
 enum {
 	PEERS_MAX = 256,	/* slapd has 16 threads unless told otherwise */
 	REQUEST_S = 10,		/* for one request to come, and for its answer to go */
-	HOLD_MS = 3000,
+	HOLD_MS = 4000,		/* for the view to be in step, or certain: above PENDING_MS */
+	SETTLE_MS = 20,		/* mostly the directory shows an earlier change long before */
 };
 
 static const char out_of_step[] = "hub-validator is not in step with the directory";
+static const char unsettled[] = "this depends on changes that the directory is still making: "
+	"try again";
 
 struct peer {
 	struct server_socket *server;
 	struct bufferevent *bev;
 	bool waiting, answered;
-	struct event *hold_timer;
+	bool impatient;		/* no longer waits for all that is pending */
+	struct event *hold_timer, *settle_timer;
 	struct peer *prev, *next;
 };
 
@@ -49,6 +53,7 @@ static void peer_free(struct peer *p)
 	DL_DELETE(p->server->peers, p);
 	p->server->count--;
 	event_free(p->hold_timer);
+	event_free(p->settle_timer);
 	bufferevent_free(p->bev);
 	free(p);
 }
@@ -71,6 +76,7 @@ static void answer(struct peer *p, const struct verdict *verdict)
 	p->answered = true;
 	p->waiting = false;
 	evtimer_del(p->hold_timer);
+	evtimer_del(p->settle_timer);
 }
 
 static void log_refusal(const struct request *r, const struct verdict *verdict)
@@ -87,12 +93,15 @@ static void refuse(struct peer *p, int code, const char *text)
 	answer(p, &verdict);
 }
 
+/* A change, in step. */
 static void judge(struct peer *p, const struct request *r)
 {
 	struct verdict verdict = { 0 };
 
-	if (request_is_change(r))
-		view_judge(p->server->view, r, &verdict);
+	p->waiting = (!p->impatient && !view_is_settled(p->server->view)) ||
+		view_judge(p->server->view, r, &verdict) == VIEW_LATER;
+	if (p->waiting)
+		return;
 	if (verdict.code != 0)
 		log_refusal(r, &verdict);
 	answer(p, &verdict);
@@ -104,10 +113,18 @@ static void refuse_senseless(struct peer *p, const char *why)
 	refuse(p, LDAP_OTHER, why);
 }
 
+static void wait_for(struct event *timer, int ms)
+{
+	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (!evtimer_pending(timer, NULL))
+		evtimer_add(timer, &tv);
+}
+
 /* The request is complete: judge it now, later, or not at all. */
 static void proceed(struct peer *p)
 {
-	static const struct timeval hold = { .tv_sec = HOLD_MS / 1000 };
+	static const struct verdict pass = { 0 };
 	struct evbuffer *in = bufferevent_get_input(p->bev);
 	size_t size = evbuffer_get_length(in);
 	const char *text = (const char *)evbuffer_pullup(in, -1);
@@ -120,22 +137,39 @@ static void proceed(struct peer *p)
 	p->waiting = false;
 	if (request_parse(a, text, request_end(text, size), &r, &e) != 0)
 		refuse_senseless(p, e.text);
-	else if (state == VIEW_IN_STEP || !request_is_change(&r))
+	else if (!request_is_change(&r))
+		answer(p, &pass);
+	else if (state == VIEW_IN_STEP)
 		judge(p, &r);
 	else if (state == VIEW_OUT_OF_STEP)
 		refuse(p, LDAP_BUSY, out_of_step);
 	else
 		p->waiting = true;
-	if (p->waiting && !evtimer_pending(p->hold_timer, NULL))
-		evtimer_add(p->hold_timer, &hold);
+	if (p->waiting)
+		wait_for(p->hold_timer, HOLD_MS);
+	if (p->waiting && !p->impatient)
+		wait_for(p->settle_timer, SETTLE_MS);
 	arena_free(&a);
 }
 
 static void on_hold_timer(evutil_socket_t fd, short what, void *ctx)
 {
+	struct peer *p = ctx;
+
 	(void)fd;
 	(void)what;
-	refuse(ctx, LDAP_BUSY, out_of_step);
+	refuse(p, LDAP_BUSY, view_state(p->server->view) == VIEW_IN_STEP ? unsettled :
+		out_of_step);
+}
+
+static void on_settle_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct peer *p = ctx;
+
+	(void)fd;
+	(void)what;
+	p->impatient = true;
+	proceed(p);
 }
 
 static void on_read(struct bufferevent *bev, void *ctx)
@@ -190,7 +224,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	p->server = s;
 	p->bev = bufferevent_socket_new(loop_base(s->loop), fd, BEV_OPT_CLOSE_ON_FREE);
 	p->hold_timer = evtimer_new(loop_base(s->loop), on_hold_timer, p);
-	BUG_ON(p->bev == NULL || p->hold_timer == NULL);
+	p->settle_timer = evtimer_new(loop_base(s->loop), on_settle_timer, p);
+	BUG_ON(p->bev == NULL || p->hold_timer == NULL || p->settle_timer == NULL);
 	DL_APPEND(s->peers, p);
 	s->count++;
 	bufferevent_setcb(p->bev, on_read, on_written, on_event, p);

@@ -1,51 +1,25 @@
-/* view.c - see view.h.
- *
- * The trial holds the entries as they will be; for each that has changes on their way what the
- * directory showed last is kept beside. A message that shows what a pending change made ends that
- * change and those before it; one that shows something else is another writer's: it is remembered,
- * and what is pending stays on top.
- */
+/* view.c - see view.h */
 #include "tools/validator/view.h"
 
 #include <string.h>
 
-#include <ldap.h>
-#include <utlist.h>
-
-#include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
-#include "libhub/org/trial.h"
-#include "tools/validator/apply.h"
+#include "tools/validator/judge.h"
 
 enum {
-	PENDING_MS = 3000,	/* then the directory has refused it, or never got it */
-	SWEEP_MS = 250,		/* how often that is looked at */
+	SWEEP_MS = 250,		/* how often pending changes are looked at */
 	SETTLE_MS = 20,		/* after another writer's change, before the next build */
-};
-
-struct pending {
-	struct record *after;		/* NULL = deleted */
-	uint64_t until_ms;
-	struct pending *prev, *next;
-};
-
-/* An entry with changes on their way. */
-struct moving {
-	char *ndn;
-	struct record *seen;		/* as the directory showed it last; NULL = not there */
-	struct pending *pendings;
-	struct moving *prev, *next;
 };
 
 struct view {
 	struct trial *trial;
+	struct pendings *pendings;
 	struct watch *watch;
 	enum view_state state;
 	bool complete;			/* a refresh has ended since the connection was lost */
-	struct moving *moving;
-	struct event *sweep_timer, *settle_timer;
-	void (*on_state)(enum view_state state, void *ctx);
+	struct event *sweep_timer, *settle_timer, *settled_timer;
+	struct view_callbacks cbs;
 	void *ctx;
 };
 
@@ -56,125 +30,17 @@ static void set_timer(struct event *timer, uint64_t ms)
 	evtimer_add(timer, &tv);
 }
 
-/* --- changes on their way --- */
-
-static struct moving *find_moving(const struct view *v, const char *ndn)
-{
-	struct moving *m;
-
-	DL_FOREACH(v->moving, m)
-		if (strcmp(m->ndn, ndn) == 0)
-			return m;
-	return NULL;
-}
-
-static void drop_first(struct moving *m)
-{
-	struct pending *p = m->pendings;
-
-	DL_DELETE(m->pendings, p);
-	record_unref(&p->after);
-	free(p);
-}
-
-static void forget(struct view *v, struct moving *m)
-{
-	DL_DELETE(v->moving, m);
-	while (m->pendings != NULL)
-		drop_first(m);
-	record_unref(&m->seen);
-	free(m->ndn);
-	free(m);
-}
-
-/* The entry gets changes on their way; before the trial has changed. */
-static struct moving *move(struct view *v, const char *ndn)
-{
-	struct moving *m = find_moving(v, ndn);
-	struct record *now;
-
-	if (m != NULL)
-		return m;
-	m = xcalloc(1, sizeof(*m));
-	m->ndn = xstrdup(ndn);
-	now = trial_record(v->trial, ndn);
-	m->seen = now != NULL ? record_ref(now) : NULL;
-	DL_APPEND(v->moving, m);
-	return m;
-}
-
-/* after: a reference that is taken over; NULL = deleted. */
-static void pend(struct view *v, struct moving *m, struct record *after)
-{
-	struct pending *p = xcalloc(1, sizeof(*p));
-
-	p->after = after;
-	p->until_ms = clock_mono_ms() + PENDING_MS;
-	DL_APPEND(m->pendings, p);
-	if (!evtimer_pending(v->sweep_timer, NULL))
-		set_timer(v->sweep_timer, SWEEP_MS);
-}
-
-static bool shows(const struct pending *p, const struct record *seen)
-{
-	if (p->after == NULL || seen == NULL)
-		return p->after == NULL && seen == NULL;
-	/* of what is no object only the name counts */
-	if (p->after->class == NULL)
-		return seen->class == NULL;
-	return record_same(p->after, seen);
-}
-
-/* The trial gets what the last pending change made, or what the directory shows. */
-static void bring_up(struct view *v, const struct moving *m)
-{
-	const struct record *r = m->pendings != NULL ? m->pendings->prev->after : m->seen;
-
-	if (r != NULL)
-		trial_put(v->trial, &r->raw);
-	else if (trial_record(v->trial, m->ndn) != NULL)
-		trial_delete_dn(v->trial, m->ndn);
-}
-
-/* The directory shows m as seen, a reference that is taken over. */
-static void observe(struct view *v, struct moving *m, struct record *seen)
-{
-	struct pending *p;
-
-	record_unref(&m->seen);
-	m->seen = seen;
-	DL_FOREACH(m->pendings, p)
-		if (shows(p, seen))
-			break;
-	while (p != NULL && m->pendings != p)
-		drop_first(m);
-	if (p != NULL)
-		drop_first(m);
-	bring_up(v, m);
-	if (m->pendings == NULL)
-		forget(v, m);
-}
+/* --- timers --- */
 
 static void on_sweep_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct view *v = ctx;
-	struct moving *m, *next;
-	uint64_t now = clock_mono_ms();
 
 	(void)fd;
 	(void)what;
-	DL_FOREACH_SAFE(v->moving, m, next) {
-		while (m->pendings != NULL && m->pendings->until_ms <= now) {
-			log_event(LOG_LEVEL_INFO, "change-not-seen", LOG_STR("dn", m->ndn),
-				LOG_END);
-			drop_first(m);
-		}
-		if (m->pendings == NULL) {
-			bring_up(v, m);
-			forget(v, m);
-		}
-	}
-	if (v->moving != NULL)
+	if (pendings_expire(v->pendings))
+		v->cbs.settled(v->ctx);
+	if (pendings_any(v->pendings))
 		set_timer(v->sweep_timer, SWEEP_MS);
 }
 
@@ -194,6 +60,15 @@ static void settle_soon(struct view *v)
 		set_timer(v->settle_timer, SETTLE_MS);
 }
 
+static void on_settled_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct view *v = ctx;
+
+	(void)fd;
+	(void)what;
+	v->cbs.settled(v->ctx);
+}
+
 /* --- what the watch says --- */
 
 static void on_begin(void *ctx)
@@ -204,49 +79,28 @@ static void on_begin(void *ctx)
 	trial_refresh_begin(v->trial);
 }
 
-/* An entry that is now known by another name is no longer where it was. */
-static void observe_moved(struct view *v, const struct record *r)
-{
-	struct moving *m, *next;
-
-	DL_FOREACH_SAFE(v->moving, m, next)
-		if (m->seen != NULL && m->seen->raw.has_uuid && strcmp(m->ndn, r->ndn) != 0 &&
-		    memcmp(m->seen->raw.uuid, r->raw.uuid, sizeof(r->raw.uuid)) == 0)
-			observe(v, m, NULL);
-}
-
 static void on_put(const struct entry *e, void *ctx)
 {
 	struct view *v = ctx;
 	struct record *r = trial_record_new(v->trial, e);
-	struct moving *m;
 
 	if (r == NULL)
 		return;
-	observe_moved(v, r);
-	m = find_moving(v, r->ndn);
-	if (m != NULL) {
-		observe(v, m, r);
-	} else {
+	if (pendings_shown(v->pendings, r))
+		set_timer(v->settled_timer, 0);
+	else
 		trial_put(v->trial, e);
-		record_unref(&r);
-	}
+	record_unref(&r);
 	settle_soon(v);
 }
 
 static void on_deleted(const unsigned char uuid[16], void *ctx)
 {
 	struct view *v = ctx;
-	struct moving *m, *next;
-	bool found = false;
 
-	DL_FOREACH_SAFE(v->moving, m, next)
-		if (m->seen != NULL && m->seen->raw.has_uuid &&
-		    memcmp(m->seen->raw.uuid, uuid, sizeof(m->seen->raw.uuid)) == 0) {
-			observe(v, m, NULL);
-			found = true;
-		}
-	if (!found)
+	if (pendings_gone(v->pendings, uuid))
+		set_timer(v->settled_timer, 0);
+	else
 		trial_delete(v->trial, uuid);
 	settle_soon(v);
 }
@@ -254,12 +108,10 @@ static void on_deleted(const unsigned char uuid[16], void *ctx)
 static void on_end(void *ctx)
 {
 	struct view *v = ctx;
-	struct moving *m;
 
 	trial_refresh_end(v->trial);
 	/* the sweep took what is not there yet */
-	DL_FOREACH(v->moving, m)
-		bring_up(v, m);
+	pendings_bring_back(v->pendings);
 	trial_settle(v->trial);
 	v->complete = true;
 }
@@ -275,7 +127,7 @@ static void set_state(struct view *v, enum view_state state)
 	if (v->state == state)
 		return;
 	v->state = state;
-	v->on_state(state, v->ctx);
+	v->cbs.state(state, v->ctx);
 }
 
 static void on_watch_state(enum watch_state state, const char *text, void *ctx)
@@ -295,188 +147,79 @@ static void on_watch_state(enum watch_state state, const char *text, void *ctx)
 
 /* --- judging --- */
 
-static void say(struct verdict *out, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void say(struct verdict *out, int code, const char *fmt, ...)
+static void commit(struct view *v, const struct judgement *j)
 {
-	va_list ap;
+	size_t i;
 
-	out->code = code;
-	va_start(ap, fmt);
-	vsnprintf(out->text, sizeof(out->text), fmt, ap);
-	va_end(ap);
+	for (i = 0; i < j->n; i++)
+		pendings_add(v->pendings, j->steps[i].ndn, j->steps[i].before, j->steps[i].after);
+	if (pendings_any(v->pendings) && !evtimer_pending(v->sweep_timer, NULL))
+		set_timer(v->sweep_timer, SWEEP_MS);
 }
 
-/* Stores after, whose name is ndn, and lets it through, or says why not. */
-static void judge_store(struct view *v, const char *ndn, const struct entry *after,
-	struct verdict *out)
+/* Would it be let through if the directory had refused all that is pending? */
+static bool passes_without_pending(struct view *v, struct arena *a, const struct request *r)
 {
-	struct record *r = trial_record_new(v->trial, after);
-	struct moving *m = move(v, ndn);
-	struct err e;
+	struct judgement j;
+	bool passes;
 
-	BUG_ON(r == NULL);
-	if (trial_store(v->trial, after, &e) != 0)
-		say(out, LDAP_CONSTRAINT_VIOLATION, "%s", e.text);
+	pendings_set_aside(v->pendings);
+	judge(v->trial, v->pendings, a, r, &j);
+	passes = j.code == 0;
+	judgement_undo(v->trial, &j);
+	judgement_end(&j);
+	pendings_bring_back(v->pendings);
+	return passes;
+}
+
+enum view_answer view_judge(struct view *v, const struct request *r, struct verdict *out)
+{
+	struct arena *a = arena_new();
+	bool uncertain = pendings_any(v->pendings), without = false, doubt;
+	struct judgement j;
+
+	if (uncertain)
+		without = passes_without_pending(v, a, r);
+	judge(v->trial, v->pendings, a, r, &j);
+	doubt = uncertain && without != (j.code == 0);
+	if (doubt)
+		judgement_undo(v->trial, &j);
 	else
-		pend(v, m, record_ref(r));
-	if (m->pendings == NULL)
-		forget(v, m);
-	record_unref(&r);
-}
-
-/*
- * The change does not fit the entry. If others are on their way, one of them may be what slapd
- * refused after us, so nobody can say yet.
- */
-static void say_unfit(const struct view *v, const char *ndn, int code, const char *text,
-	struct verdict *out)
-{
-	if (find_moving(v, ndn) != NULL)
-		say(out, LDAP_BUSY, "%s, unless an earlier change failed: try again in %d s", text,
-			PENDING_MS / 1000);
-	else
-		say(out, code, "%s", text);
-}
-
-static void judge_add(struct view *v, struct arena *a, const char *ndn, const struct request *r,
-	struct verdict *out)
-{
-	const struct moving *m = find_moving(v, ndn);
-	const struct entry *after;
-	struct err e;
-	int code;
-
-	/* one that only we have let through may have failed, and comes again corrected */
-	if (trial_record(v->trial, ndn) != NULL && (m == NULL || m->seen != NULL)) {
-		say(out, LDAP_ALREADY_EXISTS, "there is an entry of that name already");
-		return;
-	}
-	after = apply_add(a, r, &code, &e);
-	if (after == NULL)
-		say(out, code, "%s", e.text);
-	else
-		judge_store(v, ndn, after, out);
-}
-
-static void judge_modify(struct view *v, struct arena *a, const struct record *before,
-	const struct request *r, struct verdict *out)
-{
-	const struct entry *after;
-	struct err e;
-	int code;
-
-	/* only the names of other entries are known */
-	if (before->class == NULL)
-		return;
-	after = apply_modify(a, &before->raw, before->class, r, &code, &e);
-	if (after == NULL)
-		say_unfit(v, before->ndn, code, e.text, out);
-	else
-		judge_store(v, before->ndn, after, out);
-}
-
-static void judge_delete(struct view *v, const struct record *before, struct verdict *out)
-{
-	struct moving *m;
-	struct err e;
-
-	if (before->class == NULL)
-		return;
-	m = move(v, before->ndn);
-	if (trial_remove(v->trial, m->ndn, &e) != 0)
-		say(out, LDAP_CONSTRAINT_VIOLATION, "%s", e.text);
-	else
-		pend(v, m, NULL);
-	if (m->pendings == NULL)
-		forget(v, m);
-}
-
-static void judge_rename(struct view *v, struct arena *a, const struct record *before,
-	const struct request *r, struct verdict *out)
-{
-	const struct entry *after;
-	struct moving *from, *to;
-	struct record *renamed;
-	const char *ndn;
-	struct err e;
-	int code;
-
-	if (before->class == NULL && trial_has_children(v->trial, before->ndn))
-		say(out, LDAP_CONSTRAINT_VIOLATION, "%.200s cannot be renamed: there are entries "
-			"below it", before->raw.dn);
-	if (before->class == NULL)
-		return;
-	after = apply_rename(a, &before->raw, r, &code, &e);
-	if (after == NULL) {
-		say_unfit(v, before->ndn, code, e.text, out);
-		return;
-	}
-	ndn = trial_normalize(v->trial, a, after->dn);
-	if (ndn != NULL && strcmp(ndn, before->ndn) != 0 && trial_record(v->trial, ndn) != NULL) {
-		say(out, LDAP_ALREADY_EXISTS, "there is an entry of that name already");
-		return;
-	}
-	from = move(v, before->ndn);
-	to = move(v, ndn != NULL ? ndn : before->ndn);
-	if (trial_rename(v->trial, from->ndn, after, &e) != 0) {
-		say(out, LDAP_CONSTRAINT_VIOLATION, "%s", e.text);
-	} else {
-		renamed = trial_record(v->trial, ndn);
-		if (from != to)
-			pend(v, from, NULL);
-		pend(v, to, record_ref(renamed));
-	}
-	if (from != to && from->pendings == NULL)
-		forget(v, from);
-	if (to->pendings == NULL)
-		forget(v, to);
-}
-
-void view_judge(struct view *v, const struct request *r, struct verdict *out)
-{
-	struct arena *a;
-	struct record *before;
-	const char *ndn;
-
-	*out = (struct verdict){ 0 };
-	a = arena_new();
-	ndn = trial_normalize(v->trial, a, r->dn);
-	before = ndn != NULL ? trial_record(v->trial, ndn) : NULL;
-	if (before != NULL)
-		record_ref(before);
-	if (ndn != NULL && r->kind == REQUEST_ADD)
-		judge_add(v, a, ndn, r, out);
-	else if (ndn != NULL && before == NULL)
-		say_unfit(v, ndn, LDAP_NO_SUCH_OBJECT, "there is no such entry", out);
-	else if (ndn != NULL && r->kind == REQUEST_MODIFY)
-		judge_modify(v, a, before, r, out);
-	else if (ndn != NULL && r->kind == REQUEST_DELETE)
-		judge_delete(v, before, out);
-	else if (ndn != NULL)
-		judge_rename(v, a, before, r, out);
-	record_unref(&before);
+		commit(v, &j);
+	out->code = j.code;
+	memcpy(out->text, j.text, sizeof(out->text));
+	judgement_end(&j);
 	arena_free(&a);
 	settle_soon(v);
+	return doubt ? VIEW_LATER : VIEW_ANSWERED;
+}
+
+bool view_is_settled(const struct view *v)
+{
+	return !pendings_any(v->pendings);
 }
 
 /* --- life --- */
 
 struct view *view_new(struct loop *loop, struct resolver *resolver,
 	const struct directory_config *cfg, const char *base,
-	void (*on_state)(enum view_state state, void *ctx), void *ctx)
+	const struct view_callbacks *cbs, void *ctx)
 {
-	static const struct watch_callbacks cbs = {
+	static const struct watch_callbacks watch_cbs = {
 		on_begin, on_put, on_deleted, on_end, on_abort, on_watch_state,
 	};
 	struct view *v = xcalloc(1, sizeof(*v));
 
-	v->on_state = on_state;
+	v->cbs = *cbs;
 	v->ctx = ctx;
 	v->trial = trial_new(base);
+	v->pendings = pendings_new(v->trial);
 	v->sweep_timer = evtimer_new(loop_base(loop), on_sweep_timer, v);
 	v->settle_timer = evtimer_new(loop_base(loop), on_settle_timer, v);
-	BUG_ON(v->sweep_timer == NULL || v->settle_timer == NULL);
-	v->watch = watch_new(loop, resolver, cfg, base, "(objectClass=*)", NULL, &cbs, v);
+	v->settled_timer = evtimer_new(loop_base(loop), on_settled_timer, v);
+	BUG_ON(v->sweep_timer == NULL || v->settle_timer == NULL || v->settled_timer == NULL);
+	v->watch = watch_new(loop, resolver, cfg, base, "(objectClass=*)", NULL, &watch_cbs,
+		v);
 	return v;
 }
 
@@ -490,8 +233,8 @@ void view_free(struct view **vp)
 	watch_free(&v->watch);
 	event_free(v->sweep_timer);
 	event_free(v->settle_timer);
-	while (v->moving != NULL)
-		forget(v, v->moving);
+	event_free(v->settled_timer);
+	pendings_free(&v->pendings);
 	trial_free(&v->trial);
 	free(v);
 }
