@@ -26,7 +26,10 @@ libhub_libhub_a_SOURCES += \
 	%D%/site.c \
 	%D%/snapshot.c %D%/snapshot.h %D%/snapshot_impl.h \
 	%D%/topology.h \
-	%D%/trial.c %D%/trial.h \
+	%D%/trial.c %D%/trial.h %D%/trial_impl.h \
+	%D%/trial_build.c \
+	%D%/trial_edit.c \
+	%D%/trial_refusal.c \
 	%D%/value.h \
 	%D%/value_address.c \
 	%D%/value_name.c \
