@@ -7,7 +7,7 @@ static const struct attr_def edge_subscription_attrs[] = {
 	A_REF(edge_subscription, site, "hubServerSite", 0, OBJ_SITE),
 	A_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
 	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY,
-		1, 8192),
+		4, 8192),
 	A_BLOBS(edge_subscription, credentials, "hubCredential", ATTR_SECRET | ATTR_HUB_ONLY, 256,
 		8192),
 	A_END

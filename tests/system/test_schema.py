@@ -266,6 +266,11 @@ class Values(OneDirectory):
         self.assertRefused(HUB1, "hubCertificate", [certificate + b"x"])
         self.assertPasses(HUB1, "hubCertificate", [b"1", b"2", b"3", b"4"])
         self.assertRefused(HUB1, "hubCertificate", [b"1", b"2", b"3", b"4", b"5"])
+        edge = OBJECTS["hubEdgeSubscription"]
+        self.assertPasses(edge, "hubDirectoryCertificate", [certificate])
+        self.assertRefused(edge, "hubDirectoryCertificate", [certificate + b"x"])
+        self.assertPasses(edge, "hubDirectoryCertificate", [b"1", b"2", b"3", b"4"])
+        self.assertRefused(edge, "hubDirectoryCertificate", [b"1", b"2", b"3", b"4", b"5"])
         self.assertRefused(INTERNET, "hubAuthPassword", ["x" * 1025])
 
     def test_names(self):
