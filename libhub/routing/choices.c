@@ -151,6 +151,21 @@ static struct server_pool pool_without(const struct server_pool *pool,
 	return (struct server_pool){ v, n };
 }
 
+/* None of the sources answers: another hub of their site, then the site's ladder (section 6). */
+static void source_set_fallback(const struct routing_table *t, struct source_set *set,
+	const struct site_view *view)
+{
+	struct server_pool others = pool_without(&view->hubs, &set->pool, t->arena), *v;
+
+	set->others = others.n != 0;
+	set->fallback_n = set->others + view->ladder_n;
+	set->fallback = v = arena_alloc(t->arena, set->fallback_n * sizeof(*v));
+	if (set->others != 0)
+		*v++ = others;
+	if (view->ladder_n != 0)
+		memcpy(v, view->ladder, view->ladder_n * sizeof(*v));
+}
+
 static const struct source_set *source_set_get(struct choices_work *w, const struct choice *c)
 {
 	struct routing_table *t = w->t;
@@ -171,8 +186,7 @@ static const struct source_set *source_set_get(struct choices_work *w, const str
 	entry->set.pool.v = arena_memdup(t->arena, w->servers, n * sizeof(*w->servers));
 	entry->set.pool.n = n;
 	if (!edges)
-		entry->set.others = pool_without(&t->sites[c->site].hubs, &entry->set.pool,
-			t->arena);
+		source_set_fallback(t, &entry->set, &t->sites[c->site]);
 	HASH_ADD_KEYPTR(hh, w->sets, entry->set.names, strlen(entry->set.names), entry);
 	return &entry->set;
 }

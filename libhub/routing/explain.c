@@ -159,6 +159,7 @@ static void put_route(json_t *o, const struct routing_table *t, const struct rou
 	put(o, "next_site", text(route->next_site != NULL ? route->next_site->obj.name : NULL));
 	put(o, "next_servers", pool_names(&route->next));
 	put(o, "fallback", fallback_names(route));
+	put(o, "bisect", json_boolean(route->bisect));
 	put(o, "queue", queue_object(route));
 	put(o, "candidates", candidate_list(trace));
 	put(o, "status", text(route->status[0] != '\0' ? route->status : NULL));

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libhub/routing/table.h"
+#include "libhub/routing/next_hop.h"
 
 struct branch {
 	struct route *route;
@@ -52,16 +52,6 @@ static bool branches_one_hop(const struct branch *v, size_t n)
 	return true;
 }
 
-static void route_set_fork(const struct routing_table *t, struct route *route,
-	const struct site *fork)
-{
-	route->next = t->sites[fork->index].hubs;
-	route->fallback = NULL;
-	route->fallback_count = 0;
-	route->next_site = fork;
-	route->queue = (struct queue_key){ QUEUE_RELAY_TO_SITE, fork->obj.name, "" };
-}
-
 static void branches_fork(const struct routing_table *t, const struct branch *v, size_t n,
 	size_t depth);
 
@@ -96,7 +86,7 @@ static void branches_fork(const struct routing_table *t, const struct branch *v,
 		return;
 	}
 	for (i = 0; i < n; i++)
-		route_set_fork(t, v[i].route, v[0].route->path[fork]);
+		route_relay_to_site(t, v[0].route->path[fork]->index, v[i].route);
 }
 
 void route_fan_out(const struct routing_table *t, struct route *const *routes, size_t n)

@@ -1,4 +1,5 @@
 libhub_libhub_a_SOURCES += \
+	%D%/backoff.c \
 	%D%/choices.c \
 	%D%/choose.c \
 	%D%/explain.c \

@@ -33,7 +33,8 @@ static void route_set_none(struct route *out, enum route_decision decision)
 	out->decision = decision;
 	out->next = (struct server_pool){ 0 };
 	out->fallback = NULL;
-	out->fallback_count = 0;
+	out->fallback_count = out->ladder_at = 0;
+	out->bisect = false;
 	out->next_site = NULL;
 	out->queue = (struct queue_key){ QUEUE_UNREACHABLE, "", "" };
 }
@@ -68,11 +69,16 @@ static void route_relay(struct route *out, const struct server_pool *next, const
 	out->queue = (struct queue_key){ type, domain, "" };
 }
 
-static void relay_to_site(const struct routing_table *t, uint32_t site, struct route *out)
+void route_relay_to_site(const struct routing_table *t, uint32_t site, struct route *out)
 {
 	const struct site *target = t->graph.v[site].site;
+	const struct site_view *view = &t->sites[site];
 
-	route_relay(out, &t->sites[site].hubs, target, QUEUE_RELAY_TO_SITE, target->obj.name);
+	route_relay(out, &view->hubs, target, QUEUE_RELAY_TO_SITE, target->obj.name);
+	out->fallback = view->ladder;
+	out->fallback_count = view->ladder_n;
+	out->ladder_at = 0;
+	out->bisect = view->bisect;
 }
 
 /*
@@ -131,19 +137,19 @@ static void relay_to_sources(const struct routing_table *t, const struct choice 
 	if (!path_take(t, c->site, size, a, out))
 		return;
 	if (stop != GRAPH_NONE && stop != c->site) {
-		relay_to_site(t, stop, out);
+		route_relay_to_site(t, stop, out);
 		return;
 	}
 	if (c->sources->edges) {
-		relay_to_site(t, c->site, out);
+		route_relay_to_site(t, c->site, out);
 		return;
 	}
 	route_relay(out, &c->sources->pool, t->graph.v[c->site].site,
 		QUEUE_RELAY_TO_CONNECTOR_SOURCES, c->sources->names);
-	if (c->sources->others.n != 0) {
-		out->fallback = &c->sources->others;
-		out->fallback_count = 1;
-	}
+	out->fallback = c->sources->fallback;
+	out->fallback_count = c->sources->fallback_n;
+	out->ladder_at = c->sources->others;
+	out->bisect = t->sites[c->site].bisect;
 }
 
 void next_hop_connector(const struct routing_table *t, const struct space_entry *entry,
@@ -213,7 +219,7 @@ void route_mailbox(const struct routing_table *t, const struct mailbox_server *h
 			out->decision = ROUTE_MAILBOX;
 			out->queue = (struct queue_key){ QUEUE_MAILBOX, name, "" };
 		} else {
-			relay_to_site(t, t->sites[site].stop != GRAPH_NONE ?
+			route_relay_to_site(t, t->sites[site].stop != GRAPH_NONE ?
 				t->sites[site].stop : site, out);
 		}
 	}

@@ -12,6 +12,9 @@ void route_set_report(struct route *out, const char *status, const char *fmt, ..
 	PRINTF_LIKE(3, 4);
 void route_set_unreachable(struct route *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* To any hub of a reachable site that mail may stop at; else those of its ladder. */
+void route_relay_to_site(const struct routing_table *t, uint32_t site, struct route *out);
+
 /* out is initialized; domain as given to route_external. */
 void next_hop_connector(const struct routing_table *t, const struct space_entry *entry,
 	const char *domain, uint64_t size, struct arena *a, struct route *out);

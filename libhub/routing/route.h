@@ -87,8 +87,14 @@ struct route {
 	const struct mailbox_server *mailbox_server;
 	/* ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what an edge's smart host -- stands for */
 	struct server_pool next;
-	const struct server_pool *fallback;	/* tried after it, in order */
-	size_t fallback_count;
+	/*
+	 * ROUTE_RELAY: tried after it, in order; lives as long as the table. From ladder_at on
+	 * these are the hubs of sites on the path, the one nearest to next_site first: the ladder
+	 * for mail that cannot get there (3), to be searched by bisection if bisect is set.
+	 */
+	const struct server_pool *fallback;
+	size_t fallback_count, ladder_at;
+	bool bisect;
 	const struct site *next_site;
 	const struct site *const *path;		/* mine first, destination last */
 	size_t path_len;

@@ -145,6 +145,7 @@ const struct routing_table *routing_table_new(const struct snapshot *s, const ch
 	t->sites = arena_alloc(t->arena, t->graph.n * sizeof(*t->sites));
 	table_pools(t);
 	table_stops(t);
+	table_ladders_build(t);
 	table_choices_build(t);
 	table_linked(t);
 	return t;

@@ -21,7 +21,9 @@ enum nearness { NEAR_SELF, NEAR_SITE, NEAR_REMOTE };
 struct source_set {
 	const char *names;		/* in order, joined by commas: names the next hop */
 	struct server_pool pool;
-	struct server_pool others;	/* the remaining hubs of the site; empty for edges */
+	/* Of hubs: the remaining ones of the site (others of them 1 or 0), then the site's ladder. */
+	const struct server_pool *fallback;
+	size_t fallback_n, others;
 	bool edges;
 };
 
@@ -43,6 +45,10 @@ struct choice {
 struct site_view {
 	struct server_pool hubs, edges;	/* enabled; in the order of names */
 	uint32_t stop;			/* first hub site on the way there, or GRAPH_NONE */
+	/* backoff.c: hubs of the sites on the way there, the farthest first; of a next stop only */
+	const struct server_pool *ladder;
+	size_t ladder_n;
+	bool bisect;
 };
 
 struct linked {
@@ -71,6 +77,8 @@ struct routing_table {
 
 /* choices.c: values of the directory have no order, so the list that names a queue is sorted. */
 const char *table_smart_hosts(struct arena *a, const struct smart_hosts *hosts);
+/* backoff.c: the ladder of every site that mail may stop at. */
+void table_ladders_build(struct routing_table *t);
 /* choices.c: the connectors of the snapshot as this server sees them, into t. */
 void table_choices_build(struct routing_table *t);
 

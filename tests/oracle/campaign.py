@@ -20,7 +20,7 @@ from .oracle import Oracle
 
 SEED = 20070101
 COMPARED = ("decision", "connector", "cost", "path", "next_site", "next_servers", "fallback",
-            "status", "queue", "candidates")
+            "bisect", "status", "queue", "candidates")
 
 
 class Driver:

@@ -71,10 +71,13 @@ class Generator:
         self.sites = [self.add("hubSite", hubHubSite="TRUE" if self.chance(25) else None)
                       for _ in range(max(self.random.randint(1, 12) for _ in "ab"))]
         n = len(self.sites)
+        # One in five is stretched out, so that there are ways of many hops.
+        self.long = self.chance(20)
         for i in range(1, n):
             if not self.chance(self.faults):
-                self.link([self.sites[i], self.sites[self.random.randrange(i)]])
-        for _ in range(self.random.randint(0, 2 * n)):
+                self.link([self.sites[i], self.sites[i - 1 if self.long and self.chance(90)
+                                                     else self.random.randrange(i)]])
+        for _ in range(self.random.randint(0, 2 if self.long else 2 * n)):
             if n >= 2:
                 self.link(self.some(self.sites, 2, 4 if self.chance(20) else 2))
                 if self.walks() > WALKS_MAX:
@@ -101,8 +104,10 @@ class Generator:
 
     def servers(self):
         self.hubs, self.edges = [], []
-        for _ in range(self.random.randint(1, 10)):
-            site = self.random.choice(self.sites)
+        places = [self.random.choice(self.sites) for _ in range(self.random.randint(1, 10))]
+        if self.long:
+            places += self.some(self.sites, len(self.sites) // 2, len(self.sites))
+        for site in places:
             self.hubs.append(self.add(
                 "hubServer", hubRole="Hub",
                 hubServerSite=self.reference(site) if not self.chance(self.faults / 3) else None))

@@ -362,7 +362,8 @@ class Oracle:
     def nothing(decision, status=None, **known):
         """No next hop; connector, cost and path as far as they are known."""
         return dict({"decision": decision, "connector": None, "cost": None, "path": [],
-                     "next_site": None, "next_servers": [], "fallback": [], "status": status,
+                     "next_site": None, "next_servers": [], "fallback": [],
+                     "bisect": False, "status": status,
                      "queue": None if decision != "unreachable" else
                      {"type": "Unreachable", "domain": "", "connector": ""},
                      "candidates": {}}, **known)
@@ -390,7 +391,7 @@ class Oracle:
         if site is here:
             return self.nothing("mailbox", **known, queue={
                 "type": "MailboxDelivery", "domain": home.name, "connector": ""})
-        return self.to_site(self.stop(sites) or site, known)
+        return self.to_site(self.stop(sites) or site, sites, known)
 
     def stop(self, sites):
         """The first hub site on a path after its start."""
@@ -399,9 +400,22 @@ class Oracle:
                 return site
         return None
 
-    def to_site(self, site, known):
-        return self.nothing("relay", next_site=site.name,
-                            next_servers=[s.name for s in self.servers_at(site, "Hub")],
+    def hub_names(self, site):
+        return [s.name for s in self.servers_at(site, "Hub")]
+
+    def ladder(self, site, sites):
+        """Who takes mail when nobody at site does: between us and it, the nearest to it first."""
+        between = sites[1:next(i for i, s in enumerate(sites) if s is site)]
+        return [self.hub_names(s) for s in reversed(between) if self.hub_names(s)]
+
+    def bisect(self, site, sites):
+        """More than four hops away, and anything to search."""
+        hops = next(i for i, s in enumerate(sites) if s is site)
+        return hops > 4 and self.ladder(site, sites) != []
+
+    def to_site(self, site, sites, known):
+        return self.nothing("relay", next_site=site.name, next_servers=self.hub_names(site),
+                            fallback=self.ladder(site, sites), bisect=self.bisect(site, sites),
                             queue={"type": "SmtpRelayToSite", "domain": site.name,
                                    "connector": ""}, **known)
 
@@ -431,12 +445,13 @@ class Oracle:
             return self.nothing("report", "5.3.4", **known)
         stop = self.stop(sites)
         if stop is not None and stop is not site:
-            return self.to_site(stop, known)
+            return self.to_site(stop, sites, known)
         if edges:
-            return self.to_site(site, known)
+            return self.to_site(site, sites, known)
         others = [s.name for s in self.servers_at(site, "Hub") if s not in sources]
-        return self.nothing("relay", next_site=site.name, next_servers=names,
-                            fallback=[others] if others else [], queue={
+        fallback = ([others] if others else []) + self.ladder(site, sites)
+        return self.nothing("relay", next_site=site.name, next_servers=names, fallback=fallback,
+                            bisect=self.bisect(site, sites), queue={
                                 "type": "SmtpRelayToConnectorSources",
                                 "domain": ",".join(names), "connector": ""}, **known)
 

@@ -67,6 +67,41 @@ class WhatIf(unittest.TestCase):
         self.assertGreater(total, 100)
 
 
+class BackedOff(unittest.TestCase):
+    """Mail handed to a site of the ladder goes on from there, or waits, and never comes back."""
+
+    def check(self, oracle, question):
+        answer = oracle.answer(*question)
+        here = oracle.where(next(o for o in oracle.kind("hubServer") if o.name == question[0]))
+        at = {s.name: oracle.where(s) for s in oracle.kind("hubServer")}
+        path = answer["path"]
+        ladder = [names[0] for names in answer["fallback"]
+                  if at[names[0]].name != answer["next_site"]]
+        for name in ladder:
+            self.assertIsNot(at[name], here)
+            then = oracle.answer(name, *question[1:])
+            behind = path[:path.index(at[name].name)]
+            for other in then["next_servers"] + sum(then["fallback"], []):
+                self.assertNotIn(at[other].name, behind, (question, name, then))
+            if then["connector"] == answer["connector"]:
+                self.assertEqual(then["path"], path[len(behind):], (question, name))
+        return len(ladder), answer["bisect"]
+
+    def test_never_back(self):
+        steps = bisections = 0
+        for number in range(300):
+            generator = Generator(random.Random("backed off/%d" % number))
+            oracle = Oracle(generator.organization())
+            if not generator.long:
+                continue
+            for question in generator.questions(30):
+                more, bisect = self.check(oracle, question)
+                steps += more
+                bisections += bisect
+        self.assertGreater(steps, 200)
+        self.assertGreater(bisections, 5)
+
+
 class Shrinking(unittest.TestCase):
     def test_a_difference_is_shrunk(self):
         """An oracle that takes the first of two links for the only one is found out."""

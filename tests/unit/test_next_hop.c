@@ -53,11 +53,12 @@ static const struct {
 		"relay c cost 36 to Paris hub3,hub4 queue SmtpRelayToSite Paris",
 		"Bern,Paris,London,Zurich" },
 	{ "hub8", "London", "send c * hub9", "a.example", 1,
-		"relay c cost 36 to London hub1,hub2 queue SmtpRelayToSite London",
+		"relay c cost 36 to London hub1,hub2 fallback hub3,hub4 "
+		"queue SmtpRelayToSite London",
 		"Bern,Paris,London,Zurich" },
 	/* the destination being a hub site changes nothing, nor does mine, nor one off the path */
 	{ "hub8", "London,Bern,Rome", "send c * hub2", "a.example", 1,
-		"relay c cost 16 to London hub2 fallback hub1 "
+		"relay c cost 16 to London hub2 fallback hub1 fallback hub3,hub4 "
 		"queue SmtpRelayToConnectorSources hub2", "Bern,Paris,London" },
 	/* a hub site without a hub is none */
 	{ "hub1", "Oslo", "send c * hub5", "a.example", 1,
@@ -75,7 +76,7 @@ static const struct {
 	{ "hub1", "", "send c * edge2", "a.example", 1, "unreachable", "" },
 	/* a link's limit counts on the whole path, and makes no detour */
 	{ "hub8", "", "send c * hub1", "a.example", 1000000,
-		"relay c cost 16 to London hub1 fallback hub2 "
+		"relay c cost 16 to London hub1 fallback hub2 fallback hub3,hub4 "
 		"queue SmtpRelayToConnectorSources hub1", "Bern,Paris,London" },
 	{ "hub8", "", "send c * hub1", "a.example", 1000001, "report 5.3.4",
 		"Bern,Paris,London" },
@@ -295,6 +296,95 @@ START_TEST(fan_out)
 }
 END_TEST
 
+/*
+ * The ladder, on the chain A - B - C - D - E - F - G: mail to a site (@) or the connector x.example
+ * of hubG, which with hubH stands at G.
+ */
+static const struct {
+	const char *self, *hubless, *hub_sites, *to, *ladder;
+	size_t at;
+	bool bisect;
+} ladders[] = {
+	{ "hubA", "", "", "@B", "hubB,", 0, false },
+	{ "hubA", "", "", "@C", "hubC,|hubB,", 0, false },
+	{ "hubA", "", "", "@E", "hubE,|hubD,|hubC,|hubB,", 0, false },
+	{ "hubA", "", "", "@F", "hubF,|hubE,|hubD,|hubC,|hubB,", 0, true },
+	{ "hubB", "", "", "@F", "hubF,|hubE,|hubD,|hubC,", 0, false },
+	{ "hubF", "", "", "@A", "hubA,|hubB,|hubC,|hubD,|hubE,", 0, true },
+	/* a site without hub is passed over, but a hop as others */
+	{ "hubA", "B,D", "", "@F", "hubF,|hubE,|hubC,", 0, true },
+	{ "hubA", "B,C,D,E", "", "@F", "hubF,", 0, false },
+	/* a hub site is where the ladder begins; one without hub is none */
+	{ "hubA", "", "D", "@F", "hubD,|hubC,|hubB,", 0, false },
+	{ "hubA", "", "B,D", "@F", "hubB,", 0, false },
+	{ "hubC", "", "B", "@F", "hubF,|hubE,|hubD,", 0, false },
+	{ "hubA", "D", "D", "@F", "hubF,|hubE,|hubC,|hubB,", 0, true },
+	{ "hubA", "", "F", "@F", "hubF,|hubE,|hubD,|hubC,|hubB,", 0, true },
+	/* the sources of a connector, another hub of their site, the sites before it */
+	{ "hubD", "", "", "x.example", "hubG,|hubH,|hubF,|hubE,", 1, false },
+	{ "hubA", "C,D", "", "x.example", "hubG,|hubH,|hubF,|hubE,|hubB,", 1, true },
+	{ "hubA", "", "C", "x.example", "hubC,|hubB,", 0, false },
+	/* nobody is nearer than we are */
+	{ "hubH", "", "", "x.example", "hubG,", 0, false },
+	{ "hubG", "", "", "@G", "", 0, false },
+};
+
+static struct fixture *chain_new(const char *hubless, const char *hub_sites)
+{
+	static const char *const links[] = { "A,B", "B,C", "C,D", "D,E", "E,F", "F,G" };
+	struct fixture *f = fixture_new();
+	char site[2] = "A", hub[8];
+	size_t i;
+
+	for (i = 0; i < 7; i++, site[0]++) {
+		fixture_site(f, site)->hub_site = strchr(hub_sites, site[0]) != NULL;
+		snprintf(hub, sizeof(hub), "hub%s", site);
+		if (strchr(hubless, site[0]) == NULL)
+			fixture_hub(f, hub, site);
+		fixture_mailbox_server(f, site, site);
+	}
+	fixture_hub(f, "hubH", "G");
+	for (i = 0; i < 6; i++)
+		fixture_link(f, links[i], links[i], 1);
+	fixture_send(f, "c", "x.example", "hubG");
+	return f;
+}
+
+static void ladder_text(const struct route *r, FILE *out)
+{
+	size_t i, j;
+
+	for (i = 0; r->decision == ROUTE_RELAY && i <= r->fallback_count; i++) {
+		const struct server_pool *pool = i == 0 ? &r->next : &r->fallback[i - 1];
+
+		fputs(i == 0 ? "" : "|", out);
+		for (j = 0; j < pool->n; j++)
+			fprintf(out, "%s,", pool->v[j]->obj.name);
+	}
+	fclose(out);
+}
+
+START_TEST(ladder)
+{
+	struct fixture *f = chain_new(ladders[_i].hubless, ladders[_i].hub_sites);
+	struct arena *a = arena_new();
+	const struct routing_table *t =
+		routing_table_new(fixture_snapshot(f), ladders[_i].self, NULL);
+	char text[300] = "";
+	struct route r;
+
+	ck_assert_ptr_nonnull(t);
+	route_to(t, ladders[_i].to, 1, a, &r);
+	ladder_text(&r, fmemopen(text, sizeof(text), "w"));
+	ck_assert_str_eq(text, ladders[_i].ladder);
+	ck_assert_uint_eq(r.ladder_at, ladders[_i].at);
+	ck_assert_int_eq(r.bisect, ladders[_i].bisect);
+	routing_table_unref(&t);
+	arena_free(&a);
+	fixture_free(&f);
+}
+END_TEST
+
 /* Recipients of one next hop keep it as it is, here the source servers. */
 START_TEST(no_fork)
 {
@@ -324,5 +414,6 @@ int main(void)
 	tcase_add_test(tc, linked);
 	tcase_add_loop_test(tc, fan_out, 0, sizeof(fan_outs) / sizeof(fan_outs[0]));
 	tcase_add_test(tc, no_fork);
+	tcase_add_loop_test(tc, ladder, 0, sizeof(ladders) / sizeof(ladders[0]));
 	return unit_run("next_hop", &tc, 1);
 }
