@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import unittest
 
-from .harness.base import TOP, run
+from .harness.base import TOP, run, using
 
 QUICKSTART = os.path.join(TOP, "deploy", "quickstart")
 WAYS = [
@@ -19,20 +19,6 @@ WAYS = [
     # the same after ldapmodify
     ["paris1 received", "paris1 relayed", "it is in outside/partner/"],
 ]
-
-
-def using(directory):
-    """Processes whose command line names the directory."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/cmdline" % pid, "rb") as words:
-                line = words.read().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if directory in line and int(pid) != os.getpid():
-            found.append(line)
-    return found
 
 
 class Quickstart(unittest.TestCase):

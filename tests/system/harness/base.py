@@ -64,6 +64,20 @@ def run(*command, stdin=None, check=False, timeout=60, env=None):
     return done
 
 
+def using(directory):
+    """Processes whose command line names the directory."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as words:
+                line = words.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if directory in line and int(pid) != os.getpid():
+            found.append(line)
+    return found
+
+
 class Process:
     """A program in the foreground with its output in a file."""
 
