@@ -1,0 +1,193 @@
+"""From the entries of ORG.ldif to hosts, and to entries that fit them.
+
+Every server of the organization becomes a host. What an organization on paper does not say is put
+in: addresses, administration endpoints, the two Receive connectors that "hubctl server new" makes,
+keys and passwords. The directories and the outside world are hosts, too.
+"""
+
+import re
+import secrets
+
+from . import network
+from .errors import LabError
+from .ldif import Entry, plain_dn, same_dn
+
+ADMIN_PORT = 8025
+OUTSIDE = "198.51.100.1"
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
+
+
+class Organization:
+    """entries is what the directory gets; hosts and sinks are what the LDIF asks for."""
+
+    def __init__(self, entries):
+        self.entries = entries
+        self.base = find_base(entries)
+        self.suffix = self.base.split(",", 1)[1]
+        self.sites = sorted((e.value("cn") for e in entries if e.has_class("hubSite")),
+                            key=str.lower)
+        self.domains = [e.value("hubDomain").lower() for e in entries
+                        if e.has_class("hubAcceptedDomain")]
+        self.servers = [e for e in entries if e.has_class("hubServer") or
+                        e.has_class("hubMailboxServer")]
+        self.hosts = []
+
+    def plan(self, providers):
+        """Makes the list of hosts: directories first, hubs last."""
+        self.hosts = [new_host("directory%d" % n, "directory", None, "10.0.0.%d" % n)
+                      for n in range(1, providers + 1)]
+        self.hosts.append(new_host("outside", "outside", None, OUTSIDE))
+        if not self.servers:
+            raise LabError("the organization has no servers")
+        for server in self.servers:
+            self.hosts.append(self.host_of(server))
+        self.outside()["sinks"] = self.sinks()
+        self.outside()["addresses"] += sorted({a for a, _ in self.outside()["sinks"]} - {OUTSIDE})
+        self.hosts.sort(key=lambda host: ("directory", "outside", "mailbox", "edge",
+                                          "hub").index(host["kind"]))
+        self.check_hosts()
+
+    def outside(self):
+        return next(host for host in self.hosts if host["kind"] == "outside")
+
+    def host_of(self, server):
+        name = server.value("cn")
+        if not PLAIN.fullmatch(name):
+            raise LabError("server \"%s\": a lab needs plain names of servers" % name)
+        kind = "mailbox" if server.has_class("hubMailboxServer") else \
+            server.value("hubRole", "Hub").lower()
+        site = self.site_of(server)
+        addresses = [address_of(name, text) for text in server.values("hubAddress")] or \
+            [(self.free_address(site), None)]
+        default = int(server.value("hubPort", "24")) if kind == "mailbox" else 25
+        host = new_host(name, kind, site, *dict.fromkeys(a for a, _ in addresses))
+        host["port"] = addresses[0][1] or default
+        host["fqdn"] = server.value("hubFQDN") or "%s.%s" % (name, (self.domains or [
+            "lab.example"])[0])
+        host["protocol"] = server.value("hubDeliveryProtocol", "LMTP")
+        return host
+
+    def site_of(self, server):
+        dn = server.value("hubServerSite")
+        for site in self.sites:
+            if dn and same_dn(dn, "cn=%s,cn=Sites,%s" % (site, self.base)):
+                return site
+        raise LabError("server %s: no site %s" % (server.value("cn"), dn))
+
+    def free_address(self, site):
+        number = self.sites.index(site) + 1
+        used = {address for host in self.hosts for address in host["addresses"]}
+        return next(address for address in ("10.%d.%d.%d" % (number // 250, number % 250, n)
+                                            for n in range(1, 255)) if address not in used)
+
+    def sinks(self):
+        """Where the outside world takes mail: port 25, and each smart host that is no server."""
+        servers = {address for host in self.hosts for address in host["addresses"]} - {OUTSIDE}
+        found = {(OUTSIDE, 25)}
+        for entry in self.entries:
+            port = int(entry.value("hubPort", "25"))
+            if entry.has_class("hubSendConnector") and not entry.values("hubSmartHost"):
+                found.add((OUTSIDE, port))
+            for text in entry.values("hubSmartHost"):
+                match = re.fullmatch(r"(?:\[([\d.]+)\]|[A-Za-z][\w.-]*)(?::(\d+))?", text)
+                if match is None:
+                    continue
+                address = match.group(1) or OUTSIDE
+                if address not in servers:
+                    found.add((address, int(match.group(2) or port)))
+        return sorted(found)
+
+    def smart_host_names(self):
+        return sorted({re.sub(r":\d+$", "", text) for entry in self.entries
+                       for text in entry.values("hubSmartHost") if text[:1].isalpha()})
+
+    def check_hosts(self):
+        names, addresses = {}, {}
+        for host in self.hosts:
+            for seen, key in [(names, host["name"].lower())] + [(addresses, a)
+                                                                for a in host["addresses"]]:
+                if key in seen:
+                    raise LabError("%s is %s and %s" % (key, seen[key], host["name"]))
+                seen[key] = host["name"]
+
+    # --- completion ---
+
+    def complete(self, keys):
+        """The servers' entries as their hosts are; keys has a digest for each hub by name."""
+        for server in self.servers:
+            host = next(h for h in self.hosts if h["name"] == server.value("cn"))
+            if not server.values("hubAddress"):
+                server.replace("hubAddress", host["addresses"][0])
+            server.replace("hubFQDN", host["fqdn"])
+            if host["kind"] == "mailbox":
+                continue
+            host["admin"] = server.value("hubAdminAddress") or "%s:%d" % (
+                host["addresses"][0], ADMIN_PORT)
+            host["password"] = secrets.token_hex(12)
+            server.replace("hubAdminAddress", host["admin"])
+            server.replace("hubCertificate")
+            server.replace("hubKeyDigest", keys[host["name"]])
+            server.replace("userPassword", host["password"])
+            if not self.has_receive_connector(server):
+                at = self.entries.index(server) + 1
+                self.entries[at:at] = receive_connectors(server.dn, host)
+
+    def has_receive_connector(self, server):
+        return any(e.has_class("hubReceiveConnector") and
+                   plain_dn(e.dn).endswith("," + plain_dn(server.dn)) for e in self.entries)
+
+    def records(self):
+        """For ldapmodify -a: what new-directory makes itself is replaced or left out."""
+        text = []
+        for entry in self.entries:
+            if entry.has_class("hubOrganization"):
+                text.append(entry.replacement())
+            elif not (entry.has_class("hubContainer") or same_dn(entry.dn, self.suffix) or
+                      same_dn(entry.dn, "cn=admin," + self.suffix)):
+                text.append(entry.record())
+        return "".join(text)
+
+
+def new_host(name, kind, site, *addresses):
+    return {"name": name, "kind": kind, "site": site, "addresses": list(addresses),
+            "services": []}
+
+
+def find_base(entries):
+    found = {}
+    for entry in entries:
+        match = re.search(r"(?i)(?:^|,)\s*(cn\s*=\s*Transport\s*,.+)$", entry.dn)
+        if match:
+            found.setdefault(plain_dn(match.group(1)), match.group(1))
+    if len(found) != 1:
+        raise LabError("entries below %s; a lab needs one organization, cn=Transport,<suffix>" % (
+            " and ".join(found.values()) or "no cn=Transport"))
+    return next(iter(found.values()))
+
+
+def address_of(name, text):
+    address, _, port = text.partition(":")
+    if not network.usable(address) or (port and not port.isdigit()):
+        raise LabError("server %s: hubAddress %s: a lab takes addresses of IPv4 that are not "
+                       "loopback; without hubAddress it finds some" % (name, text))
+    return address, int(port) if port else None
+
+
+def receive_connectors(dn, host):
+    """As "hubctl server new" makes them, at the port of the server's hubAddress."""
+    def connector(kind, port, **attributes):
+        name = "%s %s" % (kind, host["name"])
+        entry = Entry("cn=%s,%s" % (name, dn), [("objectClass", "hubReceiveConnector"),
+                                                ("cn", name)])
+        entry.replace("hubBinding", "0.0.0.0:%d" % port, "[::]:%d" % port)
+        for attribute, values in attributes.items():
+            entry.replace(attribute, *values.split())
+        return entry
+    return [
+        connector("Default", host["port"], hubMaxRecipients="5000", hubMaxInboundPerSource="0",
+                  hubAuthMechanism="Tls BasicAuth BasicAuthRequireTLS Integrated HubServer",
+                  hubPermissionGroup="HubUsers HubServers LegacyServers",
+                  hubMaxInboundPercentPerSource="100"),
+        connector("Client", 587, hubUsage="Client", hubPermissionGroup="HubUsers",
+                  hubAuthMechanism="Tls BasicAuth BasicAuthRequireTLS Integrated",
+                  hubMessageRateLimit="5", hubMessageRateSource="User")]

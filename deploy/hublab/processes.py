@@ -1,0 +1,114 @@
+"""Processes in the namespaces of a lab.
+
+A service has its process id and the kernel's start time in DIR/run, so that no other process with
+that id is taken for it. A host is killed as a whole: all that runs in its namespace, which is the
+lab's alone.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+from .errors import LabError
+
+ENVIRONMENT_PATH = "/usr/bin:%s:/usr/sbin:/sbin" % os.environ.get("PATH", "/bin")
+
+
+def namespace_path(namespace):
+    return os.path.join("/run/netns", namespace)
+
+
+def inside(namespace, *command):
+    return ["nsenter", "--net=" + namespace_path(namespace), "--", *command]
+
+
+def environment(**extra):
+    return dict(os.environ, PATH=ENVIRONMENT_PATH, LDAPNOINIT="1", **extra)
+
+
+def log_of(state, name):
+    try:
+        with open(state.path("log", name + ".log"), errors="replace") as log:
+            return log.read()
+    except FileNotFoundError:
+        return ""
+
+
+def start(state, namespace, name, command):
+    """In the background, with its output in log/NAME.log."""
+    with open(state.path("log", name + ".log"), "ab") as log:
+        child = subprocess.Popen(inside(namespace, *command), stdin=subprocess.DEVNULL, stdout=log,
+                                 stderr=log, env=environment(), cwd="/", start_new_session=True,
+                                 umask=0o077)
+    with open(state.path("run", name), "w") as out:
+        out.write("%d %s\n" % (child.pid, start_time(child.pid)))
+
+
+def start_time(pid):
+    """None if there is no such process, or it has ended."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            # the name in brackets may hold anything; state is field 1 behind it, the time field 20
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def pid_of(state, name):
+    """The process of a service, None if it does not run."""
+    try:
+        with open(state.path("run", name)) as text:
+            pid, started = text.read().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return int(pid) if start_time(int(pid)) == started else None
+
+
+def pids_in(namespace):
+    done = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True)
+    return [int(word) for word in done.stdout.split()]
+
+
+def end_all(namespaces, number=signal.SIGKILL):
+    """Everything that runs in them, whatever forks meanwhile."""
+    end = time.monotonic() + 10
+    while True:
+        left = [pid for namespace in namespaces for pid in pids_in(namespace)
+                if pid != os.getpid()]
+        if not left:
+            return
+        for pid in left:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        if time.monotonic() > end:
+            raise LabError("does not end: " + " ".join(map(str, left)))
+        time.sleep(0.01)
+
+
+def bound(pid, port):
+    """Does anything in the network of the process listen at the port, or take UDP there?"""
+    for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        try:
+            with open("/proc/%d/net/%s" % (pid, table)) as lines:
+                for words in map(str.split, lines):
+                    if words[1].endswith(":%04X" % port) and words[3] == state:
+                        return True
+        except OSError:
+            return False
+    return False
+
+
+def wait_for(what, condition, state, name, seconds=30):
+    """Until the condition holds; says why not, with the end of the service's log."""
+    end = time.monotonic() + seconds
+    while not condition():
+        ended = pid_of(state, name) is None
+        if ended or time.monotonic() > end:
+            raise LabError("%s: %s\n--- end of %s:\n%s" % (
+                what, "has ended" if ended else "not within %d s" % seconds,
+                state.path("log", name + ".log"), log_of(state, name)[-2000:]))
+        time.sleep(0.01)

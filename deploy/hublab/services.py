@@ -1,0 +1,221 @@
+"""What runs on a host of each kind: its files, and the commands that start it.
+
+A service is {"name", "command", "ports", "pid_file"}; it is up when it listens at all of its ports.
+The files are made once; a host that was killed starts again with what is there, but for a pid_file
+by which the program would think that it runs.
+"""
+
+import grp
+import os
+import pwd
+import re
+import shlex
+import shutil
+import subprocess
+
+from . import processes
+from .errors import LabError
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DEMO = os.path.join(TOP, "deploy", "demo")
+ACCOUNT = "nobody"
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, env=processes.environment(), **options)
+    if done.returncode != 0:
+        raise LabError("%s: %s" % (command[0], done.stderr.decode(errors="replace").strip()))
+    return done.stdout
+
+
+def write(path, text, mode=0o600):
+    with open(path, "w") as out:
+        out.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def fill(name, **values):
+    """A template of the demonstration, with the values in the place of @NAME@."""
+    with open(os.path.join(DEMO, name)) as template:
+        return re.sub(r"@([A-Z0-9_]+)@", lambda match: str(values[match.group(1)]), template.read())
+
+
+def service(name, ports, *command, pid_file=None):
+    return {"name": name, "ports": ports, "command": list(command), "pid_file": pid_file}
+
+
+# --- hubs ---
+
+def make_key(state, host):
+    """A self-signed certificate; gives the digest that the directory pins."""
+    base = state.path("keys", host["name"])
+    names = ["DNS:" + host["fqdn"]] + ["IP:" + address for address in host["addresses"]]
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-days", "30", "-subj", "/CN=" + host["fqdn"], "-addext",
+        "subjectAltName=" + ",".join(names), "-keyout", base + ".key", "-out", base + ".crt")
+    public = run("openssl", "x509", "-in", base + ".crt", "-noout", "-pubkey")
+    der = run("openssl", "pkey", "-pubin", "-outform", "DER", input=public)
+    digest = run("openssl", "dgst", "-sha256", "-r", input=der)
+    return "sha256:" + digest.split()[0].decode()
+
+
+def hub(state, host):
+    name = host["name"]
+    os.makedirs(state.path("state", name))
+    write(state.path("keys", name + ".password"), host.pop("password"))
+    settings = fill("hubd.conf.in", SERVER=name, URI=" ".join(state["uris"]), BASE=state["base"],
+                    DIR=state.directory, ADMIN=host["admin"])
+    settings += "resolver = %s\n" % state.hosts_of("outside")[0]["addresses"][0]
+    path = write(state.path(name + ".conf"), settings)
+    program = os.path.join(state["build"], "hubd", "hubd")
+    return [service(name, [host["port"]], program, "-f", path)]
+
+
+# --- directories ---
+
+def directory(state, host):
+    """The first makes the first entries; several replicate each other."""
+    uris = state["uris"]
+    number = state.hosts_of("directory").index(host)
+    local = "ldapi://" + state.path("run", host["name"] + ".sock").replace("/", "%2F")
+    made = run(os.path.join(TOP, "ldap-schema", "new-directory"), state.path(host["name"]),
+               "--suffix", state["suffix"], "--uri", local, uris[number],
+               *(["--provider", *uris] if len(uris) > 1 else []),
+               "--password-file", state.path("admin.password"))
+    host["local"] = local
+    return [service(host["name"], [389], *shlex.split(made.decode().splitlines()[-1]))]
+
+
+def admin(state, host):
+    """Options of the LDAP tools for the administrator at that directory, from any namespace."""
+    return ["-x", "-H", host["local"], "-D", state["admin"], "-y", state.path("admin.password")]
+
+
+def load(state, records):
+    first = state.hosts_of("directory")[0]
+    done = subprocess.run(["ldapmodify", "-a", *admin(state, first)], input=records, text=True,
+                          capture_output=True, env=processes.environment())
+    if done.returncode != 0:
+        raise LabError("slapd refuses the organization: %s%s" % (
+            done.stdout.strip().rpartition("\n")[2], "\n" + done.stderr.strip()))
+
+
+# --- mailbox servers and the outside world, never as root ---
+
+def own_directory(state, host, *names):
+    account = pwd.getpwnam(ACCOUNT)
+    for name in (host["name"],) + tuple(os.path.join(host["name"], n) for n in names):
+        os.makedirs(state.path(name))
+        os.chown(state.path(name), account.pw_uid, account.pw_gid)
+    return state.path(host["name"])
+
+
+def as_account(*command):
+    group = grp.getgrgid(pwd.getpwnam(ACCOUNT).pw_gid).gr_name
+    return ["setpriv", "--reuid", ACCOUNT, "--regid", group, "--clear-groups", *command]
+
+
+def sink(state, host, name, address, port, *options):
+    """smtp-sink, a file a message."""
+    place = state.path(host["name"], "%s-%d" % (address, port))
+    own_directory(state, {"name": os.path.relpath(place, state.directory)})
+    return service(name, [port], *as_account(
+        "smtp-sink", *options, "-h", host["name"] + ".example", "-d", place + "/%H%M%S.",
+        "%s:%d" % (address, port), "100"))
+
+
+def mailbox(state, host):
+    """LMTP: Dovecot with a Maildir for everybody; SMTP: files."""
+    place = own_directory(state, host, "run", "mail", "home")
+    if host["protocol"] == "SMTP":
+        return [sink(state, host, host["name"], host["addresses"][0], host["port"])]
+    group = grp.getgrgid(pwd.getpwnam(ACCOUNT).pw_gid).gr_name
+    conf = write(state.path(host["name"] + ".conf"), fill(
+        "dovecot.conf.in", MAILBOX=place, LMTP_ADDRESS=" ".join(host["addresses"]),
+        LMTP_PORT=host["port"], ACCOUNT=ACCOUNT, GROUP=group), 0o644)
+    return [service(host["name"], [host["port"]], *as_account("dovecot", "-F", "-c", conf),
+                    pid_file=os.path.join(place, "run", "master.pid"))]
+
+
+def outside(state, host):
+    """A name server that knows everybody, and takers of mail."""
+    own_directory(state, host)
+    sinks = [sink(state, host, "outside-%s-%d" % (address, port), address, port)
+             for address, port in host["sinks"]]
+    os.makedirs(state.path("dns"))
+    write(state.path("dns", "root.zone"), zone(state, host))
+    conf = write(state.path("dns", "knot.conf"), "\n".join([
+        "server:", "  listen: %s@53" % host["addresses"][0], "  rundir: " + state.path("dns"),
+        "  udp-workers: 1", "  tcp-workers: 1", "  background-workers: 1",
+        "log:", "  - target: stderr", "    any: info",
+        "database:", "  storage: " + state.path("dns"),
+        "zone:", "  - domain: .", "    storage: " + state.path("dns"), "    file: root.zone",
+        "    zonefile-sync: -1", "    journal-content: none", ""]))
+    return [service("outside-dns", [53], "knotd", "-c", conf,
+                    pid_file=state.path("dns", "knot.pid"))] + sinks
+
+
+def zone(state, host):
+    """
+    The root zone: servers by name, smart hosts by name, and for whatever else is asked outside the
+    organization's domains the outside host as its mail exchanger.
+    """
+    address = host["addresses"][0]
+    names = {other["fqdn"].lower(): other["addresses"] for other in state["hosts"]
+             if "fqdn" in other}
+    for name in host["names"] + ["outside.example"]:
+        names.setdefault(name.lower(), [address])
+    lines = [". 60 SOA ns.example. root.example. 1 60 60 60 60", ". 60 NS outside.example."]
+    lines += ["%s. 60 A %s" % (name, a) for name, values in sorted(names.items()) for a in values]
+    # a wildcard ends at any name that exists, if only as part of another
+    above = {""} | {name.split(".", n)[n] for name in names for n in range(1, name.count(".") + 1)}
+    for parent in sorted(above):
+        if not any(("." + parent).endswith("." + domain.lstrip("*.")) for domain in
+                   host["domains"]):
+            lines += ["*.%s%s 60 %s" % (parent, "." if parent else "", record)
+                      for record in ("MX 10 outside.example.", "A " + address)]
+    return "\n".join(lines) + "\n"
+
+
+# --- all of them ---
+
+def edge(_state, _host):
+    """The program of an edge is not there yet; the host is, with its address."""
+    return []
+
+
+MAKERS = {"directory": directory, "outside": outside, "mailbox": mailbox, "hub": hub, "edge": edge}
+
+
+def make(state, host):
+    host["services"] = MAKERS[host["kind"]](state, host)
+
+
+def start(state, host):
+    """Starts what does not run."""
+    for one in host["services"]:
+        if processes.pid_of(state, one["name"]) is None:
+            if one["pid_file"] and os.path.exists(one["pid_file"]):
+                os.unlink(one["pid_file"])
+            processes.start(state, host["namespace"], one["name"], one["command"])
+
+
+def wait(state, host):
+    for one in host["services"]:
+        processes.wait_for("%s listens" % one["name"], lambda: all(
+            processes.bound(processes.pid_of(state, one["name"]) or 0, port)
+            for port in one["ports"]), state, one["name"])
+
+
+def check_programs(build):
+    """Before anything is made."""
+    for path in (os.path.join(build, "hubd", "hubd"), os.path.join(build, "tools", "hubctl")):
+        if not os.access(path, os.X_OK):
+            raise LabError("%s is not there: deploy/build makes it" % path)
+    missing = [name for name in ("slapd", "dovecot", "knotd", "smtp-sink", "openssl", "nsenter",
+                                 "ldapmodify", "setpriv")
+               if shutil.which(name, path=processes.ENVIRONMENT_PATH) is None]
+    if missing:
+        raise LabError("%s not found: deploy/install-packages installs what is missing" % (
+            ", ".join(missing)))
