@@ -1,0 +1,103 @@
+"""A lab of its own for a class of tests, and a place inside its hosts' networks."""
+
+import ctypes
+import json
+import os
+import sys
+import threading
+import unittest
+
+from .base import TOP, Place, run, wait_for
+from .hub import parse_event
+
+sys.path.insert(0, os.path.join(TOP, "deploy"))
+from hublab import network  # noqa: E402
+
+LAB = os.path.join(TOP, "deploy", "lab")
+CLONE_NEWNET = 0x40000000
+
+
+def example(name):
+    return os.path.join(TOP, "deploy", "organizations", name + ".ldif")
+
+
+def inside(namespace, function):
+    """Calls the function in that network; its sockets stay there. Only its own thread is moved."""
+    results, problems = [], []
+
+    def work():
+        try:
+            with open("/run/netns/" + namespace) as there:
+                if ctypes.CDLL(None, use_errno=True).setns(there.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns " + namespace)
+            results.append(function())
+        except BaseException as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if problems:
+        raise problems[0]
+    return results[0]
+
+
+class Lab:
+    """Runs until close; skips the test where namespaces cannot be made."""
+
+    def __init__(self, organization, *options):
+        why_not = network.possible()
+        if why_not:
+            raise unittest.SkipTest(why_not)
+        self.place = Place("hub-lab-")
+        os.chmod(self.place.path, 0o711)
+        self.directory = os.path.join(self.place.path, "lab")
+        self.place.at_end(lambda: self("down"))
+        try:
+            self("up", organization, *options)
+        except BaseException:
+            self.close()
+            raise
+
+    def __call__(self, *words, check=True, stdin=None):
+        return run(LAB, "--state", self.directory, *words, check=check, stdin=stdin)
+
+    def close(self):
+        self.place.close()
+
+    def state(self):
+        with open(os.path.join(self.directory, "lab.json")) as text:
+            return json.load(text)
+
+    def hosts(self):
+        return {host["name"]: host for host in self.state()["hosts"]}
+
+    def address(self, name):
+        return self.hosts()[name]["addresses"][0]
+
+    def inside(self, name, function):
+        return inside(self.hosts()[name]["namespace"], function)
+
+    def hubctl(self, host, *words):
+        return json.loads(self("exec", host, "hubctl", "-o", "json", *words).stdout)
+
+    def events(self, hub, event, **fields):
+        """Log lines of that hub as dictionaries."""
+        with open(os.path.join(self.directory, "log", hub + ".log"), errors="replace") as log:
+            lines = map(parse_event, log)
+            return [values for values in lines if values.get("event") == event and
+                    all(values.get(k) == v for k, v in fields.items())]
+
+    def wait_event(self, hub, event, count=1, **fields):
+        return wait_for(lambda: "%d %s %s at %s" % (count, event, fields, hub), lambda: [
+            events for events in [self.events(hub, event, **fields)] if len(events) >= count])[0]
+
+    def mails(self, host, token):
+        """Files below the host's directory that hold the token."""
+        done = run("grep", "-rlF", "--exclude=dovecot*", token,
+                   os.path.join(self.directory, host))
+        return done.stdout.split()
+
+    def wait_mail(self, host, token, count=1, deadline=None):
+        return wait_for(lambda: "%d mails with %s at %s" % (count, token, host), lambda: [
+            found for found in [self.mails(host, token)] if len(found) >= count], deadline)[0]
