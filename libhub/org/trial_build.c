@@ -93,4 +93,3 @@ int trial_try_by_building(struct trial *t, const char *ndn, const struct entry *
 	record_unref(&old);
 	return -1;
 }
-

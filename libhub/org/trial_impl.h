@@ -29,7 +29,7 @@ int trial_refuse(struct err *e, const struct record *r, const char *reason);
 int trial_refuse_other(struct err *e, const struct obj *o, const char *reason);
 /* 0 if nothing names r; what says "removed" or "renamed". */
 int trial_check_unnamed(struct trial *t, const struct record *r, const char *what, struct err *e);
-/* Of its object if it has one, else its DN. */
+/* Its cn if it has one, else its DN. */
 const char *trial_object_name(const struct record *r);
 
 /* --- trial_build.c --- */

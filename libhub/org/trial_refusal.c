@@ -1,6 +1,7 @@
 /* trial_refusal.c - what a refused change is told. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "libhub/org/trial_impl.h"
 
@@ -8,7 +9,14 @@ enum { NAMED_MAX = 5 };		/* referrers that a refusal lists */
 
 const char *trial_object_name(const struct record *r)
 {
-	return r->obj != NULL ? r->obj->name : r->raw.dn;
+	size_t i;
+
+	if (r->obj != NULL)
+		return r->obj->name;
+	for (i = 0; i < r->raw.n; i++)
+		if (strcasecmp(r->raw.attrs[i].name, "cn") == 0 && r->raw.attrs[i].n != 0)
+			return (const char *)r->raw.attrs[i].values[0].data;
+	return r->raw.dn;
 }
 
 int trial_refuse(struct err *e, const struct record *r, const char *reason)
@@ -17,8 +25,8 @@ int trial_refuse(struct err *e, const struct record *r, const char *reason)
 
 	/* reason may stand in e */
 	snprintf(text, sizeof(text), "%s", reason);
-	return err_set(e, ERR_CONFIG, 0, "%s \"%.80s\": %s", r->class->ldap_class, trial_object_name(r),
-		text);
+	return err_set(e, ERR_CONFIG, 0, "%s \"%.80s\": %s", r->class->ldap_class,
+		trial_object_name(r), text);
 }
 
 int trial_refuse_other(struct err *e, const struct obj *o, const char *reason)
@@ -65,4 +73,3 @@ int trial_check_unnamed(struct trial *t, const struct record *r, const char *wha
 		r->class->ldap_class, trial_object_name(r), what, names.n, names.n == 1 ? "s" : "",
 		names.text, names.n > NAMED_MAX ? ", ..." : "");
 }
-

@@ -1,6 +1,7 @@
 """What hub-validator refuses in front of the administrator, and what it lets through."""
 
 import os
+import re
 import threading
 import time
 import unittest
@@ -168,9 +169,13 @@ class Refusals(unittest.TestCase):
     def change(self, dn, **attributes):
         return self.directory.change(dn, check=False, **self.resolved(attributes))
 
-    def refused(self, done, text):
+    def refused(self, done, text, culprit=""):
+        """culprit: whom a refusal of the validator names; slapd's own name the attribute only."""
+        said = done.stderr.replace("\n  ", "")
         self.assertEqual(done.returncode, CONSTRAINT, done.stderr)
-        self.assertIn(text, done.stderr.replace("\n  ", ""))
+        self.assertIn(text, said)
+        if re.search(r"additional info: \w+\b: failed|constraint", said) is None:
+            self.assertIn(culprit, said)
 
     def passes(self, done):
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -186,9 +191,9 @@ class Refusals(unittest.TestCase):
         for name, base, bad, text, good in SEND:
             with self.subTest(name):
                 # as it is written, and as a new connector
-                self.refused(self.add_send("T", **{**base, **bad}), text)
+                self.refused(self.add_send("T", **{**base, **bad}), text, 'hubSendConnector "T": ')
                 self.passes(self.add_send("T", **base))
-                self.refused(self.change(dn, **bad), text)
+                self.refused(self.change(dn, **bad), text, 'hubSendConnector "T": ')
                 self.passes(self.change(dn, **good))
                 self.directory.delete(dn)
 
@@ -218,7 +223,7 @@ class Refusals(unittest.TestCase):
                 self.refused(self.directory.add(record(
                     dn, "hubReceiveConnector", cn="R", **{**start, **bad}), check=False), text)
                 self.directory.add(record(dn, "hubReceiveConnector", cn="R", **start))
-                self.refused(self.change(dn, **bad), text)
+                self.refused(self.change(dn, **bad), text, 'hubReceiveConnector "R": ')
                 self.passes(self.change(dn, **good))
                 self.directory.delete(dn)
 
@@ -276,6 +281,24 @@ class Refusals(unittest.TestCase):
             self.passes(d.modify("dn: %s\nchangetype: modrdn\nnewrdn: cn=Rome\ndeleteoldrdn: 1\n" %
                                  d.dn("Roma", "Sites"), check=False))
             d.delete(d.dn("Names", "Connectors"))
+        with self.subTest("moves of what is named, too, and out of the organization"):
+            self.passes(self.add_send("Moved", **LINKED))
+            def moved(dn, rdn, to):
+                return d.modify("dn: %s\nchangetype: modrdn\nnewrdn: %s\ndeleteoldrdn: 1\n"
+                                "newsuperior: %s\n" % (dn, rdn, to), check=False)
+            hub2 = d.dn("hub2", "Servers")
+            self.refused(moved(self.linked, "cn=Applications", hub2),
+                         'cannot be renamed, 1 still names it: hubSendConnector "Moved"')
+            self.refused(moved(d.dn("Paris", "Sites"), "cn=Paris", "cn=Servers," + d.base),
+                         'hubSiteLink "London-Paris" (hubSiteList)')
+            self.refused(moved(d.dn("Rome", "Sites"), "cn=Rome", d.suffix),
+                         "cannot be moved out of the organization")
+            self.passes(self.change(d.dn("Moved", "Connectors"), hubLinkedReceiveConnector=None,
+                                    hubAddressSpace="moved.example",
+                                    hubSourceServer="@Servers/hub1"))
+            self.passes(moved(self.linked, "cn=Applications", hub2))
+            self.passes(moved("cn=Applications," + hub2, "cn=Applications", self.hub1))
+            d.delete(d.dn("Moved", "Connectors"))
         with self.subTest("a container with entries keeps its name"):
             done = d.modify("dn: cn=Sites,%s\nchangetype: modrdn\nnewrdn: cn=Places\n"
                             "deleteoldrdn: 1\n" % d.base, check=False)
@@ -451,6 +474,52 @@ class TwoProviders(unittest.TestCase):
                     link, first.dn("A", "Sites")), check=False)
             self.assertEqual(done.returncode, CONSTRAINT, done.stderr)
             self.assertIn("two sites or more", done.stderr)
+
+
+class OtherDirectories(unittest.TestCase):
+    def setUp(self):
+        self.place = Place()
+        self.addCleanup(self.place.close)
+
+    def test_an_edge(self):
+        d, _ = validated_directory(self.place, options=("--edge",), account="validator")
+        edge, out = d.dn("edge1", "Servers"), d.dn("Out", "Connectors")
+        d.add(record(edge, "hubServer", cn="edge1", hubRole="Edge"))
+        # its reading account sees the credential: with one it is complete
+        d.add(record(out, "hubSendConnector", cn="Out", hubAddressSpace="SMTP:*",
+                     hubSourceServer=edge, hubSmartHost="relay.example", hubAuthUser="us",
+                     hubAuthPassword="hush"))
+        self.assertEqual(d.change(out, check=False, hubSmartHostAuth="BasicAuth").returncode, 0)
+        done = d.change(out, check=False, hubAuthPassword=None)
+        self.assertEqual(done.returncode, CONSTRAINT, done.stderr)
+        self.assertIn('hubSendConnector "Out": hubSmartHostAuth BasicAuth', done.stderr)
+        with self.subTest("nobody takes the account over"):
+            reader = "cn=validator," + d.suffix
+            done = d.change(reader, check=False, userPassword="mine")
+            self.assertEqual(done.returncode, 50, done.stderr)
+            password = os.path.join(self.place.path, "slapd", "validator.password")
+            found = run("ldapsearch", "-x", "-H", d.uri, "-D", reader, "-y", password, "-b",
+                        d.suffix, "userPassword")
+            self.assertNotIn("userPassword::", found.stdout)
+
+    def test_several_ways_to_the_directory(self):
+        """They are tried in order, also when one fails later."""
+        socket = os.path.join(self.place.path, "slapd.validator")
+        d = Directory(self.place, options=("--validator", socket)).start()
+        nobody = "ldap://127.0.0.1:%d" % free_port()
+        validator = Validator(self.place, socket, d, os.path.join(
+            self.place.path, "slapd", "validator.password"), uris=[nobody, d.local, d.uri]).start()
+        site = record(d.dn("A", "Sites"), "hubSite", cn="A")
+        d.add(site)
+        self.assertIn("uri=" + d.local, validator.process.log())
+        os.rename(d.socket, d.socket + ".away")
+        d.stop()
+        d.start()
+        wait_for("in step by the third", lambda: d.change(
+            d.dn("A", "Sites"), check=False, hubComment="x").returncode == 0)
+        done = d.add(record(d.dn("Link", "Site Links"), "hubSiteLink", cn="Link",
+                            hubSiteList=d.dn("A", "Sites")), check=False)
+        self.assertEqual(done.returncode, CONSTRAINT, done.stderr)
 
 
 class Outage(unittest.TestCase):

@@ -8,11 +8,12 @@ from .hub import parse_event
 
 
 class Validator:
-    def __init__(self, place, socket, directory, password_file):
+    def __init__(self, place, socket, directory, password_file, account="replicator", uris=None):
         self.socket = socket
+        uris = [word for uri in uris or [directory.uri] for word in ("--directory", uri)]
         self.process = Process(os.path.basename(socket), [
-            build_path("tools", "hub-validator"), "--socket", socket, "--directory", directory.uri,
-            "--base", directory.base, "-D", "cn=replicator," + directory.suffix,
+            build_path("tools", "hub-validator"), "--socket", socket, *uris,
+            "--base", directory.base, "-D", "cn=%s,%s" % (account, directory.suffix),
             "-y", password_file], place.path)
         place.at_end(self.process.kill)
 
@@ -29,9 +30,9 @@ class Validator:
         return self
 
 
-def validated_directory(place, name="slapd"):
+def validated_directory(place, name="slapd", options=(), **how):
     """A running directory and its validator."""
     socket = os.path.join(place.path, name + ".validator")
-    directory = Directory(place, name=name, options=("--validator", socket)).start()
+    directory = Directory(place, name=name, options=("--validator", socket, *options)).start()
     password = os.path.join(place.path, name, "validator.password")
-    return directory, Validator(place, socket, directory, password).start()
+    return directory, Validator(place, socket, directory, password, **how).start()
