@@ -2,9 +2,11 @@ libhub_libhub_a_SOURCES += \
 	%D%/authenticate.c %D%/authenticate.h \
 	%D%/cache.c %D%/cache.h \
 	%D%/connection.c %D%/connection.h \
+	%D%/cookie.c %D%/cookie.h \
 	%D%/dial.c %D%/dial.h \
 	%D%/draft.c %D%/draft.h \
 	%D%/entry.h \
+	%D%/identify.c %D%/identify.h \
 	%D%/ldif.c %D%/ldif.h \
 	%D%/nodes.c %D%/nodes.h \
 	%D%/probe.c %D%/probe.h \

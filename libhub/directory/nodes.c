@@ -138,6 +138,21 @@ static bool has_children(const struct nodes *n, unsigned int dn)
 	return false;
 }
 
+void nodes_see_base(struct nodes *n, const unsigned char uuid[16])
+{
+	n->base_seen = true;
+	memcpy(n->base_uuid, uuid, sizeof(n->base_uuid));
+}
+
+void nodes_see(struct nodes *n, const struct entry *e)
+{
+	char *dn = normalize_dn(e->dn);
+
+	if (strcmp(dn, n->base) == 0)
+		nodes_see_base(n, e->uuid);
+	free(dn);
+}
+
 bool nodes_put(struct nodes *n, const struct entry *e)
 {
 	char *dn = normalize_dn(e->dn);
@@ -145,10 +160,8 @@ bool nodes_put(struct nodes *n, const struct entry *e)
 	struct node *node = find(n, e->uuid);
 	bool moved = false;
 
-	if (strcmp(dn, n->base) == 0) {
-		n->base_seen = true;
-		memcpy(n->base_uuid, e->uuid, sizeof(n->base_uuid));
-	}
+	if (strcmp(dn, n->base) == 0)
+		nodes_see_base(n, e->uuid);
 	if (node == NULL) {
 		node = xcalloc(1, sizeof(*node));
 		memcpy(node->uuid, e->uuid, sizeof(node->uuid));

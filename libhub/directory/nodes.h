@@ -25,6 +25,10 @@ void nodes_refresh_end(struct nodes *n);
 bool nodes_base_seen(const struct nodes *n);
 bool nodes_is_base(const struct nodes *n, const unsigned char uuid[16]);
 
+/* The base has that UUID, and is there. */
+void nodes_see_base(struct nodes *n, const unsigned char uuid[16]);
+/* Looks only whether the entry, which has a UUID, is the base; its owner knows the others. */
+void nodes_see(struct nodes *n, const struct entry *e);
 /* Remembers the entry, which has a UUID. True if it moved while it has children. */
 bool nodes_put(struct nodes *n, const struct entry *e);
 void nodes_delete(struct nodes *n, const unsigned char uuid[16]);

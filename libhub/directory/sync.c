@@ -5,15 +5,18 @@
 
 enum { UUID_SIZE = 16 };
 
-LDAPControl *sync_request_new(void)
+LDAPControl *sync_request_new(const struct cookie *cookie)
 {
 	BerElement *ber = ber_alloc_t(LBER_USE_DER);
 	LDAPControl *control = NULL;
 	struct berval value;
 
 	BUG_ON(ber == NULL);
-	/* syncRequestValue: mode, no cookie, reloadHint FALSE by default */
-	BUG_ON(ber_printf(ber, "{e}", LDAP_SYNC_REFRESH_AND_PERSIST) < 0);
+	/* syncRequestValue: mode, cookie if any, reloadHint FALSE by default */
+	BUG_ON(ber_printf(ber, "{e", LDAP_SYNC_REFRESH_AND_PERSIST) < 0);
+	if (cookie != NULL && cookie->size != 0)
+		BUG_ON(ber_printf(ber, "o", cookie->text, (ber_len_t)cookie->size) < 0);
+	BUG_ON(ber_printf(ber, "}") < 0);
 	BUG_ON(ber_flatten2(ber, &value, 0) != 0);
 	BUG_ON(ldap_control_create(LDAP_CONTROL_SYNC, 1, &value, 1, &control) != LDAP_SUCCESS);
 	ber_free(ber, 1);
@@ -26,27 +29,38 @@ static BerElement *begin(struct berval *value)
 	return value->bv_val != NULL && value->bv_len > 0 ? ber_init(value) : NULL;
 }
 
-int sync_state_decode(struct berval *value, enum sync_state *state, unsigned char uuid[16])
+/* An optional OCTET STRING of that tag; none if it is not there. */
+static void take_cookie(BerElement *ber, ber_tag_t tag, struct cookie *cookie)
+{
+	struct berval value;
+	ber_len_t size;
+
+	if (ber_peek_tag(ber, &size) == tag && ber_scanf(ber, "m", &value) != LBER_ERROR)
+		cookie_set(cookie, value.bv_val, value.bv_len);
+}
+
+int sync_state_decode(struct berval *value, struct sync_entry *entry)
 {
 	BerElement *ber = begin(value);
 	struct berval id;
 	ber_int_t number = -1;
 	int rc = -1;
 
+	entry->cookie.size = 0;
 	if (ber == NULL)
 		return -1;
 	if (ber_scanf(ber, "{em", &number, &id) != LBER_ERROR && number >= SYNC_PRESENT &&
 	    number <= SYNC_DELETE && id.bv_len == UUID_SIZE) {
-		*state = (enum sync_state)number;
-		memcpy(uuid, id.bv_val, UUID_SIZE);
+		entry->state = (enum sync_state)number;
+		memcpy(entry->uuid, id.bv_val, UUID_SIZE);
+		take_cookie(ber, LDAP_TAG_SYNC_COOKIE, &entry->cookie);
 		rc = 0;
 	}
 	ber_free(ber, 1);
 	return rc;
 }
 
-int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned char uuid[16],
-	struct err *e)
+int sync_entry_state(LDAP *ld, LDAPMessage *m, struct sync_entry *entry, struct err *e)
 {
 	LDAPControl **controls = NULL, *found;
 	int rc = -1;
@@ -56,18 +70,9 @@ int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned 
 			"the server does not do RFC 4533 (syncprov missing?)");
 	found = ldap_control_find(LDAP_CONTROL_SYNC_STATE, controls, NULL);
 	if (found != NULL)
-		rc = sync_state_decode(&found->ldctl_value, state, uuid);
+		rc = sync_state_decode(&found->ldctl_value, entry);
 	ldap_controls_free(controls);
 	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "an entry without a sync state");
-}
-
-static void skip_cookie(BerElement *ber)
-{
-	struct berval cookie;
-	ber_len_t size;
-
-	if (ber_peek_tag(ber, &size) == LDAP_TAG_SYNC_COOKIE)
-		(void)ber_scanf(ber, "m", &cookie);
 }
 
 /* An optional BOOLEAN with its default. */
@@ -85,7 +90,7 @@ static int parse_id_set(BerElement *ber, struct sync_info *info)
 {
 	struct berval *id;
 
-	skip_cookie(ber);
+	take_cookie(ber, LDAP_TAG_SYNC_COOKIE, &info->cookie);
 	info->kind = take_flag(ber, false) ? SYNC_INFO_DELETED : SYNC_INFO_PRESENT;
 	if (ber_scanf(ber, "[W]", &info->uuids) == LBER_ERROR || info->uuids == NULL)
 		return -1;
@@ -107,10 +112,12 @@ int sync_info_decode(struct berval *value, struct sync_info *info)
 	tag = ber_peek_tag(ber, &size);
 	if (tag == LDAP_TAG_SYNC_NEW_COOKIE) {
 		info->kind = SYNC_INFO_OTHER;
+		take_cookie(ber, tag, &info->cookie);
 	} else if (ber_scanf(ber, "{") == LBER_ERROR) {
 		rc = -1;
 	} else if (tag == LDAP_TAG_SYNC_REFRESH_DELETE || tag == LDAP_TAG_SYNC_REFRESH_PRESENT) {
-		skip_cookie(ber);
+		info->present_phase = tag == LDAP_TAG_SYNC_REFRESH_PRESENT;
+		take_cookie(ber, LDAP_TAG_SYNC_COOKIE, &info->cookie);
 		if (take_flag(ber, true))
 			info->kind = SYNC_INFO_REFRESH_DONE;
 	} else if (tag == LDAP_TAG_SYNC_ID_SET) {

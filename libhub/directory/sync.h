@@ -10,15 +10,25 @@
 #include <stdbool.h>
 
 #include "libhub/base/err.h"
+#include "libhub/directory/cookie.h"
 
-/* The request control for refreshAndPersist without a cookie; free with ldap_control_free. */
-LDAPControl *sync_request_new(void);
+/*
+ * The request control for refreshAndPersist, from where the cookie says (NULL or none: everything);
+ * free with ldap_control_free.
+ */
+LDAPControl *sync_request_new(const struct cookie *cookie);
 
 /* RFC 4533 section 2.3; the values are those of the protocol. */
 enum sync_state { SYNC_PRESENT, SYNC_ADD, SYNC_MODIFY, SYNC_DELETE };
 
-/* What the state control of an entry message says. */
-int sync_entry_state(LDAP *ld, LDAPMessage *m, enum sync_state *state, unsigned char uuid[16],
+/* What the state control of an entry message says; the cookie may be none. */
+struct sync_entry {
+	enum sync_state state;
+	unsigned char uuid[16];
+	struct cookie cookie;
+};
+
+int sync_entry_state(LDAP *ld, LDAPMessage *m, struct sync_entry *entry,
 	struct err *e) MUST_CHECK;
 
 enum sync_info_kind {
@@ -30,7 +40,9 @@ enum sync_info_kind {
 
 struct sync_info {
 	enum sync_info_kind kind;
+	bool present_phase;		/* what was not named in this refresh does not exist */
 	struct berval *uuids;		/* of the sets, 16 bytes each, ends with bv_val NULL */
+	struct cookie cookie;		/* may be none */
 };
 
 /* sync_info_clear afterwards in any case. */
@@ -41,8 +53,7 @@ void sync_info_clear(struct sync_info *info);
  * The BER values themselves: of the state control, and of the intermediate message. -1 if it cannot
  * be decoded. *info is zero before; sync_info_clear afterwards in any case.
  */
-int sync_state_decode(struct berval *value, enum sync_state *state,
-	unsigned char uuid[16]) MUST_CHECK;
+int sync_state_decode(struct berval *value, struct sync_entry *entry) MUST_CHECK;
 int sync_info_decode(struct berval *value, struct sync_info *info) MUST_CHECK;
 
 #endif

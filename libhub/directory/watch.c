@@ -16,6 +16,7 @@
 #include "libhub/base/mem.h"
 #include "libhub/directory/connection.h"
 #include "libhub/directory/dial.h"
+#include "libhub/directory/identify.h"
 #include "libhub/directory/nodes.h"
 #include "libhub/directory/probe.h"
 #include "libhub/directory/providers.h"
@@ -24,6 +25,7 @@
 enum {
 	PROBE_LIMIT_MS = 1000,
 	AUDIT_MS = 3600 * 1000,
+	AUDIT_PART = 100,		/* a refresh may take this part of the time at most */
 	ENTRIES_MAX = 10 * 1000 * 1000,
 	TEXT_MAX_SIZE = 400,
 };
@@ -61,9 +63,20 @@ struct watch {
 	uint64_t beat_sent_ms;
 	bool beat_saw_base;
 	struct event *beat_timer, *audit_timer;
+	uint64_t refresh_began_ms;
 
-	struct nodes *nodes;
+	struct nodes *nodes;		/* but for the base none if the owner knows them */
+	size_t put_count;		/* in this refresh */
 	bool refreshing;
+
+	bool keeps_point;
+	char *epoch_dn;
+	struct watch_point point;
+	struct identify *identify;
+	struct identity directory;	/* of this connection */
+	struct cookie next;		/* gathered in the refresh under way */
+	bool resuming;			/* the refresh under way was given the point */
+	bool present_phase;		/* it names all that exists */
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -96,6 +109,7 @@ static void drop_connection(struct watch *w)
 {
 	bool was_refreshing = w->refreshing;
 
+	identify_cancel(&w->identify);
 	directory_close(&w->c);
 	probe_cancel(&w->probe);
 	w->sync = -1;
@@ -140,14 +154,13 @@ static void on_lost(const char *text, void *ctx)
 
 static void on_sync(LDAP *ld, LDAPMessage *m, void *ctx);
 
-/* Begins anew, on the connection that there is. */
-static void refresh(struct watch *w)
+static void send_refresh(struct watch *w)
 {
 	struct directory_query q = {
 		.base = w->base, .filter = w->filter, .scope = LDAP_SCOPE_SUBTREE,
 		.attrs = (const char *const *)w->attrs,
 	};
-	LDAPControl *controls[] = { sync_request_new(), NULL };
+	LDAPControl *controls[] = { sync_request_new(&w->point.cookie), NULL };
 	struct err e = { 0 };
 
 	if (w->sync >= 0)
@@ -159,11 +172,30 @@ static void refresh(struct watch *w)
 		leave(w, e.text, false);
 		return;
 	}
+	w->refresh_began_ms = clock_mono_ms();
+	w->put_count = 0;
+	w->present_phase = false;
 	nodes_refresh_begin(w->nodes);
 	w->refreshing = true;
 	w->cbs.refresh_begin(w->ctx);
 	if (!w->freed)
 		set_state(w, WATCH_REFRESHING, "");
+}
+
+/* Begins anew, on the connection that there is. */
+static void refresh(struct watch *w)
+{
+	w->resuming = false;
+	w->point.cookie.size = 0;
+	w->next.size = 0;
+	send_refresh(w);
+}
+
+static void resume(struct watch *w)
+{
+	w->resuming = true;
+	w->next = w->point.cookie;
+	send_refresh(w);
 }
 
 static void restart_refresh(struct watch *w)
@@ -176,11 +208,33 @@ static void restart_refresh(struct watch *w)
 		refresh(w);
 }
 
+/* What all put so far is in step with. During a refresh that is known at its end only. */
+static void take_cookie(struct watch *w, const struct cookie *cookie)
+{
+	if (w->keeps_point)
+		cookie_merge(w->refreshing ? &w->next : &w->point.cookie, cookie);
+}
+
+static void reach_point(struct watch *w)
+{
+	w->point.cookie = w->next;
+	snprintf(w->point.directory, sizeof(w->point.directory), "%s", w->directory.text);
+}
+
+static uint64_t audit_after(const struct watch *w)
+{
+	uint64_t ms = (clock_mono_ms() - w->refresh_began_ms) * AUDIT_PART;
+
+	return ms > AUDIT_MS ? ms : AUDIT_MS;
+}
+
 static void finish_refresh(struct watch *w)
 {
+	bool whole = !w->resuming || w->present_phase;
+
 	if (!w->refreshing)
 		return;
-	if (!nodes_base_seen(w->nodes)) {
+	if (whole && !nodes_base_seen(w->nodes)) {
 		leavef(w, "%s does not show the entry %s: nothing is taken over", watch_uri(w),
 			w->base);
 		return;
@@ -188,10 +242,15 @@ static void finish_refresh(struct watch *w)
 	nodes_refresh_end(w->nodes);
 	w->refreshing = false;
 	providers_live(&w->providers, clock_mono_ms());
-	set_timer(w->audit_timer, with_jitter(AUDIT_MS));
+	set_timer(w->audit_timer, with_jitter(audit_after(w)));
 	if (w->providers.at != 0)
 		set_timer(w->probe_timer, with_jitter(PROVIDERS_PROBE_MS));
-	w->cbs.refresh_end(w->ctx);
+	if (w->keeps_point)
+		reach_point(w);
+	if (whole)
+		w->cbs.refresh_end(w->ctx);
+	else
+		w->cbs.resumed(w->ctx);
 	if (!w->freed)
 		set_state(w, WATCH_LIVE, "");
 }
@@ -207,6 +266,20 @@ static void delete_entry(struct watch *w, const unsigned char uuid[16])
 	w->cbs.deleted(uuid, w->ctx);
 }
 
+static bool too_many(const struct watch *w)
+{
+	return w->put_count >= ENTRIES_MAX || nodes_count(w->nodes) >= ENTRIES_MAX;
+}
+
+/* True if the entry moved and others below it with it, which the server does not tell of. */
+static bool note_entry(struct watch *w, const struct entry *e)
+{
+	if (!w->keeps_point)
+		return nodes_put(w->nodes, e);
+	nodes_see(w->nodes, e);
+	return (!w->refreshing || w->resuming) && w->cbs.moves(e, w->ctx);
+}
+
 static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned char uuid[16])
 {
 	struct arena *a = arena_new();
@@ -218,12 +291,13 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 		/* one bad entry is no reason to miss all others */
 		log_event(LOG_LEVEL_WARNING, "directory-entry-skipped", LOG_STR("dn", r.entry.dn),
 			LOG_STR("reason", e.text), LOG_END);
-	} else if (nodes_count(w->nodes) >= ENTRIES_MAX) {
+	} else if (too_many(w)) {
 		leavef(w, "%s sends more than %d entries", watch_uri(w), ENTRIES_MAX);
 	} else {
 		memcpy(r.entry.uuid, uuid, sizeof(r.entry.uuid));
 		r.entry.has_uuid = true;
-		if (nodes_put(w->nodes, draft_entry(&r)))
+		w->put_count += w->refreshing;
+		if (note_entry(w, draft_entry(&r)))
 			restart_refresh(w);
 		else
 			w->cbs.put(draft_entry(&r), w->ctx);
@@ -231,45 +305,76 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 	arena_free(&a);
 }
 
-static void take_entry(struct watch *w, LDAP *ld, LDAPMessage *m)
+/* The entry is as it was: only in answer to a cookie. */
+static void keep_entry(struct watch *w, const unsigned char uuid[16])
 {
-	unsigned char uuid[16];
-	enum sync_state state;
-	struct err e = { 0 };
-
-	if (sync_entry_state(ld, m, &state, uuid, &e) != 0)
-		leavef(w, "%s: %s", watch_uri(w), e.text);
-	else if (state == SYNC_PRESENT)
+	if (!w->refreshing || !w->resuming) {
 		leavef(w, "%s answers as if there had been a cookie", watch_uri(w));
-	else if (state == SYNC_DELETE)
-		delete_entry(w, uuid);
-	else
-		put_entry(w, ld, m, uuid);
+		return;
+	}
+	w->present_phase = true;
+	if (nodes_is_base(w->nodes, uuid))
+		nodes_see_base(w->nodes, uuid);
+	w->cbs.present(uuid, w->ctx);
 }
 
-static void delete_set(struct watch *w, const struct berval *uuids)
+static void take_entry(struct watch *w, LDAP *ld, LDAPMessage *m)
 {
+	struct sync_entry entry;
+	int sync = w->sync;
+	struct err e = { 0 };
+
+	if (sync_entry_state(ld, m, &entry, &e) != 0)
+		leavef(w, "%s: %s", watch_uri(w), e.text);
+	else if (entry.state == SYNC_PRESENT)
+		keep_entry(w, entry.uuid);
+	else if (entry.state == SYNC_DELETE)
+		delete_entry(w, entry.uuid);
+	else
+		put_entry(w, ld, m, entry.uuid);
+	/* another search, or none, knows nothing of this one's cookies */
+	if (!w->freed && w->sync == sync)
+		take_cookie(w, &entry.cookie);
+}
+
+/* Of deleted entries, or of those that are as they were. */
+static void take_set(struct watch *w, const struct sync_info *info)
+{
+	void (*each)(struct watch *w, const unsigned char uuid[16]) =
+		info->kind == SYNC_INFO_DELETED ? delete_entry : keep_entry;
+	const struct berval *uuid = info->uuids;
 	int sync = w->sync;
 
 	/* a callback may free the watch, the base entry among them restarts the search */
-	for (; uuids->bv_val != NULL && !w->freed && w->sync == sync; uuids++)
-		delete_entry(w, (const unsigned char *)uuids->bv_val);
+	for (; uuid->bv_val != NULL && !w->freed && w->sync == sync; uuid++)
+		each(w, (const unsigned char *)uuid->bv_val);
 }
 
 static void take_info(struct watch *w, LDAP *ld, LDAPMessage *m)
 {
 	struct sync_info info;
+	int sync = w->sync;
 	struct err e = { 0 };
 
 	if (sync_info_parse(ld, m, &info, &e) != 0)
 		leavef(w, "%s: %s", watch_uri(w), e.text);
-	else if (info.kind == SYNC_INFO_REFRESH_DONE)
-		finish_refresh(w);
-	else if (info.kind == SYNC_INFO_DELETED)
-		delete_set(w, info.uuids);
-	else if (info.kind == SYNC_INFO_PRESENT)
-		leavef(w, "%s answers as if there had been a cookie", watch_uri(w));
+	else if (info.kind == SYNC_INFO_DELETED || info.kind == SYNC_INFO_PRESENT)
+		take_set(w, &info);
+	if (!w->freed && w->sync == sync) {
+		w->present_phase = w->present_phase || info.present_phase;
+		take_cookie(w, &info.cookie);
+		if (info.kind == SYNC_INFO_REFRESH_DONE)
+			finish_refresh(w);
+	}
 	sync_info_clear(&info);
+}
+
+/* The server cannot go on from where we are. */
+static void refuse_point(struct watch *w, const char *reason)
+{
+	log_event(LOG_LEVEL_INFO, "directory-sent-anew", LOG_STR("base", w->base),
+		LOG_STR("uri", watch_uri(w)), LOG_STR("reason", reason), LOG_END);
+	restart_refresh(w);
 }
 
 /* The search should never end; why it did is told, and it begins anew. */
@@ -280,8 +385,8 @@ static void take_result(struct watch *w, LDAP *ld, LDAPMessage *m)
 
 	w->sync = -1;
 	if ((code == LDAP_SYNC_REFRESH_REQUIRED || code == LDAP_UNWILLING_TO_PERFORM) &&
-	    !w->refreshing)
-		refresh(w);
+	    (!w->refreshing || w->resuming))
+		refuse_point(w, text);
 	else if (code == LDAP_SIZELIMIT_EXCEEDED)
 		leavef(w, "%s limits how many entries we may read (olcLimits): %s", watch_uri(w),
 			text);
@@ -411,13 +516,45 @@ static void on_probe_timer(evutil_socket_t fd, short what, void *ctx)
 
 /* --- life --- */
 
+static void on_identified(const struct identity *id, const struct err *e, void *ctx)
+{
+	struct watch *w = ctx;
+
+	w->identify = NULL;
+	w->life_ms = clock_mono_ms();
+	if (id == NULL) {
+		leavef(w, "%s %s", watch_uri(w), e->text);
+		return;
+	}
+	w->directory = *id;
+	nodes_see_base(w->nodes, id->base_uuid);
+	if (w->point.cookie.size == 0)
+		refresh(w);
+	else if (strcmp(id->text, w->point.directory) == 0)
+		resume(w);
+	else
+		refuse_point(w, "another directory than before, or another hubEpoch");
+}
+
+static void identify(struct watch *w)
+{
+	struct err e = { 0 };
+
+	w->identify = identify_start(w->c, w->base, w->epoch_dn, on_identified, w, &e);
+	if (w->identify == NULL)
+		leave(w, e.text, false);
+}
+
 static void on_ready(void *ctx)
 {
 	struct watch *w = ctx;
 
 	w->life_ms = clock_mono_ms();
 	set_timer(w->beat_timer, w->rhythm.idle_ms);
-	refresh(w);
+	if (w->keeps_point)
+		identify(w);
+	else
+		refresh(w);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *ctx)
@@ -521,6 +658,7 @@ static void free_now(void *ctx)
 	nodes_free(&w->nodes);
 	free(w->base);
 	free(w->filter);
+	free(w->epoch_dn);
 	free_list(w->attrs);
 	free(w);
 }
@@ -533,6 +671,7 @@ void watch_free(struct watch **wp)
 		return;
 	*wp = NULL;
 	w->freed = true;
+	identify_cancel(&w->identify);
 	directory_close(&w->c);
 	probe_cancel(&w->probe);
 	event_free(w->retry);
@@ -540,6 +679,20 @@ void watch_free(struct watch **wp)
 	event_free(w->beat_timer);
 	event_free(w->audit_timer);
 	loop_defer(w->loop, free_now, w);
+}
+
+void watch_keep_point(struct watch *w, const struct watch_point *from, const char *epoch_dn)
+{
+	BUG_ON(w->c != NULL || w->keeps_point);
+	w->keeps_point = true;
+	w->epoch_dn = xstrdup(epoch_dn);
+	if (from != NULL)
+		w->point = *from;
+}
+
+const struct watch_point *watch_point(const struct watch *w)
+{
+	return &w->point;
 }
 
 enum watch_state watch_state(const struct watch *w)

@@ -5,6 +5,11 @@
  * a capped back-off, checks a stalled server by a heartbeat, and on every (re)connection does a
  * cookie-less refresh: refresh_begin, put for every entry, refresh_end. Main thread only.
  *
+ * For a large tree watch_keep_point makes it go on from where it was instead: refresh_begin, what
+ * changed since by put and deleted, then resumed. The server may not remember what was deleted;
+ * then it names all that is unchanged (present) and refresh_end comes. A server that cannot go on
+ * from there at all, or is another directory, leads to a cookie-less refresh.
+ *
  * With several URIs a server that is gone is replaced at once, one that hangs within 1.5 s (a
  * search for the base entry after each half second of silence, an answer due within a second); the
  * preferred one is returned to when it has answered for a while (providers.h).
@@ -17,6 +22,7 @@
 
 #include "libhub/base/loop.h"
 #include "libhub/base/resolver.h"
+#include "libhub/directory/cookie.h"
 #include "libhub/directory/entry.h"
 
 /* How to reach a directory and who to be there. Strings are the caller's, alive with the watch. */
@@ -31,13 +37,21 @@ struct directory_config {
 enum watch_state { WATCH_CONNECTING, WATCH_REFRESHING, WATCH_LIVE, WATCH_DOWN };
 
 struct watch_callbacks {
+	/* The point (watch_point) is none from now on if everything will be sent anew. */
 	void (*refresh_begin)(void *ctx);
 	void (*put)(const struct entry *e, void *ctx);
 	void (*deleted)(const unsigned char uuid[16], void *ctx);
+	/* What was neither put nor present since refresh_begin does not exist. */
 	void (*refresh_end)(void *ctx);
 	void (*refresh_abort)(void *ctx);
 	/* text: what happened, for people ("cannot connect to ldap://...: Connection refused") */
 	void (*state)(enum watch_state state, const char *text, void *ctx);
+	/* The next three only, and needed, with watch_keep_point: */
+	void (*present)(const unsigned char uuid[16], void *ctx);
+	/* The refresh is over; what nothing was said of is as it was. */
+	void (*resumed)(void *ctx);
+	/* True if this entry is known under another DN and as the parent of others. */
+	bool (*moves)(const struct entry *e, void *ctx);
 };
 
 struct watch;
@@ -50,6 +64,25 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
 	const struct directory_config *cfg, const char *base, const char *filter,
 	const char *const *attrs, const struct watch_callbacks *cbs, void *ctx);
 void watch_free(struct watch **w);
+
+enum { WATCH_DIRECTORY_MAX = 80 };
+
+/* Where a watch has come to: what all that was put so far is in step with. */
+struct watch_point {
+	char directory[WATCH_DIRECTORY_MAX];	/* which one, see identify.h */
+	struct cookie cookie;			/* size 0 = none: everything has to be sent anew */
+};
+
+/*
+ * Right after watch_new. from: a former point, which fits what the callee still has of then, or
+ * NULL. epoch_dn: the entry with hubEpoch; when that changes no cookie is good any more.
+ */
+void watch_keep_point(struct watch *w, const struct watch_point *from, const char *epoch_dn);
+/*
+ * The point now; borrowed, changes. It moves only after the callbacks for what it covers have
+ * returned, but for refresh_end and resumed, in which it has moved already.
+ */
+const struct watch_point *watch_point(const struct watch *w);
 enum watch_state watch_state(const struct watch *w);
 /* URI in use and last error text, for status displays; never NULL. */
 const char *watch_uri(const struct watch *w);

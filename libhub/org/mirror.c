@@ -504,7 +504,8 @@ static void tree_deinit(struct tree *t)
 static void start_org(struct mirror *m, struct resolver *resolver)
 {
 	static const struct watch_callbacks cbs = {
-		on_org_begin, on_org_put, on_org_deleted, on_org_end, on_abort, on_org_state,
+		.refresh_begin = on_org_begin, .put = on_org_put, .deleted = on_org_deleted,
+		.refresh_end = on_org_end, .refresh_abort = on_abort, .state = on_org_state,
 	};
 
 	tree_init(&m->org, m, "organization", m->cfg.base);
@@ -525,8 +526,9 @@ static void start_people(struct mirror *m, struct resolver *resolver)
 		"member", "hubRefuseOutsideMail", "hubExpansionServer", NULL,
 	};
 	static const struct watch_callbacks cbs = {
-		on_people_begin, on_people_put, on_people_deleted, on_people_end, on_abort,
-		on_people_state,
+		.refresh_begin = on_people_begin, .put = on_people_put,
+		.deleted = on_people_deleted, .refresh_end = on_people_end,
+		.refresh_abort = on_abort, .state = on_people_state,
 	};
 
 	tree_init(&m->people, m, "recipients", m->cfg.recipient_base);

@@ -122,10 +122,30 @@ static void try_ldif(const void *p, size_t n)
 	free(l);
 }
 
+static const char sample[] = "rid=000,csn=20261121211335.123456Z#000000#001#000000";
+
+static void check_cookie(const struct cookie *c)
+{
+	struct cookie merged = { .size = 0 };
+
+	BUG_ON(c->size > COOKIE_MAX);
+	cookie_set(&merged, sample, strlen(sample));
+	cookie_merge(&merged, c);
+	cookie_merge(&merged, c);
+	BUG_ON(merged.size > COOKIE_MAX);
+}
+
+static void check_state(const struct sync_entry *entry)
+{
+	BUG_ON(entry->state > SYNC_DELETE);
+	check_cookie(&entry->cookie);
+}
+
 static void check_info(const struct sync_info *info)
 {
 	const struct berval *id;
 
+	check_cookie(&info->cookie);
 	for (id = info->uuids; id != NULL && id->bv_val != NULL; id++)
 		BUG_ON(id->bv_len != 16);
 }
@@ -136,12 +156,11 @@ static void try_values(uint8_t kind, const void *p, size_t n)
 	void *copy = xmemdup(p, n);
 	struct berval value = { n, copy };
 	struct sync_info info = { 0 };
-	unsigned char uuid[16];
-	enum sync_state state;
+	struct sync_entry entry;
 
 	if (kind == 's') {
-		if (sync_state_decode(&value, &state, uuid) == 0)
-			BUG_ON(state > SYNC_DELETE);
+		if (sync_state_decode(&value, &entry) == 0)
+			check_state(&entry);
 	} else {
 		if (sync_info_decode(&value, &info) == 0)
 			check_info(&info);
@@ -154,8 +173,7 @@ static void try_answer(LDAP *ld, LDAPMessage *m)
 {
 	struct arena *a = arena_new();
 	struct sync_info info;
-	unsigned char uuid[16];
-	enum sync_state state;
+	struct sync_entry entry;
 	struct draft d;
 	struct err e = { 0 };
 	char text[100];
@@ -165,8 +183,8 @@ static void try_answer(LDAP *ld, LDAPMessage *m)
 	case LDAP_RES_SEARCH_ENTRY:
 		if (directory_entry(ld, m, &d, &e) == 0)
 			check_entry(draft_entry(&d));
-		if (sync_entry_state(ld, m, &state, uuid, &e) == 0)
-			BUG_ON(state > SYNC_DELETE);
+		if (sync_entry_state(ld, m, &entry, &e) == 0)
+			check_state(&entry);
 		break;
 	case LDAP_RES_INTERMEDIATE:
 		if (sync_info_parse(ld, m, &info, &e) == 0)

@@ -161,6 +161,16 @@ static bool answers(const struct slapd *s)
 	return rc == 0;
 }
 
+void slapd_configure(const struct slapd *s, const char *lines)
+{
+	char path[60];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/slapd.conf", s->dir);
+	f = fopen(path, "a");
+	BUG_ON(f == NULL || fputs(lines, f) < 0 || fclose(f) != 0);
+}
+
 void slapd_start(struct slapd *s)
 {
 	static const struct timespec pause_between = { 0, TRY_NS };

@@ -30,6 +30,8 @@ bool slapd_available(void);
 void slapd_make(struct slapd *s, const char *ldif, bool tls);
 /* The same without TLS, with one more schema file. */
 void slapd_make_schema(struct slapd *s, const char *ldif, const char *schema);
+/* Adds lines to the configuration, after those of syncprov; before it starts. */
+void slapd_configure(const struct slapd *s, const char *lines);
 /* Returns when it answers. */
 void slapd_start(struct slapd *s);
 /* Ends it by a signal and waits for that. */

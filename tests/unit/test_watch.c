@@ -138,7 +138,8 @@ static void on_state(enum watch_state state, const char *text, void *ctx)
 }
 
 static const struct watch_callbacks callbacks = {
-	on_begin, on_put, on_deleted, on_end, on_abort, on_state,
+	.refresh_begin = on_begin, .put = on_put, .deleted = on_deleted,
+	.refresh_end = on_end, .refresh_abort = on_abort, .state = on_state,
 };
 
 static const struct entry *by_dn(const char *dn)

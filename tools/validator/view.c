@@ -206,7 +206,8 @@ struct view *view_new(struct loop *loop, struct resolver *resolver,
 	const struct view_callbacks *cbs, void *ctx)
 {
 	static const struct watch_callbacks watch_cbs = {
-		on_begin, on_put, on_deleted, on_end, on_abort, on_watch_state,
+		.refresh_begin = on_begin, .put = on_put, .deleted = on_deleted,
+		.refresh_end = on_end, .refresh_abort = on_abort, .state = on_watch_state,
 	};
 	struct view *v = xcalloc(1, sizeof(*v));
 
