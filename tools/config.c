@@ -42,6 +42,15 @@ static void print_rejections(struct arena *a, const json_t *list)
 			" (its last good form is in force)" : "");
 }
 
+static void print_warnings(struct arena *a, const json_t *list)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		printf("  warning: %s\n", table_text(a, o));
+}
+
 /* --- check --- */
 
 static enum ctl_status show_check(struct ctl *ctl, const struct snapshot *s)
@@ -61,8 +70,7 @@ static enum ctl_status show_check(struct ctl *ctl, const struct snapshot *s)
 		printf("%s: %zu objects in force, %zu rejected, %zu warnings\n", s->base, n,
 			s->rejection_count, s->warning_count);
 		print_rejections(ctl->arena, list);
-		for (n = 0; n < s->warning_count; n++)
-			printf("  warning: %s\n", s->warnings[n]);
+		print_warnings(ctl->arena, json_object_get(out, "warnings"));
 	}
 	json_decref(out);
 	return s->rejection_count == 0 ? CTL_DONE : CTL_FAILED;
@@ -223,10 +231,12 @@ static void print_status(struct ctl *ctl, const json_t *status)
 	}
 	table_print(t);
 	json_array_foreach(json_object_get(status, "servers"), i, o) {
-		if (json_array_size(json_object_get(o, "rejected")) == 0)
+		if (json_array_size(json_object_get(o, "rejected")) == 0 &&
+			json_array_size(json_object_get(o, "warnings")) == 0)
 			continue;
 		printf("%s:\n", text_of(o, "server"));
 		print_rejections(ctl->arena, json_object_get(o, "rejected"));
+		print_warnings(ctl->arena, json_object_get(o, "warnings"));
 	}
 	if (json_array_size(json_object_get(status, "directory_rejected")) != 0) {
 		puts("directory:");

@@ -1,6 +1,10 @@
 /* status.c - GET /status: what is in force, how it came, and how the daemon is. */
 #include "config.h"
+#include "config.h"
 #include "hubd/control/control_priv.h"
+
+#include <stdio.h>
+
 #include "hubd/spool/spool.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
@@ -32,7 +36,28 @@ static json_t *text(const char *s)
 	return value != NULL ? value : json_string("(not UTF-8)");
 }
 
-static void put_snapshot(json_t *o, const struct snapshot *s)
+struct homeless {
+	const struct snapshot *s;
+	json_t *warnings;
+};
+
+/* Mail for these ends with a report 5.1.1 (routing.md section 4). */
+static void warn_homeless(const char *host, size_t count, void *ctx)
+{
+	struct homeless *h = ctx;
+	char line[400];
+
+	if (*host == '\0')
+		snprintf(line, sizeof(line), "%zu recipients have no mailHost", count);
+	else if (snapshot_mailbox_server(h->s, host) == NULL)
+		snprintf(line, sizeof(line), "%zu recipients have mailHost %.255s, which names no "
+			"mailbox server", count, host);
+	else
+		return;
+	json_array_append_new(h->warnings, text(line));
+}
+
+static void put_snapshot(json_t *o, const struct snapshot *s, const struct recipients *people)
 {
 	json_t *rejected = json_array(), *warnings = json_array();
 	size_t i;
@@ -48,6 +73,8 @@ static void put_snapshot(json_t *o, const struct snapshot *s)
 	}
 	for (i = 0; s != NULL && i < s->warning_count; i++)
 		json_array_append_new(warnings, text(s->warnings[i]));
+	if (s != NULL && people != NULL && recipients_loaded(people))
+		recipients_homes(people, warn_homeless, &(struct homeless){ s, warnings });
 	put(o, "fingerprint", text(s != NULL ? s->fingerprint : NULL));
 	put(o, "visible_fingerprint", text(s != NULL ? s->visible_fingerprint : NULL));
 	put(o, "generation", s != NULL ? number(s->generation) : json_null());
@@ -126,7 +153,7 @@ json_t *control_status(const struct control *c)
 	put(o, "server", text(c->cfg.settings->server));
 	put(o, "version", text(PACKAGE_VERSION));
 	/* what the mirror has, also while this server is not allowed to act on it */
-	put_snapshot(o, mirror_snapshot(c->cfg.mirror));
+	put_snapshot(o, mirror_snapshot(c->cfg.mirror), mirror_recipients(c->cfg.mirror));
 	put(o, "in_force", json_boolean(c->live != NULL));
 	put_directory(o, c);
 	c->cfg.each_binding(c->cfg.ctx, put_binding, listeners);

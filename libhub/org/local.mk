@@ -11,6 +11,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/edge_subscription.c \
 	%D%/fingerprint.c %D%/fingerprint.h \
 	%D%/hash.h \
+	%D%/homes.c %D%/homes.h \
 	%D%/mirror.c %D%/mirror.h \
 	%D%/object.h \
 	%D%/organization.c \

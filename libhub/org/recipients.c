@@ -17,6 +17,7 @@
 
 #include "libhub/org/dn.h"
 #include "libhub/org/hash.h"
+#include "libhub/org/homes.h"
 #include "libhub/org/value.h"
 
 /* A group may be larger than any object of the organization. */
@@ -51,6 +52,7 @@ struct recipients {
 	pthread_rwlock_t lock;
 	struct person *by_uuid, *by_dn;
 	struct address *addresses;
+	struct homes *homes;
 	struct person *walk;	/* the next of a walk */
 	bool walking;
 	uint32_t round;
@@ -287,6 +289,14 @@ static void unlink_address(struct recipients *r, struct address *address)
 		HASH_ADD_KEYPTR(hh, r->addresses, rest->text, strlen(rest->text), rest);
 }
 
+/* The home server that mail for it needs, "" if it names none; NULL if it needs none. */
+static const char *person_home(const struct person *p)
+{
+	if (p->group || (*p->text[TEXT_HOST] == '\0' && *p->text[TEXT_ROUTING] != '\0'))
+		return NULL;
+	return p->text[TEXT_HOST];
+}
+
 static void person_link(struct recipients *r, struct person *p)
 {
 	size_t i;
@@ -296,6 +306,8 @@ static void person_link(struct recipients *r, struct person *p)
 		HASH_ADD(by_uuid, r->by_uuid, uuid, sizeof(p->uuid), p);
 	for (i = 0; i < p->address_count; i++)
 		link_address(r, &p->addresses[i]);
+	if (person_home(p) != NULL)
+		homes_add(&r->homes, person_home(p));
 	/* a walk that was past the last one goes on with it */
 	if (r->walking && r->walk == NULL)
 		r->walk = p;
@@ -311,6 +323,8 @@ static void person_drop(struct recipients *r, struct person *p)
 		r->walk = p->by_dn.next;
 	for (i = 0; i < p->address_count; i++)
 		unlink_address(r, &p->addresses[i]);
+	if (person_home(p) != NULL)
+		homes_drop(&r->homes, person_home(p));
 	if (p->has_uuid)
 		HASH_DELETE(by_uuid, r->by_uuid, p);
 	HASH_DELETE(by_dn, r->by_dn, p);
@@ -444,6 +458,14 @@ size_t recipients_count(const struct recipients *r)
 	n = HASH_CNT(by_dn, r->by_dn);
 	read_unlock(r);
 	return n;
+}
+
+void recipients_homes(const struct recipients *r,
+	void (*cb)(const char *host, size_t count, void *ctx), void *ctx)
+{
+	read_lock(r);
+	homes_each(r->homes, cb, ctx);
+	read_unlock(r);
 }
 
 /* An attribute of the entry that recipients_put would read back. */

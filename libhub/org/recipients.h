@@ -34,6 +34,13 @@ void recipients_walk_begin(struct recipients *r);
 bool recipients_walk(struct recipients *r, size_t max,
 	void (*cb)(const struct entry *e, void *ctx), void *ctx);
 
+/*
+ * Every host that people name as mailHost, in lower case, and how many do; "" for those who name
+ * none and have no mailRoutingAddress either. cb must not call back in here.
+ */
+void recipients_homes(const struct recipients *r,
+	void (*cb)(const char *host, size_t count, void *ctx), void *ctx);
+
 enum recipient_outcome {
 	RECIPIENT_NOT_LOADED,
 	RECIPIENT_UNKNOWN,
