@@ -34,6 +34,7 @@ static struct intake_limits limits_of(const struct session *s)
 		.max_hops = rc->max_hops,
 		.max_local_hops = rc->max_local_hops,
 		.own_name = s->receiver->live->fqdn,
+		.own_alias = session_fqdn(s),
 		.trust_organization = session_may(s, RIGHT_ACCEPT_HEADERS_ORGANIZATION),
 		.binary = s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME,
 	};

@@ -36,15 +36,21 @@ static void on_kept(void *ctx, const char *p, size_t n)
 		in->pause = true;
 }
 
+static bool is_name(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncasecmp(text, name, n) == 0 && (text[n] == '\0' || strchr(" ;\t\r\n",
+		text[n]) != NULL);
+}
+
 static void count_local_hop(struct intake *in, const char *value)
 {
-	size_t len = strlen(in->limits.own_name);
 	const char *by = value;
 
 	while ((by = strcasestr(by, "by ")) != NULL) {
 		by += 3;
-		if (strncasecmp(by, in->limits.own_name, len) == 0 &&
-			(by[len] == ' ' || by[len] == ';' || by[len] == '\0')) {
+		if (is_name(by, in->limits.own_name) || is_name(by, in->limits.own_alias)) {
 			in->local_hops++;
 			return;
 		}

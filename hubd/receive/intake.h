@@ -18,7 +18,8 @@ struct intake_limits {
 	uint64_t max_size;		/* bytes, 0 = unlimited */
 	uint64_t max_header_size;	/* 0 = unlimited */
 	uint64_t max_hops, max_local_hops;	/* local: 0 = never */
-	const char *own_name;		/* that counts as a local hop in "by NAME" */
+	/* what counts as a local hop in "by NAME": the server's, and the connector's */
+	const char *own_name, *own_alias;
 	bool trust_organization;	/* X-Hub-Organization-OriginalSize is believed */
 	bool binary;			/* BODY=BINARYMIME: bare CR and LF are content */
 };
