@@ -209,6 +209,9 @@ void route_mailbox(const struct routing_table *t, const struct mailbox_server *h
 	} else if (!t->graph.v[site].reachable) {
 		route_set_unreachable(out, "no path leads to site %s of mailbox server %s",
 			t->graph.v[site].site->obj.name, name);
+	} else if (site != t->site && !t->graph.v[site].site->inbound_mail) {
+		route_set_unreachable(out, "site %s of mailbox server %s is drained "
+			"(hubInboundMail)", t->graph.v[site].site->obj.name, name);
 	} else if (site != t->site && t->sites[site].hubs.n == 0) {
 		/* Wherever it went from here, nobody there could hand it to the mailbox server. */
 		route_set_unreachable(out, "site %s of mailbox server %s has no enabled hub",

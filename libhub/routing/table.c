@@ -87,6 +87,23 @@ static void table_servers(struct routing_table *t)
 	t->site = t->server_sites[t->self->index];
 }
 
+/*
+ * A site that is drained (hubInboundMail) is, for servers elsewhere, one without servers: nothing
+ * stops there or is handed over there. Its own servers go on as before, and paths lead through it.
+ */
+static void table_drain(struct routing_table *t)
+{
+	size_t n = t->snapshot->all[OBJ_SERVER].n, i;
+
+	for (i = 0; i < n; i++) {
+		uint32_t site = t->server_sites[i];
+
+		if (site != GRAPH_NONE && site != t->site &&
+		    !SNAPSHOT_AT(t->snapshot, OBJ_SITE, site, site)->inbound_mail)
+			t->server_sites[i] = GRAPH_NONE;
+	}
+}
+
 /* The first hub site on the way to a site, the site itself included (section 3). */
 static uint32_t site_stop(const struct routing_table *t, uint32_t site)
 {
@@ -141,6 +158,7 @@ const struct routing_table *routing_table_new(const struct snapshot *s, const ch
 	t->snapshot = snapshot_ref(s);
 	t->self = (const void *)found;
 	table_servers(t);
+	table_drain(t);
 	graph_build(&t->graph, s, t->site, t->arena);
 	t->sites = arena_alloc(t->arena, t->graph.n * sizeof(*t->sites));
 	table_pools(t);
