@@ -192,6 +192,27 @@ void route_to_linked(const struct routing_table *t, const struct send_connector 
 		sc->pool.obj.name };
 }
 
+void route_to_hub(const struct routing_table *t, const struct server *hub, uint64_t size,
+	struct arena *a, struct route *out)
+{
+	uint32_t site = t->server_sites[hub->index];
+
+	route_init(out);
+	if (site == GRAPH_NONE || !t->graph.v[site].reachable) {
+		route_set_unreachable(out, "no path leads to hub %s", hub->obj.name);
+	} else if (path_take(t, site, size, a, out)) {
+		struct server_pool pool = { arena_memdup(a, &hub, sizeof(hub)), 1 };
+
+		out->cost = t->graph.v[site].cost;
+		if (site == t->site)
+			route_relay(out, &pool, t->graph.v[site].site, QUEUE_RELAY_WITHIN_SITE,
+				hub->obj.name);
+		else
+			relay_to_site(t, t->sites[site].stop != GRAPH_NONE ?
+				t->sites[site].stop : site, out);
+	}
+}
+
 void route_mailbox(const struct routing_table *t, const struct mailbox_server *home,
 	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out)
 {

@@ -19,6 +19,13 @@ void route_relay_to_site(const struct routing_table *t, uint32_t site, struct ro
 void next_hop_connector(const struct routing_table *t, const struct space_entry *entry,
 	const char *domain, uint64_t size, struct arena *a, struct route *out);
 
+/*
+ * To one hub, which is not this server: straight within the site, elsewhere by any hub of its site,
+ * so that it shares the copy that goes there anyway.
+ */
+void route_to_hub(const struct routing_table *t, const struct server *hub, uint64_t size,
+	struct arena *a, struct route *out);
+
 /* choose.c: as route_external, by the address space -- only (edges, section 4). */
 void route_inbound(const struct routing_table *t, const char *domain, uint64_t size,
 	const struct route_excluded *excluded, struct arena *a, struct route_trace *trace,

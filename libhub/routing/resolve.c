@@ -160,6 +160,36 @@ static enum step to_mailbox(struct resolve *r, const struct recipient_info *info
 	return STEP_DONE;
 }
 
+/* The enabled hub that a group names to expand it; NULL: whoever has the message may. */
+static const struct server *expansion_server(const struct snapshot *s, const char *ndn)
+{
+	size_t i;
+
+	for (i = 0; *ndn != '\0' && i < s->all[OBJ_SERVER].n; i++) {
+		const struct server *server = SNAPSHOT_AT(s, OBJ_SERVER, server, i);
+
+		if (strcmp(server->obj.ndn, ndn) == 0)
+			return server->obj.enabled && server->role == ROLE_HUB ? server : NULL;
+	}
+	return NULL;
+}
+
+/* Groups within it are opened by the same hub, whatever they name: so each member comes once. */
+static enum step to_group(struct resolve *r, struct recipient_info *info)
+{
+	const struct server *hub = expansion_server(r->t->snapshot, info->expansion_server);
+
+	if (hub == NULL || hub == r->t->self) {
+		r->out->outcome = RESOLVED_GROUP;
+		r->out->info = *info;
+		return STEP_DONE;
+	}
+	r->out->outcome = RESOLVED_ROUTED;
+	route_to_hub(r->t, hub, r->size, r->arena, &r->out->route);
+	recipient_info_clear(info);
+	return STEP_DONE;
+}
+
 /* An address of an authoritative or internal relay domain. */
 static enum step by_directory(struct resolve *r, bool authoritative)
 {
@@ -181,9 +211,7 @@ static enum step by_directory(struct resolve *r, bool authoritative)
 		step = to_mailbox(r, &info);
 		break;
 	case RECIPIENT_GROUP:
-		r->out->outcome = RESOLVED_GROUP;
-		r->out->info = info;
-		return STEP_DONE;
+		return to_group(r, &info);
 	}
 	recipient_info_clear(&info);
 	return step;
