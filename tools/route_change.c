@@ -16,10 +16,7 @@
 #include "tools/route_view.h"
 #include "tools/table.h"
 
-static const enum obj_kind pool_kinds[] = {
-	OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
-
-enum { POOL_KINDS = sizeof(pool_kinds) / sizeof(pool_kinds[0]), THREADS_MAX = 15 };
+enum { THREADS_MAX = 15 };
 
 struct sizes {
 	uint64_t *v;
@@ -285,10 +282,11 @@ static const struct pool_connector **touched_connectors(const struct comparison 
 
 static bool is_matched(const struct pool_connector *connector, const struct destination *d)
 {
+	struct address_spaces spaces = pool_connector_spaces(connector);
 	size_t i;
 
-	for (i = 0; i < connector->spaces.n; i++)
-		if (destination_matches(d, &connector->spaces.v[i]))
+	for (i = 0; i < spaces.n; i++)
+		if (destination_matches(d, &spaces.v[i]))
 			return true;
 	return false;
 }

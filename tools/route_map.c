@@ -83,11 +83,12 @@ static bool has_source_at(const struct snapshot *s, const struct pool_connector 
 
 static json_t *connector_json(const struct pool_connector *c)
 {
+	struct address_spaces reached = pool_connector_spaces(c);
 	json_t *spaces = json_array();
 	size_t i;
 
-	for (i = 0; i < c->spaces.n; i++) {
-		const struct address_space *space = &c->spaces.v[i];
+	for (i = 0; i < reached.n; i++) {
+		const struct address_space *space = &reached.v[i];
 
 		json_array_append_new(spaces, strcmp(space->type, "SMTP") == 0 ?
 			json_string(space->text) :
@@ -98,15 +99,13 @@ static json_t *connector_json(const struct pool_connector *c)
 
 static json_t *connectors_of(const struct snapshot *s, const struct obj *site)
 {
-	static const enum obj_kind kinds[] = {
-		OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
 	json_t *list = json_array();
 	size_t k, i;
 
-	for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-		for (i = 0; i < s->all[kinds[k]].n; i++) {
+	for (k = 0; k < POOL_KINDS; k++)
+		for (i = 0; i < s->all[pool_kinds[k]].n; i++) {
 			const struct pool_connector *c =
-				(const void *)s->all[kinds[k]].v[i];
+				(const void *)s->all[pool_kinds[k]].v[i];
 
 			if (c->obj.enabled && has_source_at(s, c, site))
 				json_array_append_new(list, connector_json(c));

@@ -56,17 +56,15 @@ static void add_space(struct ctl *ctl, struct destinations *d, const struct addr
 
 static void add_spaces(struct ctl *ctl, struct destinations *d, const struct snapshot *s)
 {
-	static const enum obj_kind kinds[] = {
-		OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
 	size_t k, i, j;
 
-	for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-		for (i = 0; i < s->all[kinds[k]].n; i++) {
-			const struct pool_connector *c =
-				(const void *)s->all[kinds[k]].v[i];
+	for (k = 0; k < POOL_KINDS; k++)
+		for (i = 0; i < s->all[pool_kinds[k]].n; i++) {
+			struct address_spaces spaces = pool_connector_spaces(
+				(const void *)s->all[pool_kinds[k]].v[i]);
 
-			for (j = 0; j < c->spaces.n; j++)
-				add_space(ctl, d, &c->spaces.v[j]);
+			for (j = 0; j < spaces.n; j++)
+				add_space(ctl, d, &spaces.v[j]);
 		}
 	for (i = 0; i < s->all[OBJ_ACCEPTED_DOMAIN].n; i++) {
 		const struct accepted_domain *a =

@@ -50,7 +50,7 @@ struct deliver *deliver_new(struct queue_set *set, struct resolver *internal)
 	static const enum queue_type types[] = {
 		QUEUE_DNS_CONNECTOR, QUEUE_SMART_HOST_CONNECTOR, QUEUE_RELAY_WITHIN_SITE,
 		QUEUE_RELAY_TO_SITE, QUEUE_RELAY_TO_CONNECTOR_SOURCES, QUEUE_RELAY_TO_EDGE,
-		QUEUE_MAILBOX,
+		QUEUE_RELAY_TO_ROUTING_GROUP, QUEUE_MAILBOX,
 	};
 	struct deliver *d = xcalloc(1, sizeof(*d));
 	size_t i;

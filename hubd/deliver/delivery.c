@@ -230,7 +230,7 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 	s->decision = head->decision;
 	s->type = head->key.type;
 	s->mailbox = head->decision == ROUTE_MAILBOX ? head->mailbox_server : NULL;
-	if (head->decision == ROUTE_CONNECTOR) {
+	if (head->decision == ROUTE_CONNECTOR && s->type != QUEUE_RELAY_TO_ROUTING_GROUP) {
 		s->connector = (const void *)head->connector;
 		s->downgrade = downgrade_of(s->connector);
 		s->max_messages = s->connector->max_messages_per_connection;

@@ -93,26 +93,47 @@ static void add_inbound(struct places *out, const struct live *live, uint64_t se
 	}
 }
 
-static void from_smart_hosts(const struct send_connector *sc, const struct live *live,
-	uint64_t serial, struct places *out)
+/* A name or an address from the configuration of a connector. NULL: no room. */
+static struct place *add_smart_host(struct places *out, const struct smart_host *h, uint16_t port)
+{
+	struct place *p = add(out);
+
+	if (p == NULL)
+		return NULL;
+	p->name = h->name != NULL ? h->name : "";
+	p->port = h->port != 0 ? h->port : port;
+	if (h->name == NULL)
+		set_addr(p, &h->addr, p->port);
+	return p;
+}
+
+/* Target servers are hosts: their names have no MX records that could lead elsewhere. */
+static void from_targets(const struct routing_group_connector *rgc, uint64_t serial,
+	struct places *out)
 {
 	struct place *p;
 	size_t i;
 
+	for (i = 0; i < rgc->targets.n; i++) {
+		p = add_smart_host(out, &rgc->targets.v[(serial + i) % rgc->targets.n], SMTP_PORT);
+		if (p == NULL)
+			return;
+		p->host = !p->literal;
+	}
+}
+
+static void from_smart_hosts(const struct send_connector *sc, const struct live *live,
+	uint64_t serial, struct places *out)
+{
+	size_t i;
+
 	for (i = 0; i < sc->smart_hosts.n; i++) {
 		const struct smart_host *h = &sc->smart_hosts.v[(serial + i) % sc->smart_hosts.n];
-		uint16_t port = h->port != 0 ? h->port : (uint16_t)sc->port;
 
-		if (h->inbound) {
+		if (h->inbound)
 			add_inbound(out, live, serial);
-			continue;
-		}
-		if ((p = add(out)) == NULL)
+		else if (add_smart_host(out, h, (uint16_t)sc->port) == NULL)
 			return;
-		p->name = h->name != NULL ? h->name : "";
-		p->port = port;
-		if (h->name == NULL)
-			set_addr(p, &h->addr, port);
 	}
 }
 
@@ -135,6 +156,8 @@ void places_make(const struct queue_item *item, const struct live *live, const c
 		from_pools(item, live, serial, out);
 	else if (item->decision == ROUTE_MAILBOX)
 		add_host(out, m->fqdn, &m->addresses, (uint16_t)m->port, NULL);
+	else if (item->key.type == QUEUE_RELAY_TO_ROUTING_GROUP)
+		from_targets((const void *)item->connector, serial, out);
 	else if (item->key.type == QUEUE_DNS_CONNECTOR)
 		from_domain(sc, domain, out);
 	else

@@ -40,8 +40,8 @@
 #define A_BLOBS(S, f, n, fl, count, bytes)                                                       \
 	ATTR_ROW(S, f, struct blobs, ATTR_BLOBS, n, fl, .min = (count), .max = (bytes))
 #define A_SPACES(S, f, n, fl) ATTR_ROW(S, f, struct address_spaces, ATTR_SPACES, n, fl, .max = 512)
-#define A_SMART_HOSTS(S, f, n)                                                                   \
-	ATTR_ROW(S, f, struct smart_hosts, ATTR_SMART_HOSTS, n, 0, .max = 300)
+#define A_SMART_HOSTS(S, f, n, fl)                                                               \
+	ATTR_ROW(S, f, struct smart_hosts, ATTR_SMART_HOSTS, n, fl, .max = 300)
 #define A_ENDPOINT(S, f, n, fl) ATTR_ROW(S, f, struct endpoint, ATTR_ENDPOINT, n, fl, .max = 64)
 #define A_ENDPOINTS(S, f, n, fl)                                                                 \
 	ATTR_ROW(S, f, struct endpoints, ATTR_ENDPOINTS, n, fl, .max = 64)

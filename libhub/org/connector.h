@@ -24,8 +24,8 @@ enum send_right { SEND_RIGHT_ORGANIZATION, SEND_RIGHT_FOREST, SEND_RIGHT_ROUTING
 enum error_policy { ERROR_POLICY_DEFAULT, ERROR_POLICY_DOWNGRADE_AUTH, ERROR_POLICY_DOWNGRADE_DNS };
 
 /*
- * What the kinds that compete for recipients in one pool share (hub-routing(7) section 5). First
- * member of send_connector, foreign_connector and agent_connector.
+ * What the kinds that compete for recipients in one pool share (hub-routing(7) sections 5, 8). First
+ * member of send_connector, foreign_connector, agent_connector and routing_group_connector.
  */
 struct pool_connector {
 	struct obj obj;
@@ -77,19 +77,26 @@ struct agent_connector {
 };
 
 struct routing_group_connector {
-	struct obj obj;
+	struct pool_connector pool;	/* its address spaces are the target group's */
 	uint64_t cost;
-	struct refs sources;
-	struct strings targets;		/* host names */
+	struct smart_hosts targets;	/* host names and addresses */
 	struct ref target_group;
-	bool bidirectional;
-	uint64_t max_size;
+	bool bidirectional;		/* targets named by address are legacy servers here */
 };
 
 struct routing_group {
 	struct obj obj;
 	struct address_spaces spaces;
 };
+
+/* The kinds of the pool. */
+enum { POOL_KINDS = 4 };
+extern const enum obj_kind pool_kinds[POOL_KINDS];
+/*
+ * What is reached by the connector: its own address spaces, or those of the routing group that it
+ * leads to, none while that is missing or disabled. References must be resolved.
+ */
+struct address_spaces pool_connector_spaces(const struct pool_connector *c);
 
 enum receive_usage {
 	RECEIVE_CUSTOM, RECEIVE_INTERNET, RECEIVE_INTERNAL, RECEIVE_CLIENT, RECEIVE_PARTNER,

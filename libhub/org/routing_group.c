@@ -5,11 +5,12 @@
 
 static const struct attr_def routing_group_connector_attrs[] = {
 	A_INT(routing_group_connector, cost, "hubCost", 1, 100, 1),
-	A_REFS(routing_group_connector, sources, "hubSourceServer", ATTR_REQUIRED, OBJ_SERVER),
-	A_NAMES(routing_group_connector, targets, "hubTargetServer", ATTR_REQUIRED),
+	A_REFS(routing_group_connector, pool.sources, "hubSourceServer", ATTR_REQUIRED,
+		OBJ_SERVER),
+	A_SMART_HOSTS(routing_group_connector, targets, "hubTargetServer", ATTR_REQUIRED),
 	A_REF(routing_group_connector, target_group, "hubTargetRoutingGroup", 0, OBJ_ROUTING_GROUP),
 	A_FLAG(routing_group_connector, bidirectional, "hubBidirectional", false),
-	A_INT(routing_group_connector, max_size, "hubMaxMessageSize", 0, ATTR_MAX_COUNT, 0),
+	A_INT(routing_group_connector, pool.max_size, "hubMaxMessageSize", 0, ATTR_MAX_COUNT, 0),
 	A_END
 };
 
@@ -18,15 +19,27 @@ static const struct attr_def routing_group_attrs[] = {
 	A_END
 };
 
+static int routing_group_connector_complete(void *obj, struct arena *a, struct err *e)
+{
+	const struct routing_group_connector *c = obj;
+	size_t i;
+
+	(void)a;
+	for (i = 0; i < c->targets.n; i++)
+		if (c->targets.v[i].inbound)
+			return err_config(e, "hubTargetServer -- is no host");
+	return 0;
+}
+
 static int routing_group_connector_check(void *obj, const struct snapshot *s, struct err *e)
 {
 	const struct routing_group_connector *c = obj;
 
 	(void)s;
-	if (refs_have_role(&c->sources, ROLE_EDGE))
+	if (refs_have_role(&c->pool.sources, ROLE_EDGE))
 		return err_config(e, "hubSourceServer of a routing group connector names an "
 			"edge: hubs only");
-	return refs_check_sources(&c->sources, e);
+	return refs_check_sources(&c->pool.sources, e);
 }
 
 static int routing_group_complete(void *obj, struct arena *a, struct err *e)
@@ -49,6 +62,7 @@ const struct obj_class routing_group_connector_class = {
 	.container = "cn=connectors",
 	.size = sizeof(struct routing_group_connector),
 	.attrs = routing_group_connector_attrs,
+	.complete = routing_group_connector_complete,
 	.check = routing_group_connector_check,
 };
 

@@ -26,7 +26,7 @@ static const struct attr_def send_connector_attrs[] = {
 	A_FLAG(send_connector, pool.scoped, "hubScoped", false),
 	A_REFS(send_connector, pool.sources, "hubSourceServer", 0, OBJ_SERVER),
 	A_FLAG_GIVEN(send_connector, dns_routing, "hubDNSRouting", true, dns_routing_given),
-	A_SMART_HOSTS(send_connector, smart_hosts, "hubSmartHost"),
+	A_SMART_HOSTS(send_connector, smart_hosts, "hubSmartHost", 0),
 	A_ENUM(send_connector, auth, "hubSmartHostAuth", auths, SMART_HOST_AUTH_NONE),
 	A_TEXT(send_connector, auth_user, "hubAuthUser", 0, 512),
 	A_TEXT(send_connector, auth_password, "hubAuthPassword", ATTR_SECRET, 1024),

@@ -217,9 +217,24 @@ const char *table_smart_hosts(struct arena *a, const struct smart_hosts *hosts)
 	return list;
 }
 
+/* What the way to the connector's other end costs, and the list that names its queue. */
+static void choice_kind(struct routing_table *t, struct choice *c)
+{
+	const struct routing_group_connector *rgc = (const void *)c->connector;
+	const struct send_connector *sc = (const void *)c->connector;
+
+	if (c->kind == OBJ_ROUTING_GROUP_CONNECTOR) {
+		c->path_cost += (int64_t)rgc->cost;
+		c->smart_hosts = table_smart_hosts(t->arena, &rgc->targets);
+	} else if (c->kind == OBJ_SEND_CONNECTOR && sc->smart_hosts.n != 0) {
+		c->smart_hosts = table_smart_hosts(t->arena, &sc->smart_hosts);
+	}
+}
+
 static void choice_build(struct choices_work *w, struct choice *c)
 {
 	struct routing_table *t = w->t;
+	struct address_spaces spaces;
 	size_t i;
 
 	if (!c->connector->obj.enabled) {
@@ -235,14 +250,10 @@ static void choice_build(struct choices_work *w, struct choice *c)
 		c->hops = t->graph.v[c->site].hops;
 		c->sources = source_set_get(w, c);
 	}
-	if (c->kind == OBJ_SEND_CONNECTOR) {
-		const struct send_connector *sc = (const void *)c->connector;
-
-		if (sc->smart_hosts.n != 0)
-			c->smart_hosts = table_smart_hosts(t->arena, &sc->smart_hosts);
-	}
-	for (i = 0; i < c->connector->spaces.n; i++)
-		space_index_add(&t->spaces, t->arena, c, &c->connector->spaces.v[i]);
+	choice_kind(t, c);
+	spaces = pool_connector_spaces(c->connector);
+	for (i = 0; i < spaces.n; i++)
+		space_index_add(&t->spaces, t->arena, c, &spaces.v[i]);
 }
 
 static int connector_order(const struct obj *a, const struct obj *b)
@@ -252,19 +263,17 @@ static int connector_order(const struct obj *a, const struct obj *b)
 	return c != 0 ? c : strcmp(a->ndn, b->ndn);
 }
 
-/* The three kinds are sorted each; merging them ranks all by name. */
+/* The kinds are sorted each; merging them ranks all by name. */
 static void choices_merge(struct routing_table *t)
 {
-	static const enum obj_kind kinds[] = {
-		OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR };
-	size_t at[3] = { 0 }, k;
+	size_t at[POOL_KINDS] = { 0 }, k;
 
 	for (;;) {
 		const struct obj *best = NULL;
 		size_t from = 0;
 
-		for (k = 0; k < 3; k++) {
-			const struct objects *all = &t->snapshot->all[kinds[k]];
+		for (k = 0; k < POOL_KINDS; k++) {
+			const struct objects *all = &t->snapshot->all[pool_kinds[k]];
 
 			if (at[k] == all->n)
 				continue;
@@ -278,7 +287,7 @@ static void choices_merge(struct routing_table *t)
 		at[from]++;
 		t->choices[t->choice_count] = (struct choice){
 			.connector = (const void *)best,
-			.kind = kinds[from],
+			.kind = pool_kinds[from],
 			.rank = (uint32_t)t->choice_count,
 		};
 		t->choice_count++;
@@ -312,15 +321,14 @@ static const char *dn_name(const char *dn, struct arena *a)
 /* Connectors that broke a rule and have no earlier form: only explain wants to name them. */
 static void table_rejected(struct routing_table *t)
 {
-	static const char *const classes[] = {
-		"hubSendConnector", "hubForeignConnector", "hubDeliveryAgentConnector" };
 	const struct snapshot *s = t->snapshot;
 	size_t i, k;
 
 	t->rejected = arena_alloc(t->arena, s->rejection_count * sizeof(*t->rejected));
 	for (i = 0; i < s->rejection_count; i++)
-		for (k = 0; k < 3 && !s->rejections[i].last_good; k++)
-			if (strcasecmp(s->rejections[i].object_class, classes[k]) == 0)
+		for (k = 0; k < POOL_KINDS && !s->rejections[i].last_good; k++)
+			if (strcasecmp(s->rejections[i].object_class,
+				obj_classes[pool_kinds[k]]->ldap_class) == 0)
 				t->rejected[t->rejected_count++] =
 					dn_name(s->rejections[i].dn, t->arena);
 }
@@ -328,11 +336,10 @@ static void table_rejected(struct routing_table *t)
 void table_choices_build(struct routing_table *t)
 {
 	struct choices_work w = { .t = t };
-	size_t total = t->snapshot->all[OBJ_SEND_CONNECTOR].n +
-		t->snapshot->all[OBJ_FOREIGN_CONNECTOR].n +
-		t->snapshot->all[OBJ_AGENT_CONNECTOR].n;
-	size_t i;
+	size_t total = 0, i;
 
+	for (i = 0; i < POOL_KINDS; i++)
+		total += t->snapshot->all[pool_kinds[i]].n;
 	BUG_ON(total >= UINT32_MAX);
 	t->choices = arena_alloc(t->arena, total * sizeof(*t->choices));
 	choices_merge(t);

@@ -14,6 +14,7 @@ const char *const queue_type_names[QUEUE_TYPES] = {
 	[QUEUE_RELAY_TO_SITE] = "SmtpRelayToSite",
 	[QUEUE_RELAY_TO_CONNECTOR_SOURCES] = "SmtpRelayToConnectorSources",
 	[QUEUE_RELAY_TO_EDGE] = "SmtpRelayToEdge",
+	[QUEUE_RELAY_TO_ROUTING_GROUP] = "SmtpRelayToRoutingGroup",
 	[QUEUE_MAILBOX] = "MailboxDelivery",
 	[QUEUE_UNREACHABLE] = "Unreachable",
 };
@@ -113,7 +114,10 @@ static void deliver_here(const struct routing_table *t, const struct space_entry
 	out->decision = ROUTE_CONNECTOR;
 	out->path = graph_path(&t->graph, t->site, a, &out->path_len);
 	out->queue.connector = c->connector->obj.name;
-	if (c->kind != OBJ_SEND_CONNECTOR) {
+	if (c->kind == OBJ_ROUTING_GROUP_CONNECTOR) {
+		out->queue.type = QUEUE_RELAY_TO_ROUTING_GROUP;
+		out->queue.domain = c->smart_hosts;
+	} else if (c->kind != OBJ_SEND_CONNECTOR) {
 		out->queue.type = c->kind == OBJ_FOREIGN_CONNECTOR ? QUEUE_FOREIGN_CONNECTOR :
 			QUEUE_DELIVERY_AGENT;
 		out->queue.domain = entry->space->text;

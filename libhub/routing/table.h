@@ -34,11 +34,11 @@ struct choice {
 	const char *lost_by;		/* why it is out whatever the address, or NULL */
 	enum nearness nearness;
 	uint32_t site;			/* of the nearest sources; GRAPH_NONE with NEAR_SELF */
-	int64_t path_cost;
+	int64_t path_cost;		/* and the connector's own, of a routing group */
 	uint32_t hops;
 	uint32_t rank;			/* in the order of names over all kinds */
 	const struct source_set *sources;	/* NULL with NEAR_SELF */
-	const char *smart_hosts;	/* the list that names its queue, or NULL */
+	const char *smart_hosts;	/* or target servers: the list that names its queue */
 };
 
 /* What stands at a site. */
