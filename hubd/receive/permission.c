@@ -1,6 +1,9 @@
 /* permission.c - see permission.h */
 #include "hubd/receive/permission.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 static const struct {
 	const char *name;
 	enum permission_group group;
@@ -9,6 +12,7 @@ static const struct {
 	[PRINCIPAL_USER] = { "user", GROUP_HUB_USERS },
 	[PRINCIPAL_HUB] = { "hub", GROUP_HUB_SERVERS },
 	[PRINCIPAL_EXTERNAL] = { "external", GROUP_HUB_SERVERS },
+	[PRINCIPAL_LEGACY] = { "legacy", GROUP_LEGACY_SERVERS },
 };
 
 /* What "Externally Secured Servers" do not get of the rights of hub servers. */
@@ -43,4 +47,50 @@ uint32_t permission_rights(const struct receive_connector *rc, enum principal p)
 		rights &= ~(uint32_t)HUB_SERVERS_ONLY;
 	rights |= granted(&rc->grants, bit);
 	return rights & ~granted(&rc->denies, bit);
+}
+
+static bool is_source(const struct pool_connector *c, const struct server *self)
+{
+	size_t i;
+
+	for (i = 0; i < c->sources.n; i++)
+		if (c->sources.v[i].target == &self->obj)
+			return true;
+	return false;
+}
+
+/* Names would have to be looked up, and whoever answers for them could be anybody. */
+static bool is_target(const struct smart_hosts *targets, const char *address)
+{
+	char text[INET6_ADDRSTRLEN];
+	size_t i;
+
+	for (i = 0; i < targets->n; i++) {
+		const struct sockaddr_storage *a = &targets->v[i].addr;
+		const struct sockaddr_in6 *in6 = (const void *)a;
+		const struct sockaddr_in *in = (const void *)a;
+
+		if (targets->v[i].name == NULL &&
+			inet_ntop(a->ss_family, a->ss_family == AF_INET ?
+				(const void *)&in->sin_addr : (const void *)&in6->sin6_addr, text,
+				sizeof(text)) != NULL && strcmp(text, address) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool permission_is_legacy(const struct live *live, const char *address)
+{
+	const struct objects *all = &live->snapshot->all[OBJ_ROUTING_GROUP_CONNECTOR];
+	size_t i;
+
+	for (i = 0; i < all->n; i++) {
+		const struct routing_group_connector *c = SNAPSHOT_AT(live->snapshot,
+			OBJ_ROUTING_GROUP_CONNECTOR, routing_group_connector, i);
+
+		if (c->bidirectional && c->pool.obj.enabled && is_source(&c->pool, live->self) &&
+			is_target(&c->targets, address))
+			return true;
+	}
+	return false;
 }

@@ -7,6 +7,7 @@
 #ifndef HUB_RECEIVE_PERMISSION_H
 #define HUB_RECEIVE_PERMISSION_H
 
+#include "hubd/config/live.h"
 #include "libhub/org/connector.h"
 
 enum principal {
@@ -14,11 +15,18 @@ enum principal {
 	PRINCIPAL_USER,		/* name and password checked by the directory */
 	PRINCIPAL_HUB,		/* an enabled hubServer, by its pinned key */
 	PRINCIPAL_EXTERNAL,	/* the connector is ExternalAuthoritative */
+	PRINCIPAL_LEGACY,	/* a target server of a routing group connector, by address */
 	PRINCIPALS
 };
 
 const char *principal_name(enum principal p);
 /* Bits of enum right. */
 uint32_t permission_rights(const struct receive_connector *rc, enum principal p);
+
+/*
+ * Does the routing group send to this server from that address? So say two-way routing group
+ * connectors (hubBidirectional) of which it is a source server.
+ */
+bool permission_is_legacy(const struct live *live, const char *address);
 
 #endif

@@ -126,9 +126,13 @@ uint64_t session_size_limit(const struct session *s)
 
 void session_forget_peer(struct session *s)
 {
-	bool external = (s->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0;
-
-	s->principal = external ? PRINCIPAL_EXTERNAL : PRINCIPAL_ANONYMOUS;
+	if ((s->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0)
+		s->principal = PRINCIPAL_EXTERNAL;
+	else if ((s->connector->groups >> GROUP_LEGACY_SERVERS & 1) != 0 &&
+		permission_is_legacy(s->receiver->live, s->peer_address))
+		s->principal = PRINCIPAL_LEGACY;
+	else
+		s->principal = PRINCIPAL_ANONYMOUS;
 	free(s->identity);
 	free(s->identity_mail);
 	s->identity = s->identity_mail = NULL;

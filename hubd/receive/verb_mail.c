@@ -57,6 +57,7 @@ static enum envelope_auth auth_kind(enum principal p)
 		[PRINCIPAL_USER] = ENVELOPE_AUTH_USER,
 		[PRINCIPAL_HUB] = ENVELOPE_AUTH_HUB,
 		[PRINCIPAL_EXTERNAL] = ENVELOPE_AUTH_EXTERNAL,
+		[PRINCIPAL_LEGACY] = ENVELOPE_AUTH_EXTERNAL,
 	};
 
 	return kinds[p];
