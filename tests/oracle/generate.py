@@ -4,7 +4,7 @@ Everything comes from the generator of random numbers given, so a seed gives the
 again.
 """
 
-from .model import Object, dn_of, fold
+from .model import RECIPIENTS, Object, dn_of, fold
 from .oracle import POOL, Oracle
 
 # Names that fold, sort or lower differently by script, width and length.
@@ -68,7 +68,8 @@ class Generator:
         return o.dn.replace("cn=", "CN=", 1) if self.chance(20) else o.dn
 
     def topology(self):
-        self.sites = [self.add("hubSite", hubHubSite="TRUE" if self.chance(25) else None)
+        self.sites = [self.add("hubSite", hubHubSite="TRUE" if self.chance(25) else None,
+                               hubInboundMail="FALSE" if self.chance(self.faults) else None)
                       for _ in range(max(self.random.randint(1, 12) for _ in "ab"))]
         n = len(self.sites)
         # One in five is stretched out, so that there are ways of many hops.
@@ -166,6 +167,21 @@ class Generator:
                 SPACES + ([] if edge else OTHER_SPACES)), hubSmartHost=self.some(hosts, 1, 3),
                      hubUsage="Internal" if self.chance(30) else None, **common)
 
+    def routing_groups(self):
+        groups = [self.add("hubRoutingGroup", hubAddressSpace=self.spaces(SPACES + OTHER_SPACES))
+                  for _ in range(self.random.choice([0, 0, 0, 1, 2]))]
+        hosts = ["old1.example.org", "old2.example.org:2525", "[192.0.2.9]"]
+        for group in groups:
+            for _ in range(self.random.choice([1, 1, 2])):
+                sources = [s for s in self.source_servers() if s.one("hubRole") == "Hub"]
+                self.add("hubRoutingGroupConnector",
+                         hubSourceServer=[self.reference(s) for s in sources or self.hubs[:1]],
+                         hubTargetServer=self.some(hosts, 1, 3),
+                         hubTargetRoutingGroup=self.reference(group)
+                         if not self.chance(self.faults) else None,
+                         hubCost=self.random.choice([None, "1", "2", "20"]),
+                         hubMaxMessageSize=self.random.choice(LIMITS) if self.chance(30) else None)
+
     def domains(self):
         for domain in self.some(["contoso.com", "*.contoso.com", "fabrikam.net", "*.fabrikam.net",
                                  "mail.contoso.com"], 1, 3):
@@ -179,6 +195,28 @@ class Generator:
                 self.objects.append(Object(
                     "inetOrgPerson", "person %d %s" % (i, domain), sn="x",
                     mail="p%d@%s" % (i, domain), mailHost=self.mail_host(home)))
+        domain = self.random.choice(DOMAINS)
+        known = [o.one("mail") for o in self.objects if o.kind == "inetOrgPerson"]
+        targets = known + ["nobody@" + d for d in DOMAINS] + ["FAX:+1 234", "moved1@" + domain]
+        for i in range(self.random.randint(0, 3)):
+            host = self.random.choice([None, None, None, "nowhere.example",
+                                       self.mail_host(self.mailbox_servers[0])])
+            self.objects.append(Object(
+                "inetOrgPerson", "moved %d" % i, sn="x", mail="moved%d@%s" % (i, domain),
+                mailRoutingAddress=self.random.choice(targets), mailHost=host))
+        # Who is known by an address of another is nobody's (two entries for one address).
+        if self.chance(self.faults):
+            self.objects.append(Object("inetOrgPerson", "twin", sn="x", mail="twin@" + domain,
+                                       mailLocalAddress=self.random.choice(known),
+                                       mailHost=self.mail_host(self.mailbox_servers[0])))
+        for i in range(self.random.randint(0, 2)):
+            self.objects.append(Object(
+                "groupOfNames", "group %d" % i, mail="group%d@%s" % (i, domain),
+                member=dn_of("inetOrgPerson", "moved 0"),
+                hubExpansionServer=self.reference(self.random.choice(self.hubs + self.edges))
+                if self.chance(75) else None))
+        if self.chance(30):
+            self.objects[0].attributes["hubPostmaster"] = [self.random.choice(targets[:-2])]
 
     def mail_host(self, home):
         if self.chance(self.faults):
@@ -192,6 +230,7 @@ class Generator:
         self.servers()
         for _ in range(self.random.randint(1, 10)):
             self.connector()
+        self.routing_groups()
         self.domains()
         if self.chance(92):
             self.people()
@@ -201,11 +240,14 @@ class Generator:
         """Of all servers of both kinds, about all sorts of recipients; a third with failures."""
         connectors = [o.name for o in self.objects if o.kind in POOL]
         servers = [o.name for o in self.objects if o.kind == "hubServer"]
-        people = [o.one("mail") for o in self.objects if o.kind == "inetOrgPerson"]
+        people = [o.one("mail") for o in self.objects if o.kind in RECIPIENTS]
         for i in range(count):
             address = "nobody@" + self.random.choice(DOMAINS)
             if people and self.chance(40):
                 address = self.random.choice(people)
+            elif self.chance(4):
+                address = self.random.choice(["postmaster", "postmaster@"
+                                              + self.random.choice(DOMAINS)])
             elif self.chance(8):
                 address = self.random.choice(OTHER_ADDRESSES)
             if self.chance(10):

@@ -16,11 +16,15 @@ CONTAINERS = {
     "hubSiteLink": "cn=Site Links,",
     "hubServer": "cn=Servers,",
     "hubMailboxServer": "cn=Servers,",
+    "hubRoutingGroupConnector": "cn=Connectors,",
+    "hubRoutingGroup": "cn=Routing Groups,",
     "hubAcceptedDomain": "cn=Accepted Domains,",
     "hubEdgeSubscription": "cn=Edge Subscriptions,",
     "hubOrganization": None,
     "inetOrgPerson": "",
+    "groupOfNames": "",
 }
+RECIPIENTS = ("inetOrgPerson", "groupOfNames")
 
 
 def fold(name):
@@ -31,7 +35,7 @@ def fold(name):
 def dn_of(kind, name):
     if kind == "hubOrganization":
         return BASE
-    if kind == "inetOrgPerson":
+    if kind in RECIPIENTS:
         return "cn=%s,ou=People,%s" % (name, SUFFIX)
     return "cn=%s,%s%s" % (name, CONTAINERS[kind], BASE)
 
@@ -82,8 +86,10 @@ def to_ldif(objects, readable=False):
         if readable and not o.dn.isascii():
             out.append("# %s\n" % o.dn)
         out.append(line("dn", o.dn) + line("objectClass", o.kind) + line("cn", o.name))
-        if o.kind == "inetOrgPerson" and "mailHost" in o.attributes:
+        if o.kind == "inetOrgPerson":
             out.append("objectClass: inetLocalMailRecipient\n")
+        if o.kind == "groupOfNames":
+            out.append("objectClass: hubMailGroup\n")
         for attribute, values in o.attributes.items():
             out.extend(line(attribute, value) for value in values)
         out.append("\n")

@@ -4,9 +4,10 @@ Every simple path is walked and the best is kept; every connector is looked at f
 Where hub-routing(7) is silent, both sides do what the comments marked "Decided:" say.
 """
 
-from .model import fold
+from .model import RECIPIENTS, fold
 
-POOL = ("hubSendConnector", "hubForeignConnector", "hubDeliveryAgentConnector")
+POOL = ("hubSendConnector", "hubForeignConnector", "hubDeliveryAgentConnector",
+        "hubRoutingGroupConnector")
 DEFAULT_SIZE = 10485760
 
 
@@ -75,6 +76,9 @@ class Oracle:
         """The rules of hub-directory(7) section 9 that organizations of the generator can break."""
         if o.kind == "hubSiteLink" and len({fold(dn) for dn in o.all("hubSiteList")}) < 2:
             raise Invalid
+        if o.kind == "hubRoutingGroup" and any(
+                Space(text).text == "--" for text in o.all("hubAddressSpace")):
+            raise Invalid
         if o.kind == "hubServer" and o.one("hubRole") is None:
             raise Invalid
         if o.kind == "hubAcceptedDomain" and o.one("hubDomain") is None:
@@ -92,7 +96,12 @@ class Oracle:
         roles = {s.one("hubRole") for s in sources}
         spaces = [Space(text) for text in o.all("hubAddressSpace")]
         hosts = o.all("hubSmartHost")
-        if not spaces or not o.all("hubSourceServer") or len(roles) > 1:
+        if not o.all("hubSourceServer") or len(roles) > 1:
+            raise Invalid
+        if o.kind == "hubRoutingGroupConnector":
+            if roles == {"Edge"} or not o.all("hubTargetServer"):
+                raise Invalid
+        elif not spaces:
             raise Invalid
         if roles == {"Hub"} and len({id(self.target(s.one("hubServerSite"), "hubSite"))
                                      for s in sources}) > 1:
@@ -140,9 +149,19 @@ class Oracle:
                 return self.site(subscription.one("hubServerSite"))
         return None if mine else self.site(server.one("hubServerSite"))
 
+    def seen(self, server):
+        """
+        The site it counts for as far as others may send mail there. Decided: a drained site is, for
+        servers elsewhere, one without servers.
+        """
+        site = self.where(server)
+        if site is None or site is self.where(self.me) or site.flag("hubInboundMail", True):
+            return site
+        return None
+
     def servers_at(self, site, role):
         return [s for s in self.kind("hubServer")
-                if s.one("hubRole") == role and site is not None and self.where(s) is site]
+                if s.one("hubRole") == role and site is not None and self.seen(s) is site]
 
     # --- sections 1 and 2 ---
 
@@ -196,7 +215,7 @@ class Oracle:
         ways = self.paths(self.where(me))
         found = []
         for source in existing:
-            site = self.where(source)
+            site = self.seen(source)
             if source is me:
                 found.append((source, site))
             elif me.one("hubRole") == "Edge":
@@ -207,6 +226,21 @@ class Oracle:
                         or self.servers_at(site, "Hub")):
                     found.append((source, site))
         return existing, found
+
+    def spaces(self, connector):
+        """Section 8: by a routing group connector its group's address spaces are reached."""
+        owner = connector
+        if connector.kind == "hubRoutingGroupConnector":
+            owner = self.target(connector.one("hubTargetRoutingGroup"), "hubRoutingGroup")
+            if not self.enabled(owner):
+                return []
+        return [Space(text) for text in owner.all("hubAddressSpace")]
+
+    @staticmethod
+    def own_cost(connector):
+        if connector.kind == "hubRoutingGroupConnector":
+            return connector.number("hubCost", 1)
+        return 0
 
     def limit(self, connector):
         default = 0
@@ -253,7 +287,7 @@ class Oracle:
                 continue
             candidates[name] = "no-match"
             best = None
-            for space in map(Space, connector.all("hubAddressSpace")):
+            for space in self.spaces(connector):
                 if inbound:
                     level = 0 if space.text == "--" and space.type == "SMTP" else None
                 else:
@@ -285,7 +319,8 @@ class Oracle:
 
         def order(match):
             connector, _, (_, nearness, _, way, hops), _, space = match
-            return (way + space.cost, (nearness, hops), (fold(connector.name), fold(connector.dn)))
+            return (way + self.own_cost(connector) + space.cost, (nearness, hops),
+                    (fold(connector.name), fold(connector.dn)))
 
         winner = min(matches, key=order)
         for match in matches:
@@ -306,13 +341,20 @@ class Oracle:
 
     def route(self, server, address, size, failed):
         me = next(o for o in self.kind("hubServer") if o.name == server)
+        self.me = me
+        self.postmaster_tried = False
+        return self.resolve(me, address, size, failed, 0)
+
+    def resolve(self, me, address, size, failed, steps):
         kind, colon, text = address.partition(":")
         if colon and kind.upper() != "SMTP":
             return self.external(me, kind.upper(), text, size, failed)
         if colon:
             address = text
+        if "@" not in address and self.is_postmaster(address):
+            return self.postmaster(me, size, failed, steps)
         domain = address.rpartition("@")[2].lower()
-        return self.smtp(me, address, domain, size, failed)
+        return self.smtp(me, address, domain, size, failed, steps)
 
     def accepted(self, domain):
         best = None
@@ -323,7 +365,7 @@ class Oracle:
                 best = (level, o)
         return best[1] if best is not None else None
 
-    def smtp(self, me, address, domain, size, failed):
+    def smtp(self, me, address, domain, size, failed, steps):
         accepted = self.accepted(domain)
         if accepted is None:
             return self.external(me, "SMTP", domain, size, failed)
@@ -333,13 +375,14 @@ class Oracle:
             if edge and not self.has_own(me, domain):
                 return self.nothing("report", "5.4.4")
             return self.external(me, "SMTP", domain, size, failed)
-        people = [o for o in self.objects if o.kind == "inetOrgPerson"
-                  and o.one("mail", "").lower() == address.lower()]
+        people = [o for o in self.objects if o.kind in RECIPIENTS
+                  and address.lower() in map(str.lower, o.all("mail") + o.all("mailLocalAddress"))]
         # No recipient in the file at all: it holds the organization only.
-        examined = any(o.kind == "inetOrgPerson" and o.one("mail") for o in self.objects)
+        examined = any(o.kind in RECIPIENTS and (o.one("mail") or o.one("mailLocalAddress"))
+                       for o in self.objects)
         if edge:
             validation = accepted.flag("hubRecipientValidation", kind == "Authoritative")
-            if validation and examined and not people:
+            if validation and examined and not people and not self.is_postmaster(address):
                 return self.nothing("report", "5.1.1")
             return self.external(me, "SMTP", domain, size, failed, inbound=True)
         if not examined:
@@ -347,13 +390,58 @@ class Oracle:
         if not people:
             if kind == "InternalRelay":
                 return self.external(me, "SMTP", domain, size, failed)
+            if self.is_postmaster(address):
+                return self.postmaster(me, size, failed, steps)
             return self.nothing("report", "5.1.1")
+        if len(people) > 1:
+            return self.nothing("report", "5.1.4")
+        if people[0].kind == "groupOfNames":
+            return self.group(me, people[0], size)
+        forward = people[0].one("mailRoutingAddress")
+        if people[0].one("mailHost") is None and forward is not None:
+            if steps == 20:
+                return self.nothing("report", "5.4.6")
+            return self.resolve(me, forward, size, failed, steps + 1)
         return self.mailbox(me, people[0], size)
+
+    @staticmethod
+    def is_postmaster(address):
+        return address.partition("@")[0].lower() == "postmaster"
+
+    def postmaster(self, me, size, failed, steps):
+        # Decided: it waits until hubPostmaster is set, and leads to somebody.
+        organization = next((o for o in self.objects if o.kind == "hubOrganization"), None)
+        address = organization.one("hubPostmaster") if organization is not None else None
+        if address is None or self.postmaster_tried:
+            return self.nothing("unreachable")
+        self.postmaster_tried = True
+        if steps == 20:
+            return self.nothing("report", "5.4.6")
+        return self.resolve(me, address, size, failed, steps + 1)
+
+    def group(self, me, group, size):
+        """Who names no hub that exists and is enabled is expanded anywhere."""
+        hub = self.target(group.one("hubExpansionServer"), "hubServer")
+        if not self.enabled(hub) or hub.one("hubRole") != "Hub" or hub is me:
+            return self.nothing(None)
+        site, here = self.seen(hub), self.where(me)
+        ways = self.paths(here)
+        if site is None or id(site) not in ways:
+            return self.nothing("unreachable")
+        key, sites, limits = ways[id(site)]
+        path = [s.name for s in sites]
+        if not all(fits(limit, size) for limit in limits):
+            return self.nothing("report", "5.3.4", path=path)
+        known = {"path": path, "cost": key[0]}
+        if site is not here:
+            return self.to_site(self.stop(sites) or site, sites, known)
+        return self.nothing("relay", next_site=site.name, next_servers=[hub.name], queue={
+            "type": "SmtpRelayWithinSite", "domain": hub.name, "connector": ""}, **known)
 
     def has_own(self, me, domain):
         for connector in self.kind(*POOL):
             if self.usable(connector, me)[0] is None:
-                for space in map(Space, connector.all("hubAddressSpace")):
+                for space in self.spaces(connector):
                     if space.specificity("SMTP", domain):
                         return True
         return False
@@ -457,7 +545,7 @@ class Oracle:
 
     def sources_at(self, connector, site):
         named = {id(self.target(dn, "hubServer")) for dn in connector.all("hubSourceServer")}
-        return [s for s in self.kind("hubServer") if id(s) in named and self.where(s) is site]
+        return [s for s in self.kind("hubServer") if id(s) in named and self.seen(s) is site]
 
     def deliver(self, me, connector, space, text, known):
         here = self.where(me)
@@ -467,6 +555,8 @@ class Oracle:
             queue = ("NonSmtpGatewayDelivery", space.text)
         elif connector.kind == "hubDeliveryAgentConnector":
             queue = ("DeliveryAgent", space.text)
+        elif connector.kind == "hubRoutingGroupConnector":
+            queue = ("SmtpRelayToRoutingGroup", ",".join(sorted(connector.all("hubTargetServer"))))
         elif hosts:
             queue = ("SmartHostConnectorDelivery", ",".join(sorted(hosts)))
             if "--" in hosts:
