@@ -50,12 +50,12 @@ extern const char *const queue_type_names[QUEUE_TYPES];
 
 /*
  * Identity of a queue: all recipients with equal keys share one, and with it one next hop. By type,
- * domain is: the recipient's domain (DNS_CONNECTOR), the sorted list of smart hosts or target servers
- * joined by commas (SMART_HOST_CONNECTOR, RELAY_TO_ROUTING_GROUP),
- * the address space (FOREIGN_CONNECTOR, DELIVERY_AGENT), the servers joined by commas
- * (RELAY_WITHIN_SITE, RELAY_TO_CONNECTOR_SOURCES, RELAY_TO_EDGE), the site (RELAY_TO_SITE), the
- * mailbox server, or "". connector is the name of the connector that this server delivers with, ""
- * for a relay: two connectors behind one next hop do not make two copies.
+ * domain is: the recipient's domain (DNS_CONNECTOR), the sorted list of smart hosts or target
+ * servers joined by commas (SMART_HOST_CONNECTOR, RELAY_TO_ROUTING_GROUP), the address space
+ * (FOREIGN_CONNECTOR, DELIVERY_AGENT), the servers joined by commas (RELAY_WITHIN_SITE,
+ * RELAY_TO_CONNECTOR_SOURCES, RELAY_TO_EDGE), the site (RELAY_TO_SITE), the mailbox server, or "".
+ * connector is the name of the connector that this server delivers with, "" for a relay: two
+ * connectors behind one next hop do not make two copies.
  */
 struct queue_key {
 	enum queue_type type;
