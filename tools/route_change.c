@@ -282,7 +282,8 @@ static const struct pool_connector **touched_connectors(const struct comparison 
 
 static bool is_matched(const struct pool_connector *connector, const struct destination *d)
 {
-	struct address_spaces spaces = pool_connector_spaces(connector);
+	struct address_spaces spaces = pool_connector_spaces(connector->obj.class->kind,
+		connector);
 	size_t i;
 
 	for (i = 0; i < spaces.n; i++)

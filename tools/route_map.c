@@ -83,7 +83,7 @@ static bool has_source_at(const struct snapshot *s, const struct pool_connector 
 
 static json_t *connector_json(const struct pool_connector *c)
 {
-	struct address_spaces reached = pool_connector_spaces(c);
+	struct address_spaces reached = pool_connector_spaces(c->obj.class->kind, c);
 	json_t *spaces = json_array();
 	size_t i;
 

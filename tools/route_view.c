@@ -60,7 +60,7 @@ static void add_spaces(struct ctl *ctl, struct destinations *d, const struct sna
 
 	for (k = 0; k < POOL_KINDS; k++)
 		for (i = 0; i < s->all[pool_kinds[k]].n; i++) {
-			struct address_spaces spaces = pool_connector_spaces(
+			struct address_spaces spaces = pool_connector_spaces(pool_kinds[k],
 				(const void *)s->all[pool_kinds[k]].v[i]);
 
 			for (j = 0; j < spaces.n; j++)

@@ -24,8 +24,8 @@ enum send_right { SEND_RIGHT_ORGANIZATION, SEND_RIGHT_FOREST, SEND_RIGHT_ROUTING
 enum error_policy { ERROR_POLICY_DEFAULT, ERROR_POLICY_DOWNGRADE_AUTH, ERROR_POLICY_DOWNGRADE_DNS };
 
 /*
- * What the kinds that compete for recipients in one pool share (hub-routing(7) sections 5, 8). First
- * member of send_connector, foreign_connector, agent_connector and routing_group_connector.
+ * What the kinds that compete for recipients in one pool share (hub-routing(7) sections 5 and 8).
+ * First member of send_connector, foreign_connector, agent_connector and routing_group_connector.
  */
 struct pool_connector {
 	struct obj obj;
@@ -96,7 +96,7 @@ extern const enum obj_kind pool_kinds[POOL_KINDS];
  * What is reached by the connector: its own address spaces, or those of the routing group that it
  * leads to, none while that is missing or disabled. References must be resolved.
  */
-struct address_spaces pool_connector_spaces(const struct pool_connector *c);
+struct address_spaces pool_connector_spaces(enum obj_kind kind, const struct pool_connector *c);
 
 enum receive_usage {
 	RECEIVE_CUSTOM, RECEIVE_INTERNET, RECEIVE_INTERNAL, RECEIVE_CLIENT, RECEIVE_PARTNER,

@@ -1,5 +1,5 @@
-/* pool_connector.c - Foreign and Delivery Agent connectors, and what all of the pool share: the
- * kinds, their address spaces, the rule on sources (hub-directory(7) sections 5 and 9).
+/* pool_connector.c - Foreign and Delivery Agent connectors, and the rule on sources that all of the
+ * pool share (hub-directory(7) sections 5 and 9).
  */
 #include <string.h>
 
@@ -30,24 +30,6 @@ static const struct attr_def agent_connector_attrs[] = {
 	A_INT(agent_connector, pool.max_size, "hubMaxMessageSize", 0, ATTR_MAX_COUNT, 0),
 	A_END
 };
-
-const enum obj_kind pool_kinds[POOL_KINDS] = {
-	OBJ_SEND_CONNECTOR, OBJ_FOREIGN_CONNECTOR, OBJ_AGENT_CONNECTOR, OBJ_ROUTING_GROUP_CONNECTOR,
-};
-
-struct address_spaces pool_connector_spaces(const struct pool_connector *c)
-{
-	const struct routing_group_connector *rgc;
-	const struct routing_group *group;
-
-	if (c->obj.class->kind != OBJ_ROUTING_GROUP_CONNECTOR)
-		return c->spaces;
-	rgc = (const void *)c;
-	group = (const void *)rgc->target_group.target;
-	if (group == NULL || !group->obj.enabled)
-		return (struct address_spaces){ NULL, 0 };
-	return group->spaces;
-}
 
 static const struct server *source_server(const struct ref *r)
 {

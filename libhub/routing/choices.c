@@ -251,7 +251,7 @@ static void choice_build(struct choices_work *w, struct choice *c)
 		c->sources = source_set_get(w, c);
 	}
 	choice_kind(t, c);
-	spaces = pool_connector_spaces(c->connector);
+	spaces = pool_connector_spaces(c->kind, c->connector);
 	for (i = 0; i < spaces.n; i++)
 		space_index_add(&t->spaces, t->arena, c, &spaces.v[i]);
 }
@@ -321,14 +321,16 @@ static const char *dn_name(const char *dn, struct arena *a)
 /* Connectors that broke a rule and have no earlier form: only explain wants to name them. */
 static void table_rejected(struct routing_table *t)
 {
+	static const char *const classes[POOL_KINDS] = {
+		"hubSendConnector", "hubForeignConnector", "hubDeliveryAgentConnector",
+		"hubRoutingGroupConnector" };
 	const struct snapshot *s = t->snapshot;
 	size_t i, k;
 
 	t->rejected = arena_alloc(t->arena, s->rejection_count * sizeof(*t->rejected));
 	for (i = 0; i < s->rejection_count; i++)
 		for (k = 0; k < POOL_KINDS && !s->rejections[i].last_good; k++)
-			if (strcasecmp(s->rejections[i].object_class,
-				obj_classes[pool_kinds[k]]->ldap_class) == 0)
+			if (strcasecmp(s->rejections[i].object_class, classes[k]) == 0)
 				t->rejected[t->rejected_count++] =
 					dn_name(s->rejections[i].dn, t->arena);
 }

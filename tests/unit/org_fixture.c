@@ -94,7 +94,10 @@ static struct refs refs_to(struct fixture *f, enum obj_kind kind, const char *na
 
 struct site *fixture_site(struct fixture *f, const char *name)
 {
-	return object_new(f, OBJ_SITE, sizeof(struct site), name);
+	struct site *site = object_new(f, OBJ_SITE, sizeof(*site), name);
+
+	site->inbound_mail = true;
+	return site;
 }
 
 struct site_link *fixture_link(struct fixture *f, const char *name, const char *sites,
