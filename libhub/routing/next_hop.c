@@ -212,7 +212,7 @@ void route_to_hub(const struct routing_table *t, const struct server *hub, uint6
 			route_relay(out, &pool, t->graph.v[site].site, QUEUE_RELAY_WITHIN_SITE,
 				hub->obj.name);
 		else
-			relay_to_site(t, t->sites[site].stop != GRAPH_NONE ?
+			route_relay_to_site(t, t->sites[site].stop != GRAPH_NONE ?
 				t->sites[site].stop : site, out);
 	}
 }
