@@ -58,6 +58,7 @@ struct deliver *deliver_new(struct queue_set *set, struct resolver *internal)
 	d->set = set;
 	d->loop = queue_set_loop(set);
 	d->hosts = host_table_new();
+	d->rota = rota_new();
 	d->internal = mx_new(d->loop, internal);
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		queue_set_transport(set, types[i], &delivery_transport, d);
@@ -73,6 +74,7 @@ void deliver_free(struct deliver **dp)
 	mx_free(&d->internal);
 	mx_free(&d->external);
 	resolver_free(&d->external_resolver);
+	rota_free(&d->rota);
 	host_table_free(&d->hosts);
 	free(d);
 	*dp = NULL;

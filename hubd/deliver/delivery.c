@@ -23,7 +23,7 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 	client_free(&s->client);
 	spool_body_close(&s->body);
 	event_free(s->idle_timer);
-	free(s->targets);
+	delivery_way_deinit(s);
 	free(s->domain);
 	memcpy(status, s->status, sizeof(status));
 	memcpy(text, s->text, sizeof(text));
@@ -33,6 +33,9 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 
 void delivery_note_failure(struct delivery *s, const char *status, const char *text)
 {
+	/* of a relay it matters most why it cannot get where it should */
+	if (s->on_ladder && s->text[0] != '\0')
+		return;
 	snprintf(s->status, sizeof(s->status), "%s", status);
 	if (s->target != NULL)
 		snprintf(s->text, sizeof(s->text), "%.180s: %.400s", s->hop_text, text);
@@ -47,6 +50,10 @@ static void on_ready(struct client *c, void *ctx)
 	(void)c;
 	if (s->phase == PHASE_CONNECT) {
 		host_good(s->d->hosts, &s->target->addr.sa);
+		if (!delivery_arrived(s)) {
+			client_quit(s->client);
+			return;
+		}
 		queue_conn_up(s->qc);
 		s->phase = PHASE_BUSY;
 	}
@@ -68,6 +75,8 @@ static void host_is_no_use(struct delivery *s, const struct client_fact *why)
 		return;
 	}
 	host_failed(s->d->hosts, &s->target->addr.sa, s->live->self);
+	if (s->place->turn != NULL)
+		rota_note(s->d->rota, s->place->turn, false);
 	delivery_next_target(s);
 }
 
@@ -78,6 +87,10 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 
 	(void)c;
 	client_free(&s->client);
+	if (s->passing && !s->stopping) {
+		delivery_pass(s);
+		return;
+	}
 	if (why->ok || (was_ready && !s->host_to_blame) || s->stopping) {
 		delivery_end(s, QUEUE_CONN_CLOSED);
 		return;
@@ -191,6 +204,9 @@ void delivery_connect(struct delivery *s)
 	s->tried = true;
 	s->sent = 0;
 	s->host_to_blame = false;
+	host_try(s->d->hosts, to);
+	if (s->place->turn != NULL)
+		rota_take(s->d->rota, s->place->turn);
 	source = source_of(s, &source_len);
 	s->client = client_new(s->d->loop, &cfg, &client_events, s);
 	client_connect(s->client, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
@@ -239,7 +255,7 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 	}
 	s->domain = xstrdup(head->key.domain);
 	s->require_tls = head->env.require_tls;
-	places_make(head, s->live, s->domain, queue_conn_serial(qc), &s->places);
+	delivery_way_init(s, head);
 	s->idle_timer = evtimer_new(loop_base(s->d->loop), delivery_on_idle, s);
 	BUG_ON(s->idle_timer == NULL);
 	loop_defer(s->d->loop, start, s);

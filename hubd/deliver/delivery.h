@@ -10,6 +10,7 @@
 #include "hubd/deliver/client.h"
 #include "hubd/deliver/deliver.h"
 #include "hubd/deliver/host.h"
+#include "hubd/deliver/ladder.h"
 #include "hubd/deliver/mx.h"
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
@@ -24,6 +25,7 @@ struct deliver {
 	struct queue_set *set;
 	struct loop *loop;
 	struct host_table *hosts;
+	struct rota *rota;
 	struct mx *internal, *external;
 	struct resolver *external_resolver;
 	char external_servers[SERVERS_TEXT];
@@ -54,7 +56,15 @@ struct delivery {
 	uint32_t downgrade;
 	uint64_t max_messages;		/* 0 = unlimited */
 
-	/* where to */
+	/* where to: of a relay one pool of servers after the other, each becoming places */
+	struct server_pool next;
+	const struct server_pool *fallback;	/* as in struct route; of live's table */
+	size_t ladder_at;
+	size_t pool_at;			/* of those that stand for the next stop */
+	struct ladder ladder;
+	bool on_ladder;			/* the places are those of a site of the ladder */
+	size_t rung;			/* that site */
+	bool passing;			/* it only had to answer: on to another */
 	struct places places;
 	size_t place_at;		/* of the next */
 	const struct place *place;
@@ -110,8 +120,15 @@ void delivery_on_idle(evutil_socket_t fd, short what, void *ctx);
 
 /* --- delivery_way.c --- */
 
+/* For the message head. */
+void delivery_way_init(struct delivery *s, const struct queue_item *head);
+void delivery_way_deinit(struct delivery *s);
 /* Goes to the next host, or ends when everything was tried. */
 void delivery_next_target(struct delivery *s);
+/* The target answers. False: mail is not for it; the way goes on when the session is over. */
+bool delivery_arrived(struct delivery *s);
+/* Goes on from a site that only had to answer. */
+void delivery_pass(struct delivery *s);
 
 /* --- deliver.c --- */
 

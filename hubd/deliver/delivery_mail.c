@@ -1,4 +1,4 @@
-/* delivery_mail.c - the messages of a connection: sent, answered for, waited for. See delivery.h. */
+/* delivery_mail.c - messages sent, answered for, waited for. See delivery.h. */
 #include "hubd/deliver/delivery.h"
 
 #include <event2/event.h>

@@ -1,7 +1,10 @@
 /* delivery_way.c - the hosts a delivery may go to, one after the other. See delivery.h.
  *
- * A delivery has places (places.h); each becomes targets, which are addresses, by its own address or
- * by DNS.
+ * A delivery has places (places.h); each becomes targets, which are addresses, by its own address
+ * or by DNS. A relay has them for one pool of servers after the other: those of its next stop, and
+ * when none of them answers, those of the sites on the ladder (ladder.h). It starts at the next
+ * stop each time, where servers that failed are left out until their time (host.h), so a stop that
+ * is known to be dead costs nothing, and one that is back gets the mail again.
  */
 #include "hubd/deliver/delivery.h"
 
@@ -9,6 +12,111 @@
 #include <string.h>
 
 #include "hubd/config/live.h"
+#include "libhub/base/log.h"
+
+void delivery_way_init(struct delivery *s, const struct queue_item *head)
+{
+	if (head->decision != ROUTE_RELAY) {
+		places_of_item(head, s->live, s->domain, s->d->rota, &s->places);
+		return;
+	}
+	s->next = head->next;
+	s->fallback = head->fallback;
+	s->ladder_at = head->ladder_at;
+	ladder_init(&s->ladder, head->fallback_count - head->ladder_at, head->bisect);
+}
+
+void delivery_way_deinit(struct delivery *s)
+{
+	ladder_deinit(&s->ladder);
+	free(s->targets);
+}
+
+/* From the beginning. */
+static void way_restart(struct delivery *s)
+{
+	size_t n = s->ladder.n;
+	bool bisect = s->ladder.bisect;
+
+	ladder_deinit(&s->ladder);
+	ladder_init(&s->ladder, n, bisect);
+	s->pool_at = 0;
+	s->on_ladder = false;
+	s->place_at = 0;
+	if (s->decision == ROUTE_RELAY)
+		s->places.n = 0;
+}
+
+static const struct server_pool *rung_pool(const struct delivery *s, size_t rung)
+{
+	return &s->fallback[s->ladder_at + rung];
+}
+
+/* Nobody at the next stop answers. */
+static void ladder_enter(struct delivery *s)
+{
+	size_t i, j;
+
+	for (i = 0; i < s->ladder.n; i++) {
+		const struct server_pool *pool = rung_pool(s, i);
+
+		for (j = 0; j < pool->n; j++)
+			if (rota_answers(s->d->rota, pool->v[j]->obj.ndn))
+				ladder_note(&s->ladder, i, LADDER_ANSWERS);
+	}
+	s->on_ladder = true;
+	s->rung = s->ladder.n;
+}
+
+/* The places of a relay's next pool. False: there is none. */
+static bool next_pool(struct delivery *s)
+{
+	const struct server_pool *pool;
+
+	if (s->decision != ROUTE_RELAY)
+		return false;
+	if (s->pool_at <= s->ladder_at) {
+		pool = s->pool_at == 0 ? &s->next : &s->fallback[s->pool_at - 1];
+		s->pool_at++;
+	} else {
+		if (!s->on_ladder)
+			ladder_enter(s);
+		else if (s->rung < s->ladder.n)
+			ladder_note(&s->ladder, s->rung, LADDER_SILENT);
+		s->rung = ladder_next(&s->ladder);
+		if (s->rung == s->ladder.n)
+			return false;
+		pool = rung_pool(s, s->rung);
+	}
+	places_of_pool(pool, s->live, s->d->rota, &s->places);
+	s->place_at = 0;
+	return true;
+}
+
+bool delivery_arrived(struct delivery *s)
+{
+	if (s->place->turn != NULL)
+		rota_note(s->d->rota, s->place->turn, true);
+	if (!s->on_ladder)
+		return true;
+	ladder_note(&s->ladder, s->rung, LADDER_ANSWERS);
+	s->passing = ladder_next(&s->ladder) != s->rung;
+	log_event(LOG_LEVEL_INFO, s->passing ? "site-answers" : "backed-off",
+		LOG_STR("queue", queue_conn_name(s->qc)),
+		LOG_STR("site", s->place->server->site.target->name), LOG_STR("hop", s->hop_text),
+		LOG_END);
+	return !s->passing;
+}
+
+void delivery_pass(struct delivery *s)
+{
+	s->passing = false;
+	s->target_at = s->n_targets;
+	s->place_at = s->places.n;
+	/* not silent: the next one is asked for with that known */
+	s->rung = s->ladder.n;
+	delivery_next_target(s);
+}
 
 static void set_targets(struct delivery *s, const struct mx_target *targets, size_t n)
 {
@@ -67,7 +175,7 @@ static void exhausted(struct delivery *s)
 {
 	if (!s->tried && s->skipped && !s->take_all) {
 		s->take_all = true;
-		s->place_at = 0;
+		way_restart(s);
 		delivery_next_target(s);
 		return;
 	}
@@ -91,8 +199,9 @@ static void literal_target(struct delivery *s)
 /* The next place becomes targets, now or later. False: there is none. */
 static bool next_place(struct delivery *s)
 {
-	if (s->place_at == s->places.n)
-		return false;
+	while (s->place_at == s->places.n)
+		if (!next_pool(s))
+			return false;
 	s->place = &s->places.v[s->place_at++];
 	s->n_targets = s->target_at = 0;
 	s->target = NULL;

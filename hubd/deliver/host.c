@@ -98,6 +98,14 @@ void host_table_free(struct host_table **tp)
 	*tp = NULL;
 }
 
+void host_try(struct host_table *t, const struct sockaddr *sa)
+{
+	struct host *h = find(t, sa);
+
+	if (h != NULL && h->failures > 0)
+		h->out_until_ms = clock_mono_ms() + HOST_TRY_MS;
+}
+
 void host_failed(struct host_table *t, const struct sockaddr *sa, const struct server *self)
 {
 	struct host *h = make(t, sa);

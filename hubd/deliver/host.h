@@ -11,7 +11,7 @@
 
 #include "libhub/org/topology.h"
 
-enum { HOST_CLEAR_MS = 15 * 60 * 1000 };
+enum { HOST_CLEAR_MS = 15 * 60 * 1000, HOST_TRY_MS = 30 * 1000 };
 
 struct host_table;
 
@@ -19,6 +19,8 @@ struct host_table *host_table_new(void);
 /* Accepts a pointer to NULL; sets it to NULL. */
 void host_table_free(struct host_table **t);
 
+/* A connection to it begins. Of an address that failed, nobody else needs to find out meanwhile. */
+void host_try(struct host_table *t, const struct sockaddr *sa);
 void host_failed(struct host_table *t, const struct sockaddr *sa, const struct server *self);
 void host_good(struct host_table *t, const struct sockaddr *sa);
 /* Failed, and its next probe is not yet due? */

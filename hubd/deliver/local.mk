@@ -8,7 +8,9 @@ hubd_libhubd_a_SOURCES += \
 	%D%/delivery_mail.c \
 	%D%/delivery_way.c \
 	%D%/host.c %D%/host.h \
+	%D%/ladder.c %D%/ladder.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/rota.c %D%/rota.h \
 	%D%/verdict.c %D%/verdict.h

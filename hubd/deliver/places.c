@@ -2,12 +2,20 @@
 #include "hubd/deliver/places.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hubd/config/live.h"
 #include "libhub/org/connector.h"
 
 enum { SMTP_PORT = 25 };
+
+/* Something that takes turns, and what it is. */
+struct contender {
+	const void *what;
+	uint64_t turn;
+	size_t i;
+};
 
 static struct place *add(struct places *out)
 {
@@ -45,6 +53,7 @@ static void add_host(struct places *out, const char *fqdn, const struct endpoint
 			return;
 		p->name = fqdn != NULL ? fqdn : "";
 		p->server = server;
+		p->turn = server != NULL ? server->obj.ndn : NULL;
 		set_addr(p, &e->addr, e->port != 0 ? e->port : port);
 	}
 	if (addresses->n != 0 || fqdn == NULL || (p = add(out)) == NULL)
@@ -53,6 +62,7 @@ static void add_host(struct places *out, const char *fqdn, const struct endpoint
 	p->port = port;
 	p->host = true;
 	p->server = server;
+	p->turn = server != NULL ? server->obj.ndn : NULL;
 }
 
 static void add_server(struct places *out, const struct server *s)
@@ -60,81 +70,80 @@ static void add_server(struct places *out, const struct server *s)
 	add_host(out, s->fqdn, &s->addresses, SMTP_PORT, s);
 }
 
-static void from_pools(const struct queue_item *item, const struct live *live, uint64_t serial,
-	struct places *out)
+static int contender_order(const void *a, const void *b)
 {
-	size_t i, j;
+	const struct contender *x = a, *y = b;
 
-	for (i = 0; i < item->pool_count; i++) {
-		const struct server_pool *p = &item->pools[i];
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
+	return (x->i > y->i) - (x->i < y->i);
+}
 
-		for (j = 0; j < p->n; j++) {
-			const struct server *s = p->v[(serial + j) % p->n];
+static void add_pool(struct places *out, const struct server_pool *pool, const struct live *live,
+	const struct rota *rota)
+{
+	struct contender *list = xcalloc(pool->n, sizeof(*list));
+	size_t n = 0, i;
 
-			if (s != live->self)
-				add_server(out, s);
-		}
-	}
+	for (i = 0; i < pool->n; i++)
+		if (pool->v[i] != live->self)
+			list[n++] = (struct contender){ pool->v[i],
+				rota_turn(rota, pool->v[i]->obj.ndn), i };
+	qsort(list, n, sizeof(*list), contender_order);
+	for (i = 0; i < n; i++)
+		add_server(out, list[i].what);
+	free(list);
 }
 
 /* "--" on an edge: the hubs of the site that it is subscribed to. */
-static void add_inbound(struct places *out, const struct live *live, uint64_t serial)
+static void add_inbound(struct places *out, const struct live *live, const struct rota *rota)
 {
 	const struct objects *all = &live->snapshot->all[OBJ_SERVER];
-	size_t i;
+	const struct server **hubs = xcalloc(all->n, sizeof(*hubs));
+	size_t n = 0, i;
 
 	for (i = 0; i < all->n; i++) {
-		const struct server *s = SNAPSHOT_AT(live->snapshot, OBJ_SERVER, server,
-			(serial + i) % all->n);
+		const struct server *s = SNAPSHOT_AT(live->snapshot, OBJ_SERVER, server, i);
 
 		if (s->role == ROLE_HUB && s->obj.enabled && s->site.target != NULL &&
 			s->site.target == live->self->site.target)
-			add_server(out, s);
+			hubs[n++] = s;
 	}
+	add_pool(out, &(struct server_pool){ hubs, n }, live, rota);
+	free(hubs);
 }
 
-/* A name or an address from the configuration of a connector. NULL: no room. */
-static struct place *add_smart_host(struct places *out, const struct smart_host *h, uint16_t port)
+/*
+ * In turns. is_host: no name has MX records that could lead elsewhere, as the target servers of a
+ * routing group.
+ */
+static void from_smart_hosts(const struct smart_hosts *hosts, uint16_t port, bool is_host,
+	const struct live *live, const struct rota *rota, struct places *out)
 {
-	struct place *p = add(out);
-
-	if (p == NULL)
-		return NULL;
-	p->name = h->name != NULL ? h->name : "";
-	p->port = h->port != 0 ? h->port : port;
-	if (h->name == NULL)
-		set_addr(p, &h->addr, p->port);
-	return p;
-}
-
-/* Target servers are hosts: their names have no MX records that could lead elsewhere. */
-static void from_targets(const struct routing_group_connector *rgc, uint64_t serial,
-	struct places *out)
-{
+	struct contender *list = xcalloc(hosts->n, sizeof(*list));
 	struct place *p;
 	size_t i;
 
-	for (i = 0; i < rgc->targets.n; i++) {
-		p = add_smart_host(out, &rgc->targets.v[(serial + i) % rgc->targets.n], SMTP_PORT);
-		if (p == NULL)
-			return;
-		p->host = !p->literal;
+	for (i = 0; i < hosts->n; i++)
+		list[i] = (struct contender){ &hosts->v[i], rota_turn(rota, hosts->v[i].text), i };
+	qsort(list, hosts->n, sizeof(*list), contender_order);
+	for (i = 0; i < hosts->n; i++) {
+		const struct smart_host *h = list[i].what;
+
+		if (h->inbound) {
+			add_inbound(out, live, rota);
+			continue;
+		}
+		if ((p = add(out)) == NULL)
+			break;
+		p->name = h->name != NULL ? h->name : "";
+		p->turn = h->text;
+		p->port = h->port != 0 ? h->port : port;
+		p->host = is_host && h->name != NULL;
+		if (h->name == NULL)
+			set_addr(p, &h->addr, p->port);
 	}
-}
-
-static void from_smart_hosts(const struct send_connector *sc, const struct live *live,
-	uint64_t serial, struct places *out)
-{
-	size_t i;
-
-	for (i = 0; i < sc->smart_hosts.n; i++) {
-		const struct smart_host *h = &sc->smart_hosts.v[(serial + i) % sc->smart_hosts.n];
-
-		if (h->inbound)
-			add_inbound(out, live, serial);
-		else if (add_smart_host(out, h, (uint16_t)sc->port) == NULL)
-			return;
-	}
+	free(list);
 }
 
 static void from_domain(const struct send_connector *sc, const char *domain, struct places *out)
@@ -145,21 +154,27 @@ static void from_domain(const struct send_connector *sc, const char *domain, str
 	p->port = (uint16_t)sc->port;
 }
 
-void places_make(const struct queue_item *item, const struct live *live, const char *domain,
-	uint64_t serial, struct places *out)
+void places_of_item(const struct queue_item *item, const struct live *live, const char *domain,
+	const struct rota *rota, struct places *out)
 {
 	const struct send_connector *sc = (const void *)item->connector;
+	const struct routing_group_connector *rgc = (const void *)item->connector;
 	const struct mailbox_server *m = item->mailbox_server;
 
 	out->n = 0;
-	if (item->decision == ROUTE_RELAY)
-		from_pools(item, live, serial, out);
-	else if (item->decision == ROUTE_MAILBOX)
+	if (item->decision == ROUTE_MAILBOX)
 		add_host(out, m->fqdn, &m->addresses, (uint16_t)m->port, NULL);
 	else if (item->key.type == QUEUE_RELAY_TO_ROUTING_GROUP)
-		from_targets((const void *)item->connector, serial, out);
+		from_smart_hosts(&rgc->targets, SMTP_PORT, true, live, rota, out);
 	else if (item->key.type == QUEUE_DNS_CONNECTOR)
 		from_domain(sc, domain, out);
 	else
-		from_smart_hosts(sc, live, serial, out);
+		from_smart_hosts(&sc->smart_hosts, (uint16_t)sc->port, false, live, rota, out);
+}
+
+void places_of_pool(const struct server_pool *pool, const struct live *live,
+	const struct rota *rota, struct places *out)
+{
+	out->n = 0;
+	add_pool(out, pool, live, rota);
 }

@@ -1,11 +1,12 @@
-/* places.h - the list of places one connection may go to, in order. Pure; any thread.
+/* places.h - the list of places one connection may go to, in order. Owning loop's thread.
  *
- * A place is an address or a name that has yet to be looked up. Places that are equally good are
- * rotated by a serial number, so successive connections of a queue share the load.
+ * A place is an address or a name that has yet to be looked up. Places that are equally good stand
+ * in the order of their turns (rota.h), so that successive connections share the load.
  */
 #ifndef HUB_DELIVER_PLACES_H
 #define HUB_DELIVER_PLACES_H
 
+#include "hubd/deliver/rota.h"
 #include "hubd/queue/queue.h"
 #include "libhub/base/resolver.h"
 
@@ -13,6 +14,7 @@ enum { PLACES_MAX = 64 };
 
 struct place {
 	const char *name;		/* as in the configuration or the queue's domain */
+	const char *turn;		/* by which the rota knows it; NULL = it takes no turns */
 	uint16_t port;
 	bool host;			/* look up its address, no MX */
 	bool literal;			/* addr is it */
@@ -25,8 +27,11 @@ struct places {
 	size_t n;
 };
 
-/* domain: the recipients' domain, for a connector that uses MX; must outlive out. */
-void places_make(const struct queue_item *item, const struct live *live, const char *domain,
-	uint64_t serial, struct places *out);
+/* Of a connector or a mailbox server. domain: the recipients', for MX; must outlive out. */
+void places_of_item(const struct queue_item *item, const struct live *live, const char *domain,
+	const struct rota *rota, struct places *out);
+/* The servers of a pool, without this one. */
+void places_of_pool(const struct server_pool *pool, const struct live *live,
+	const struct rota *rota, struct places *out);
 
 #endif

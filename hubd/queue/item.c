@@ -71,15 +71,9 @@ static const char *security_of(struct arena *a, const struct queue_item *item)
 		sc->auth_user != NULL ? sc->auth_user : "", sc->domain_secure, sc->usage, message);
 }
 
-static struct server_pool copy_pool(struct arena *a, const struct server_pool *p)
-{
-	return (struct server_pool){ arena_memdup(a, p->v, p->n * sizeof(*p->v)), p->n };
-}
-
 static void copy_route(struct queue_item *item, const struct route *route)
 {
 	struct arena *a = item->arena;
-	size_t i;
 
 	item->decision = route->decision;
 	item->key.type = route->queue.type;
@@ -88,11 +82,11 @@ static void copy_route(struct queue_item *item, const struct route *route)
 	item->connector = route->connector;
 	item->mailbox_server = route->mailbox_server;
 	if (route->decision == ROUTE_RELAY) {
-		item->pool_count = route->fallback_count + 1;
-		item->pools = arena_alloc(a, item->pool_count * sizeof(*item->pools));
-		item->pools[0] = copy_pool(a, &route->next);
-		for (i = 0; i < route->fallback_count; i++)
-			item->pools[i + 1] = copy_pool(a, &route->fallback[i]);
+		item->next = route->next;
+		item->fallback = route->fallback;
+		item->fallback_count = route->fallback_count;
+		item->ladder_at = route->ladder_at;
+		item->bisect = route->bisect;
 	}
 	item->why = route->decision == ROUTE_UNREACHABLE ? keep(a, route->text) : "";
 	item->security = security_of(a, item);
@@ -150,7 +144,6 @@ struct queue_item *item_split(const struct queue_item *item, const uint32_t *pic
 {
 	struct arena *a = arena_new();
 	struct queue_item *out = arena_alloc(a, sizeof(*out));
-	size_t i;
 
 	out->arena = a;
 	out->live = live_ref(item->live);
@@ -164,10 +157,11 @@ struct queue_item *item_split(const struct queue_item *item, const uint32_t *pic
 	out->security = keep(a, item->security);
 	out->connector = item->connector;
 	out->mailbox_server = item->mailbox_server;
-	out->pool_count = item->pool_count;
-	out->pools = arena_alloc(a, item->pool_count * sizeof(*out->pools));
-	for (i = 0; i < item->pool_count; i++)
-		out->pools[i] = copy_pool(a, &item->pools[i]);
+	out->next = item->next;
+	out->fallback = item->fallback;
+	out->fallback_count = item->fallback_count;
+	out->ladder_at = item->ladder_at;
+	out->bisect = item->bisect;
 	out->why = keep(a, item->why);
 	copy_progress(out, item);
 	return out;

@@ -476,7 +476,6 @@ static bool open_one(struct queue *q)
 	qc = xcalloc(1, sizeof(*qc));
 	qc->q = q;
 	qc->live = live_ref(head->live);
-	qc->serial = q->serial++;
 	qc->state = CONN_CONNECTING;
 	q->n_connecting++;
 	q->n_conns++;
@@ -556,11 +555,6 @@ void queue_end_stale(struct queue *q)
 const struct live *queue_conn_live(const struct queue_conn *qc)
 {
 	return qc->live;
-}
-
-uint64_t queue_conn_serial(const struct queue_conn *qc)
-{
-	return qc->serial;
 }
 
 struct queue_set *queue_conn_set(const struct queue_conn *qc)

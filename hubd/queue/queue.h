@@ -63,8 +63,11 @@ struct queue_item {
 	const char *security;		/* connections are shared by equal ones only */
 	const struct pool_connector *connector;
 	const struct mailbox_server *mailbox_server;
-	struct server_pool *pools;	/* ROUTE_RELAY: first choice, then what is tried after it */
-	size_t pool_count;
+	/* ROUTE_RELAY: as in the route; of live's table */
+	struct server_pool next;
+	const struct server_pool *fallback;
+	size_t fallback_count, ladder_at;
+	bool bisect;
 	const char *why;		/* ROUTE_UNREACHABLE: for people; else "" */
 
 	/* progress, kept when it is routed again */
@@ -211,8 +214,6 @@ struct queue_result {
 
 /* The configuration of the connection: that of the head it was opened for. */
 const struct live *queue_conn_live(const struct queue_conn *qc);
-/* Counts the connections of the queue, for round robin. */
-uint64_t queue_conn_serial(const struct queue_conn *qc);
 /*
  * Takes the next message. NULL: none now; *end tells whether to end the connection (stopping, the
  * queue suspended, or the next one was routed with another configuration than this connection's)

@@ -25,7 +25,6 @@ struct queue_conn {
 	void *obj;			/* the transport's */
 	const struct live *live;
 	struct queue_item *item;	/* taken */
-	uint64_t serial;
 	enum conn_state state;
 	bool up;
 };
@@ -43,7 +42,6 @@ struct queue {
 	size_t n_ready, n_waiting, n_held, n_active;
 	struct conn_list conns;
 	unsigned n_conns, n_connecting, n_idle, n_up;
-	uint64_t serial;		/* connections so far */
 
 	bool suspended;
 	bool in_retry;

@@ -21,7 +21,7 @@ enum nearness { NEAR_SELF, NEAR_SITE, NEAR_REMOTE };
 struct source_set {
 	const char *names;		/* in order, joined by commas: names the next hop */
 	struct server_pool pool;
-	/* Of hubs: the remaining ones of the site (others of them 1 or 0), then the site's ladder. */
+	/* Of hubs: the remaining ones of the site (others: 1, or 0 without), then its ladder. */
 	const struct server_pool *fallback;
 	size_t fallback_n, others;
 	bool edges;

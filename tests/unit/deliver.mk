@@ -15,3 +15,8 @@ tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c tests/unit/peer.c te
 	tests/unit/unit.h
 tests_unit_test_deliver_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_deliver_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_ladder
+tests_unit_test_ladder_SOURCES = tests/unit/test_ladder.c tests/unit/unit.h
+tests_unit_test_ladder_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_ladder_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
