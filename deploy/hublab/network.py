@@ -19,6 +19,7 @@ import ipaddress
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -145,7 +146,7 @@ def apply_fences(state):
     for name, allowed in state["fences"].items():
         host = state.host(name)
         for text in allowed:
-            peer, _, port = text.partition(":")
+            peer, port = re.fullmatch(r"(.*?)(?::(\d+))?", text).groups()
             ends = ["ipproto tcp %s %d" % (end, int(port)) for end in ("sport", "dport")] \
                 if port else [""]
             rules += ["rule add priority %d from %s to %s %s goto %d" % (FENCE, a, b, end, PASS)

@@ -49,14 +49,18 @@ class State:
     def hosts_of(self, kind):
         return [host for host in self["hosts"] if host["kind"] == kind]
 
-    def place(self, name):
-        """The hosts that a name means: one host, or all of a site."""
-        wanted, _, rest = name.rpartition(":")
-        hosts = [h for h in self["hosts"] if h["name"].lower() == rest.lower()]
-        site = [h for h in self["hosts"] if (h["site"] or "").lower() == rest.lower()]
-        if wanted == "site":
+    def place(self, names):
+        """The hosts that a list like "London,paris1" means, each name a host or all of a site."""
+        found = [host for name in names.split(",") for host in self.named(name)]
+        return [host for number, host in enumerate(found) if host not in found[:number]]
+
+    def named(self, name):
+        kind, _, plain = name.rpartition(":")
+        hosts = [h for h in self["hosts"] if h["name"].lower() == plain.lower()]
+        site = [h for h in self["hosts"] if (h["site"] or "").lower() == plain.lower()]
+        if kind == "site":
             hosts = []
-        elif wanted == "host":
+        elif kind == "host":
             site = []
         if hosts and site:
             raise LabError("%s is a host and a site: say host:%s or site:%s" % (name, name, name))

@@ -9,6 +9,7 @@ import unittest
 
 from .base import TOP, Place, run, wait_for
 from .hub import parse_event
+from .organization import message, send
 
 sys.path.insert(0, os.path.join(TOP, "deploy"))
 from hublab import network  # noqa: E402
@@ -91,6 +92,30 @@ class Lab:
     def wait_event(self, hub, event, count=1, **fields):
         return wait_for(lambda: "%d %s %s at %s" % (count, event, fields, hub), lambda: [
             events for events in [self.events(hub, event, **fields)] if len(events) >= count])[0]
+
+    def submit(self, hub, *people, body="Hello\r\n"):
+        """From outside, at that hub, to people at contoso.com; gives the message's token."""
+        token, data = message(body=body)
+        address = self.address(hub)
+        self.inside("outside", lambda: send(25, "x@outside.example", [
+            name + "@contoso.com" for name in people], data, host=address))
+        return token
+
+    def received(self, hub, *tokens):
+        """What the hub's log says of taking those messages."""
+        return [event for event in self.events(hub, "received")
+                if event["message_id"][1:].partition("@")[0] in tokens]
+
+    def change(self, name, line, hub="celle1"):
+        """Replaces an attribute of an entry below the base; that hub runs it on return."""
+        state = self.state()
+        before = self.events(hub, "configuration")[-1]["fingerprint"]
+        run("ldapmodify", "-x", "-H", self.hosts()["directory1"]["local"], "-D", state["admin"],
+            "-y", os.path.join(self.directory, "admin.password"), check=True,
+            stdin="dn: %s,%s\nchangetype: modify\nreplace: %s\n%s\n" % (
+                name, state["base"], line.partition(":")[0], line))
+        wait_for("the change at " + hub, lambda: self.events(
+            hub, "configuration")[-1]["fingerprint"] != before)
 
     def mails(self, host, token):
         """Files below the host's directory that hold the token."""
