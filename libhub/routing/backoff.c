@@ -23,30 +23,30 @@
 
 enum { LINEAR_HOPS = 4 };
 
-static void site_ladder(struct routing_table *t, uint32_t site)
+static void site_ladder(struct routing_ways *w, uint32_t site)
 {
-	struct site_view *view = &t->sites[site];
+	struct site_view *view = &w->sites[site];
 	struct server_pool *ladder;
 	uint32_t x;
 
-	ladder = arena_alloc(t->arena, t->graph.v[site].hops * sizeof(*ladder));
-	for (x = t->graph.v[site].pred; x != t->site; x = t->graph.v[x].pred)
-		if (t->sites[x].hubs.n != 0)
-			ladder[view->ladder_n++] = t->sites[x].hubs;
+	ladder = arena_alloc(w->arena, w->graph.v[site].hops * sizeof(*ladder));
+	for (x = w->graph.v[site].pred; x != w->site; x = w->graph.v[x].pred)
+		if (w->sites[x].hubs.n != 0)
+			ladder[view->ladder_n++] = w->sites[x].hubs;
 	view->ladder = ladder;
-	view->bisect = view->ladder_n != 0 && t->graph.v[site].hops > LINEAR_HOPS;
+	view->bisect = view->ladder_n != 0 && w->graph.v[site].hops > LINEAR_HOPS;
 }
 
-void table_ladders_build(struct routing_table *t)
+void ways_ladders_build(struct routing_ways *w)
 {
 	uint32_t i;
 
-	for (i = 0; i < t->graph.n; i++) {
-		const struct graph_node *node = &t->graph.v[i];
+	for (i = 0; i < w->graph.n; i++) {
+		const struct graph_node *node = &w->graph.v[i];
 
 		/* Mail stops at no site behind a hub site. */
-		if (node->reachable && i != t->site &&
-		    (t->sites[i].stop == GRAPH_NONE || t->sites[i].stop == i))
-			site_ladder(t, i);
+		if (node->reachable && i != w->site &&
+		    (w->sites[i].stop == GRAPH_NONE || w->sites[i].stop == i))
+			site_ladder(w, i);
 	}
 }

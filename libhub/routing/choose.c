@@ -118,7 +118,7 @@ static void route_by_space(const struct question *q, struct space_cursor cursor,
 	struct route_trace *trace, struct route *out)
 {
 	struct space_cursor first = cursor;
-	const struct space_list *list = space_cursor_next(&cursor);
+	const struct space_list *list = table_list_next(q->t, &cursor);
 	const struct space_entry *winner;
 	bool around;
 
@@ -139,7 +139,7 @@ void route_external(const struct routing_table *t, const char *type, const char 
 	const char *text = strcmp(type, "SMTP") == 0 ? space : text_fold(a, space);
 	struct space_cursor cursor;
 
-	space_cursor_init(&cursor, &t->spaces, type, text, false);
+	space_cursor_init(&cursor, &t->base->spaces, type, text, false);
 	route_by_space(&q, cursor, trace, out);
 }
 
@@ -150,7 +150,7 @@ void route_inbound(const struct routing_table *t, const char *domain, uint64_t s
 	struct question q = { t, "SMTP", domain, size, excluded, a };
 	struct space_cursor cursor;
 
-	space_cursor_init(&cursor, &t->spaces, "SMTP", domain, true);
+	space_cursor_init(&cursor, &t->base->spaces, "SMTP", domain, true);
 	route_by_space(&q, cursor, trace, out);
 }
 
@@ -159,7 +159,7 @@ bool route_has_own_space(const struct routing_table *t, const char *domain)
 	struct space_cursor cursor;
 	const struct space_list *list;
 
-	space_cursor_init(&cursor, &t->spaces, "SMTP", domain, false);
-	list = space_cursor_next(&cursor);
+	space_cursor_init(&cursor, &t->base->spaces, "SMTP", domain, false);
+	list = table_list_next(t, &cursor);
 	return list != NULL && list->all[0].space->match != SPACE_ALL;
 }

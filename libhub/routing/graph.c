@@ -20,22 +20,25 @@
  * each other member the least (cost, hops) that the link can give; equals are settled in the order
  * of names, so it is also the lowest name to come through it.
  *
- * The nearest site is found by scanning: with 1,000 sites that is a millisecond, and none of our
- * libraries brings a priority queue.
+ * The nearest site comes from a binary heap, which none of our libraries brings. A site that is
+ * found a nearer way is put in once more; what is left of it comes out settled and is passed over.
  */
 #include "libhub/routing/graph.h"
 
-struct graph_member {
-	uint32_t link, next;		/* next membership of the same site */
+#include <stdlib.h>
+
+struct heap_item {
+	int64_t cost;
+	uint32_t hops, site;
 };
 
 struct graph_work {
-	const struct snapshot *s;
+	const struct graph_net *net;
 	struct graph *g;
 	bool *settled;			/* by site */
 	bool *done;			/* by link */
-	uint32_t *first;		/* by site: first membership */
-	struct graph_member *members;
+	struct heap_item *heap;		/* a link offers each of its sites once: room for all */
+	size_t heap_count;
 };
 
 uint32_t graph_site_index(const struct ref *r)
@@ -61,29 +64,89 @@ static uint64_t limit_min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void work_links(struct graph_work *w, struct arena *a)
+static size_t net_links(struct graph_net *net, struct arena *a)
 {
-	size_t links = w->s->all[OBJ_SITE_LINK].n, total = 0, i, j;
-	uint32_t used = 0;
+	const struct objects *all = &net->s->all[OBJ_SITE_LINK];
+	size_t total = 0, i, j;
 
-	for (i = 0; i < links; i++)
-		total += SNAPSHOT_AT(w->s, OBJ_SITE_LINK, site_link, i)->sites.n;
-	BUG_ON(total >= GRAPH_NONE);
-	w->members = arena_alloc(a, total * sizeof(*w->members));
-	/* Backwards, so that each site's list is in the order of the links' names. */
-	for (i = links; i-- > 0;) {
-		const struct site_link *link = SNAPSHOT_AT(w->s, OBJ_SITE_LINK, site_link, i);
+	net->links = arena_alloc(a, all->n * sizeof(*net->links));
+	for (i = 0; i < all->n; i++) {
+		const struct site_link *link = SNAPSHOT_AT(net->s, OBJ_SITE_LINK, site_link, i);
+		uint32_t *sites;
+		size_t n = 0;
 
-		for (j = 0; link->obj.enabled && j < link->sites.n; j++) {
-			uint32_t site = graph_site_index(&link->sites.v[j]);
-
-			if (site == GRAPH_NONE)
-				continue;
-			w->members[used] = (struct graph_member){ (uint32_t)i, w->first[site] };
-			w->first[site] = used++;
+		if (!link->obj.enabled)
+			continue;
+		sites = arena_alloc(a, link->sites.n * sizeof(*sites));
+		for (j = 0; j < link->sites.n; j++) {
+			sites[n] = graph_site_index(&link->sites.v[j]);
+			n += sites[n] != GRAPH_NONE;
 		}
+		net->links[net->link_count++] =
+			(struct graph_link){ link, graph_link_cost(link), sites, n };
+		total += n;
 	}
+	return total;
 }
+
+void graph_net_build(struct graph_net *net, const struct snapshot *s, struct arena *a)
+{
+	size_t sites = s->all[OBJ_SITE].n, total, i, j, *at;
+
+	*net = (struct graph_net){ .s = s };
+	BUG_ON(sites >= GRAPH_NONE);
+	total = net_links(net, a);
+	net->of_site = arena_alloc(a, total * sizeof(*net->of_site));
+	net->first = arena_alloc(a, (sites + 1) * sizeof(*net->first));
+	at = xcalloc(sites + 1, sizeof(*at));
+	for (i = 0; i < net->link_count; i++)
+		for (j = 0; j < net->links[i].n; j++)
+			net->first[net->links[i].sites[j] + 1]++;
+	for (i = 0; i < sites; i++)
+		at[i + 1] = net->first[i + 1] += net->first[i];
+	for (i = 0; i < net->link_count; i++)
+		for (j = 0; j < net->links[i].n; j++)
+			net->of_site[at[net->links[i].sites[j]]++] = (uint32_t)i;
+	free(at);
+}
+
+/* --- the heap --- */
+
+/* The settling order: least (cost, hops, name). */
+static bool item_before(const struct heap_item *a, const struct heap_item *b)
+{
+	if (a->cost != b->cost)
+		return a->cost < b->cost;
+	return a->hops != b->hops ? a->hops < b->hops : a->site < b->site;
+}
+
+static void heap_push(struct graph_work *w, struct heap_item item)
+{
+	size_t i = w->heap_count++;
+
+	for (; i != 0 && item_before(&item, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		w->heap[i] = w->heap[(i - 1) / 2];
+	w->heap[i] = item;
+}
+
+static struct heap_item heap_pop(struct graph_work *w)
+{
+	struct heap_item first = w->heap[0], last = w->heap[--w->heap_count];
+	size_t i = 0, child;
+
+	while ((child = 2 * i + 1) < w->heap_count) {
+		child += child + 1 < w->heap_count &&
+			item_before(&w->heap[child + 1], &w->heap[child]);
+		if (!item_before(&w->heap[child], &last))
+			break;
+		w->heap[i] = w->heap[child];
+		i = child;
+	}
+	w->heap[i] = last;
+	return first;
+}
+
+/* --- the search --- */
 
 /* Is the way over pred and link better than the one node has? */
 static bool node_improves(const struct graph_node *node, int64_t cost, uint32_t hops, uint32_t pred,
@@ -100,87 +163,71 @@ static bool node_improves(const struct graph_node *node, int64_t cost, uint32_t 
 		(link->max_size == 0 || link->max_size > node->link->max_size);
 }
 
-static void link_relax(struct graph_work *w, uint32_t from, const struct site_link *link)
+static void link_relax(struct graph_work *w, uint32_t from, const struct graph_link *l)
 {
 	const struct graph_node *x = &w->g->v[from];
-	int64_t cost = x->cost + graph_link_cost(link);
+	int64_t cost = x->cost + l->cost;
 	size_t i;
 
-	for (i = 0; i < link->sites.n; i++) {
-		uint32_t to = graph_site_index(&link->sites.v[i]);
-		struct graph_node *d;
+	for (i = 0; i < l->n; i++) {
+		uint32_t to = l->sites[i], hops = x->hops + 1;
+		struct graph_node *d = &w->g->v[to];
 
-		if (to == GRAPH_NONE || w->settled[to])
+		if (w->settled[to] || !node_improves(d, cost, hops, from, l->link))
 			continue;
-		d = &w->g->v[to];
-		if (!node_improves(d, cost, x->hops + 1, from, link))
-			continue;
+		if (!d->reachable || d->cost != cost || d->hops != hops)
+			heap_push(w, (struct heap_item){ cost, hops, to });
 		d->reachable = true;
 		d->pred = from;
-		d->link = link;
+		d->link = l->link;
 		d->cost = cost;
-		d->hops = x->hops + 1;
-		d->limit = limit_min(x->limit, link->max_size);
+		d->hops = hops;
+		d->limit = limit_min(x->limit, l->link->max_size);
 	}
-}
-
-/* The unsettled site of least (cost, hops, name). */
-static uint32_t work_nearest(const struct graph_work *w)
-{
-	uint32_t best = GRAPH_NONE, i;
-
-	for (i = 0; i < w->g->n; i++) {
-		const struct graph_node *node = &w->g->v[i];
-
-		if (!node->reachable || w->settled[i])
-			continue;
-		if (best == GRAPH_NONE || node->cost < w->g->v[best].cost ||
-		    (node->cost == w->g->v[best].cost && node->hops < w->g->v[best].hops))
-			best = i;
-	}
-	return best;
 }
 
 static void work_run(struct graph_work *w)
 {
-	uint32_t x, m;
+	while (w->heap_count != 0) {
+		uint32_t x = heap_pop(w).site;
+		size_t m;
 
-	while ((x = work_nearest(w)) != GRAPH_NONE) {
+		if (w->settled[x])
+			continue;
 		w->settled[x] = true;
-		for (m = w->first[x]; m != GRAPH_NONE; m = w->members[m].next) {
-			uint32_t link = w->members[m].link;
+		for (m = w->net->first[x]; m < w->net->first[x + 1]; m++) {
+			uint32_t link = w->net->of_site[m];
 
 			if (w->done[link])
 				continue;
 			w->done[link] = true;
-			link_relax(w, x, SNAPSHOT_AT(w->s, OBJ_SITE_LINK, site_link, link));
+			link_relax(w, x, &w->net->links[link]);
 		}
 	}
 }
 
-void graph_build(struct graph *g, const struct snapshot *s, uint32_t from, struct arena *a)
+void graph_build(struct graph *g, const struct graph_net *net, uint32_t from, struct arena *a)
 {
-	struct arena *scratch = arena_new();
-	struct graph_work w = { .s = s, .g = g };
+	struct graph_work w = { .net = net, .g = g };
 	size_t i;
 
-	g->n = s->all[OBJ_SITE].n;
-	BUG_ON(g->n >= GRAPH_NONE);
+	g->n = net->s->all[OBJ_SITE].n;
 	g->v = arena_alloc(a, g->n * sizeof(*g->v));
-	w.settled = arena_alloc(scratch, g->n * sizeof(*w.settled));
-	w.done = arena_alloc(scratch, s->all[OBJ_SITE_LINK].n * sizeof(*w.done));
-	w.first = arena_alloc(scratch, g->n * sizeof(*w.first));
 	for (i = 0; i < g->n; i++) {
-		g->v[i].site = SNAPSHOT_AT(s, OBJ_SITE, site, i);
+		g->v[i].site = SNAPSHOT_AT(net->s, OBJ_SITE, site, i);
 		g->v[i].pred = GRAPH_NONE;
-		w.first[i] = GRAPH_NONE;
 	}
-	work_links(&w, scratch);
-	if (from != GRAPH_NONE && g->v[from].site->obj.enabled) {
-		g->v[from].reachable = true;
-		work_run(&w);
-	}
-	arena_free(&scratch);
+	if (from == GRAPH_NONE || !g->v[from].site->obj.enabled)
+		return;
+	w.settled = xcalloc(g->n, sizeof(*w.settled));
+	w.done = xcalloc(net->link_count, sizeof(*w.done));
+	w.heap = xcalloc(net->first[g->n] + 1, sizeof(*w.heap));
+	g->v[from].reachable = true;
+	heap_push(&w, (struct heap_item){ .site = from });
+	work_run(&w);
+	free(w.settled);
+	free(w.done);
+	free(w.heap);
 }
 
 const struct site **graph_path(const struct graph *g, uint32_t to, struct arena *a, size_t *n)

@@ -27,11 +27,31 @@ struct graph {
 	size_t n;
 };
 
+/* One enabled link and its enabled sites. */
+struct graph_link {
+	const struct site_link *link;
+	int64_t cost;
+	const uint32_t *sites;
+	size_t n;
+};
+
+/* What the graphs of one snapshot share, from whichever site they are seen; immutable as well. */
+struct graph_net {
+	const struct snapshot *s;
+	struct graph_link *links;	/* in the order of names */
+	size_t link_count;
+	size_t *first;			/* by site: where its links begin; one more at the end */
+	uint32_t *of_site;		/* indices of links, site by site */
+};
+
+/* Memory comes from the arena. */
+void graph_net_build(struct graph_net *net, const struct snapshot *s, struct arena *a);
+
 /*
  * Computes the best path from one site to each other one. Memory comes from the arena. from may be
  * GRAPH_NONE, or a disabled site: then nothing is reachable.
  */
-void graph_build(struct graph *g, const struct snapshot *s, uint32_t from, struct arena *a);
+void graph_build(struct graph *g, const struct graph_net *net, uint32_t from, struct arena *a);
 
 /* Index of the site a reference names; GRAPH_NONE if it dangles or the site is disabled. */
 uint32_t graph_site_index(const struct ref *r);

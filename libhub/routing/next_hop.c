@@ -150,9 +150,9 @@ static void relay_to_sources(const struct routing_table *t, const struct choice 
 	}
 	route_relay(out, &c->sources->pool, t->graph.v[c->site].site,
 		QUEUE_RELAY_TO_CONNECTOR_SOURCES, c->sources->names);
-	out->fallback = c->sources->fallback;
-	out->fallback_count = c->sources->fallback_n;
-	out->ladder_at = c->sources->others;
+	out->fallback = c->fallback->v;
+	out->fallback_count = c->fallback->n;
+	out->ladder_at = c->sources->others.n != 0;
 	out->bisect = t->sites[c->site].bisect;
 }
 
@@ -185,21 +185,21 @@ void route_to_linked(const struct routing_table *t, const struct send_connector 
 	size_t i;
 
 	route_init(out);
-	for (i = 0; i < t->linked_count && t->linked[i].to != sc; i++)
+	for (i = 0; i < t->base->linked_count && t->base->linked[i].to != sc; i++)
 		;
-	BUG_ON(i == t->linked_count);
+	BUG_ON(i == t->base->linked_count);
 	out->decision = ROUTE_CONNECTOR;
 	out->connector = &sc->pool;
 	out->cost = 0;
 	out->path = graph_path(&t->graph, t->site, a, &out->path_len);
-	out->queue = (struct queue_key){ QUEUE_SMART_HOST_CONNECTOR, t->linked[i].smart_hosts,
+	out->queue = (struct queue_key){ QUEUE_SMART_HOST_CONNECTOR, t->base->linked[i].smart_hosts,
 		sc->pool.obj.name };
 }
 
 void route_to_hub(const struct routing_table *t, const struct server *hub, uint64_t size,
 	struct arena *a, struct route *out)
 {
-	uint32_t site = t->server_sites[hub->index];
+	uint32_t site = table_server_site(t, hub);
 
 	route_init(out);
 	if (site == GRAPH_NONE || !t->graph.v[site].reachable) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libhub/routing/table.h"
+#include "libhub/base/mem.h"
 
 enum { STAGE_EXACT, STAGE_WIDER, STAGE_EVERYTHING, STAGE_INBOUND, STAGE_END };
 
@@ -22,113 +22,71 @@ static struct space_type *type_get(struct space_index *x, struct arena *a, const
 	return type;
 }
 
-static struct space_list *hash_list_get(struct space_list **hash, struct arena *a, const char *key)
+static struct space_slot *slot_new(struct space_index *x, struct arena *a, const char *key)
 {
-	struct space_list *list;
+	struct space_slot *slot = arena_alloc(a, sizeof(*slot));
 
-	HASH_FIND_STR(*hash, key, list);
-	if (list != NULL)
-		return list;
-	list = arena_alloc(a, sizeof(*list));
-	list->key = key;
-	HASH_ADD_KEYPTR(hh, *hash, list->key, strlen(list->key), list);
-	return list;
+	slot->key = key;
+	slot->number = x->slot_count++;
+	return slot;
 }
 
-static struct space_list *single_list_get(struct space_list **single, struct arena *a)
+static struct space_slot *hash_slot_get(struct space_index *x, struct space_slot **hash,
+	struct arena *a, const char *key)
+{
+	struct space_slot *slot;
+
+	HASH_FIND_STR(*hash, key, slot);
+	if (slot != NULL)
+		return slot;
+	slot = slot_new(x, a, key);
+	HASH_ADD_KEYPTR(hh, *hash, slot->key, strlen(slot->key), slot);
+	return slot;
+}
+
+static struct space_slot *single_slot_get(struct space_index *x, struct space_slot **single,
+	struct arena *a)
 {
 	if (*single == NULL)
-		*single = arena_alloc(a, sizeof(**single));
+		*single = slot_new(x, a, NULL);
 	return *single;
 }
 
-static struct space_list *list_get(struct space_type *type, struct arena *a,
+static struct space_slot *slot_get(struct space_index *x, struct arena *a,
 	const struct address_space *space)
 {
+	struct space_type *type = type_get(x, a, space->type);
+
 	switch (space->match) {
 	case SPACE_EXACT:
-		return hash_list_get(&type->exact, a, space->key);
+		return hash_slot_get(x, &type->exact, a, space->key);
 	case SPACE_SUBTREE:
 	case SPACE_PREFIX:
-		return hash_list_get(&type->wider, a, space->key);
+		return hash_slot_get(x, &type->wider, a, space->key);
 	case SPACE_ALL:
-		return single_list_get(&type->everything, a);
+		return single_slot_get(x, &type->everything, a);
 	case SPACE_INBOUND:
-		return single_list_get(&type->inbound, a);
+		return single_slot_get(x, &type->inbound, a);
 	}
 	BUG_ON(true);
 	return NULL;
 }
 
-void space_index_add(struct space_index *x, struct arena *a, const struct choice *choice,
+void space_index_add(struct space_index *x, struct arena *a, uint32_t rank,
 	const struct address_space *space)
 {
-	struct space_list *list = list_get(type_get(x, a, space->type), a, space);
+	struct space_slot *slot = slot_get(x, a, space);
 
-	if (list->all_count == list->room) {
-		struct space_entry *more;
+	if (slot->n == slot->room) {
+		struct space_use *more;
 
-		list->room = list->room == 0 ? 2 : 2 * list->room;
-		more = arena_alloc(a, list->room * sizeof(*more));
-		if (list->all_count != 0)
-			memcpy(more, list->all, list->all_count * sizeof(*more));
-		list->all = more;
+		slot->room = slot->room == 0 ? 1 : 2 * slot->room;
+		more = arena_alloc(a, slot->room * sizeof(*more));
+		if (slot->n != 0)
+			memcpy(more, slot->uses, slot->n * sizeof(*more));
+		slot->uses = more;
 	}
-	list->all[list->all_count++] = (struct space_entry){
-		.choice = choice,
-		.space = space,
-		.cost = choice->path_cost + space->cost,
-	};
-}
-
-/* -1, 0, 1 as strcmp. */
-static int order(int64_t a, int64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-int space_entry_compare(const struct space_entry *a, const struct space_entry *b, const char **by)
-{
-	int c;
-
-	*by = "cost";
-	if ((c = order(a->cost, b->cost)) != 0)
-		return c;
-	*by = "proximity";
-	if ((c = order(a->choice->nearness, b->choice->nearness)) != 0 ||
-	    (c = order(a->choice->hops, b->choice->hops)) != 0)
-		return c;
-	*by = "name";
-	if ((c = order(a->choice->rank, b->choice->rank)) != 0)
-		return c;
-	*by = NULL;
-	return 0;
-}
-
-static int entry_order(const void *a, const void *b)
-{
-	const char *by;
-
-	return space_entry_compare(a, b, &by);
-}
-
-static void list_finish(struct space_list *list, struct arena *a)
-{
-	uint64_t largest = 0;
-	size_t i;
-
-	qsort(list->all, list->all_count, sizeof(*list->all), entry_order);
-	list->best = arena_alloc(a, list->all_count * sizeof(*list->best));
-	for (i = 0; i < list->all_count; i++) {
-		uint64_t limit = list->all[i].choice->connector->max_size;
-
-		if (list->best_count != 0 && limit != 0 && limit <= largest)
-			continue;
-		list->best[list->best_count++] = list->all[i];
-		if (limit == 0)
-			return;
-		largest = limit;
-	}
+	slot->uses[slot->n++] = (struct space_use){ rank, space };
 }
 
 static int longest_first(const void *a, const void *b)
@@ -141,37 +99,39 @@ static int longest_first(const void *a, const void *b)
 /* The distinct lengths of the prefixes, so that a look-up asks for no other. */
 static void type_lengths(struct space_type *type, struct arena *a)
 {
-	struct space_list *list, *next;
+	struct space_slot *slot, *next;
 	size_t n = 0, i;
 
 	type->lengths = arena_alloc(a, HASH_COUNT(type->wider) * sizeof(*type->lengths));
-	HASH_ITER(hh, type->wider, list, next)
-		type->lengths[n++] = strlen(list->key);
+	HASH_ITER(hh, type->wider, slot, next)
+		type->lengths[n++] = strlen(slot->key);
 	qsort(type->lengths, n, sizeof(*type->lengths), longest_first);
 	for (i = 0; i < n; i++)
 		if (i == 0 || type->lengths[i] != type->lengths[i - 1])
 			type->lengths[type->length_count++] = type->lengths[i];
 }
 
-static void hash_finish(struct space_list *hash, struct arena *a)
+static void type_slots(struct space_index *x, const struct space_type *type)
 {
-	struct space_list *list, *next;
+	struct space_slot *slot, *next;
 
-	HASH_ITER(hh, hash, list, next)
-		list_finish(list, a);
+	HASH_ITER(hh, type->exact, slot, next)
+		x->slots[slot->number] = slot;
+	HASH_ITER(hh, type->wider, slot, next)
+		x->slots[slot->number] = slot;
+	if (type->everything != NULL)
+		x->slots[type->everything->number] = type->everything;
+	if (type->inbound != NULL)
+		x->slots[type->inbound->number] = type->inbound;
 }
 
 void space_index_finish(struct space_index *x, struct arena *a)
 {
 	struct space_type *type, *next;
 
+	x->slots = arena_alloc(a, x->slot_count * sizeof(struct space_slot *));
 	HASH_ITER(hh, x->types, type, next) {
-		hash_finish(type->exact, a);
-		hash_finish(type->wider, a);
-		if (type->everything != NULL)
-			list_finish(type->everything, a);
-		if (type->inbound != NULL)
-			list_finish(type->inbound, a);
+		type_slots(x, type);
 		if (!type->domains)
 			type_lengths(type, a);
 	}
@@ -204,36 +164,36 @@ void space_cursor_init(struct space_cursor *c, const struct space_index *x, cons
 }
 
 /* *.domain: the domain itself, then without its first label, and so on; the longest comes first. */
-static const struct space_list *next_domain(struct space_cursor *c)
+static const struct space_slot *next_domain(struct space_cursor *c)
 {
-	struct space_list *list = NULL;
+	struct space_slot *slot = NULL;
 
-	while (list == NULL && c->text != NULL) {
+	while (slot == NULL && c->text != NULL) {
 		const char *dot = strchr(c->text, '.');
 
-		HASH_FIND_STR(c->type->wider, c->text, list);
+		HASH_FIND_STR(c->type->wider, c->text, slot);
 		c->text = dot != NULL ? dot + 1 : NULL;
 	}
-	return list;
+	return slot;
 }
 
-static const struct space_list *next_prefix(struct space_cursor *c)
+static const struct space_slot *next_prefix(struct space_cursor *c)
 {
-	struct space_list *list = NULL;
+	struct space_slot *slot = NULL;
 
-	while (list == NULL && c->step < c->type->length_count) {
+	while (slot == NULL && c->step < c->type->length_count) {
 		size_t length = c->type->lengths[c->step++];
 
 		if (length <= c->length)
-			HASH_FIND(hh, c->type->wider, c->text, length, list);
+			HASH_FIND(hh, c->type->wider, c->text, length, slot);
 	}
-	return list;
+	return slot;
 }
 
-const struct space_list *space_cursor_next(struct space_cursor *c)
+const struct space_slot *space_cursor_next(struct space_cursor *c)
 {
-	struct space_list *exact;
-	const struct space_list *list;
+	struct space_slot *exact;
+	const struct space_slot *slot;
 
 	switch (c->stage) {
 	case STAGE_EXACT:
@@ -243,9 +203,9 @@ const struct space_list *space_cursor_next(struct space_cursor *c)
 			return exact;
 		/* fall through */
 	case STAGE_WIDER:
-		list = c->type->domains ? next_domain(c) : next_prefix(c);
-		if (list != NULL)
-			return list;
+		slot = c->type->domains ? next_domain(c) : next_prefix(c);
+		if (slot != NULL)
+			return slot;
 		/* fall through */
 	case STAGE_EVERYTHING:
 		c->stage = STAGE_END;

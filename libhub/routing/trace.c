@@ -31,9 +31,9 @@ static void trace_rejected(struct route_trace *trace, const struct routing_table
 {
 	size_t i;
 
-	for (i = 0; i < t->rejected_count; i++)
+	for (i = 0; i < t->base->rejected_count; i++)
 		trace->candidates[trace->candidate_count++] =
-			(struct trace_candidate){ t->rejected[i], "invalid", NULL };
+			(struct trace_candidate){ t->base->rejected[i], "invalid", NULL };
 	qsort(trace->candidates, trace->candidate_count, sizeof(*trace->candidates),
 		candidate_order);
 }
@@ -43,19 +43,20 @@ void trace_candidates(struct route_trace *trace, const struct routing_table *t,
 	const struct route_excluded *excluded)
 {
 	const struct space_list *list;
-	size_t level = 0, i;
+	size_t level = 0;
+	uint32_t i;
 
 	trace->candidates = arena_alloc(trace->arena,
-		(t->choice_count + t->rejected_count) * sizeof(*trace->candidates));
-	for (i = 0; i < t->choice_count; i++) {
-		const struct choice *c = &t->choices[i];
+		(t->base->candidate_count + t->base->rejected_count) * sizeof(*trace->candidates));
+	for (i = 0; i < t->base->candidate_count; i++) {
+		const struct choice *c = table_choice(t, i);
 
 		trace->candidates[i] = (struct trace_candidate){
 			c->connector->obj.name,
 			c->lost_by != NULL ? c->lost_by : "no-match", NULL };
 	}
-	trace->candidate_count = t->choice_count;
-	for (; (list = space_cursor_next(&cursor)) != NULL; level++) {
+	trace->candidate_count = t->base->candidate_count;
+	for (; (list = table_list_next(t, &cursor)) != NULL; level++) {
 		for (i = 0; i < list->all_count; i++) {
 			const struct space_entry *entry = &list->all[i];
 			struct trace_candidate *c = &trace->candidates[entry->choice->rank];

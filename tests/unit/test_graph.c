@@ -80,6 +80,14 @@ static struct fixture *fixture_of(const char *sites, const char *links)
 	return f;
 }
 
+static void graph_of(struct graph *g, const struct snapshot *s, uint32_t from, struct arena *a)
+{
+	struct graph_net net;
+
+	graph_net_build(&net, s, a);
+	graph_build(g, &net, from, a);
+}
+
 START_TEST(paths)
 {
 	struct fixture *f = fixture_of(path_rows[_i].sites, path_rows[_i].links);
@@ -88,7 +96,7 @@ START_TEST(paths)
 	struct graph g;
 	char text[200];
 
-	graph_build(&g, s, site_index(s, path_rows[_i].from), a);
+	graph_of(&g, s, site_index(s, path_rows[_i].from), a);
 	path_text(&g, site_index(s, path_rows[_i].to), text, sizeof(text));
 	ck_assert_str_eq(text, path_rows[_i].path);
 	arena_free(&a);
@@ -106,17 +114,17 @@ START_TEST(disabled_is_absent)
 	char text[200];
 
 	b->obj.enabled = false;
-	graph_build(&g, s, site_index(s, "A"), a);
+	graph_of(&g, s, site_index(s, "A"), a);
 	path_text(&g, site_index(s, "D"), text, sizeof(text));
 	ck_assert_str_eq(text, "A-C-D 18");
 	path_text(&g, site_index(s, "B"), text, sizeof(text));
 	ck_assert_str_eq(text, "none");
 	b->obj.enabled = true;
 	((struct obj *)(uintptr_t)s->all[OBJ_SITE_LINK].v[0])->enabled = false;
-	graph_build(&g, s, site_index(s, "A"), a);
+	graph_of(&g, s, site_index(s, "A"), a);
 	path_text(&g, site_index(s, "B"), text, sizeof(text));
 	ck_assert_str_eq(text, "A-C-D-B 19");
-	graph_build(&g, s, GRAPH_NONE, a);
+	graph_of(&g, s, GRAPH_NONE, a);
 	ck_assert(!g.v[0].reachable);
 	arena_free(&a);
 	fixture_free(&f);
@@ -140,11 +148,11 @@ START_TEST(transport_cost_replaces)
 	direct = fixture_link(f, "3", "A,B", 1);
 	direct->transport_cost = 50;
 	s = fixture_snapshot(f);
-	graph_build(&g, s, site_index(s, "A"), a);
+	graph_of(&g, s, site_index(s, "A"), a);
 	path_text(&g, site_index(s, "B"), text, sizeof(text));
 	ck_assert_str_eq(text, "A-B 1");
 	direct->transport_cost_given = true;
-	graph_build(&g, s, site_index(s, "A"), a);
+	graph_of(&g, s, site_index(s, "A"), a);
 	path_text(&g, site_index(s, "B"), text, sizeof(text));
 	ck_assert_str_eq(text, "A-C-B 20");
 	arena_free(&a);
@@ -171,7 +179,7 @@ START_TEST(limits_on_the_path)
 	fixture_link(f, "4", "B,C", 1)->max_size = 200;
 	fixture_link(f, "5", "B,C", 2)->max_size = 900;
 	s = fixture_snapshot(f);
-	graph_build(&g, s, site_index(s, "A"), a);
+	graph_of(&g, s, site_index(s, "A"), a);
 	d = site_index(s, "D");
 	ck_assert_uint_eq(g.v[d].limit, 200);
 	ck_assert_ptr_null(graph_path_refusal(&g, d, 200));
@@ -295,7 +303,7 @@ static void oracle_compare(const struct snapshot *s, uint32_t from, unsigned int
 	size_t n, i;
 
 	oracle_pairs(&o);
-	graph_build(&g, s, from, a);
+	graph_of(&g, s, from, a);
 	for (o.to = 0; o.to < o.n; o.to++) {
 		const struct site **path = graph_path(&g, o.to, a, &n);
 
@@ -341,12 +349,12 @@ START_TEST(suffixes_are_paths)
 		struct arena *a = arena_new();
 		struct graph g, h;
 
-		graph_build(&g, s, 0, a);
+		graph_of(&g, s, 0, a);
 		for (to = 0; to < g.n; to++) {
 			const struct site **path = graph_path(&g, to, a, &n), **rest;
 
 			for (i = 0; i < n; i++) {
-				graph_build(&h, s, path[i]->index, a);
+				graph_of(&h, s, path[i]->index, a);
 				rest = graph_path(&h, to, a, &m);
 				ck_assert_msg(m == n - i, "seed %u", seed);
 				for (k = 0; k < m; k++)
