@@ -11,7 +11,16 @@
 #include "hubd/queue/queue.h"
 #include "libhub/base/resolver.h"
 
-enum { DELIVER_IDLE_MS = 2000, DELIVER_CONNECT_MS = 30 * 1000 };
+enum {
+	DELIVER_IDLE_MS = 2000,
+	DELIVER_CONNECT_MS = 30 * 1000,
+	/*
+	 * A server of the organization that is slower than this, to accept a connection and to get
+	 * to where mail can be sent, does not answer: there are others to ask, and mail behind it.
+	 */
+	DELIVER_SERVER_CONNECT_MS = 10 * 1000,
+	DELIVER_SERVER_ANSWER_MS = 20 * 1000,
+};
 
 struct deliver;
 

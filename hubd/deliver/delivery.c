@@ -22,6 +22,7 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 	mx_cancel(&s->mx);
 	client_free(&s->client);
 	spool_body_close(&s->body);
+	event_free(s->answer_timer);
 	event_free(s->idle_timer);
 	delivery_way_deinit(s);
 	free(s->domain);
@@ -54,6 +55,7 @@ static void on_ready(struct client *c, void *ctx)
 			client_quit(s->client);
 			return;
 		}
+		event_del(s->answer_timer);
 		queue_conn_up(s->qc);
 		s->phase = PHASE_BUSY;
 	}
@@ -86,6 +88,7 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 	bool was_ready = s->phase == PHASE_BUSY || s->phase == PHASE_IDLE;
 
 	(void)c;
+	event_del(s->answer_timer);
 	client_free(&s->client);
 	if (s->passing && !s->stopping) {
 		delivery_pass(s);
@@ -104,6 +107,24 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 		return;
 	}
 	host_is_no_use(s, why);
+}
+
+/* It did not get to where mail can be sent, or does not let us go from there. */
+static void on_no_answer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct delivery *s = ctx;
+	const struct client_fact why = {
+		.stage = STAGE_GREETING, .event = EVENT_LOST, .text = "no session in time",
+	};
+
+	(void)fd;
+	(void)what;
+	loop_touch(s->d->loop);
+	client_free(&s->client);
+	if (s->passing)
+		delivery_pass(s);
+	else
+		host_is_no_use(s, &why);
 }
 
 static int check_peer(struct stream *stream, void *ctx, struct err *e)
@@ -184,6 +205,7 @@ static uint32_t timeout_of(const struct delivery *s)
 
 void delivery_connect(struct delivery *s)
 {
+	static const struct timeval answer = { DELIVER_SERVER_ANSWER_MS / 1000, 0 };
 	const struct sockaddr *to = &s->target->addr.sa, *source;
 	bool clear = host_is_clear(s->d->hosts, to) && s->policy.tls == CLIENT_TLS_IF_OFFERED;
 	struct client_config cfg = {
@@ -210,7 +232,10 @@ void delivery_connect(struct delivery *s)
 	source = source_of(s, &source_len);
 	s->client = client_new(s->d->loop, &cfg, &client_events, s);
 	client_connect(s->client, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-		sizeof(struct sockaddr_in), source, source_len, DELIVER_CONNECT_MS);
+		sizeof(struct sockaddr_in), source, source_len,
+		s->place->server != NULL ? DELIVER_SERVER_CONNECT_MS : DELIVER_CONNECT_MS);
+	if (s->place->server != NULL)
+		event_add(s->answer_timer, &answer);
 }
 
 /* --- the transport --- */
@@ -257,7 +282,8 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 	s->require_tls = head->env.require_tls;
 	delivery_way_init(s, head);
 	s->idle_timer = evtimer_new(loop_base(s->d->loop), delivery_on_idle, s);
-	BUG_ON(s->idle_timer == NULL);
+	s->answer_timer = evtimer_new(loop_base(s->d->loop), on_no_answer, s);
+	BUG_ON(s->idle_timer == NULL || s->answer_timer == NULL);
 	loop_defer(s->d->loop, start, s);
 	return s;
 }

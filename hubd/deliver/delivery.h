@@ -1,4 +1,4 @@
-/* delivery.h - one connection of a queue to its next hop. Private to this folder; its loop's thread.
+/* delivery.h - one connection of a queue to its next hop. Private to this folder; loop thread.
  *
  * It looks for a host that takes mail (delivery_way.c), speaks to it (client.h), and sends what the
  * queue gives (delivery_mail.c). It is made by the queue's call of open and ends by delivery_end,
@@ -80,6 +80,7 @@ struct delivery {
 	struct policy policy;
 	char hop_text[DELIVERY_HOP_TEXT];
 	uint64_t sent;			/* messages on this connection */
+	struct event *answer_timer;	/* runs while a server has to answer */
 	struct event *idle_timer;
 	bool idle_armed;
 	uint64_t idle_since_ms;
