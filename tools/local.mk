@@ -18,6 +18,7 @@ tools_libctl_a_SOURCES = \
 	%D%/object_options.c \
 	%D%/object_show.c %D%/object_show.h \
 	%D%/org.c %D%/org.h \
+	%D%/pick.c %D%/pick.h \
 	%D%/queue.c \
 	%D%/route.c \
 	%D%/route_change.c %D%/route_change.h \

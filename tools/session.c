@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libhub/directory/draft.h"
+#include "tools/pick.h"
 
 struct session {
 	LDAP *ld;
@@ -104,8 +105,7 @@ struct session *session_open(const struct ctl *ctl, struct err *e)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
 
-	/* libldap takes several URIs divided by spaces and tries one after the other */
-	s->uri = ctl->directory != NULL ? ctl->directory : "ldapi:///";
+	s->uri = ctl->directory != NULL ? pick_uri(ctl, ctl->directory) : "ldapi:///";
 	if (connect_and_bind(s, ctl, e) == 0)
 		return s;
 	session_close(&s);
