@@ -16,19 +16,20 @@ from .validator import validated_directory
 
 
 class Organization:
-    def __init__(self, dns_zones=None, mailbox=None, validated=False, **hub_settings):
+    def __init__(self, dns_zones=None, mailbox=None, validated=False, directory=Directory,
+                 **hub_settings):
         self.place = Place()
         try:
-            self._build(dns_zones, mailbox, validated, hub_settings)
+            self._build(dns_zones, mailbox, validated, directory, hub_settings)
         except BaseException:
             self.place.close()
             raise
 
-    def _build(self, dns_zones, mailbox, validated, hub_settings):
+    def _build(self, dns_zones, mailbox, validated, directory, hub_settings):
         if validated:
             self.directory, self.validator = validated_directory(self.place)
         else:
-            self.directory = Directory(self.place).start()
+            self.directory = directory(self.place).start()
         self.dns = Dns(self.place, dns_zones).start() if dns_zones else None
         self.mailbox = mailbox(self.place) if mailbox else Sink(self.place, lmtp=True)
         self.smart_host = Sink(self.place)
