@@ -1,8 +1,10 @@
 /* config.c - hubctl config: do the servers run what the directory says, and is that valid? */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/commands.h"
 #include "tools/http.h"
+#include "tools/object.h"
 #include "tools/org.h"
 #include "tools/table.h"
 
@@ -134,10 +136,19 @@ static const char *text_of(const json_t *o, const char *name)
 
 /* Members of the answer that the report repeats. */
 static const char *const repeated[] = {
-	"generation", "age_s", "from_cache", "directory", "rejected", "warnings",
-		"key_in_directory",
-	"version"
+	"generation", "age_s", "from_cache", "directory", "recipients", "rejected", "warnings",
+	"key_in_directory", "version"
 };
+
+/* The trees of a server's answer of which the directory may show what is not believed. */
+static const char *const trees[] = { "directory", "recipients" };
+enum { TREES = sizeof(trees) / sizeof(trees[0]) };
+
+/* Why the server does not believe what the directory shows of that tree, or NULL. */
+static const char *held(const json_t *server, size_t tree)
+{
+	return text_of(json_object_get(server, trees[tree]), "held");
+}
 
 static json_t *server_json(const char *name, const struct http_call *call, const char *directory)
 {
@@ -201,10 +212,21 @@ static bool all_well(const json_t *status)
 
 	json_array_foreach(json_object_get(status, "servers"), i, o)
 		if (!json_is_true(json_object_get(o, "in_step")) ||
-			json_array_size(json_object_get(o, "rejected")) != 0)
+			json_array_size(json_object_get(o, "rejected")) != 0 ||
+			held(o, 0) != NULL || held(o, 1) != NULL)
 			return false;
 	return json_is_true(json_object_get(status, "secrets_in_step")) &&
 		json_array_size(json_object_get(status, "directory_rejected")) == 0;
+}
+
+static void print_held(const json_t *server)
+{
+	size_t i;
+
+	for (i = 0; i < TREES; i++)
+		if (held(server, i) != NULL)
+			printf("%s does not believe the directory: %s\n", text_of(server, "server"),
+				held(server, i));
 }
 
 static void print_status(struct ctl *ctl, const json_t *status)
@@ -231,6 +253,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 	}
 	table_print(t);
 	json_array_foreach(json_object_get(status, "servers"), i, o) {
+		print_held(o);
 		if (json_array_size(json_object_get(o, "rejected")) == 0 &&
 			json_array_size(json_object_get(o, "warnings")) == 0)
 			continue;
@@ -287,8 +310,44 @@ static enum ctl_status config_status(struct ctl *ctl, const struct args *args)
 	return status;
 }
 
+/* --- accept --- */
+
+/* A random UUID, RFC 9562 section 5.4. */
+static const char *random_uuid(struct arena *a)
+{
+	unsigned char u[16];
+
+	arc4random_buf(u, sizeof(u));
+	u[6] = (u[6] & 0x0f) | 0x40;
+	u[8] = (u[8] & 0x3f) | 0x80;
+	return arena_printf(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+		"%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8],
+		u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
+/* A new hubEpoch makes every server read everything anew and believe it (guard.h of libhub/org). */
+static enum ctl_status config_accept(struct ctl *ctl, const struct args *args)
+{
+	enum ctl_status status;
+	struct change *c;
+	struct org org;
+	struct err e;
+
+	(void)args;
+	if (org_open(ctl, &org, &e) != 0) {
+		status = ctl_fail("%s", e.text);
+	} else {
+		c = change_new(ctl, CHANGE_MODIFY, org.base, obj_classes[OBJ_ORGANIZATION], NULL);
+		change_put(ctl, c, "hubEpoch", random_uuid(ctl->arena));
+		status = object_commit(&org, c);
+	}
+	org_close(&org);
+	return status;
+}
+
 const struct command config_commands[] = {
 	{ "config", "status", 0, 0, "", NULL, config_status },
+	{ "config", "accept", 0, 0, "", NULL, config_accept },
 	{ "config", "check", 0, 1, "[FILE.ldif]", NULL, config_check },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL }
 };

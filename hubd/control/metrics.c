@@ -61,6 +61,10 @@ static void configuration_metrics(const struct control *c, struct evbuffer *out)
 	gauge(out, "directory_live", "1 while changes of the directory come at once.",
 		m.state == WATCH_LIVE);
 	gauge(out, "recipients", "Recipients known.", m.recipients);
+	gauge(out, "directory_held", "1 while what the directory shows is not believed.",
+		m.held != NULL);
+	gauge(out, "recipients_held", "1 while missing recipients are not believed to be gone.",
+		m.recipients_held != NULL);
 	if (s == NULL)
 		return;
 	gauge(out, "configuration_age_seconds", "Since the configuration changed.",

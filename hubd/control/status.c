@@ -94,6 +94,7 @@ static void put_directory(json_t *o, const struct control *c)
 	put(directory, "state", text(states[m.state]));
 	put(directory, "uri", text(m.uri));
 	put(directory, "error", text(m.error != NULL && *m.error != '\0' ? m.error : NULL));
+	put(directory, "held", text(m.held));
 	put(o, "directory", directory);
 	put(o, "from_cache", json_boolean(m.from_cache));
 	put(o, "in_step_since_ms", m.in_step_since_ms != 0 ? json_integer(m.in_step_since_ms) :
@@ -101,6 +102,7 @@ static void put_directory(json_t *o, const struct control *c)
 	put(recipients, "count", number(m.recipients));
 	put(recipients, "loaded", json_boolean(r != NULL && recipients_loaded(r)));
 	put(recipients, "state", text(states[m.recipients_state]));
+	put(recipients, "held", text(m.recipients_held));
 	put(o, "recipients", recipients);
 }
 

@@ -1,7 +1,6 @@
 /* cookie.c - see cookie.h */
 #include "libhub/directory/cookie.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* "20261121211335.123456Z#000000#001#000000" */
@@ -99,4 +98,20 @@ void cookie_merge(struct cookie *to, const struct cookie *from)
 		memcpy(to->text + to->size, c.at[i], CSN_SIZE);
 		to->size += CSN_SIZE;
 	}
+}
+
+bool cookie_newest(const struct cookie *cookie, char csn[COOKIE_CSN_SIZE])
+{
+	struct csns c = { .n = 0 };
+	const char *newest = NULL;
+	size_t i;
+
+	if (!parse(cookie, &c))
+		return false;
+	for (i = 0; i < c.n; i++)
+		if (newest == NULL || memcmp(c.at[i], newest, CSN_SIZE) > 0)
+			newest = c.at[i];
+	memcpy(csn, newest, CSN_SIZE);
+	csn[CSN_SIZE] = '\0';
+	return true;
 }

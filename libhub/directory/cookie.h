@@ -9,6 +9,7 @@
 #ifndef HUB_DIRECTORY_COOKIE_H
 #define HUB_DIRECTORY_COOKIE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { COOKIE_MAX = 4096 };
@@ -22,5 +23,13 @@ struct cookie {
 void cookie_set(struct cookie *c, const void *text, size_t size);
 /* to becomes what a consumer has reached that was at to and then was given from. */
 void cookie_merge(struct cookie *to, const struct cookie *from);
+
+enum { COOKIE_CSN_SIZE = 41 };
+
+/*
+ * The newest change sequence number in it, of whatever server, with a NUL; they compare as texts.
+ * False if it names none.
+ */
+bool cookie_newest(const struct cookie *c, char csn[COOKIE_CSN_SIZE]);
 
 #endif

@@ -77,6 +77,9 @@ struct watch {
 	struct cookie next;		/* gathered in the refresh under way */
 	bool resuming;			/* the refresh under way was given the point */
 	bool present_phase;		/* it names all that exists */
+
+	char csn[COOKIE_CSN_SIZE];	/* the newest that is in step, or "" */
+	char refresh_csn[COOKIE_CSN_SIZE];	/* that the refresh under way named */
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -174,6 +177,7 @@ static void send_refresh(struct watch *w)
 	}
 	w->refresh_began_ms = clock_mono_ms();
 	w->put_count = 0;
+	w->refresh_csn[0] = '\0';
 	w->present_phase = false;
 	nodes_refresh_begin(w->nodes);
 	w->refreshing = true;
@@ -211,8 +215,19 @@ static void restart_refresh(struct watch *w)
 /* What all put so far is in step with. During a refresh that is known at its end only. */
 static void take_cookie(struct watch *w, const struct cookie *cookie)
 {
+	char csn[COOKIE_CSN_SIZE], *newest = w->refreshing ? w->refresh_csn : w->csn;
+
+	if (cookie_newest(cookie, csn) && strcmp(csn, newest) > 0)
+		memcpy(newest, csn, sizeof(csn));
 	if (w->keeps_point)
 		cookie_merge(w->refreshing ? &w->next : &w->point.cookie, cookie);
+}
+
+/* What was read as a whole may be older than what was there before. */
+static void reach_csn(struct watch *w, bool whole)
+{
+	if (w->refresh_csn[0] != '\0' && (whole || strcmp(w->refresh_csn, w->csn) > 0))
+		memcpy(w->csn, w->refresh_csn, sizeof(w->csn));
 }
 
 static void reach_point(struct watch *w)
@@ -247,6 +262,7 @@ static void finish_refresh(struct watch *w)
 		set_timer(w->probe_timer, with_jitter(PROVIDERS_PROBE_MS));
 	if (w->keeps_point)
 		reach_point(w);
+	reach_csn(w, whole);
 	if (whole)
 		w->cbs.refresh_end(w->ctx);
 	else
@@ -488,6 +504,16 @@ static void on_audit_timer(evutil_socket_t fd, short what, void *ctx)
 		refresh(w);
 }
 
+/* Leaves a server that works for another one, which is set already. */
+static void change_server(struct watch *w)
+{
+	drop_connection(w);
+	if (w->freed)
+		return;
+	set_timer(w->retry, 0);
+	set_state(w, WATCH_CONNECTING, "");
+}
+
 static void on_probed(bool good, void *ctx)
 {
 	struct watch *w = ctx;
@@ -497,11 +523,7 @@ static void on_probed(bool good, void *ctx)
 		set_timer(w->probe_timer, with_jitter(PROVIDERS_PROBE_MS));
 		return;
 	}
-	drop_connection(w);
-	if (w->freed)
-		return;
-	set_timer(w->retry, 0);
-	set_state(w, WATCH_CONNECTING, "");
+	change_server(w);
 }
 
 static void on_probe_timer(evutil_socket_t fd, short what, void *ctx)
@@ -693,6 +715,21 @@ void watch_keep_point(struct watch *w, const struct watch_point *from, const cha
 const struct watch_point *watch_point(const struct watch *w)
 {
 	return &w->point;
+}
+
+void watch_refresh(struct watch *w, bool elsewhere)
+{
+	if (w->state != WATCH_LIVE)
+		return;
+	if (elsewhere && providers_other(&w->providers))
+		change_server(w);
+	else
+		refresh(w);
+}
+
+const char *watch_csn(const struct watch *w)
+{
+	return w->csn;
 }
 
 enum watch_state watch_state(const struct watch *w)

@@ -83,6 +83,16 @@ void watch_keep_point(struct watch *w, const struct watch_point *from, const cha
  * returned, but for refresh_end and resumed, in which it has moved already.
  */
 const struct watch_point *watch_point(const struct watch *w);
+/*
+ * Reads everything anew: of the server in use, or of the next one if elsewhere and there is one.
+ * Not in a callback; callbacks may come from within. Without a connection that happens anyway.
+ */
+void watch_refresh(struct watch *w, bool elsewhere);
+/*
+ * The newest change that the server has shown: at the end of the last complete refresh, or since
+ * then; "" if it does not say. Sequence numbers of slapd compare as texts.
+ */
+const char *watch_csn(const struct watch *w);
 enum watch_state watch_state(const struct watch *w);
 /* URI in use and last error text, for status displays; never NULL. */
 const char *watch_uri(const struct watch *w);

@@ -1,8 +1,10 @@
 /* builder.c - the entries that a builder holds (see builder.h); build.c makes snapshots of them. */
 #include "libhub/org/builder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "libhub/org/builder_impl.h"
 #include "libhub/org/dn.h"
@@ -176,6 +178,7 @@ void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t orde
 		return;
 	}
 	record_decode(r);
+	b->changes++;
 	if (slot != NULL) {
 		slot_replace(b, slot, r);
 		return;
@@ -197,6 +200,7 @@ static void slot_delete(struct builder *b, struct slot *slot)
 {
 	if (slot == NULL)
 		return;
+	b->changes++;
 	kept_remove(b, find_kept(b, slot->record));
 	slot_remove(b, slot);
 }
@@ -228,6 +232,64 @@ void builder_refresh_end(struct builder *b)
 	HASH_ITER(by_dn, b->by_dn, slot, next)
 		if (slot->round != b->round)
 			slot_delete(b, slot);
+}
+
+static const struct entry_attr *find_attr(const struct entry *e, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < e->n; i++)
+		if (strcasecmp(e->attrs[i].name, name) == 0)
+			return &e->attrs[i];
+	return NULL;
+}
+
+/* Connectors, sites and so on stand in containers right below the organization. */
+static size_t kind_of(const struct builder *b, const struct record *r)
+{
+	const char *parent = dn_parent(r->ndn);
+
+	if (r->class != NULL)
+		return r->class->kind;
+	return parent != NULL && strcmp(parent, b->nbase) == 0 ? OBJ_KINDS + 1 : OBJ_KINDS;
+}
+
+void builder_losses(const struct builder *b, struct guard_loss losses[BUILDER_LOSSES])
+{
+	const struct slot *slot;
+	size_t i;
+
+	for (i = 0; i < OBJ_KINDS; i++)
+		losses[i] = (struct guard_loss){ .what = obj_classes[i]->ldap_class };
+	losses[OBJ_KINDS] = (struct guard_loss){ .what = "other entries" };
+	losses[OBJ_KINDS + 1] = (struct guard_loss){ .what = "containers", .any = true };
+	for (slot = b->by_dn; slot != NULL; slot = slot->by_dn.next) {
+		i = kind_of(b, slot->record);
+		losses[i].before++;
+		losses[i].lost += slot->round != b->round;
+	}
+}
+
+uint64_t builder_changes(const struct builder *b)
+{
+	return b->changes;
+}
+
+void builder_identity(const struct builder *b, struct guard_state *out)
+{
+	const struct slot *slot = find_dn(b, b->nbase);
+	const struct entry_attr *epoch;
+
+	memset(out->uuid, 0, sizeof(out->uuid));
+	out->epoch[0] = '\0';
+	if (slot == NULL)
+		return;
+	if (slot->record->raw.has_uuid)
+		memcpy(out->uuid, slot->record->raw.uuid, sizeof(out->uuid));
+	epoch = find_attr(&slot->record->raw, "hubEpoch");
+	if (epoch != NULL && epoch->n != 0 && epoch->values[0].size < sizeof(out->epoch))
+		snprintf(out->epoch, sizeof(out->epoch), "%s",
+			(const char *)epoch->values[0].data);
 }
 
 size_t builder_count(const struct builder *b)

@@ -7,6 +7,7 @@
 #ifndef HUB_ORG_BUILDER_H
 #define HUB_ORG_BUILDER_H
 
+#include "libhub/org/guard.h"
 #include "libhub/org/snapshot.h"
 
 struct builder;
@@ -23,6 +24,16 @@ void builder_delete_dn(struct builder *b, const char *dn);
 /* Mark and sweep around a refresh: entries not put between the two are gone. */
 void builder_refresh_begin(struct builder *b);
 void builder_refresh_end(struct builder *b);
+/*
+ * Before the end: what of each kind of entry the refresh has not shown. Entries that belong to no
+ * class are the last but one kind, containers the last.
+ */
+enum { BUILDER_LOSSES = OBJ_KINDS + 2 };
+void builder_losses(const struct builder *b, struct guard_loss losses[BUILDER_LOSSES]);
+/* Grows with each change of an entry, also with the end of a refresh that takes entries away. */
+uint64_t builder_changes(const struct builder *b);
+/* hubEpoch as the directory showed it last ("" = none), and the entryUUID of the organization. */
+void builder_identity(const struct builder *b, struct guard_state *out);
 size_t builder_count(const struct builder *b);
 /* The last form put of every entry, in no particular order: what is saved to the offline cache. */
 void builder_each(const struct builder *b, void (*cb)(const struct entry *e, void *ctx),

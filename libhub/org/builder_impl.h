@@ -29,6 +29,7 @@ struct builder {
 	struct kept_form *kept;
 	uint64_t round;
 	uint64_t order;		/* last place given out */
+	uint64_t changes;
 };
 
 void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order);

@@ -10,6 +10,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/domain.c %D%/domain.h \
 	%D%/edge_subscription.c \
 	%D%/fingerprint.c %D%/fingerprint.h \
+	%D%/guard.c %D%/guard.h \
 	%D%/hash.h \
 	%D%/homes.c %D%/homes.h \
 	%D%/mirror.c %D%/mirror.h \
@@ -23,6 +24,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/recipients.c %D%/recipients.h \
 	%D%/record.c %D%/record.h \
 	%D%/routing_group.c \
+	%D%/second_look.c %D%/second_look.h \
 	%D%/send_connector.c \
 	%D%/server.c \
 	%D%/site.c \

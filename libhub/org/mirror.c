@@ -2,7 +2,8 @@
  *
  * While a refresh is under way nothing is built and nothing is saved: the builder then holds a
  * mixture. A refresh that was aborted leaves it so until a complete one; the snapshot in force and
- * the cache file stay what they were.
+ * the cache file stay what they were. So it is with a refresh that the guard holds (guard.h). Of
+ * recipients only those that are missing are held: what the directory shows of others is followed.
  */
 #include "libhub/org/mirror.h"
 
@@ -13,6 +14,7 @@
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/cache.h"
+#include "libhub/org/second_look.h"
 
 enum {
 	GATHER_MS = 20,			/* after a change, for more of the same edit */
@@ -30,6 +32,8 @@ struct tree {
 	const char *base;
 	struct watch *watch;
 	bool complete;			/* a whole refresh or cache; false while one is under way */
+	bool refreshing;
+	struct second_look *look;
 	bool behind;			/* the file is older than what is here */
 	bool save_due;			/* right after the build that is pending */
 	bool failed;			/* to write it, said so already */
@@ -54,6 +58,7 @@ struct mirror {
 	struct builder *builder;
 	struct recipients *recipients;
 	const struct snapshot *snapshot;
+	uint64_t changes_in_force;	/* of the builder */
 	bool from_cache;
 	struct event *build_timer, *announce_timer;
 	uint64_t first_change_ms;	/* not yet built, 0 = none */
@@ -376,20 +381,38 @@ static void on_state(struct tree *t, enum watch_state state, const char *text)
 	log_state(t, state, text);
 }
 
+/* hubEpoch says that what is shown from now on is right, whatever it was before. */
+static void believe_everything(struct mirror *m)
+{
+	second_look_believe(m->org.look);
+	if (m->people.watch != NULL)
+		second_look_believe(m->people.look);
+}
+
 static void on_org_begin(void *ctx)
 {
 	struct mirror *m = ctx;
 
+	if (m->org.complete)
+		m->changes_in_force = builder_changes(m->builder);
 	m->org.complete = false;
+	m->org.refreshing = true;
+	second_look_begin(m->org.look);
 	builder_refresh_begin(m->builder);
 }
 
 static void on_org_put(const struct entry *e, void *ctx)
 {
 	struct mirror *m = ctx;
+	struct guard_state shown;
 
 	builder_put(m->builder, e);
+	if (m->org.refreshing)
+		return;
 	org_changed(m);
+	builder_identity(m->builder, &shown);
+	if (second_look_epoch_changed(m->org.look, &shown))
+		believe_everything(m);
 }
 
 static void on_org_deleted(const unsigned char uuid[16], void *ctx)
@@ -400,20 +423,41 @@ static void on_org_deleted(const unsigned char uuid[16], void *ctx)
 	org_changed(m);
 }
 
+static enum guard_verdict judge_org(struct mirror *m)
+{
+	struct guard_loss losses[BUILDER_LOSSES];
+	struct guard_state shown;
+	size_t i, lost = 0;
+
+	builder_losses(m->builder, losses);
+	builder_identity(m->builder, &shown);
+	for (i = 0; i < BUILDER_LOSSES; i++)
+		lost += losses[i].lost;
+	return second_look_judge(m->org.look, &shown, losses, BUILDER_LOSSES, lost > 0 ||
+		builder_changes(m->builder) != m->changes_in_force);
+}
+
 static void on_org_end(void *ctx)
 {
 	struct mirror *m = ctx;
 
+	m->org.refreshing = false;
+	if (judge_org(m) == GUARD_HOLD)
+		return;
 	builder_refresh_end(m->builder);
 	m->org.complete = true;
 	m->from_cache = false;
 	org_changed(m);
+	if (second_look_renewed(m->org.look) && m->people.watch != NULL)
+		second_look_believe(m->people.look);
 }
 
-static void on_abort(void *ctx)
+static void on_org_abort(void *ctx)
 {
+	struct mirror *m = ctx;
+
 	/* complete stays false: what is here is a mixture until a whole refresh */
-	(void)ctx;
+	m->org.refreshing = false;
 }
 
 static void on_org_state(enum watch_state state, const char *text, void *ctx)
@@ -430,6 +474,7 @@ static void on_people_begin(void *ctx)
 	struct mirror *m = ctx;
 
 	m->people.complete = false;
+	second_look_begin(m->people.look);
 	recipients_refresh_begin(m->recipients);
 }
 
@@ -451,11 +496,25 @@ static void on_people_deleted(const unsigned char uuid[16], void *ctx)
 		plan_save(&m->people);
 }
 
+static enum guard_verdict judge_people(struct mirror *m)
+{
+	struct guard_loss loss = {
+		.what = "recipients",
+		.before = recipients_count(m->recipients),
+		.lost = recipients_missing(m->recipients),
+	};
+	struct guard_state shown = { .epoch = "" };
+
+	return second_look_judge(m->people.look, &shown, &loss, 1, loss.lost > 0);
+}
+
 static void on_people_end(void *ctx)
 {
 	struct mirror *m = ctx;
 	bool first = !recipients_loaded(m->recipients);
 
+	if (judge_people(m) == GUARD_HOLD)
+		return;
 	recipients_refresh_end(m->recipients);
 	recipients_set_loaded(m->recipients);
 	m->people.complete = true;
@@ -463,6 +522,12 @@ static void on_people_end(void *ctx)
 	/* mail that waited for them can be routed now */
 	if (first && m->snapshot != NULL)
 		announce(m);
+}
+
+static void on_people_abort(void *ctx)
+{
+	/* complete stays false */
+	(void)ctx;
 }
 
 static void on_people_state(enum watch_state state, const char *text, void *ctx)
@@ -483,6 +548,7 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 	t->save_timer = evtimer_new(loop_base(m->loop), on_save_timer, t);
 	t->copy_timer = evtimer_new(loop_base(m->loop), on_copy_timer, t);
 	BUG_ON(t->save_timer == NULL || t->copy_timer == NULL);
+	t->look = second_look_new(m->loop, name);
 	if (m->cfg.cache_dir == NULL)
 		return;
 	t->path = xasprintf("%s/%s.ldif", m->cfg.cache_dir, name);
@@ -492,6 +558,7 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 static void tree_deinit(struct tree *t)
 {
 	watch_free(&t->watch);
+	second_look_free(&t->look);
 	if (t->save_timer != NULL) {
 		event_free(t->save_timer);
 		event_free(t->copy_timer);
@@ -505,17 +572,22 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 {
 	static const struct watch_callbacks cbs = {
 		.refresh_begin = on_org_begin, .put = on_org_put, .deleted = on_org_deleted,
-		.refresh_end = on_org_end, .refresh_abort = on_abort, .state = on_org_state,
+		.refresh_end = on_org_end, .refresh_abort = on_org_abort, .state = on_org_state,
 	};
+
+	struct guard_state cached = { .csn = "" };
 
 	tree_init(&m->org, m, "organization", m->cfg.base);
 	if (load(&m->org, take_org_entry)) {
 		m->from_cache = true;
+		builder_identity(m->builder, &cached);
+		second_look_in_force(m->org.look, &cached);
 		build(m);
 		set_timer(m->announce_timer, 0);
 	}
 	m->org.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.base,
 		"(objectClass=*)", NULL, &cbs, m);
+	second_look_set_watch(m->org.look, m->org.watch);
 }
 
 /* Containers are watched too: renaming one changes the DNs by which groups name their members. */
@@ -528,7 +600,7 @@ static void start_people(struct mirror *m, struct resolver *resolver)
 	static const struct watch_callbacks cbs = {
 		.refresh_begin = on_people_begin, .put = on_people_put,
 		.deleted = on_people_deleted, .refresh_end = on_people_end,
-		.refresh_abort = on_abort, .state = on_people_state,
+		.refresh_abort = on_people_abort, .state = on_people_state,
 	};
 
 	tree_init(&m->people, m, "recipients", m->cfg.recipient_base);
@@ -536,6 +608,7 @@ static void start_people(struct mirror *m, struct resolver *resolver)
 		recipients_set_loaded(m->recipients);
 	m->people.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.recipient_base,
 		"(objectClass=*)", attrs, &cbs, m);
+	second_look_set_watch(m->people.look, m->people.watch);
 }
 
 struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
@@ -601,5 +674,8 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
 		.recipients_state = m->people.watch != NULL ? watch_state(m->people.watch) :
 			WATCH_DOWN,
 		.recipients = recipients_count(m->recipients),
+		.held = second_look_reason(m->org.look),
+		.recipients_held = m->people.look != NULL ? second_look_reason(m->people.look) :
+			NULL,
 	};
 }

@@ -4,7 +4,8 @@
  * cache files under the state directory. Changes are gathered for 20 ms (at most 100 ms in a
  * storm), then one snapshot is built and given to on_snapshot if its fingerprint, rejections or
  * warnings differ from those before. At start the cache is loaded first, so a server comes up
- * without its directory.
+ * without its directory. A directory that shows much less than before, or an older state, is not
+ * believed (guard.h) unless hubEpoch has changed: then everything is read anew and taken.
  */
 #ifndef HUB_ORG_MIRROR_H
 #define HUB_ORG_MIRROR_H
@@ -46,6 +47,8 @@ struct mirror_status {
 	int64_t in_step_since_ms;	/* wall; last moment known in step, 0 = never */
 	enum watch_state recipients_state;
 	size_t recipients;
+	/* why what the directory shows is not in force (guard.h), or NULL; valid for now */
+	const char *held, *recipients_held;
 };
 void mirror_status(const struct mirror *m, struct mirror_status *out);
 

@@ -410,6 +410,16 @@ void recipients_refresh_begin(struct recipients *r)
 	r->round++;
 }
 
+size_t recipients_missing(const struct recipients *r)
+{
+	const struct person *p;
+	size_t n = 0;
+
+	for (p = r->by_dn; p != NULL; p = p->by_dn.next)
+		n += p->round != r->round;
+	return n;
+}
+
 void recipients_refresh_end(struct recipients *r)
 {
 	struct person *p, *next;

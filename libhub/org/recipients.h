@@ -18,6 +18,8 @@ void recipients_free(struct recipients **r);
 void recipients_put(struct recipients *r, const struct entry *e);
 void recipients_delete(struct recipients *r, const unsigned char uuid[16]);
 void recipients_refresh_begin(struct recipients *r);
+/* How many of those that were there the refresh has not shown so far. */
+size_t recipients_missing(const struct recipients *r);
 void recipients_refresh_end(struct recipients *r);
 /* True once a complete refresh or a cache was loaded: before that, look-ups answer NOT_LOADED. */
 bool recipients_loaded(const struct recipients *r);

@@ -1,4 +1,4 @@
-/* test_providers.c - libhub/directory/providers: who is tried when, the way back without flapping. */
+/* test_providers.c - libhub/directory/providers: who is tried when, the way back, no flapping. */
 #include "libhub/directory/providers.h"
 #include "unit.h"
 
