@@ -10,7 +10,8 @@
 #include "libhub/org/dn.h"
 #include "libhub/org/hash.h"
 
-enum { ALIAS_STEPS = 20 };
+/* the address itself and 20 that it is rewritten to */
+enum { ALIAS_STEPS = 21 };
 
 struct org_place {
 	const struct entry *entry;
@@ -323,24 +324,49 @@ static const char *recipient_base(const struct org *org)
 	return comma != NULL ? comma + 1 : org->base;
 }
 
+/* Everybody who has the address, and who may stand for it by plus-addressing. */
+static int load_address(struct org *org, const char *address, int *code, struct err *e)
+{
+	char base[RECIPIENT_TEXT_MAX + 1];
+	const char *forms[] = { address, recipient_without_detail(address, base) ? base : NULL };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < 2 && forms[i] != NULL && rc == 0; i++) {
+		char *filter = recipient_filter(forms[i]);
+
+		rc = session_search(org->session, recipient_base(org), LDAP_SCOPE_SUBTREE, filter,
+			take_recipient, org->recipients, code, e);
+		free(filter);
+	}
+	return rc;
+}
+
 /* Follows mailRoutingAddress as routing does, so that each entry on the way is there. */
-static int load_live(struct org *org, const char *address, bool *hidden, struct err *e)
+static int load_chain(struct org *org, const char *address, int *code, struct err *e)
 {
 	struct recipient_info info;
 	char at[RECIPIENT_TEXT_MAX + 1];
-	int step, code, rc = 0;
-	char *filter;
+	int step, rc = 0;
 
 	snprintf(at, sizeof(at), "%s", address);
 	for (step = 0; step < ALIAS_STEPS && at[0] != '\0' && rc == 0; step++) {
-		filter = recipient_filter(at);
-		rc = session_search(org->session, recipient_base(org), LDAP_SCOPE_SUBTREE, filter,
-			take_recipient, org->recipients, &code, e);
-		free(filter);
-		recipients_find(org->recipients, at, &info);
+		rc = load_address(org, at, code, e);
+		recipients_find_plus(org->recipients, org->snapshot->org->plus_addressing, at,
+			&info);
 		memcpy(at, info.routing_address, sizeof(at));
 		recipient_info_clear(&info);
 	}
+	return rc;
+}
+
+static int load_live(struct org *org, const char *address, bool *hidden, struct err *e)
+{
+	const char *postmaster = org->snapshot->org->postmaster;
+	int code = 0, rc = load_chain(org, address, &code, e);
+
+	if (rc == 0 && postmaster != NULL && strncasecmp(address, "postmaster", 10) == 0)
+		rc = load_chain(org, postmaster, &code, e);
 	/* who may not read people is told so by what explain leaves out */
 	*hidden = rc != 0 && (code == LDAP_NO_SUCH_OBJECT || code == LDAP_INSUFFICIENT_ACCESS);
 	return *hidden ? 0 : rc;

@@ -20,7 +20,8 @@ static bool recipient_exists(struct session *s, const struct smtp_address *to)
 	enum recipient_outcome outcome;
 	bool refused;
 
-	recipients_find(s->receiver->live->recipients, to->text, &info);
+	recipients_find_plus(s->receiver->live->recipients,
+		s->receiver->live->snapshot->org->plus_addressing, to->text, &info);
 	outcome = info.outcome;
 	refused = info.refuse_outside_mail && s->principal == PRINCIPAL_ANONYMOUS;
 	recipient_info_clear(&info);

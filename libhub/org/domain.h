@@ -20,6 +20,7 @@ struct organization {
 	uint64_t connector_failover_delay_s;
 	struct ref default_domain;
 	const char *epoch;
+	bool plus_addressing;
 };
 
 enum accepted_type { ACCEPTED_AUTHORITATIVE, ACCEPTED_INTERNAL_RELAY, ACCEPTED_EXTERNAL_RELAY };

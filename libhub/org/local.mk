@@ -17,6 +17,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/object.h \
 	%D%/organization.c \
 	%D%/permission.c \
+	%D%/plus.c \
 	%D%/pool.c \
 	%D%/pool_connector.c \
 	%D%/print.c %D%/print.h \

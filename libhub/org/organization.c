@@ -25,6 +25,7 @@ static const struct attr_def organization_attrs[] = {
 		600),
 	A_REF(organization, default_domain, "hubDefaultAcceptedDomain", 0, OBJ_ACCEPTED_DOMAIN),
 	A_TEXT(organization, epoch, "hubEpoch", 0, 36),
+	A_FLAG(organization, plus_addressing, "hubPlusAddressing", false),
 	A_END
 };
 

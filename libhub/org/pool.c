@@ -1,4 +1,4 @@
-/* pool.c - the kinds of connectors that compete for recipients, and what each kind reaches. Pure. */
+/* pool.c - the kinds of connectors that compete for recipients, and what each reaches. Pure. */
 #include "libhub/org/connector.h"
 
 const enum obj_kind pool_kinds[POOL_KINDS] = {

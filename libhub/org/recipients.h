@@ -67,6 +67,14 @@ struct recipient_info {
 };
 
 void recipients_find(struct recipients *r, const char *address, struct recipient_info *out);
+/*
+ * The same with hubPlusAddressing: user+detail@domain that nobody has is found as user@domain. Who
+ * delivers to the mailbox still gets the address as it was written.
+ */
+void recipients_find_plus(struct recipients *r, bool plus, const char *address,
+	struct recipient_info *out);
+/* False if there is no detail to leave out. */
+bool recipient_without_detail(const char *address, char out[RECIPIENT_TEXT_MAX + 1]);
 void recipient_info_clear(struct recipient_info *info);
 
 #endif

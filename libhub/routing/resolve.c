@@ -1,7 +1,7 @@
 /* resolve.c - one address to a route, a group, or a refusal (hub-routing(7) section 4)
  *
  * Nothing here knows messages: the categorizer and explain both call it for one address at a time.
- * There is no plus-addressing: an address is looked up as it is written.
+ * An address is looked up as it is written; without its +detail only where the organization says so.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -121,6 +121,12 @@ static enum step to_postmaster(struct resolve *r)
 	return STEP_AGAIN;
 }
 
+static void find(struct resolve *r, struct recipient_info *info)
+{
+	recipients_find_plus(r->recipients, r->t->snapshot->org->plus_addressing, r->out->address,
+		info);
+}
+
 static enum step unknown(struct resolve *r)
 {
 	if (is_postmaster(r->out->address))
@@ -196,7 +202,7 @@ static enum step by_directory(struct resolve *r, bool authoritative)
 	struct recipient_info info = { 0 };
 	enum step step = STEP_DONE;
 
-	recipients_find(r->recipients, r->out->address, &info);
+	find(r, &info);
 	switch (info.outcome) {
 	case RECIPIENT_NOT_LOADED:
 		step = defer(r, not_loaded);
@@ -226,7 +232,7 @@ static enum step on_edge(struct resolve *r, const struct accepted_domain *accept
 	    !is_postmaster(r->out->address)) {
 		enum recipient_outcome outcome;
 
-		recipients_find(r->recipients, r->out->address, &info);
+		find(r, &info);
 		outcome = info.outcome;
 		recipient_info_clear(&info);
 		if (outcome == RECIPIENT_NOT_LOADED)
