@@ -110,6 +110,10 @@ class Organization:
         self.apply(lambda: self.directory.add(
             record(self.connector(name), "hubSendConnector", cn=name, **attributes)))
 
+    def explain(self, server, address, size=0):
+        """What hubctl says of it from the point of view of that server, on the live directory."""
+        return self.hubs[0].ctl("route", "explain", address, "--from", server, "--size", str(size))
+
     def change(self, dn, **attributes):
         """An ldapmodify, in force on every hub on return."""
         self.apply(lambda: self.directory.change(dn, **attributes))
