@@ -11,7 +11,7 @@
 #include "libhub/org/hash.h"
 
 /* the address itself and 20 that it is rewritten to */
-enum { ALIAS_STEPS = 21 };
+enum { ALIAS_STEPS = 21, MEMBERS_MAX = 1000 };
 
 struct org_place {
 	const struct entry *entry;
@@ -299,7 +299,34 @@ void org_close(struct org *org)
 
 /* --- recipients --- */
 
+/* Recipients on their way from the directory, and whom the groups among them have as members. */
+struct loading {
+	struct org *org;
+	char **members;
+	size_t n_members;
+};
+
+static void take_members(struct loading *l, const struct entry_attr *attr)
+{
+	size_t i;
+
+	l->members = xreallocarray(l->members, l->n_members + attr->n, sizeof(*l->members));
+	for (i = 0; i < attr->n && l->n_members < MEMBERS_MAX; i++)
+		l->members[l->n_members++] = xstrdup((const char *)attr->values[i].data);
+}
+
 static void take_recipient(const struct entry *entry, void *ctx)
+{
+	struct loading *l = ctx;
+	size_t i;
+
+	recipients_put(l->org->recipients, entry);
+	for (i = 0; i < entry->n; i++)
+		if (strcasecmp(entry->attrs[i].name, "member") == 0)
+			take_members(l, &entry->attrs[i]);
+}
+
+static void take_member(const struct entry *entry, void *ctx)
 {
 	recipients_put(ctx, entry);
 }
@@ -325,8 +352,9 @@ static const char *recipient_base(const struct org *org)
 }
 
 /* Everybody who has the address, and who may stand for it by plus-addressing. */
-static int load_address(struct org *org, const char *address, int *code, struct err *e)
+static int load_address(struct loading *l, const char *address, int *code, struct err *e)
 {
+	struct org *org = l->org;
 	char base[RECIPIENT_TEXT_MAX + 1];
 	const char *forms[] = { address, recipient_without_detail(address, base) ? base : NULL };
 	size_t i;
@@ -336,22 +364,23 @@ static int load_address(struct org *org, const char *address, int *code, struct 
 		char *filter = recipient_filter(forms[i]);
 
 		rc = session_search(org->session, recipient_base(org), LDAP_SCOPE_SUBTREE, filter,
-			take_recipient, org->recipients, code, e);
+			take_recipient, l, code, e);
 		free(filter);
 	}
 	return rc;
 }
 
 /* Follows mailRoutingAddress as routing does, so that each entry on the way is there. */
-static int load_chain(struct org *org, const char *address, int *code, struct err *e)
+static int load_chain(struct loading *l, const char *address, int *code, struct err *e)
 {
+	struct org *org = l->org;
 	struct recipient_info info;
 	char at[RECIPIENT_TEXT_MAX + 1];
 	int step, rc = 0;
 
 	snprintf(at, sizeof(at), "%s", address);
 	for (step = 0; step < ALIAS_STEPS && at[0] != '\0' && rc == 0; step++) {
-		rc = load_address(org, at, code, e);
+		rc = load_address(l, at, code, e);
 		recipients_find_plus(org->recipients, org->snapshot->org->plus_addressing, at,
 			&info);
 		memcpy(at, info.routing_address, sizeof(at));
@@ -360,15 +389,35 @@ static int load_chain(struct org *org, const char *address, int *code, struct er
 	return rc;
 }
 
+/* Those that are gone, or not to be read, have no address to show. Frees the list. */
+static int load_members(struct loading *l, struct err *e)
+{
+	int code, rc = 0;
+	size_t i;
+
+	for (i = 0; i < l->n_members; i++) {
+		if (rc == 0 && session_search(l->org->session, l->members[i], LDAP_SCOPE_BASE,
+			"(objectClass=*)", take_member, l->org->recipients, &code, e) != 0 &&
+			code != LDAP_NO_SUCH_OBJECT && code != LDAP_INSUFFICIENT_ACCESS)
+			rc = -1;
+		free(l->members[i]);
+	}
+	free(l->members);
+	return rc;
+}
+
 static int load_live(struct org *org, const char *address, bool *hidden, struct err *e)
 {
 	const char *postmaster = org->snapshot->org->postmaster;
-	int code = 0, rc = load_chain(org, address, &code, e);
+	struct loading l = { .org = org };
+	int code = 0, rc = load_chain(&l, address, &code, e);
 
 	if (rc == 0 && postmaster != NULL && strncasecmp(address, "postmaster", 10) == 0)
-		rc = load_chain(org, postmaster, &code, e);
+		rc = load_chain(&l, postmaster, &code, e);
 	/* who may not read people is told so by what explain leaves out */
 	*hidden = rc != 0 && (code == LDAP_NO_SUCH_OBJECT || code == LDAP_INSUFFICIENT_ACCESS);
+	if (load_members(&l, e) != 0)
+		return -1;
 	return *hidden ? 0 : rc;
 }
 
