@@ -1,4 +1,4 @@
-"""What becomes of a recipient: rewritten, refused, accepted, by the rules of hub-routing(7) section 4.
+"""What becomes of a recipient: rewritten, refused, accepted (hub-routing(7), section 4).
 
 Each address is also asked of "hubctl route explain", which must say what came to pass.
 """
@@ -258,7 +258,7 @@ class Recipients(unittest.TestCase):
 
 class NotLoaded(unittest.TestCase):
     def test_before_the_recipients_are_there(self):
-        """A hub that knows the organization by its cache, and nobody's address yet, asks to wait."""
+        """A hub that knows the organization by its cache, but nobody yet, asks to wait."""
         org = Organization().start()
         self.addCleanup(org.close)
         hub = org.london1

@@ -1,4 +1,4 @@
-"""Sites and links on the wire: paths, hub sites, limits, drained and disabled ones, all changed live.
+"""Sites and links on the wire: paths, hub sites, limits; drained and disabled; all changed live.
 
 London (london1, london2) -10- Paris (paris1, mbx1) -10- Rome (rome1, mbx2), and London -100- Rome.
 """
