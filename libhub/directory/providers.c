@@ -98,6 +98,8 @@ bool providers_other(struct providers *p)
 {
 	if (p->n < 2)
 		return false;
+	if (p->at == 0)
+		leave_preferred(p, 0);
 	p->at = (p->at + 1) % p->n;
 	p->tried = 0;
 	p->live = false;

@@ -8,7 +8,8 @@
  * next one if this one hangs.
  *
  * Away from the preferred server it is probed, and returned to after several good probes in a row;
- * each time that it fails again soon after, twice as many are asked for.
+ * each time that it fails again soon after, or that another opinion is wanted, twice as many are
+ * asked for.
  */
 #ifndef HUB_DIRECTORY_PROVIDERS_H
 #define HUB_DIRECTORY_PROVIDERS_H

@@ -36,7 +36,7 @@ struct rhythm {
 };
 
 /* With another server to go to, being without changes for two seconds is too long. */
-static const struct rhythm alone = { 5000, 3000 }, among_others = { 500, 1000 };
+static const struct rhythm alone = { 5000, 3000 }, among_others = { 400, 900 };
 
 struct watch {
 	struct loop *loop;

@@ -10,9 +10,9 @@
  * then it names all that is unchanged (present) and refresh_end comes. A server that cannot go on
  * from there at all, or is another directory, leads to a cookie-less refresh.
  *
- * With several URIs a server that is gone is replaced at once, one that hangs within 1.5 s (a
- * search for the base entry after each half second of silence, an answer due within a second); the
- * preferred one is returned to when it has answered for a while (providers.h).
+ * With several URIs a server that is gone is replaced at once, one that hangs within 1.3 s (a
+ * search for the base entry after 0.4 s of silence, an answer due within 0.9 s); the preferred
+ * one is returned to when it has answered for a while (providers.h).
  *
  * A refresh that fails half-way never reaches refresh_end; refresh_abort comes instead, and what
  * was there before stays. A refresh in which the canary entry (the base) is missing is aborted too.

@@ -1,12 +1,10 @@
 """A directory that suddenly shows much less than before, or an older state, is not believed."""
 
-import glob
-import os
 import re
 import smtplib
 import unittest
 
-from .harness.base import run, wait_for
+from .harness.base import wait_for
 from .harness.directory import record
 from .harness.hub import in_step
 from .harness.organization import Organization, message, send
@@ -26,34 +24,15 @@ class Guards(unittest.TestCase):
             "cn: To Internet" in hub.cache("organization") and
             "person29@contoso.com" in hub.cache("recipients") for hub in self.org.hubs))
 
-    # --- the directory, from below ---
-
-    def offline(self, tool, *arguments, stdin=None):
-        return run(tool, "-F", os.path.join(self.directory.place.path, "slapd", "slapd.d"),
-                   *arguments, stdin=stdin, check=True).stdout
-
-    def configure(self, text):
-        """Changes slapd's own configuration, which only a restart may do."""
-        self.directory.stop()
-        self.offline("slapmodify", "-b", "cn=config", stdin=text)
-        self.directory.start()
-
     def access(self, how, rule):
-        """Adds a rule in front of the others, or deletes it again."""
-        self.configure("dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\n"
-                       "%s: olcAccess\nolcAccess: {0}%s\n" % (how, rule))
-
-    def backup(self):
-        return self.offline("slapcat", "-b", self.directory.suffix)
+        self.directory.stop()
+        self.directory.access(how, rule)
+        self.directory.start()
 
     def restore(self, backup):
         self.directory.stop()
-        for path in glob.glob(os.path.join(self.directory.place.path, "slapd", "db", "*.mdb")):
-            os.remove(path)
-        self.offline("slapadd", "-q", "-b", self.directory.suffix, stdin=backup)
+        self.directory.restore(backup)
         self.directory.start()
-
-    # --- the hubs ---
 
     def status(self):
         return self.org.london1.ctl("config", "status", check=False)["servers"]
@@ -127,7 +106,7 @@ class Guards(unittest.TestCase):
         self.unchanged()
 
     def test_half_of_the_people_restored(self):
-        backup = self.backup()
+        backup = self.directory.backup()
         half = "\n\n".join(
             entry for entry in backup.split("\n\n")
             if not re.match(r"dn: uid=person[0-9]*[02468],", entry))
@@ -160,7 +139,7 @@ class Guards(unittest.TestCase):
         self.wait_believed()
 
     def test_an_older_backup_is_taken_only_when_told(self):
-        backup = self.backup()
+        backup = self.directory.backup()
         connector = self.org.connector("To Internet")
         self.org.change(connector, hubMaxMessageSize="12345678")
         self.before = in_step(self.org.hubs)

@@ -106,6 +106,26 @@ class TwoProviders(unittest.TestCase):
         self.providers.first.process.signal(signal.SIGCONT)
         self.returns(struck)
 
+    def test_one_comes_back_with_broken_access_rules(self):
+        org, providers = self.org, self.providers
+        before = in_step(org.hubs)
+        providers.writer = providers.second
+        struck = strike(providers.first, signal.SIGKILL)
+        self.wait_at(providers.second, struck)
+        providers.first.access("add", 'to dn.subtree="cn=Connectors,%s" by * none' %
+                               providers.base)
+        providers.first.start()
+        # they return, do not believe it, and ask the other one
+        wait_for("all doubt it", lambda: all(
+            hub.events("directory-held", uri=providers.first.uri) for hub in org.hubs))
+        wait_for("all believe the other", lambda: all(
+            hub.events("directory-believed", uri=providers.second.uri) for hub in org.hubs))
+        self.assertEqual(in_step(org.hubs), before)
+        for hub in org.hubs:
+            self.assertEqual({event["fingerprint"] for event in hub.events("configuration")
+                              if seconds(event) >= struck}, set())
+        self.flows()
+
 
 if __name__ == "__main__":
     unittest.main()

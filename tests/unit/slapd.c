@@ -197,6 +197,9 @@ void slapd_start(struct slapd *s)
 void slapd_signal(const struct slapd *s, int sig)
 {
 	BUG_ON(kill(s->pid, sig) != 0);
+	/* its threads stop one after the other */
+	if (sig == SIGSTOP)
+		BUG_ON(waitpid(s->pid, NULL, WUNTRACED) != s->pid);
 }
 
 void slapd_stop(struct slapd *s, int sig)

@@ -167,20 +167,64 @@ START_TEST(survives_a_restart)
 }
 END_TEST
 
-START_TEST(second_server)
-{
-	struct slapd other;
+static struct slapd second;
 
-	slapd_make(&other, data, false);
-	slapd_start(&other);
-	uris[1] = other.ldap;
+/* The authenticator of the fixture knows one server; here it knows two. */
+static void begin_with_two(void)
+{
+	slapd_make(&second, data, false);
+	slapd_start(&second);
+	uris[1] = second.ldap;
+	uris[2] = NULL;
 	authenticator_free(&authenticator);
 	authenticator = authenticator_new(loop, NULL, &config, "ou=people,o=x");
 	ck_assert_int_eq(ask("anna", "open sesame")->outcome, AUTHENTICATE_OK);
-	slapd_signal(&server, SIGSTOP);
+	ck_assert_uint_eq(authenticator_uri(authenticator), 0);
+}
+
+static void ask_within(unsigned int limit_ms)
+{
+	uint64_t began_ms = clock_mono_ms();
+
 	ck_assert_int_eq(ask("anna", "open sesame")->outcome, AUTHENTICATE_OK);
+	ck_assert_uint_lt(clock_mono_ms() - began_ms, limit_ms);
+}
+
+START_TEST(second_server_when_the_first_hangs)
+{
+	begin_with_two();
+	slapd_signal(&server, SIGSTOP);
+	ask_within(2000);
+	ck_assert_uint_eq(authenticator_uri(authenticator), 1);
+	ask_within(500);
 	slapd_signal(&server, SIGCONT);
-	slapd_remove(&other);
+	slapd_remove(&second);
+}
+END_TEST
+
+START_TEST(second_server_when_the_first_hangs_from_the_start)
+{
+	begin_with_two();
+	authenticator_free(&authenticator);
+	slapd_signal(&server, SIGSTOP);
+	authenticator = authenticator_new(loop, NULL, &config, "ou=people,o=x");
+	ask_within(2000);
+	slapd_signal(&server, SIGCONT);
+	slapd_remove(&second);
+}
+END_TEST
+
+START_TEST(server_that_is_preferred)
+{
+	begin_with_two();
+	authenticator_prefer(authenticator, 1);
+	slapd_signal(&server, SIGSTOP);
+	ask_within(500);
+	authenticator_prefer(authenticator, 0);
+	slapd_signal(&server, SIGCONT);
+	slapd_stop(&second, SIGKILL);
+	ask_within(500);
+	slapd_remove(&second);
 }
 END_TEST
 
@@ -241,10 +285,11 @@ int main(void)
 	tcase_add_loop_test(t, answers_by_name_and_password, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(t, many_at_once);
 	tcase_add_test(t, survives_a_restart);
-	if (unit_slow()) {
-		tcase_add_test(t, second_server);
+	tcase_add_test(t, second_server_when_the_first_hangs);
+	tcase_add_test(t, second_server_when_the_first_hangs_from_the_start);
+	tcase_add_test(t, server_that_is_preferred);
+	if (unit_slow())
 		tcase_add_test(t, hung_server_is_unavailable);
-	}
 	tcase_add_test(t, cancelled_ones_stay_silent);
 	tcase_add_test(t, freed_in_a_callback);
 	return unit_run("authenticate", &t, 1);

@@ -152,9 +152,15 @@ START_TEST(another_opinion)
 	live_for(LONG_MS);
 	ck_assert(providers_other(&p));
 	ck_assert_uint_eq(p.at, 1);
-	/* nobody failed: two probes as ever, if it fails it is a round */
 	providers_begin(&p);
 	expect_next(false, 2, 0);
+	/* the one that was doubted is not returned to all the time */
+	live_for(LONG_MS);
+	ck_assert_uint_eq(probes_until_return(), PROVIDERS_PROBES);
+	live_for(LONG_MS);
+	ck_assert(providers_other(&p));
+	live_for(LONG_MS);
+	ck_assert_uint_eq(probes_until_return(), 2 * PROVIDERS_PROBES);
 }
 END_TEST
 

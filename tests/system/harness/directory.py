@@ -1,5 +1,6 @@
 """A private slapd with the organization's schema, and changes to it."""
 
+import glob
 import os
 import shlex
 import urllib.parse
@@ -23,6 +24,7 @@ class Directory:
                    os.path.join(place.path, name), "--suffix", suffix, "--uri", self.local,
                    self.uri, "--password-file", self.password_file, *options, check=True)
         command = shlex.split([line for line in made.stdout.splitlines() if "slapd" in line][-1])
+        self.folder = os.path.join(place.path, name)
         self.process = Process(name, command, place.path)
         place.at_end(self.process.kill)
 
@@ -34,6 +36,26 @@ class Directory:
 
     def stop(self):
         self.process.stop()
+
+    def offline(self, tool, *arguments, stdin=None):
+        """slapcat, slapadd or slapmodify while slapd is stopped (slapcat always); its output."""
+        return run(tool, "-F", os.path.join(self.folder, "slapd.d"), *arguments, stdin=stdin,
+                   check=True).stdout
+
+    def access(self, how, rule):
+        """Adds a rule in front of the others, or deletes it again, of a stopped slapd."""
+        self.offline("slapmodify", "-b", "cn=config", stdin=(
+            "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\n"
+            "%s: olcAccess\nolcAccess: {0}%s\n" % (how, rule)))
+
+    def backup(self):
+        return self.offline("slapcat", "-b", self.suffix)
+
+    def restore(self, backup):
+        """Instead of all that a stopped slapd has."""
+        for path in glob.glob(os.path.join(self.folder, "db", "*.mdb")):
+            os.remove(path)
+        self.offline("slapadd", "-q", "-b", self.suffix, stdin=backup)
 
     def _bind(self):
         return ["-x", "-H", self.uri, "-D", self.admin, "-y", self.password_file]

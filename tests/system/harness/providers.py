@@ -85,4 +85,10 @@ def strike(directory, how):
         directory.process.kill()
     else:
         directory.process.signal(how)
+        wait_for("it is stopped", lambda: is_stopped(directory.process.pid))
     return when
+
+
+def is_stopped(pid):
+    with open("/proc/%d/stat" % pid) as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "T"
