@@ -15,6 +15,7 @@
 #include "hubd/control/control.h"
 #include "hubd/identity.h"
 #include "hubd/privilege.h"
+#include "hubd/queue/failover.h"
 #include "hubd/receive/listener.h"
 #include "hubd/receive/login.h"
 #include "hubd/recovered.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct identity identity;
 	struct spool *spool;
 	struct queues *queues;
+	struct failover *failover;
 	struct rate_table *rates;
 	struct authenticator *authenticator;
 	struct login_service *logins;
@@ -109,6 +111,23 @@ static const struct live *make_live(struct daemon *d, const struct snapshot *s, 
 		d->identity.client, e);
 }
 
+/* Takes over the reference. */
+static const struct live *with_failed(const struct daemon *d, const struct live *live)
+{
+	const struct live *judged = live_with_failed(live, failover_set(d->failover));
+
+	live_unref(&live);
+	return judged;
+}
+
+static void on_failover(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (!d->stopping && d->live != NULL)
+		publish(d, with_failed(d, live_ref(d->live)));
+}
+
 static void adopt(struct daemon *d, const struct snapshot *s)
 {
 	struct err e;
@@ -125,7 +144,8 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 		return;
 	}
 	log_rejections(s, first ? NULL : d->live->snapshot);
-	publish(d, live);
+	failover_adopt(d->failover, live);
+	publish(d, with_failed(d, live));
 	log_event(LOG_LEVEL_INFO, "configuration", LOG_STR("fingerprint", s->fingerprint),
 		LOG_UINT("rejected", s->rejection_count), LOG_UINT("warnings", s->warning_count),
 		LOG_END);
@@ -226,7 +246,8 @@ static int start_workers(struct daemon *d, struct err *e)
 {
 	uint32_t i, n = d->settings->workers;
 	struct worker_config cfg = { .settings = d->settings, .spool = d->spool,
-		.queues = d->queues, .rates = d->rates, .logins = login_service_inbox(d->logins),
+		.queues = d->queues, .failover = d->failover, .rates = d->rates,
+		.logins = login_service_inbox(d->logins),
 		.departures = listeners_departures(d->listeners), .main_loop = d->loop,
 		.on_stopped = on_worker_stopped, .ctx = d };
 
@@ -287,7 +308,7 @@ static int start_control(struct daemon *d, struct err *e)
 {
 	struct control_config cfg = { .loop = d->loop, .resolver = d->resolver,
 		.settings = d->settings, .tls_server = d->identity.server, .mirror = d->mirror,
-		.spool = d->spool, .queues = d->queues, .authenticator = d->authenticator,
+		.spool = d->spool, .queues = d->queues, .failover = d->failover, .authenticator = d->authenticator,
 		.each_binding = each_binding, .connections = connections, .ctx = d };
 
 	d->control = control_new(&cfg, e);
@@ -325,6 +346,8 @@ static int start(struct daemon *d, struct err *e)
 	if (d->resolver == NULL)
 		return -1;
 	d->queues = queues_new(s->workers);
+	d->failover = failover_new(d->loop, d->queues, on_failover, d);
+	queues_set_failover(d->queues, d->failover);
 	d->rates = rate_table_new();
 	d->authenticator = authenticator_new(d->loop, d->resolver, &s->directory,
 		s->recipient_base);
@@ -374,6 +397,7 @@ static void finish(struct daemon *d)
 	authenticator_free(&d->authenticator);
 	live_unref(&d->live);
 	mirror_free(&d->mirror);
+	failover_free(&d->failover);
 	queues_free(&d->queues);
 	rate_table_free(&d->rates);
 	resolver_free(&d->resolver);

@@ -230,7 +230,8 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 	w->set = queue_set_new(cfg->queues, cfg->index, w->loop, w->port, NULL, &hooks, w);
 	w->reporter = reporter_new(w->loop, w->port, on_message, w);
 	w->categorizer = categorizer_new(&(struct categorizer_config){ .loop = w->loop,
-		.port = w->port, .queues = cfg->queues, .reporter = w->reporter });
+		.port = w->port, .queues = cfg->queues, .reporter = w->reporter,
+		.failover = cfg->failover });
 	w->receiver = receiver_new(&(struct receiver_config){ .loop = w->loop,
 		.worker = cfg->index, .port = w->port, .rates = cfg->rates, .logins = cfg->logins,
 		.departures = cfg->departures, .on_message = on_message, .ctx = w });

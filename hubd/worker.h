@@ -17,6 +17,7 @@ struct worker_config {
 	const struct settings *settings;
 	struct spool *spool;
 	struct queues *queues;
+	struct failover *failover;
 	struct rate_table *rates;
 	struct inbox *logins, *departures;
 	struct loop *main_loop;

@@ -137,7 +137,7 @@ static const char *text_of(const json_t *o, const char *name)
 /* Members of the answer that the report repeats. */
 static const char *const repeated[] = {
 	"generation", "age_s", "from_cache", "directory", "recipients", "rejected", "warnings",
-	"key_in_directory", "version"
+	"key_in_directory", "version", "failed_connectors"
 };
 
 /* The trees of a server's answer of which the directory may show what is not believed. */
@@ -229,6 +229,18 @@ static void print_held(const json_t *server)
 				held(server, i));
 }
 
+static void print_failed(const json_t *server)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(server, "failed_connectors"), i, o)
+		printf("%s: connector %s has failed since %s%s%s\n", text_of(server, "server"),
+			text_of(o, "connector"), text_of(o, "since"),
+			text_of(o, "reason") != NULL ? ": " : "",
+			text_of(o, "reason") != NULL ? text_of(o, "reason") : "");
+}
+
 static void print_status(struct ctl *ctl, const json_t *status)
 {
 	static const char *const heads[] = {
@@ -254,6 +266,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 	table_print(t);
 	json_array_foreach(json_object_get(status, "servers"), i, o) {
 		print_held(o);
+		print_failed(o);
 		if (json_array_size(json_object_get(o, "rejected")) == 0 &&
 			json_array_size(json_object_get(o, "warnings")) == 0)
 			continue;

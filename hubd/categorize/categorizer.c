@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "hubd/categorize/plan.h"
+#include "hubd/queue/failover.h"
 #include "hubd/spool/copy.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
 /* A group within a group within ... across hubs that expand: no further than this. */
-enum { REDIRECTS_MAX = 20, STORAGE_RETRY_MS = 60 * 1000 };
+enum { REDIRECTS_MAX = 20, STORAGE_RETRY_MS = 60 * 1000, PASSED_EVERY_MS = 100 };
 
 /* What is being categorized: a message from the spool, or a queue's item routed again. */
 struct source {
@@ -31,6 +32,7 @@ struct categorizer {
 	const struct live *live;
 	struct waiting *waiting, **waiting_tail;
 	size_t expanding;
+	uint64_t passed_ms;		/* monotonic: the judge of connectors was told last */
 };
 
 static uint32_t spool_index(const uint32_t *index, uint32_t i)
@@ -55,13 +57,34 @@ static void log_unreachable(const struct plan *p, const struct source *src,
 			LOG_STR("reason", h->route.text), LOG_END);
 }
 
+/* The judge is told what mail would like, now and then: domains to probe with. */
+static void tell_passed(struct categorizer *c, const struct plan *p, const struct plan_hop *h)
+{
+	const char *domain = strrchr(p->env.recipients[h->pick[0]].address, '@');
+	uint64_t now = clock_mono_ms();
+	size_t i;
+
+	if (h->route.passed_count == 0 || domain == NULL || now < c->passed_ms + PASSED_EVERY_MS)
+		return;
+	c->passed_ms = now;
+	for (i = 0; i < h->route.passed_count; i++)
+		failover_passed(c->cfg.failover, h->route.passed[i]->obj.name, domain + 1);
+}
+
 static void post_hop(struct categorizer *c, const struct plan *p, const struct source *src,
 	const struct plan_hop *h)
 {
+	struct queue_item *item;
+
 	if (h->route.decision == ROUTE_UNREACHABLE && src->from == NULL)
 		log_unreachable(p, src, h);
-	queues_post(c->cfg.queues, queue_item_new(c->live, src->id, src->body_size, &p->env,
-		src->index, h->pick, h->n, &h->route, src->from));
+	tell_passed(c, p, h);
+	item = queue_item_new(c->live, src->id, src->body_size, &p->env, src->index, h->pick,
+		h->n, &h->route, src->from);
+	if (h->excluded.n != 0)
+		queue_item_exclude(item, exclusions_text(&h->excluded, p->arena),
+			p->reroute_at_ms);
+	queues_post(c->cfg.queues, item);
 }
 
 /*

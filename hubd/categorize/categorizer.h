@@ -19,6 +19,7 @@ struct categorizer_config {
 	struct spool_port *port;
 	struct queues *queues;
 	struct reporter *reporter;
+	struct failover *failover;	/* may be NULL */
 };
 
 struct categorizer *categorizer_new(const struct categorizer_config *cfg);

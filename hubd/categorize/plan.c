@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
 /* A final address seen in this message; in the plan's arena. */
@@ -55,6 +56,18 @@ static void add_pick(struct plan *p, struct plan_hop *h, uint32_t i)
 	h->pick[h->n++] = i;
 }
 
+/* Whoever gets it next must not send it back. */
+static void note_passed(const struct plan *p, struct plan_hop *h, const struct route *route)
+{
+	uint64_t lasts_s = p->live->snapshot->org->connector_failover_delay_s;
+	size_t i;
+
+	for (i = 0; i < route->passed_count; i++)
+		if (live_has_failed(p->live, route->passed[i]->obj.name))
+			exclusions_renew(&h->excluded, route->passed[i]->obj.name, p->now_s,
+				lasts_s);
+}
+
 /* Hops of one message are few; a list is faster than a table here. */
 static void add_to_hop(struct plan *p, const struct route *route, uint32_t i)
 {
@@ -65,8 +78,10 @@ static void add_to_hop(struct plan *p, const struct route *route, uint32_t i)
 	if (h == NULL) {
 		h = arena_alloc(p->arena, sizeof(*h));
 		h->route = *route;
+		h->excluded = p->came;
 		*at = h;
 	}
+	note_passed(p, h, route);
 	add_pick(p, h, i);
 }
 
@@ -84,6 +99,7 @@ static void merge_hops(struct plan *p)
 			}
 			for (i = 0; i < other->n; i++)
 				add_pick(p, h, other->pick[i]);
+			exclusions_merge(&h->excluded, &other->excluded);
 			*at = other->next;
 		}
 	}
@@ -164,7 +180,7 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 	struct resolved r;
 
 	route_resolve(p->live->table, p->live->recipients, p->env.recipients[i].address,
-		p->env.original_size, NULL, p->arena, NULL, &r);
+		p->env.original_size, &p->excluded, p->arena, NULL, &r);
 	switch (r.outcome) {
 	case RESOLVED_ROUTED:
 		rewrite(p, i, r.address);
@@ -204,6 +220,33 @@ static bool place_linked(struct plan *p, uint32_t i)
 	return true;
 }
 
+/* What this message goes around: as its envelope says, and what has failed here. */
+static void take_exclusions(struct plan *p)
+{
+	static const struct route_excluded none = { NULL, 0 };
+	const struct route_excluded *here = p->live->failed != NULL ?
+		&p->live->failed->connectors : &none;
+	const char **names;
+	size_t i, n = 0;
+
+	p->now_s = clock_wall_s();
+	if (p->env.excluded != NULL)
+		exclusions_parse(p->env.excluded, p->arena, &p->came);
+	names = arena_alloc(p->arena, (p->came.n + here->n) * sizeof(*names));
+	for (i = 0; i < p->came.n; i++) {
+		const struct exclusion *x = &p->came.v[i];
+
+		if (x->expires_s <= p->now_s)
+			continue;
+		names[n++] = x->connector;
+		if (p->reroute_at_ms == 0 || x->expires_s * 1000 < p->reroute_at_ms)
+			p->reroute_at_ms = x->expires_s * 1000;
+	}
+	for (i = 0; i < here->n; i++)
+		names[n++] = here->names[i];
+	p->excluded = (struct route_excluded){ names, n };
+}
+
 struct plan *plan_make(struct arena *a, const struct live *live, const struct envelope *env,
 	const bool *skip)
 {
@@ -216,6 +259,7 @@ struct plan *plan_make(struct arena *a, const struct live *live, const struct en
 	p->env = *env;
 	p->env.recipients = arena_memdup(a, env->recipients,
 		env->recipient_count * sizeof(*env->recipients));
+	take_exclusions(p);
 	p->duplicates = arena_alloc(a, env->recipient_count * sizeof(*p->duplicates));
 	for (i = 0; i < env->recipient_count; i++) {
 		if (skip != NULL && skip[i])

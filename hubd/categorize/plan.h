@@ -7,11 +7,13 @@
 
 #include "hubd/config/live.h"
 #include "hubd/spool/envelope.h"
+#include "hubd/spool/exclusion.h"
 
 /* Recipients that share a next hop. */
 struct plan_hop {
 	struct plan_hop *next;
 	struct route route;
+	struct exclusions excluded;	/* for the next hop: what came with it, and ours */
 	uint32_t *pick;			/* positions in the envelope */
 	uint32_t n, capacity;
 };
@@ -33,6 +35,10 @@ struct plan {
 	struct arena *arena;
 	const struct live *live;
 	struct envelope env;		/* recipients as rewritten */
+	struct exclusions came;		/* with the message; some may have expired */
+	struct route_excluded excluded;	/* those in force, and what has failed here */
+	int64_t now_s;			/* wall clock */
+	int64_t reroute_at_ms;		/* the first of those that came expires; 0 = none */
 	struct plan_hop *hops;
 	struct plan_failure *failures;
 	struct plan_group *groups;

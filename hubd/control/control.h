@@ -35,6 +35,7 @@ struct control_config {
 	struct mirror *mirror;
 	struct spool *spool;
 	struct queues *queues;
+	struct failover *failover;
 	struct authenticator *authenticator;
 	/* Of the listeners: calls cb for each binding; connections open now. */
 	void (*each_binding)(void *ctx, control_binding_cb *cb, void *cb_ctx);

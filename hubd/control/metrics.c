@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "hubd/control/control_priv.h"
+#include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
 #include "libhub/base/clock.h"
 
@@ -52,6 +53,16 @@ static void queue_metrics(const struct control *c, struct evbuffer *out)
 	counter(out, "recipients_expired", "Recipients given up for their age.", s.expired);
 }
 
+static void failover_metrics(const struct control *c, struct evbuffer *out)
+{
+	uint64_t failed, judged;
+
+	failover_counts(c->cfg.failover, &failed, &judged);
+	gauge(out, "connectors_failed", "Send connectors of this server judged failed.", failed);
+	counter(out, "connector_failovers", "Times that a Send connector was judged failed.",
+		judged);
+}
+
 static void configuration_metrics(const struct control *c, struct evbuffer *out)
 {
 	const struct snapshot *s = mirror_snapshot(c->cfg.mirror);
@@ -80,6 +91,7 @@ void control_metrics(const struct control *c, struct evbuffer *out)
 	gauge(out, "connections", "Incoming SMTP connections.", c->cfg.connections(c->cfg.ctx));
 	spool_metrics(c, out);
 	queue_metrics(c, out);
+	failover_metrics(c, out);
 	configuration_metrics(c, out);
 	evbuffer_add_printf(out, "# EOF\n");
 }

@@ -1,10 +1,10 @@
 /* status.c - GET /status: what is in force, how it came, and how the daemon is. */
 #include "config.h"
-#include "config.h"
 #include "hubd/control/control_priv.h"
 
 #include <stdio.h>
 
+#include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
@@ -147,9 +147,28 @@ static void put_queues(json_t *o, const struct control *c)
 	put(o, "queues", queues);
 }
 
+static json_t *time_text(int64_t wall_ms)
+{
+	char buf[40];
+
+	clock_rfc3339(wall_ms, buf, sizeof(buf));
+	return json_string(buf);
+}
+
+static void put_failed(const struct failover_row *row, void *ctx)
+{
+	json_t *o = json_object();
+
+	put(o, "connector", text(row->connector));
+	put(o, "since", time_text(row->since_ms));
+	put(o, "next_probe", time_text(row->next_probe_ms));
+	put(o, "reason", text(row->reason));
+	json_array_append_new(ctx, o);
+}
+
 json_t *control_status(const struct control *c)
 {
-	json_t *o = json_object(), *listeners = json_array();
+	json_t *o = json_object(), *listeners = json_array(), *failed = json_array();
 	const char *key = c->tls != NULL ? tls_context_key_digest(c->tls) : NULL;
 
 	put(o, "server", text(c->cfg.settings->server));
@@ -163,6 +182,8 @@ json_t *control_status(const struct control *c)
 	put(o, "connections", number(c->cfg.connections(c->cfg.ctx)));
 	put_spool(o, c);
 	put_queues(o, c);
+	failover_each(c->cfg.failover, put_failed, failed);
+	put(o, "failed_connectors", failed);
 	put(o, "key_digest", text(key));
 	put(o, "key_in_directory", json_boolean(key != NULL && c->live != NULL &&
 		server_has_key(c->live->self, key)));

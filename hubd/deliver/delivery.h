@@ -14,10 +14,14 @@
 #include "hubd/deliver/mx.h"
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
+#include "hubd/spool/exclusion.h"
 
 enum {
 	DELIVERY_HOP_TEXT = RESOLVER_NAME_SIZE + 96,
 	SERVERS_TEXT = 1024,
+	/* our fields before a message to a hub: its size, and the text of its exclusions */
+	DELIVERY_PREFIX = 64 + EXCLUSIONS_MAX * (sizeof(EXCLUSION_FIELD) + 4) +
+		EXCLUSIONS_TEXT_MAX,
 };
 
 /* What the connections of a worker share. */
@@ -89,7 +93,7 @@ struct delivery {
 	const struct queue_item *item;
 	struct spool_body *body;
 	struct client_message msg;
-	char prefix[64];
+	char prefix[DELIVERY_PREFIX];
 	bool host_to_blame;		/* it was given back because of the host */
 
 	/* the last failure, for the queue */

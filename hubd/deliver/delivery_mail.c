@@ -122,6 +122,26 @@ static void put_off(struct delivery *s, const char *text)
 	s->item = NULL;
 }
 
+/* What only servers of the organization are told of a message; its size first. */
+static void make_prefix(struct delivery *s)
+{
+	const struct queue_item *item = s->item;
+	const char *line = item->excluded;
+	size_t n, used;
+
+	s->prefix[0] = '\0';
+	if (s->place->server == NULL)
+		return;
+	used = (size_t)snprintf(s->prefix, sizeof(s->prefix),
+		"X-Hub-Organization-OriginalSize: %" PRIu64 "\r\n", item->env.original_size);
+	for (; *line != '\0'; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		used += (size_t)snprintf(s->prefix + used, sizeof(s->prefix) - used,
+			EXCLUSION_FIELD ": %.*s\r\n", (int)n, line);
+		BUG_ON(used >= sizeof(s->prefix));
+	}
+}
+
 /* False if the body cannot be had: then the message is put off. */
 static bool send_item(struct delivery *s)
 {
@@ -133,11 +153,7 @@ static bool send_item(struct delivery *s)
 		put_off(s, e.text);
 		return false;
 	}
-	s->prefix[0] = '\0';
-	if (s->place->server != NULL)
-		snprintf(s->prefix, sizeof(s->prefix),
-			"X-Hub-Organization-OriginalSize: %" PRIu64 "\r\n",
-			item->env.original_size);
+	make_prefix(s);
 	s->msg = (struct client_message){
 		.env = &item->env, .size = spool_body_size(s->body), .prefix = s->prefix,
 		.source = &body_source, .src = s->body,

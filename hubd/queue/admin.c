@@ -109,6 +109,8 @@ static json_t *queue_json(const struct queue *q)
 	json_object_set_new(j, "next_hop_connector", any_text(q->connector));
 	json_object_set_new(j, "next_hop_category", json_string(category(q->key.type)));
 	json_object_set_new(j, "status", json_string(queue_status(q)));
+	json_object_set_new(j, "connector_failed", json_boolean(q->set->live != NULL &&
+		live_has_failed(q->set->live, q->connector)));
 	json_object_set_new(j, "message_count", json_integer((json_int_t)queue_count(q)));
 	json_object_set_new(j, "deferred_message_count", json_integer((json_int_t)q->n_waiting));
 	json_object_set_new(j, "connections", json_integer((json_int_t)q->n_conns));

@@ -33,6 +33,7 @@ static void copy_envelope(struct queue_item *item, const struct envelope *env,
 	out->peer_name = keep(a, env->peer_name);
 	out->peer_address = keep(a, env->peer_address);
 	out->identity = keep(a, env->identity);
+	out->excluded = keep(a, env->excluded);
 	out->recipients = arena_alloc(a, n * sizeof(*out->recipients));
 	out->recipient_count = n;
 	item->index = arena_alloc(a, n * sizeof(*item->index));
@@ -89,6 +90,7 @@ static void copy_route(struct queue_item *item, const struct route *route)
 		item->bisect = route->bisect;
 	}
 	item->why = route->decision == ROUTE_UNREACHABLE ? keep(a, route->text) : "";
+	item->excluded = "";
 	item->security = security_of(a, item);
 }
 
@@ -140,6 +142,26 @@ struct queue_item *queue_item_new(const struct live *live, uint64_t id, uint64_t
 	return item;
 }
 
+void queue_item_exclude(struct queue_item *item, const char *excluded, int64_t reroute_at_ms)
+{
+	item->excluded = keep(item->arena, excluded);
+	item->reroute_at_ms = reroute_at_ms;
+}
+
+struct queue_item *queue_item_new_probe(const struct live *live,
+	const struct pool_connector *connector, const struct queue_key *key)
+{
+	struct route route = { .decision = ROUTE_CONNECTOR, .connector = connector, .queue = *key };
+	struct arena *a = arena_new();
+	struct queue_item *item = arena_alloc(a, sizeof(*item));
+
+	item->arena = a;
+	item->live = live_ref(live);
+	item->probe = true;
+	copy_route(item, &route);
+	return item;
+}
+
 struct queue_item *item_split(const struct queue_item *item, const uint32_t *pick, uint32_t n)
 {
 	struct arena *a = arena_new();
@@ -163,6 +185,8 @@ struct queue_item *item_split(const struct queue_item *item, const uint32_t *pic
 	out->ladder_at = item->ladder_at;
 	out->bisect = item->bisect;
 	out->why = keep(a, item->why);
+	out->excluded = keep(a, item->excluded);
+	out->reroute_at_ms = item->reroute_at_ms;
 	copy_progress(out, item);
 	return out;
 }

@@ -86,6 +86,8 @@ static int64_t next_check_ms(const struct queue_item *item, const struct live *l
 		if (late < at)
 			at = late;
 	}
+	if (item->reroute_at_ms != 0 && item->reroute_at_ms < at)
+		at = item->reroute_at_ms;
 	return at;
 }
 
@@ -259,6 +261,14 @@ static void expire(struct queue *q, struct queue_item *item)
 	outcome_fail(q->set, item, SPOOL_EXPIRED, true, "4.4.7", text);
 }
 
+/* It goes around a connector no longer. */
+static void route_again(struct queue *q, struct queue_item *item)
+{
+	unfile(item);
+	TAILQ_INSERT_TAIL(&q->set->sweep, item, link);
+	queue_set_sweep(q->set);
+}
+
 static void check_list(struct queue *q, struct item_list *list, int64_t now)
 {
 	const struct live *live = q->set->live;
@@ -268,6 +278,10 @@ static void check_list(struct queue *q, struct item_list *list, int64_t now)
 		next = TAILQ_NEXT(item, link);
 		if (queue_item_expires_ms(item, live) <= now) {
 			expire(q, item);
+			continue;
+		}
+		if (item->reroute_at_ms != 0 && item->reroute_at_ms <= now) {
+			route_again(q, item);
 			continue;
 		}
 		if (next_check_ms(item, live) <= now) {
@@ -290,6 +304,7 @@ static void check_age(struct queue *q)
 	check_list(q, &q->held, now);
 	if (q->check_at_ms < now + CHECK_GRAIN_MS)
 		q->check_at_ms = now + CHECK_GRAIN_MS;
+	note_empty(q);
 }
 
 /* --- the queue itself --- */
@@ -392,6 +407,7 @@ void queue_free(struct queue *q)
 	queue_set_sated(q);
 	atomic_fetch_sub(&q->set->n_queues, 1);
 	HASH_DEL(q->set->queues, q);
+	queue_item_free(&q->probe);
 	event_free(q->timer);
 	free(q->ident);
 	free(q->name);
@@ -433,6 +449,23 @@ void queue_insert(struct queue_set *s, struct queue_item *item)
 	queue_run(q);
 }
 
+void queue_probe(struct queue_set *s, struct queue_item *item)
+{
+	struct queue *q = find_or_make(s, item);
+
+	note_empty(q);
+	/* a connection will tell, or mail that has its turn here */
+	if (q->n_conns != 0 || q->n_ready != 0 || q->suspended || s->stopping) {
+		queue_item_free(&item);
+		return;
+	}
+	queue_item_free(&q->probe);
+	q->probe = item;
+	leave_retry(q);
+	q->open_after_ms = 0;
+	queue_run(q);
+}
+
 /* --- connections --- */
 
 static void set_state(struct queue_conn *qc, enum conn_state state)
@@ -451,7 +484,7 @@ static uint64_t conns_max(const struct queue *q)
 	const struct queue_item *head = TAILQ_FIRST(&q->ready);
 	uint64_t max = q->set->live->self->max_per_domain_connections;
 
-	if (q->key.type == QUEUE_DELIVERY_AGENT && head->connector != NULL)
+	if (q->key.type == QUEUE_DELIVERY_AGENT && head != NULL && head->connector != NULL)
 		max = ((const struct agent_connector *)(const void *)head->connector)->
 			max_connections;
 	return max != 0 ? max : UINT64_MAX;
@@ -461,7 +494,7 @@ static bool may_open(const struct queue *q)
 {
 	unsigned at_once = q->n_up > 1 ? q->n_up : 1;
 
-	return q->n_ready > q->n_connecting && q->n_connecting < at_once &&
+	return q->n_ready + (q->probe != NULL) > q->n_connecting && q->n_connecting < at_once &&
 		q->n_conns < conns_max(q) && q->open_after_ms == 0;
 }
 
@@ -474,6 +507,9 @@ static bool open_one(struct queue *q)
 	if (t->t == NULL || !queue_set_connection_take(q))
 		return false;
 	qc = xcalloc(1, sizeof(*qc));
+	qc->probe = head == NULL;
+	if (qc->probe)
+		head = q->probe;
 	qc->q = q;
 	qc->live = live_ref(head->live);
 	qc->state = CONN_CONNECTING;
@@ -481,6 +517,7 @@ static bool open_one(struct queue *q)
 	q->n_conns++;
 	TAILQ_INSERT_TAIL(&q->conns, qc, link);
 	qc->obj = t->t->open(qc, head, t->ctx);
+	queue_item_free(&q->probe);
 	return true;
 }
 
@@ -550,6 +587,7 @@ void queue_end_stale(struct queue *q)
 		if (qc->state == CONN_IDLE && qc->live->snapshot != q->set->live->snapshot)
 			stop_conn(qc);
 	}
+	queue_item_free(&q->probe);
 }
 
 const struct live *queue_conn_live(const struct queue_conn *qc)
@@ -601,6 +639,8 @@ void queue_conn_up(struct queue_conn *qc)
 	q->failures = 0;
 	q->first_retry_ms = 0;
 	leave_retry(q);
+	if (qc->probe)
+		failover_port_success(q->set->failover, &q->key);
 }
 
 static struct queue_item *item_of(struct queue_conn *qc)
@@ -623,7 +663,7 @@ static void put_back(struct queue *q, struct queue_item *item, bool first)
 		atomic_fetch_sub(&s->messages, 1);
 		outcome_fail(s, item, SPOOL_REMOVED, !item->remove_silently, "5.7.0",
 			"removed by an administrator");
-	} else if (s->live != NULL && item->live->snapshot != s->live->snapshot && !s->stopping) {
+	} else if (s->live != NULL && !live_routes_alike(item->live, s->live) && !s->stopping) {
 		atomic_fetch_sub(&s->messages, 1);
 		s->hooks->recategorize(item, s->ctx);
 	} else {
@@ -638,6 +678,7 @@ void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	struct queue *q = qc->q;
 	struct queue_item *item = item_of(qc), *rest;
 
+	failover_port_success(q->set->failover, &q->key);
 	rest = outcome_apply(q->set, item, results, hop);
 	if (rest == NULL) {
 		atomic_fetch_sub(&q->set->messages, 1);
@@ -696,9 +737,11 @@ void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, cons
 		set_error(q, status, text);
 	if (outcome == QUEUE_CONN_HOPELESS)
 		fail_all(q, status, text);
-	if (outcome == QUEUE_CONN_FAILED && q->n_up == 0)
+	if (outcome == QUEUE_CONN_FAILED && q->n_up == 0) {
 		enter_retry(q);
-	else if (outcome == QUEUE_CONN_FAILED)
+		failover_port_failure(q->set->failover, &q->key, text);
+	} else if (outcome == QUEUE_CONN_FAILED) {
 		arm(q, q->open_after_ms = clock_mono_ms() + GROW_PAUSE_MS);
+	}
 	queue_run(q);
 }

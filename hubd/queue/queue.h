@@ -27,6 +27,7 @@
 #include "libhub/routing/route.h"
 
 struct live;		/* hubd/config/live.h */
+struct failover;	/* failover.h */
 struct queues;		/* of the process; any thread where a function says so */
 struct queue_set;	/* of one worker; its thread only, like all below */
 struct queue;
@@ -69,6 +70,8 @@ struct queue_item {
 	size_t fallback_count, ladder_at;
 	bool bisect;
 	const char *why;		/* ROUTE_UNREACHABLE: for people; else "" */
+	const char *excluded;		/* told to the next hop of ours, see exclusion.h; or "" */
+	int64_t reroute_at_ms;		/* wall: an exclusion expires then; 0 = none */
 
 	/* progress, kept when it is routed again */
 	enum queue_item_state state;
@@ -76,6 +79,7 @@ struct queue_item {
 	bool removing;			/* administrator wants it gone; in flight until then */
 	bool remove_silently;
 	bool delay_reported;
+	bool probe;			/* no message: see queue_item_new_probe */
 	uint32_t retry_count;
 	uint64_t retry_at_ms;		/* monotonic clock; 0 = now */
 	char last_status[QUEUE_STATUS_SIZE];
@@ -92,6 +96,14 @@ struct queue_item {
 struct queue_item *queue_item_new(const struct live *live, uint64_t id, uint64_t body_size,
 	const struct envelope *env, const uint32_t *index, const uint32_t *pick, uint32_t n,
 	const struct route *route, const struct queue_item *from);
+/* Before it is posted: what goes with it to the next hop (copied), and until when it holds. */
+void queue_item_exclude(struct queue_item *item, const char *excluded, int64_t reroute_at_ms);
+/*
+ * No message, but a wish to know whether the next hop can be reached: when posted, its queue opens
+ * one connection, unless it has one or will try by itself. key's texts are copied. Any thread.
+ */
+struct queue_item *queue_item_new_probe(const struct live *live,
+	const struct pool_connector *connector, const struct queue_key *key);
 /* Accepts a pointer to NULL; sets it to NULL. */
 void queue_item_free(struct queue_item **item);
 /* When it expires, by the configuration given. Wall clock. */
@@ -147,6 +159,8 @@ void queue_ticket_done(struct queue_ticket *t, bool ok);
 /* ---- the process's queues ---- */
 
 struct queues *queues_new(uint32_t workers);
+/* Who wants to know how connectors fare; before the sets exist, and outlives them. */
+void queues_set_failover(struct queues *q, struct failover *f);
 /* After all sets are freed. */
 void queues_free(struct queues **q);
 /* Hands the item to the set that owns its queue. Any thread, while the sets exist. */

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "hubd/config/live.h"
+#include "hubd/queue/failover.h"
 #include "hubd/queue/queue.h"
 
 TAILQ_HEAD(item_list, queue_item);
@@ -27,6 +28,7 @@ struct queue_conn {
 	struct queue_item *item;	/* taken */
 	enum conn_state state;
 	bool up;
+	bool probe;			/* opened for one */
 };
 
 struct queue {
@@ -43,6 +45,7 @@ struct queue {
 	struct conn_list conns;
 	unsigned n_conns, n_connecting, n_idle, n_up;
 
+	struct queue_item *probe;	/* to be made; NULL = none */
 	bool suspended;
 	bool in_retry;
 	uint32_t failures;		/* in a row */
@@ -89,6 +92,7 @@ struct queue_set {
 	struct queue *queues;		/* hash by ident */
 	uint64_t next_id;
 	struct transport transports[QUEUE_TYPES];
+	struct failover_port *failover;	/* may be NULL */
 
 	struct item_list sweep;		/* to be routed again, some a turn */
 	struct event *sweep_event;
@@ -111,6 +115,7 @@ struct queues {
 	uint32_t n;
 	struct queue_set **sets;
 	atomic_uint connections;
+	struct failover *failover;	/* may be NULL */
 };
 
 /* Work for the set's thread: runs fn there, which owns call. */
@@ -142,6 +147,8 @@ void item_set_error(struct queue_item *item, const char *status, const char *tex
 
 /* Puts item where it belongs: the queue is found or made. Takes ownership. */
 void queue_insert(struct queue_set *s, struct queue_item *item);
+/* A probe for the queue that it belongs to. Takes ownership. */
+void queue_probe(struct queue_set *s, struct queue_item *item);
 /* Out of its list (not while active). The caller owns it. */
 void queue_take_out(struct queue_item *item);
 /* Looks what can be done now: wakes and opens connections. */
@@ -153,7 +160,7 @@ void queue_retry_now(struct queue *q);
 /* Back to the categorizer, but for what is suspended or in flight. */
 void queue_resubmit(struct queue *q);
 void queue_free(struct queue *q);
-/* Ends idle connections whose configuration is not in force any more. */
+/* Ends idle connections, and a probe, whose configuration is not in force any more. */
 void queue_end_stale(struct queue *q);
 void queue_stop_conns(struct queue *q);
 size_t queue_count(const struct queue *q);

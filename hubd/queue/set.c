@@ -20,6 +20,11 @@ struct queues *queues_new(uint32_t workers)
 	return q;
 }
 
+void queues_set_failover(struct queues *q, struct failover *f)
+{
+	q->failover = f;
+}
+
 void queues_free(struct queues **qp)
 {
 	if (*qp == NULL)
@@ -94,8 +99,9 @@ static void on_item(struct inbox_node *node, void *ctx)
 	struct queue_set *s = ctx;
 
 	/* routed before the configuration changed: its route may be gone */
-	if (s->live != NULL &&
-		item->live->snapshot->generation < s->live->snapshot->generation)
+	if (item->probe)
+		queue_probe(s, item);
+	else if (s->live != NULL && live_is_older(item->live, s->live))
 		s->hooks->recategorize(item, s->ctx);
 	else
 		queue_insert(s, item);
@@ -219,6 +225,8 @@ struct queue_set *queue_set_new(struct queues *q, uint32_t worker, struct loop *
 	TAILQ_INIT(&s->sweep);
 	TAILQ_INIT(&s->starving);
 	outcome_tickets_init(s);
+	if (q->failover != NULL)
+		s->failover = failover_port_new(q->failover);
 	s->inbox = inbox_new(loop, on_item, s);
 	s->calls = inbox_new(loop, on_call, s);
 	s->sweep_event = evtimer_new(loop_base(loop), on_sweep, s);
@@ -250,6 +258,7 @@ void queue_set_free(struct queue_set **sp)
 		queue_item_free(&item);
 	}
 	outcome_tickets_free(s);
+	failover_port_free(&s->failover);
 	event_free(s->sweep_event);
 	event_free(s->starved_event);
 	s->all->sets[s->worker] = NULL;
@@ -263,10 +272,10 @@ void queue_set_config(struct queue_set *s, const struct live *live)
 	struct queue *q, *next;
 
 	s->live = live_ref(live);
+	failover_port_forget(s->failover);
 	HASH_ITER(hh, s->queues, q, next) {
 		/* the same snapshot again: what was missing then may be there now (recipients) */
-		if (old != NULL && old->snapshot == live->snapshot &&
-			q->key.type != QUEUE_UNREACHABLE)
+		if (old != NULL && live_routes_alike(old, live) && q->key.type != QUEUE_UNREACHABLE)
 			continue;
 		queue_drain(q, &s->sweep);
 		queue_end_stale(q);

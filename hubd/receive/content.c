@@ -36,6 +36,7 @@ static struct intake_limits limits_of(const struct session *s)
 		.own_name = s->receiver->live->fqdn,
 		.own_alias = session_fqdn(s),
 		.trust_organization = session_may(s, RIGHT_ACCEPT_HEADERS_ORGANIZATION),
+		.trust_exclusions = s->principal == PRINCIPAL_HUB,
 		.binary = s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME,
 	};
 
@@ -172,6 +173,7 @@ static void complete(struct transaction *tx)
 	env->subject = arena_strdup(tx->arena, h->subject);
 	env->hops = h->received;
 	env->original_size = intake_original_size(tx->intake);
+	env->excluded = intake_excluded(tx->intake, tx->arena);
 }
 
 static void commit(struct session *s)

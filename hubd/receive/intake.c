@@ -7,6 +7,9 @@
 
 #include "libhub/base/mem.h"
 
+/* Fields of one message that are looked at; a hub sends EXCLUSIONS_MAX. */
+enum { EXCLUSION_FIELDS_MAX = 4 * EXCLUSIONS_MAX };
+
 struct intake {
 	struct intake_limits limits;
 	struct smtp_body_decoder decoder;
@@ -16,6 +19,9 @@ struct intake {
 	uint64_t content;		/* decoded bytes, before fields were taken out */
 	uint64_t declared_original;	/* of the trusted field, 0 = none */
 	uint64_t local_hops;
+	struct arena *arena;		/* made for excluded */
+	struct exclusions excluded;
+	unsigned exclusion_fields;
 	bool too_large;
 	bool pause;
 };
@@ -68,6 +74,18 @@ static void note_original_size(struct intake *in, const char *value)
 		in->declared_original = n;
 }
 
+static void note_exclusion(struct intake *in, const char *value)
+{
+	struct exclusions one;
+
+	if (in->exclusion_fields++ == EXCLUSION_FIELDS_MAX)
+		in->limits.trust_exclusions = false;
+	if (in->arena == NULL)
+		in->arena = arena_new();
+	exclusions_parse(value, in->arena, &one);
+	exclusions_merge(&in->excluded, &one);
+}
+
 static void on_field(void *ctx, const struct smtp_header_rule *rule, const char *name,
 	const char *value, size_t value_length)
 {
@@ -79,6 +97,9 @@ static void on_field(void *ctx, const struct smtp_header_rule *rule, const char 
 	else if (rule->drop && in->limits.trust_organization &&
 		strcasecmp(name, "X-Hub-Organization-OriginalSize") == 0)
 		note_original_size(in, value);
+	else if (rule->drop && in->limits.trust_exclusions &&
+		strcasecmp(name, EXCLUSION_FIELD) == 0)
+		note_exclusion(in, value);
 }
 
 /* From the decoder: the message as its sender wrote it. */
@@ -111,6 +132,7 @@ void intake_free(struct intake **inp)
 	if (*inp == NULL)
 		return;
 	spool_draft_abort(&(*inp)->draft);
+	arena_free(&(*inp)->arena);
 	free(*inp);
 	*inp = NULL;
 }
@@ -193,6 +215,11 @@ const struct smtp_header_scan *intake_header(const struct intake *in)
 uint64_t intake_original_size(const struct intake *in)
 {
 	return in->declared_original != 0 ? in->declared_original : in->content;
+}
+
+const char *intake_excluded(const struct intake *in, struct arena *a)
+{
+	return exclusions_text(&in->excluded, a);
 }
 
 struct spool_draft *intake_take_draft(struct intake *in)

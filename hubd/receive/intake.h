@@ -9,6 +9,7 @@
 #define HUB_RECEIVE_INTAKE_H
 
 #include "hubd/receive/trace.h"
+#include "hubd/spool/exclusion.h"
 #include "hubd/spool/spool.h"
 #include "libhub/smtp/body.h"
 #include "libhub/smtp/header.h"
@@ -21,6 +22,7 @@ struct intake_limits {
 	/* what counts as a local hop in "by NAME": the server's, and the connector's */
 	const char *own_name, *own_alias;
 	bool trust_organization;	/* X-Hub-Organization-OriginalSize is believed */
+	bool trust_exclusions;		/* likewise EXCLUSION_FIELD: from hubs only */
 	bool binary;			/* BODY=BINARYMIME: bare CR and LF are content */
 };
 
@@ -52,6 +54,8 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 const struct smtp_header_scan *intake_header(const struct intake *in);
 /* Size when first received: from a trusted field, else what was counted here. */
 uint64_t intake_original_size(const struct intake *in);
+/* Connectors to go around, as the envelope keeps them; from trusted fields only. */
+const char *intake_excluded(const struct intake *in, struct arena *a);
 /* Gives the draft away for its commit. */
 struct spool_draft *intake_take_draft(struct intake *in);
 uint64_t intake_body_size(const struct intake *in);

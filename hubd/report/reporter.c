@@ -117,6 +117,7 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	struct envelope *env = arena_alloc(a, sizeof(*env));
 
 	env->sender = env->envid = env->connector = env->linked_connector = env->identity = "";
+	env->excluded = "";
 	env->peer_name = env->peer_address = "";
 	env->message_id = message_id;
 	env->subject = "";

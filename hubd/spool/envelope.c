@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { VERSION = 1, VARINT_MAX = 10 };
+enum { VERSION_1 = 1, VERSION = 2, VARINT_MAX = 10 };
 
 /* A recipient costs at least its three empty texts and two numbers. */
 enum { RECIPIENT_BLOB_MIN = 5 };
@@ -31,6 +31,7 @@ static const struct text_row envelope_texts[] = {
 	{ offsetof(struct envelope, peer_name), ENVELOPE_TEXT_MAX, true, "peer name" },
 	{ offsetof(struct envelope, peer_address), ENVELOPE_TEXT_MAX, false, "peer address" },
 	{ offsetof(struct envelope, identity), ENVELOPE_TEXT_MAX, false, "identity" },
+	{ offsetof(struct envelope, excluded), ENVELOPE_TEXT_MAX, false, "excluded connectors" },
 };
 
 static const struct text_row recipient_texts[] = {
@@ -41,6 +42,8 @@ static const struct text_row recipient_texts[] = {
 };
 
 enum { ENVELOPE_TEXTS = sizeof(envelope_texts) / sizeof(envelope_texts[0]) };
+/* Version 1 had no excluded connectors. */
+enum { ENVELOPE_TEXTS_1 = ENVELOPE_TEXTS - 1 };
 enum { RECIPIENT_TEXTS = sizeof(recipient_texts) / sizeof(recipient_texts[0]) };
 
 static const char **text_at(void *base, const struct text_row *row)
@@ -260,13 +263,16 @@ struct envelope *envelope_decode(const void *blob, size_t size, struct arena *ar
 	struct reader r = { .p = blob, .arena = arena, .e = e };
 	struct envelope *env = arena_alloc(arena, sizeof(*env));
 
-	if (size > ENVELOPE_BLOB_MAX || size < 1 || *r.p++ != VERSION) {
+	int version = size != 0 ? *r.p++ : 0;
+
+	if (size > ENVELOPE_BLOB_MAX || (version != VERSION && version != VERSION_1)) {
 		err_set(e, ERR_PERM, 0, "stored envelope: bad version or size");
 		return NULL;
 	}
 	r.end = (const unsigned char *)blob + size;
 	numbers_get(&r, env);
-	texts_get(&r, env, envelope_texts, ENVELOPE_TEXTS);
+	env->excluded = "";
+	texts_get(&r, env, envelope_texts, version == VERSION ? ENVELOPE_TEXTS : ENVELOPE_TEXTS_1);
 	recipients_get(&r, env);
 	if (!r.bad && r.p != r.end)
 		fail(&r, "end");

@@ -76,6 +76,7 @@ struct envelope {
 	const char *peer_address;	/* IP address as text */
 	const char *identity;		/* authenticated name, "" if anonymous */
 	enum envelope_auth auth;
+	const char *excluded;		/* connectors to go around, see exclusion.h; "" if none */
 
 	struct envelope_recipient *recipients;
 	uint32_t recipient_count;

@@ -5,6 +5,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/copy.c %D%/copy.h \
 	%D%/draft.c \
 	%D%/envelope.c %D%/envelope.h \
+	%D%/exclusion.c %D%/exclusion.h \
 	%D%/folder.c \
 	%D%/group.c \
 	%D%/index.c %D%/index.h \
