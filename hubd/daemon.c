@@ -308,7 +308,8 @@ static int start_control(struct daemon *d, struct err *e)
 {
 	struct control_config cfg = { .loop = d->loop, .resolver = d->resolver,
 		.settings = d->settings, .tls_server = d->identity.server, .mirror = d->mirror,
-		.spool = d->spool, .queues = d->queues, .failover = d->failover, .authenticator = d->authenticator,
+		.spool = d->spool, .queues = d->queues, .failover = d->failover,
+		.authenticator = d->authenticator,
 		.each_binding = each_binding, .connections = connections, .ctx = d };
 
 	d->control = control_new(&cfg, e);

@@ -11,7 +11,7 @@
 #include "libhub/base/mem.h"
 
 /* A group within a group within ... across hubs that expand: no further than this. */
-enum { REDIRECTS_MAX = 20, STORAGE_RETRY_MS = 60 * 1000, PASSED_EVERY_MS = 100 };
+enum { REDIRECTS_MAX = 20, STORAGE_RETRY_MS = 60 * 1000, PASSED_EVERY_MS = 10 };
 
 /* What is being categorized: a message from the spool, or a queue's item routed again. */
 struct source {

@@ -94,15 +94,19 @@ static const struct space_entry *route_around(const struct question *q,
 	winner = list_pick_other(list, q->size, q->excluded, q->arena, out);
 	if (winner != NULL)
 		next_hop_connector(q->t, winner, q->space, q->size, q->arena, out);
-	return out->decision != ROUTE_REPORT ? winner : NULL;
+	return winner != NULL && out->decision != ROUTE_REPORT ? winner : NULL;
 }
 
 static const struct space_entry *route_ordinary(const struct question *q,
 	const struct space_list *list, struct route *out)
 {
 	const struct space_entry *winner = list != NULL ? list_pick(list, q->size) : NULL;
+	const struct pool_connector *const *passed = out->passed;
+	size_t passed_count = out->passed_count;
 
 	route_init(out);
+	out->passed = passed;
+	out->passed_count = passed_count;
 	if (list == NULL)
 		no_match(q->type, q->space, out);
 	else if (winner == NULL)

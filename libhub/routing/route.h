@@ -83,7 +83,11 @@ struct route_excluded {
 struct route {
 	enum route_decision decision;
 	const struct pool_connector *connector;	/* chosen, also when another server will use it */
-	/* those excluded that compete with it and were passed over, best first */
+	/*
+	 * Of those excluded, the ones that compete for the message and come before it, best first:
+	 * they were passed over, or there is no other and it is one of them. Whoever gets the
+	 * message next must know of them, or would send it back.
+	 */
 	const struct pool_connector *const *passed;
 	size_t passed_count;
 	const struct mailbox_server *mailbox_server;

@@ -167,12 +167,12 @@ static const struct {
 	{ "send a *;1 hub1\nsend b *;10 hub3", "b", 1, "a 1", "" },
 	{ "send a *;1 hub1\nsend b *;10 hub3\nsend c *;90 hub1", "b,a", 1, "c 90", "a,b" },
 	/* nobody is left: as if nothing had failed, and never the wider one */
-	{ "send a *;1 hub1\nsend b *;10 hub3", "a,b", 1, "a 1", "" },
-	{ "send a a.example hub1\nsend b * hub3", "a", 1, "a 1", "" },
-	{ "send a *.example hub1\nsend b * hub3", "a", 1, "a 1", "" },
+	{ "send a *;1 hub1\nsend b *;10 hub3", "a,b", 1, "a 1", "a,b" },
+	{ "send a a.example hub1\nsend b * hub3", "a", 1, "a 1", "a" },
+	{ "send a *.example hub1\nsend b * hub3", "a", 1, "a 1", "a" },
 	{ "send a a.example hub1\nsend b a.example;50 hub1\nsend c * hub1", "a", 1, "b 50", "a" },
 	/* no report because of it: too large for the other one */
-	{ "send a *;1 hub1\nsend b *;10 hub1 max=100", "a", 101, "a 1", "" },
+	{ "send a *;1 hub1\nsend b *;10 hub1 max=100", "a", 101, "a 1", "a" },
 	{ "send a *;1 hub1\nsend b *;10 hub1 max=100", "a", 100, "b 10", "a" },
 	{ "send a *;1 hub1\nsend b *;10 hub1 max=100\nsend c *;20 hub1", "a", 101, "c 20", "a" },
 	{ "send a * hub1", "nobody", 1, "a 1", "" },

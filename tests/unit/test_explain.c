@@ -208,7 +208,8 @@ START_TEST(refusals_and_unknowns)
 	o = explain(f, "hub1", "\xff@a.example", 1, NULL);
 	ck_assert_str_eq(field(o, "address"), "?@a.example");
 	json_decref(o);
-	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "nobody", "a@b.c", 1, NULL, NULL, &e));
+	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "nobody", "a@b.c", 1, NULL, NULL,
+		&e));
 	ck_assert_str_eq(e.text, "no server named nobody in the directory");
 	ck_assert_ptr_null(route_explain(fixture_snapshot(f), "hub1", "", 1, NULL, NULL, &e));
 	ck_assert_str_eq(e.text, "no address to explain");

@@ -73,13 +73,16 @@ class Client:
         self.send("EHLO %s\r\n" % name)
         return [line[4:] for line in self.lines()][1:]
 
-    def starttls(self):
+    def starttls(self, key=None):
+        """key: shows this certificate (keys.Key)."""
         reply = self.say("STARTTLS")
         if not reply.startswith("220"):
             raise AssertionError(reply)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if key is not None:
+            context.load_cert_chain(key.certificate, key.key)
         self.socket = context.wrap_socket(self.socket)
         return self
 
