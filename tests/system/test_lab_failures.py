@@ -16,6 +16,8 @@ class Failures(unittest.TestCase):
         cls.lab = Lab(example("chain"))
         cls.addClassCleanup(cls.lab.close)
 
+        cls.lab.change("cn=aachen1,cn=Servers", "hubIntraOrgMaxMessagesPerConnection: 1",
+                       "aachen1")
         cls.hubs = [h["name"] for h in cls.lab.state()["hosts"] if h["kind"] == "hub"]
         for hub in cls.hubs:  # an address that is silent is given up after 3 s
             cls.lab("exec", hub, "sh", "-c", "cd /proc/sys/net/ipv4; echo 1 > tcp_syn_retries;"
@@ -92,26 +94,31 @@ class Failures(unittest.TestCase):
     # --- servers of a site ---
 
     def share(self, count):
-        """How many of so many messages each hub of Freiburg gets, and by how many connections."""
+        """
+        How many of so many messages each hub of Freiburg gets, and by how many connections. One at
+        a time: more at once might have a connection opened that finds nothing left to do.
+        """
+        tokens = []
         with wire_of(self.lab) as wire:
-            tokens = [self.lab.submit("aachen1", "anna") for _ in range(count)]
-            for token in tokens:
-                self.lab.wait_mail("mail-freiburg", token)
+            for _ in range(count):
+                tokens.append(self.lab.submit("aachen1", "anna"))
+                self.lab.wait_mail("mail-freiburg", tokens[-1])
         return ([len(self.lab.received(hub, *tokens)) for hub in FREIBURG],
                 [wire.connections("aachen1", hub) for hub in FREIBURG])
 
     def test_one_of_three_hubs_dies(self):
         """Thirds, then halves, then thirds again. A connection has one message here."""
         lab = self.lab
-        lab.change("cn=aachen1,cn=Servers", "hubIntraOrgMaxMessagesPerConnection: 1")
         self.assertEqual(self.share(12), ([4, 4, 4], [4, 4, 4]))
         lab("kill", "freiburg2")
         self.addCleanup(lab, "start", "freiburg2")
-        self.share(3)
-        self.assertEqual(self.share(12), ([6, 0, 6], [6, 0, 6]))
+        self.share(1)
+        messages, (first, dead, third) = self.share(12)
+        self.assertEqual((messages, first, third), ([6, 0, 6], 6, 6))
+        self.assertLess(dead, 6)  # it is tried again now and then
         lab("start", "freiburg2")
         wait_for("the third has its share again", lambda: self.share(3)[0] == [1, 1, 1])
-        self.assertEqual(self.share(12)[0], [4, 4, 4])
+        self.assertEqual(self.share(12), ([4, 4, 4], [4, 4, 4]))
 
 
 if __name__ == "__main__":
