@@ -63,9 +63,8 @@ def build_lab(state, organization):
     services.write(state.path("admin.password"), secrets.token_hex(12))
     outside = organization.outside()
     outside["names"], outside["domains"] = organization.smart_host_names(), organization.domains
-    organization.complete({host["name"]: services.make_key(state, host)
+    organization.complete({host["name"]: services.make_secrets(state, host)
                            for host in organization.hosts if host["kind"] in ("hub", "edge")})
-    services.write(state.path("organization.ldif"), organization.records())
     network.build(state)
     for kind in ("directory", "outside", "mailbox", "edge", "hub"):
         hosts = state.hosts_of(kind)
@@ -77,7 +76,7 @@ def build_lab(state, organization):
         for host in hosts:
             services.wait(state, host)
         if kind == "directory":
-            services.load(state, organization.records())
+            services.load(state, organization)
             wait_replicated(state)
     wait_in_step(state)
 
@@ -93,13 +92,11 @@ def write_settings(state, host):
 
 def wait_replicated(state):
     """Every directory has the same entries."""
-    def entries(host):
-        return services.run("ldapsearch", "-LLL", *services.admin(state, host), "-b",
-                            state["suffix"], "1.1")
     first, *others = state.hosts_of("directory")
+    wanted = sorted(services.present(state, first))
     for host in others:
         processes.wait_for("%s is in step" % host["name"], lambda: sorted(
-            entries(host).split()) == sorted(entries(first).split()), state, host["name"])
+            services.present(state, host)) == wanted, state, host["name"])
 
 
 def fingerprint(state, hub):

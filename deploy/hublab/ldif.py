@@ -29,12 +29,13 @@ class Entry:
 
     def replacement(self):
         """The change record that gives an entry which is there already the same attributes."""
-        lines = [line("dn", self.dn), "changetype: modify\n"]
-        for name in dict.fromkeys(key for key, _ in self.attributes):
-            if name.lower() not in ("objectclass", "cn"):
-                lines += ["replace: %s\n" % name]
-                lines += [line(name, value) for value in self.values(name)] + ["-\n"]
-        return "".join(lines) + "\n" if len(lines) > 2 else ""
+        kept = ("objectclass", "userpassword", self.dn.partition("=")[0].strip().lower())
+        changes = [["replace: %s\n" % name] + [line(name, value) for value in self.values(name)] +
+                   ["-\n"] for name in dict.fromkeys(key for key, _ in self.attributes)
+                   if name.lower() not in kept]
+        if not changes:
+            return ""
+        return "".join([line("dn", self.dn), "changetype: modify\n", *sum(changes, []), "\n"])
 
 
 def line(name, value):

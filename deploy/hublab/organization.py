@@ -6,7 +6,6 @@ keys and passwords. The directories and the outside world are hosts, too.
 """
 
 import re
-import secrets
 
 from . import network
 from .errors import LabError
@@ -113,7 +112,7 @@ class Organization:
     # --- completion ---
 
     def complete(self, keys):
-        """The servers' entries as their hosts are; keys has a digest for each hub by name."""
+        """The servers' entries as their hosts are; keys has (digest, password) by name of a hub."""
         for server in self.servers:
             host = next(h for h in self.hosts if h["name"] == server.value("cn"))
             if not server.values("hubAddress"):
@@ -123,11 +122,11 @@ class Organization:
                 continue
             host["admin"] = server.value("hubAdminAddress") or "%s:%d" % (
                 host["addresses"][0], ADMIN_PORT)
-            host["password"] = secrets.token_hex(12)
+            digest, password = keys[host["name"]]
             server.replace("hubAdminAddress", host["admin"])
             server.replace("hubCertificate")
-            server.replace("hubKeyDigest", keys[host["name"]])
-            server.replace("userPassword", host["password"])
+            server.replace("hubKeyDigest", digest)
+            server.replace("userPassword", password)
             if not self.has_receive_connector(server):
                 at = self.entries.index(server) + 1
                 self.entries[at:at] = receive_connectors(server.dn, host)
@@ -136,16 +135,11 @@ class Organization:
         return any(e.has_class("hubReceiveConnector") and
                    plain_dn(e.dn).endswith("," + plain_dn(server.dn)) for e in self.entries)
 
-    def records(self):
-        """For ldapmodify -a: what new-directory makes itself is replaced or left out."""
-        text = []
-        for entry in self.entries:
-            if entry.has_class("hubOrganization"):
-                text.append(entry.replacement())
-            elif not (entry.has_class("hubContainer") or same_dn(entry.dn, self.suffix) or
-                      same_dn(entry.dn, "cn=admin," + self.suffix)):
-                text.append(entry.record())
-        return "".join(text)
+    def records(self, present):
+        """For ldapmodify -a; an entry that new-directory has made gets the file's attributes."""
+        there = set(map(plain_dn, present))
+        return "".join(entry.replacement() if plain_dn(entry.dn) in there else entry.record()
+                       for entry in self.entries)
 
 
 def new_host(name, kind, site, *addresses):

@@ -9,11 +9,12 @@ import grp
 import os
 import pwd
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
 
-from . import processes
+from . import ldif, processes
 from .errors import LabError
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -47,8 +48,10 @@ def service(name, ports, *command, pid_file=None):
 
 # --- hubs ---
 
-def make_key(state, host):
-    """A self-signed certificate; gives the digest that the directory pins."""
+def make_secrets(state, host):
+    """Key, self-signed certificate, password; gives the digest that is pinned, and the password."""
+    password = secrets.token_hex(12)
+    write(state.path("keys", host["name"] + ".password"), password)
     base = state.path("keys", host["name"])
     names = ["DNS:" + host["fqdn"]] + ["IP:" + address for address in host["addresses"]]
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -57,13 +60,12 @@ def make_key(state, host):
     public = run("openssl", "x509", "-in", base + ".crt", "-noout", "-pubkey")
     der = run("openssl", "pkey", "-pubin", "-outform", "DER", input=public)
     digest = run("openssl", "dgst", "-sha256", "-r", input=der)
-    return "sha256:" + digest.split()[0].decode()
+    return "sha256:" + digest.split()[0].decode(), password
 
 
 def hub(state, host):
     name = host["name"]
     os.makedirs(state.path("state", name))
-    write(state.path("keys", name + ".password"), host.pop("password"))
     settings = fill("hubd.conf.in", SERVER=name, URI=" ".join(state["uris"]), BASE=state["base"],
                     DIR=state.directory, ADMIN=host["admin"])
     settings += "resolver = %s\n" % state.hosts_of("outside")[0]["addresses"][0]
@@ -92,8 +94,18 @@ def admin(state, host):
     return ["-x", "-H", host["local"], "-D", state["admin"], "-y", state.path("admin.password")]
 
 
-def load(state, records):
+def present(state, host):
+    """The names of all entries that the directory has."""
+    text = run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", *admin(state, host), "-b",
+               state["suffix"], "1.1").decode()
+    return [entry.dn for entry in ldif.parse(text, host["name"])]
+
+
+def load(state, organization):
+    """Brings the organization into the first directory; its records are kept for people to read."""
     first = state.hosts_of("directory")[0]
+    records = organization.records(present(state, first))
+    write(state.path("organization.ldif"), records)
     done = subprocess.run(["ldapmodify", "-a", *admin(state, first)], input=records, text=True,
                           capture_output=True, env=processes.environment())
     if done.returncode != 0:
@@ -181,7 +193,7 @@ def zone(state, host):
 # --- all of them ---
 
 def edge(_state, _host):
-    """The program of an edge is not there yet; the host is, with its address."""
+    """The program of an edge is not there yet; the host is, with its address and keys."""
     return []
 
 

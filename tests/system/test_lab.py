@@ -13,6 +13,15 @@ from .harness.lab import LAB, Lab, example, network
 ORGANIZATION = example("pair")
 
 
+EDGE = """
+dn: cn=edge1,cn=Servers,cn=Transport,o=Contoso
+objectClass: hubServer
+cn: edge1
+hubRole: Edge
+hubServerSite: cn=East,cn=Sites,cn=Transport,o=Contoso
+"""
+
+
 def namespaces():
     return {line.split()[0] for line in run("ip", "netns", "list").stdout.splitlines() if line}
 
@@ -176,6 +185,34 @@ class Running(unittest.TestCase):
         done = lab("exec", "nowhere", "true", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("no host nowhere; there are: directory1, outside,", done.stderr)
+
+    def test_an_organization_that_was_saved_comes_up(self):
+        """What ldapsearch gives, the entries that new-directory makes included."""
+        lab = self.lab
+        lab.change("", "hubMaxRecipients: 77", "east1")
+        saved = run("ldapsearch", "-LLL", "-x", "-H", lab.hosts()["directory1"]["local"], "-D",
+                    lab.state()["admin"], "-y", os.path.join(lab.directory, "admin.password"),
+                    "-b", lab.state()["suffix"], check=True).stdout
+        other = Lab(lab.place.file("saved.ldif", saved))
+        try:
+            self.assertEqual(other.address("west1"), "192.0.2.17")
+            self.assertIn("hubMaxRecipients: 77", other(
+                "exec", "east1", "hubctl", "-o", "ldif", "organization", "get").stdout)
+        finally:
+            other.close()
+
+    def test_an_edge_is_a_host(self):
+        with open(ORGANIZATION) as text:
+            path = self.lab.place.file("edge.ldif", text.read() + EDGE)
+        other = Lab(path)
+        try:
+            other("fence", "edge1", "East:25", "outside")
+            self.assertEqual(connects(other, "edge1", "east1"), "answer")
+            self.assertEqual(connects(other, "edge1", "outside"), "answer")
+            self.assertEqual(connects(other, "edge1", "directory1", 389, 0.4), "silence")
+            self.assertEqual(connects(other, "edge1", "west1", 25, 0.4), "silence")
+        finally:
+            other.close()
 
     def test_says_what_is_wrong(self):
         for words, text in ((["cut", "East", "North"], "no host or site North"),

@@ -1,5 +1,5 @@
-"""Mail over real lines: copies counted on the wire, slow and lossy lines, a hub that is cut off from
-its directories."""
+"""Mail over real lines: copies counted on the wire, slow and lossy lines, a hub that is cut off
+from its directories."""
 
 import unittest
 
@@ -74,7 +74,7 @@ class Chain(unittest.TestCase):
         lab.wait_mail("mail-freiburg", lab.submit("aachen1", "anna"))
 
     def test_cut_off_from_all_directories(self):
-        """Mail goes on by the last snapshot, after a restart too; changes come when all is healed."""
+        """Mail goes on by the last snapshot, after a restart too; changes come when it is healed."""
         lab = self.lab
         lab("cut", "aachen1", "directory1,directory2")
         before = self.configuration("aachen1")

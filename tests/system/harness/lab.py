@@ -107,13 +107,13 @@ class Lab:
                 if event["message_id"][1:].partition("@")[0] in tokens]
 
     def change(self, name, line, hub="celle1"):
-        """Replaces an attribute of an entry below the base; that hub runs it on return."""
+        """Replaces an attribute of the base or of an entry below it; that hub runs it on return."""
         state = self.state()
         before = self.events(hub, "configuration")[-1]["fingerprint"]
         run("ldapmodify", "-x", "-H", self.hosts()["directory1"]["local"], "-D", state["admin"],
             "-y", os.path.join(self.directory, "admin.password"), check=True,
-            stdin="dn: %s,%s\nchangetype: modify\nreplace: %s\n%s\n" % (
-                name, state["base"], line.partition(":")[0], line))
+            stdin="dn: %s%s\nchangetype: modify\nreplace: %s\n%s\n" % (
+                name and name + ",", state["base"], line.partition(":")[0], line))
         wait_for("the change at " + hub, lambda: self.events(
             hub, "configuration")[-1]["fingerprint"] != before)
 
