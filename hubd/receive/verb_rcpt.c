@@ -39,6 +39,25 @@ static bool recipient_exists(struct session *s, const struct smtp_address *to)
 	return false;
 }
 
+/*
+ * An edge is the MX of external relay domains: without a connector of its own, mail for one would
+ * come back here. Told at the door, it makes no report to a stranger.
+ */
+static bool edge_relays(struct session *s, const struct smtp_address *to)
+{
+	const struct live *live = s->receiver->live;
+	struct arena *a = arena_new();
+	struct resolved *r = arena_alloc(a, sizeof(*r));
+	bool refused;
+
+	route_resolve(live->table, NULL, to->text, 0, NULL, a, NULL, r);
+	refused = r->outcome == RESOLVED_REJECT;
+	if (refused)
+		session_reply(s, 550, r->status, "<%s>: %s", to->text, r->text);
+	arena_free(&a);
+	return !refused;
+}
+
 static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 {
 	const struct accepted_domain *d;
@@ -50,6 +69,9 @@ static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 		session_reply(s, 550, "5.7.1", "unable to relay");
 		return false;
 	}
+	if (d != NULL && d->type == ACCEPTED_EXTERNAL_RELAY &&
+		s->receiver->live->self->role == ROLE_EDGE)
+		return edge_relays(s, to);
 	if (d == NULL || d->type != ACCEPTED_AUTHORITATIVE || !d->recipient_validation ||
 		is_postmaster(to))
 		return true;

@@ -55,7 +55,8 @@ class Loops(unittest.TestCase):
         # two hubs that think the other one is the way out
         for name, source, port in (
                 ("Round by relay", org.london2, cls.boomerang.port),
-                ("Round one", org.london1, cls.back_door), ("Round two", org.london2, cls.entrance)):
+                ("Round one", org.london1, cls.back_door),
+                ("Round two", org.london2, cls.entrance)):
             org.directory.add(record(
                 org.connector(name), "hubSendConnector", cn=name, hubDNSRouting="FALSE",
                 hubAddressSpace="SMTP:%s.example" % name.lower().replace(" ", "-"),
