@@ -219,8 +219,10 @@ static void take_cookie(struct watch *w, const struct cookie *cookie)
 
 	if (cookie_newest(cookie, csn) && strcmp(csn, newest) > 0)
 		memcpy(newest, csn, sizeof(csn));
-	if (w->keeps_point)
-		cookie_merge(w->refreshing ? &w->next : &w->point.cookie, cookie);
+	if (w->refreshing)
+		cookie_merge(&w->next, cookie);
+	else if (w->point.cookie.size != 0)
+		cookie_merge(&w->point.cookie, cookie);
 }
 
 /* What was read as a whole may be older than what was there before. */
@@ -730,6 +732,11 @@ void watch_refresh(struct watch *w, bool elsewhere)
 const char *watch_csn(const struct watch *w)
 {
 	return w->csn;
+}
+
+void watch_forget_point(struct watch *w)
+{
+	w->point.cookie.size = 0;
 }
 
 enum watch_state watch_state(const struct watch *w)

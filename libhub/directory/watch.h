@@ -84,6 +84,11 @@ void watch_keep_point(struct watch *w, const struct watch_point *from, const cha
  */
 const struct watch_point *watch_point(const struct watch *w);
 /*
+ * There is none until the next refresh of all, which comes on the next connection at the latest:
+ * what this one showed is not taken over.
+ */
+void watch_forget_point(struct watch *w);
+/*
  * Reads everything anew: of the server in use, or of the next one if elsewhere and there is one.
  * Not in a callback; callbacks may come from within. Without a connection that happens anyway.
  */

@@ -51,6 +51,16 @@ void homes_drop(struct homes **h, const char *host)
 	free(home);
 }
 
+void homes_free(struct homes **h)
+{
+	struct homes *home, *next;
+
+	HASH_ITER(hh, *h, home, next) {
+		HASH_DELETE(hh, *h, home);
+		free(home);
+	}
+}
+
 void homes_each(const struct homes *h, void (*cb)(const char *host, size_t count, void *ctx),
 	void *ctx)
 {

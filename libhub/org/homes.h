@@ -13,6 +13,7 @@ struct homes;
 /* Hosts compare without case. *h is NULL at first, and again when all are dropped. */
 void homes_add(struct homes **h, const char *host);
 void homes_drop(struct homes **h, const char *host);
+void homes_free(struct homes **h);
 void homes_each(const struct homes *h, void (*cb)(const char *host, size_t count, void *ctx),
 	void *ctx);
 

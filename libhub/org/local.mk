@@ -22,7 +22,16 @@ libhub_libhub_a_SOURCES += \
 	%D%/pool_connector.c \
 	%D%/print.c %D%/print.h \
 	%D%/receive_connector.c \
+	%D%/id_index.c %D%/id_index.h \
+	%D%/intern.c %D%/intern.h \
+	%D%/people.c %D%/people.h \
 	%D%/recipients.c %D%/recipients.h \
+	%D%/recipients_codec.c %D%/recipients_codec.h \
+	%D%/recipients_decode.c %D%/recipients_decode.h \
+	%D%/recipients_file.c %D%/recipients_file.h %D%/recipients_file_impl.h \
+	%D%/recipients_load.c \
+	%D%/roster.c %D%/roster.h %D%/roster_impl.h \
+	%D%/roster_pack.c \
 	%D%/record.c %D%/record.h \
 	%D%/routing_group.c \
 	%D%/second_look.c %D%/second_look.h \

@@ -14,6 +14,7 @@
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/cache.h"
+#include "libhub/org/people.h"
 #include "libhub/org/second_look.h"
 
 enum {
@@ -21,11 +22,10 @@ enum {
 	GATHER_MAX_MS = 100,		/* after the first change, in a storm */
 	SAVE_MS = 2000,			/* after a change, before the cache is written */
 	SAVE_PART = 50,			/* writing may take this part of the time */
-	COPY_STEP = 1000,		/* recipients copied in one turn of the loop */
 	REASONS = 8, REASON_SIZE = 200,	/* told during one outage */
 };
 
-/* One of the two trees: its watch, its file. */
+/* One of the two trees: its watch, its file (of recipients: see people.h). */
 struct tree {
 	struct mirror *m;
 	const char *name;
@@ -40,8 +40,6 @@ struct tree {
 	char *path;			/* NULL = no cache */
 	struct cache_writer *writer;
 	struct event *save_timer;
-	struct cache_batch *batch;	/* being filled, turn by turn; recipients only */
-	struct event *copy_timer;
 	uint64_t save_began_ms;
 	uint64_t save_delay_ms;
 	char reasons[REASONS][REASON_SIZE];	/* logged since it was live */
@@ -56,7 +54,9 @@ struct mirror {
 	void *ctx;
 	struct tree org, people;
 	struct builder *builder;
-	struct recipients *recipients;
+	struct people *mirrored;	/* NULL = no recipients wanted */
+	struct recipients *recipients;	/* its, or ours that stay empty */
+	char *recipients_path;		/* of its file, NULL = none */
 	const struct snapshot *snapshot;
 	uint64_t changes_in_force;	/* of the builder */
 	bool from_cache;
@@ -143,10 +143,6 @@ static struct cache_batch *batch_of(struct tree *t)
 	struct cache_batch *b = cache_batch_new();
 	struct mirror *m = t->m;
 
-	if (t == &m->people) {
-		recipients_each(m->recipients, add_entry, b);
-		return b;
-	}
 	builder_each(m->builder, add_entry, b);
 	if (m->snapshot != NULL)
 		builder_each_last_good(m->snapshot, add_last_good, b);
@@ -164,7 +160,7 @@ static void log_write_result(struct tree *t, const struct err *error)
 static void plan_save(struct tree *t)
 {
 	t->behind = true;
-	if (t->path != NULL && !cache_writer_busy(t->writer) && t->batch == NULL &&
+	if (t->path != NULL && !cache_writer_busy(t->writer) &&
 	    !evtimer_pending(t->save_timer, NULL))
 		set_timer(t->save_timer, t->save_delay_ms);
 }
@@ -175,33 +171,7 @@ static void save(struct tree *t)
 	t->save_due = false;
 	t->behind = false;
 	t->save_began_ms = clock_mono_ms();
-	if (t != &t->m->people) {
-		cache_writer_start(t->writer, batch_of(t));
-		return;
-	}
-	/* there may be many: copying all at once would hold up the loop */
-	t->batch = cache_batch_new();
-	recipients_walk_begin(t->m->recipients);
-	set_timer(t->copy_timer, 0);
-}
-
-static void on_copy_timer(evutil_socket_t fd, short what, void *ctx)
-{
-	struct tree *t = ctx;
-	struct cache_batch *b = t->batch;
-
-	(void)fd;
-	(void)what;
-	loop_touch(t->m->loop);
-	if (!t->complete) {
-		/* the end of the refresh plans it again */
-		cache_batch_free(&t->batch);
-	} else if (recipients_walk(t->m->recipients, COPY_STEP, add_entry, b)) {
-		set_timer(t->copy_timer, 0);
-	} else {
-		t->batch = NULL;
-		cache_writer_start(t->writer, b);
-	}
+	cache_writer_start(t->writer, batch_of(t));
 }
 
 /* Entries are newer than the snapshot, which knows what their last good forms are. */
@@ -240,9 +210,8 @@ static void save_now(struct tree *t)
 {
 	struct cache_batch *b;
 	struct err e = { 0 };
-	bool busy = t->batch != NULL || (t->writer != NULL && cache_writer_busy(t->writer));
+	bool busy = t->writer != NULL && cache_writer_busy(t->writer);
 
-	cache_batch_free(&t->batch);
 	if (t->path == NULL || !t->complete)
 		return;
 	/* one under way must not overtake the last one */
@@ -265,14 +234,6 @@ static void take_org_entry(const struct entry *e, bool last_good, void *ctx)
 		builder_put_last_good(m->builder, e);
 	else
 		builder_put(m->builder, e);
-}
-
-static void take_person(const struct entry *e, bool last_good, void *ctx)
-{
-	struct mirror *m = ctx;
-
-	(void)last_good;
-	recipients_put(m->recipients, e);
 }
 
 static bool load(struct tree *t,
@@ -469,65 +430,28 @@ static void on_org_state(enum watch_state state, const char *text, void *ctx)
 		m->cfg.on_provider(watch_provider(m->org.watch), m->ctx);
 }
 
-static void on_people_begin(void *ctx)
+static void on_people_begun(void *ctx)
 {
 	struct mirror *m = ctx;
 
-	m->people.complete = false;
 	second_look_begin(m->people.look);
-	recipients_refresh_begin(m->recipients);
 }
 
-static void on_people_put(const struct entry *e, void *ctx)
+static bool believe_people(size_t known, size_t missing, void *ctx)
 {
 	struct mirror *m = ctx;
-
-	recipients_put(m->recipients, e);
-	if (m->people.complete)
-		plan_save(&m->people);
-}
-
-static void on_people_deleted(const unsigned char uuid[16], void *ctx)
-{
-	struct mirror *m = ctx;
-
-	recipients_delete(m->recipients, uuid);
-	if (m->people.complete)
-		plan_save(&m->people);
-}
-
-static enum guard_verdict judge_people(struct mirror *m)
-{
-	struct guard_loss loss = {
-		.what = "recipients",
-		.before = recipients_count(m->recipients),
-		.lost = recipients_missing(m->recipients),
-	};
+	struct guard_loss loss = { .what = "recipients", .before = known, .lost = missing };
 	struct guard_state shown = { .epoch = "" };
 
-	return second_look_judge(m->people.look, &shown, &loss, 1, loss.lost > 0);
+	return second_look_judge(m->people.look, &shown, &loss, 1, missing > 0) == GUARD_BELIEVE;
 }
 
-static void on_people_end(void *ctx)
+static void on_people_loaded(void *ctx)
 {
 	struct mirror *m = ctx;
-	bool first = !recipients_loaded(m->recipients);
 
-	if (judge_people(m) == GUARD_HOLD)
-		return;
-	recipients_refresh_end(m->recipients);
-	recipients_set_loaded(m->recipients);
-	m->people.complete = true;
-	plan_save(&m->people);
-	/* mail that waited for them can be routed now */
-	if (first && m->snapshot != NULL)
+	if (m->snapshot != NULL)
 		announce(m);
-}
-
-static void on_people_abort(void *ctx)
-{
-	/* complete stays false */
-	(void)ctx;
 }
 
 static void on_people_state(enum watch_state state, const char *text, void *ctx)
@@ -546,10 +470,9 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 	t->base = base;
 	t->save_delay_ms = SAVE_MS;
 	t->save_timer = evtimer_new(loop_base(m->loop), on_save_timer, t);
-	t->copy_timer = evtimer_new(loop_base(m->loop), on_copy_timer, t);
-	BUG_ON(t->save_timer == NULL || t->copy_timer == NULL);
+	BUG_ON(t->save_timer == NULL);
 	t->look = second_look_new(m->loop, name);
-	if (m->cfg.cache_dir == NULL)
+	if (m->cfg.cache_dir == NULL || t != &m->org)
 		return;
 	t->path = xasprintf("%s/%s.ldif", m->cfg.cache_dir, name);
 	t->writer = cache_writer_new(m->loop, t->path, base, on_written, t);
@@ -561,7 +484,6 @@ static void tree_deinit(struct tree *t)
 	second_look_free(&t->look);
 	if (t->save_timer != NULL) {
 		event_free(t->save_timer);
-		event_free(t->copy_timer);
 		save_now(t);
 	}
 	cache_writer_free(&t->writer);
@@ -590,24 +512,24 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 	second_look_set_watch(m->org.look, m->org.watch);
 }
 
-/* Containers are watched too: renaming one changes the DNs by which groups name their members. */
 static void start_people(struct mirror *m, struct resolver *resolver)
 {
-	static const char *const attrs[] = {
-		"objectClass", "cn", "mail", "mailLocalAddress", "mailRoutingAddress", "mailHost",
-		"member", "hubRefuseOutsideMail", "hubExpansionServer", NULL,
+	static const struct people_callbacks cbs = {
+		.begun = on_people_begun, .believe = believe_people, .loaded = on_people_loaded,
+		.state = on_people_state,
 	};
-	static const struct watch_callbacks cbs = {
-		.refresh_begin = on_people_begin, .put = on_people_put,
-		.deleted = on_people_deleted, .refresh_end = on_people_end,
-		.refresh_abort = on_people_abort, .state = on_people_state,
+	struct people_config cfg = {
+		.directory = &m->cfg.directory, .base = m->cfg.recipient_base,
+		.epoch_dn = m->cfg.base,
 	};
 
 	tree_init(&m->people, m, "recipients", m->cfg.recipient_base);
-	if (load(&m->people, take_person))
-		recipients_set_loaded(m->recipients);
-	m->people.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.recipient_base,
-		"(objectClass=*)", attrs, &cbs, m);
+	if (m->cfg.cache_dir != NULL)
+		m->recipients_path = xasprintf("%s/recipients", m->cfg.cache_dir);
+	cfg.path = m->recipients_path;
+	m->mirrored = people_new(m->loop, resolver, &cfg, &cbs, m);
+	m->recipients = people_recipients(m->mirrored);
+	m->people.watch = people_watch(m->mirrored);
 	second_look_set_watch(m->people.look, m->people.watch);
 }
 
@@ -621,13 +543,14 @@ struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
 	m->on_snapshot = on_snapshot;
 	m->ctx = ctx;
 	m->builder = builder_new(cfg->base);
-	m->recipients = recipients_new();
 	m->build_timer = evtimer_new(loop_base(loop), on_build_timer, m);
 	m->announce_timer = evtimer_new(loop_base(loop), on_announce_timer, m);
 	BUG_ON(m->build_timer == NULL || m->announce_timer == NULL);
 	start_org(m, resolver);
 	if (cfg->recipients)
 		start_people(m, resolver);
+	else
+		m->recipients = recipients_new();
 	return m;
 }
 
@@ -641,9 +564,14 @@ void mirror_free(struct mirror **mp)
 	event_free(m->build_timer);
 	event_free(m->announce_timer);
 	tree_deinit(&m->org);
+	m->people.watch = NULL;
 	tree_deinit(&m->people);
+	if (m->mirrored != NULL)
+		people_free(&m->mirrored);
+	else
+		recipients_free(&m->recipients);
 	builder_free(&m->builder);
-	recipients_free(&m->recipients);
+	free(m->recipients_path);
 	snapshot_unref(&m->snapshot);
 	free(m);
 }

@@ -1,435 +1,63 @@
 /* recipients.c - see recipients.h
  *
- * One block of memory per entry holds a fixed head, its address nodes and its strings one after the
- * other. Two hash tables lead to it by UUID and by DN, a third one by each of its addresses; what
- * several entries claim hangs on one address as a chain, so that a duplicate is seen at look-up and
- * goes away with either entry. Members of groups stay DNs and are resolved when they are asked for.
- * Entries without any address are not kept.
- *
- * The writer is the main thread; the lock is for the readers on other threads.
+ * The roster under a lock. The main thread is the only writer, so it reads without the lock and
+ * takes it only to change something; packing an entry is no change (roster.h). Waiting writers go
+ * first, so that readers cannot hold up the loop; no reader takes the lock twice at once.
  */
 #include "libhub/org/recipients.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "libhub/base/log.h"
 #include "libhub/org/dn.h"
-#include "libhub/org/hash.h"
 #include "libhub/org/homes.h"
+#include "libhub/org/recipients_decode.h"
 #include "libhub/org/value.h"
 
-/* A group may be larger than any object of the organization. */
-enum { GROUP_MEMBERS_MAX = 100000, ADDRESSES_MAX = 1000, DN_MAX = 2048, HOST_MAX = 255 };
-
-struct person;
-
-struct address {
-	const char *text;	/* folded */
-	struct person *person;
-	struct address *next;	/* another entry with the same address */
-	UT_hash_handle hh;	/* only the first of a chain is in the table */
-};
-
-/* Strings in text, each with its NUL: the fixed ones, then addresses, then DNs of members. */
-enum { TEXT_DN, TEXT_MAIL, TEXT_ROUTING, TEXT_HOST, TEXT_EXPANSION, TEXTS };
-
-struct person {
-	UT_hash_handle by_uuid, by_dn;
-	unsigned char uuid[16];
-	bool has_uuid, group, refuse_outside_mail;
-	uint32_t round;
-	uint32_t member_count;
-	uint32_t address_count;
-	const char *text[TEXTS];
-	const char *members;	/* the first of them */
-	size_t size;		/* of all strings */
-	struct address addresses[];
-};
+enum { MEMBERS_STEP = 256 };	/* resolved under one lock */
 
 struct recipients {
 	pthread_rwlock_t lock;
-	struct person *by_uuid, *by_dn;
-	struct address *addresses;
+	struct roster *roster;
 	struct homes *homes;
-	struct person *walk;	/* the next of a walk */
-	bool walking;
-	uint32_t round;
 	bool loaded;
-};
-
-/* What one entry says, before it becomes a person. */
-struct draft {
-	struct arena *a;
-	const char *text[TEXTS];
-	const char *addresses[ADDRESSES_MAX];
-	size_t address_count;
-	const char **members;
-	size_t member_count;
-	bool group, refuse_outside_mail;
+	bool full;			/* said so already */
+	recipients_journal_cb *journal;
+	void *journal_ctx;
+	/* of a refresh: bits by id; NULL = none under way and no sweep */
+	uint64_t *seen;
+	size_t seen_words, seen_count;
+	bool sweeping;
+	uint32_t sweep_at;
 };
 
 struct recipients *recipients_new(void)
 {
 	struct recipients *r = xcalloc(1, sizeof(*r));
+	pthread_rwlockattr_t attr;
 
-	BUG_ON(pthread_rwlock_init(&r->lock, NULL) != 0);
+	BUG_ON(pthread_rwlockattr_init(&attr) != 0);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	BUG_ON(pthread_rwlock_init(&r->lock, &attr) != 0);
+	pthread_rwlockattr_destroy(&attr);
+	r->roster = roster_new();
 	return r;
-}
-
-static const char *value_of(const struct entry_attr *attr, size_t i)
-{
-	return (const char *)attr->values[i].data;
-}
-
-static bool is_address(const struct blob *v)
-{
-	const char *text = (const char *)v->data;
-
-	return v->size != 0 && v->size <= RECIPIENT_TEXT_MAX && value_is_text(text, v->size) &&
-		strchr(text, '@') != NULL;
-}
-
-static void draft_address(struct draft *d, const char *folded)
-{
-	size_t i;
-
-	for (i = 0; i < d->address_count; i++)
-		if (strcmp(d->addresses[i], folded) == 0)
-			return;
-	if (d->address_count < ADDRESSES_MAX)
-		d->addresses[d->address_count++] = folded;
-}
-
-/* mail may have several values and they have no order: the lowest is the one shown. */
-static void draft_addresses(struct draft *d, const struct entry_attr *attr, bool mail)
-{
-	const char *text;
-	size_t i;
-
-	for (i = 0; i < attr->n; i++) {
-		if (!is_address(&attr->values[i]))
-			continue;
-		text = value_of(attr, i);
-		draft_address(d, name_fold(d->a, text));
-		if (mail && (*d->text[TEXT_MAIL] == '\0' || strcmp(text, d->text[TEXT_MAIL]) < 0))
-			d->text[TEXT_MAIL] = text;
-	}
-}
-
-static void draft_members(struct draft *d, const struct entry_attr *attr)
-{
-	size_t n = attr->n <= GROUP_MEMBERS_MAX ? attr->n : GROUP_MEMBERS_MAX;
-	size_t i;
-
-	d->group = true;
-	d->members = arena_alloc(d->a, n * sizeof(*d->members));
-	for (i = 0; i < n; i++) {
-		const char *ndn = NULL;
-
-		if (attr->values[i].size <= DN_MAX)
-			ndn = dn_normalize(d->a, value_of(attr, i));
-		if (ndn != NULL)
-			d->members[d->member_count++] = ndn;
-	}
-}
-
-static void draft_classes(struct draft *d, const struct entry_attr *attr)
-{
-	size_t i;
-
-	for (i = 0; i < attr->n; i++)
-		if (strcasecmp(value_of(attr, i), "groupOfNames") == 0 ||
-		    strcasecmp(value_of(attr, i), "hubMailGroup") == 0)
-			d->group = true;
-}
-
-static void draft_text(struct draft *d, int which, const struct entry_attr *attr, size_t max)
-{
-	if (attr->n != 0 && attr->values[0].size <= max &&
-	    value_is_text(value_of(attr, 0), attr->values[0].size))
-		d->text[which] = value_of(attr, 0);
-}
-
-static void draft_attr(struct draft *d, const struct entry_attr *attr)
-{
-	const char *ndn = NULL;
-
-	if (strcasecmp(attr->name, "mail") == 0) {
-		draft_addresses(d, attr, true);
-	} else if (strcasecmp(attr->name, "mailLocalAddress") == 0) {
-		draft_addresses(d, attr, false);
-	} else if (strcasecmp(attr->name, "mailRoutingAddress") == 0) {
-		draft_text(d, TEXT_ROUTING, attr, RECIPIENT_TEXT_MAX);
-	} else if (strcasecmp(attr->name, "mailHost") == 0) {
-		draft_text(d, TEXT_HOST, attr, HOST_MAX);
-	} else if (strcasecmp(attr->name, "member") == 0) {
-		draft_members(d, attr);
-	} else if (strcasecmp(attr->name, "objectClass") == 0) {
-		draft_classes(d, attr);
-	} else if (strcasecmp(attr->name, "hubRefuseOutsideMail") == 0) {
-		d->refuse_outside_mail = attr->n != 0 && strcmp(value_of(attr, 0), "TRUE") == 0;
-	} else if (strcasecmp(attr->name, "hubExpansionServer") == 0 && attr->n != 0) {
-		if (attr->values[0].size <= HOST_MAX)
-			ndn = dn_normalize(d->a, value_of(attr, 0));
-		d->text[TEXT_EXPANSION] = ndn != NULL ? ndn : "";
-	}
-}
-
-/* False if the entry receives no mail. */
-static bool draft_fill(struct draft *d, const struct entry *e)
-{
-	size_t i;
-
-	for (i = 0; i < TEXTS; i++)
-		d->text[i] = "";
-	for (i = 0; i < e->n; i++)
-		draft_attr(d, &e->attrs[i]);
-	if (d->address_count == 0)
-		return false;
-	/* only local addresses: one of them must stand for the entry */
-	if (*d->text[TEXT_MAIL] == '\0')
-		d->text[TEXT_MAIL] = d->addresses[0];
-	d->text[TEXT_DN] = strlen(e->dn) <= DN_MAX ? dn_normalize(d->a, e->dn) : NULL;
-	return d->text[TEXT_DN] != NULL;
-}
-
-static size_t draft_size(const struct draft *d)
-{
-	size_t size = 0, i;
-
-	for (i = 0; i < TEXTS; i++)
-		size += strlen(d->text[i]) + 1;
-	for (i = 0; i < d->address_count; i++)
-		size += strlen(d->addresses[i]) + 1;
-	for (i = 0; i < d->member_count; i++)
-		size += strlen(d->members[i]) + 1;
-	return size;
-}
-
-static char *append(char **end, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *at = memcpy(*end, text, n);
-
-	*end += n;
-	return at;
-}
-
-static struct person *person_new(const struct draft *d, const struct entry *e)
-{
-	size_t head = sizeof(struct person) + d->address_count * sizeof(struct address);
-	size_t size = draft_size(d), i;
-	struct person *p = xcalloc(1, head + size);
-	char *end = (char *)p + head;
-
-	p->size = size;
-	p->has_uuid = e->has_uuid;
-	memcpy(p->uuid, e->uuid, sizeof(p->uuid));
-	p->group = d->group;
-	p->refuse_outside_mail = d->refuse_outside_mail;
-	p->member_count = (uint32_t)d->member_count;
-	p->address_count = (uint32_t)d->address_count;
-	for (i = 0; i < TEXTS; i++)
-		p->text[i] = append(&end, d->text[i]);
-	for (i = 0; i < d->address_count; i++) {
-		p->addresses[i].text = append(&end, d->addresses[i]);
-		p->addresses[i].person = p;
-	}
-	p->members = end;
-	for (i = 0; i < d->member_count; i++)
-		append(&end, d->members[i]);
-	return p;
-}
-
-static bool person_equal(const struct person *a, const struct person *b)
-{
-	return a->size == b->size && a->address_count == b->address_count &&
-		a->member_count == b->member_count && a->group == b->group &&
-		a->refuse_outside_mail == b->refuse_outside_mail && a->has_uuid == b->has_uuid &&
-		memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 &&
-		memcmp(a->text[TEXT_DN], b->text[TEXT_DN], a->size) == 0;
-}
-
-static struct address *find_address(const struct recipients *r, const char *folded)
-{
-	struct address *address;
-
-	HASH_FIND_STR(r->addresses, folded, address);
-	return address;
-}
-
-static void link_address(struct recipients *r, struct address *address)
-{
-	struct address *first = find_address(r, address->text);
-
-	if (first != NULL) {
-		address->next = first->next;
-		first->next = address;
-		return;
-	}
-	address->next = NULL;
-	HASH_ADD_KEYPTR(hh, r->addresses, address->text, strlen(address->text), address);
-}
-
-static void unlink_address(struct recipients *r, struct address *address)
-{
-	struct address *first = find_address(r, address->text), *rest;
-
-	if (first != address) {
-		while (first->next != address)
-			first = first->next;
-		first->next = address->next;
-		return;
-	}
-	rest = address->next;
-	HASH_DELETE(hh, r->addresses, address);
-	if (rest != NULL)
-		HASH_ADD_KEYPTR(hh, r->addresses, rest->text, strlen(rest->text), rest);
-}
-
-/* The home server that mail for it needs, "" if it names none; NULL if it needs none. */
-static const char *person_home(const struct person *p)
-{
-	if (p->group || (*p->text[TEXT_HOST] == '\0' && *p->text[TEXT_ROUTING] != '\0'))
-		return NULL;
-	return p->text[TEXT_HOST];
-}
-
-static void person_link(struct recipients *r, struct person *p)
-{
-	size_t i;
-
-	HASH_ADD_KEYPTR(by_dn, r->by_dn, p->text[TEXT_DN], strlen(p->text[TEXT_DN]), p);
-	if (p->has_uuid)
-		HASH_ADD(by_uuid, r->by_uuid, uuid, sizeof(p->uuid), p);
-	for (i = 0; i < p->address_count; i++)
-		link_address(r, &p->addresses[i]);
-	if (person_home(p) != NULL)
-		homes_add(&r->homes, person_home(p));
-	/* a walk that was past the last one goes on with it */
-	if (r->walking && r->walk == NULL)
-		r->walk = p;
-}
-
-static void person_drop(struct recipients *r, struct person *p)
-{
-	size_t i;
-
-	if (p == NULL)
-		return;
-	if (r->walk == p)
-		r->walk = p->by_dn.next;
-	for (i = 0; i < p->address_count; i++)
-		unlink_address(r, &p->addresses[i]);
-	if (person_home(p) != NULL)
-		homes_drop(&r->homes, person_home(p));
-	if (p->has_uuid)
-		HASH_DELETE(by_uuid, r->by_uuid, p);
-	HASH_DELETE(by_dn, r->by_dn, p);
-	free(p);
-}
-
-static struct person *find_uuid(const struct recipients *r, const unsigned char uuid[16])
-{
-	struct person *p;
-
-	HASH_FIND(by_uuid, r->by_uuid, uuid, 16, p);
-	return p;
-}
-
-static struct person *find_dn(const struct recipients *r, const char *ndn)
-{
-	struct person *p;
-
-	HASH_FIND(by_dn, r->by_dn, ndn, strlen(ndn), p);
-	return p;
 }
 
 void recipients_free(struct recipients **rp)
 {
 	struct recipients *r = *rp;
-	struct person *p, *next;
 
 	*rp = NULL;
 	if (r == NULL)
 		return;
-	HASH_ITER(by_dn, r->by_dn, p, next)
-		person_drop(r, p);
+	roster_free(&r->roster);
+	homes_free(&r->homes);
 	pthread_rwlock_destroy(&r->lock);
+	free(r->seen);
 	free(r);
-}
-
-/* Puts p (may be NULL: no recipient any more) in the place of what the entry was before. */
-static void replace(struct recipients *r, const struct entry *e, const char *ndn, struct person *p)
-{
-	struct person *same = e->has_uuid ? find_uuid(r, e->uuid) : NULL;
-	struct person *named = ndn != NULL ? find_dn(r, ndn) : NULL;
-
-	if (p != NULL && named != NULL && person_equal(named, p)) {
-		named->round = r->round;
-		free(p);
-		return;
-	}
-	if (named != same)
-		person_drop(r, named);
-	person_drop(r, same);
-	if (p == NULL)
-		return;
-	p->round = r->round;
-	person_link(r, p);
-}
-
-void recipients_put(struct recipients *r, const struct entry *e)
-{
-	struct draft *d = xcalloc(1, sizeof(*d));
-	struct person *p = NULL;
-	const char *ndn;
-
-	d->a = arena_new();
-	if (draft_fill(d, e))
-		p = person_new(d, e);
-	ndn = p != NULL ? p->text[TEXT_DN] : dn_normalize(d->a, e->dn);
-	pthread_rwlock_wrlock(&r->lock);
-	replace(r, e, ndn, p);
-	pthread_rwlock_unlock(&r->lock);
-	arena_free(&d->a);
-	free(d);
-}
-
-void recipients_delete(struct recipients *r, const unsigned char uuid[16])
-{
-	pthread_rwlock_wrlock(&r->lock);
-	person_drop(r, find_uuid(r, uuid));
-	pthread_rwlock_unlock(&r->lock);
-}
-
-void recipients_refresh_begin(struct recipients *r)
-{
-	r->round++;
-}
-
-size_t recipients_missing(const struct recipients *r)
-{
-	const struct person *p;
-	size_t n = 0;
-
-	for (p = r->by_dn; p != NULL; p = p->by_dn.next)
-		n += p->round != r->round;
-	return n;
-}
-
-void recipients_refresh_end(struct recipients *r)
-{
-	struct person *p, *next;
-
-	pthread_rwlock_wrlock(&r->lock);
-	HASH_ITER(by_dn, r->by_dn, p, next)
-		if (p->round != r->round)
-			person_drop(r, p);
-	r->loaded = true;
-	pthread_rwlock_unlock(&r->lock);
 }
 
 /* The lock is for the reader's own view; the struct itself does not change by being read. */
@@ -441,6 +69,256 @@ static void read_lock(const struct recipients *r)
 static void read_unlock(const struct recipients *r)
 {
 	pthread_rwlock_unlock((pthread_rwlock_t *)(uintptr_t)&r->lock);
+}
+
+/* --- what a refresh has seen --- */
+
+static bool was_seen(const struct recipients *r, uint32_t id)
+{
+	return id / 64 < r->seen_words && (r->seen[id / 64] >> id % 64 & 1) != 0;
+}
+
+static void see(struct recipients *r, uint32_t id)
+{
+	size_t words;
+
+	if (r->seen == NULL || was_seen(r, id))
+		return;
+	if (id / 64 >= r->seen_words) {
+		words = r->seen_words * 2 > id / 64 + 64 ? r->seen_words * 2 : id / 64 + 64;
+		r->seen = xreallocarray(r->seen, words, sizeof(*r->seen));
+		memset(r->seen + r->seen_words, 0, (words - r->seen_words) * sizeof(*r->seen));
+		r->seen_words = words;
+	}
+	r->seen[id / 64] |= UINT64_C(1) << id % 64;
+	r->seen_count++;
+}
+
+/* The id goes, and may come again for another record. */
+static void unsee(struct recipients *r, uint32_t id)
+{
+	if (r->seen == NULL || !was_seen(r, id))
+		return;
+	r->seen[id / 64] &= ~(UINT64_C(1) << id % 64);
+	r->seen_count--;
+}
+
+/* --- changes --- */
+
+static void tell(struct recipients *r, uint32_t id, const unsigned char uuid[16])
+{
+	if (r->journal != NULL)
+		r->journal(id, uuid, r->journal_ctx);
+}
+
+/* The home server that mail for the record needs, "" if it names none; NULL if it needs none. */
+static const char *home_of(const struct recipients *r, uint32_t id)
+{
+	struct roster_view v;
+	size_t size;
+
+	roster_look(r->roster, id, &v);
+	if (v.address_count == 0 || v.group || (v.host == 0 && v.routing_size != 0))
+		return NULL;
+	return v.host != 0 ? roster_text(r->roster, v.host, &size) : "";
+}
+
+/* A record comes or goes; under the lock. */
+static void count_home(struct recipients *r, uint32_t id, bool comes)
+{
+	const char *home = home_of(r, id);
+
+	if (home != NULL && comes)
+		homes_add(&r->homes, home);
+	else if (home != NULL)
+		homes_drop(&r->homes, home);
+}
+
+static void drop(struct recipients *r, uint32_t id)
+{
+	struct roster_view v;
+	unsigned char uuid[16];
+	bool has_uuid;
+
+	roster_look(r->roster, id, &v);
+	has_uuid = v.has_uuid;
+	memcpy(uuid, v.uuid, sizeof(uuid));
+	unsee(r, id);
+	pthread_rwlock_wrlock(&r->lock);
+	count_home(r, id, false);
+	roster_delete(r->roster, id);
+	roster_tidy(r->roster);
+	pthread_rwlock_unlock(&r->lock);
+	if (has_uuid)
+		tell(r, 0, uuid);
+}
+
+static void complain_once(struct recipients *r)
+{
+	if (!r->full)
+		log_event(LOG_LEVEL_ERROR, "recipients-full",
+			LOG_UINT("recipients", recipients_count(r)), LOG_END);
+	r->full = true;
+}
+
+static void replace(struct recipients *r, struct roster_pack *p, const struct roster_entry *e)
+{
+	uint32_t same = e->has_uuid ? roster_find_uuid(r->roster, e->uuid) : 0;
+	uint32_t named = roster_find_dn(r->roster, e->dn), id;
+
+	/* another entry has gone, or the same one without a UUID */
+	if (named != 0 && named != same)
+		drop(r, named);
+	if (same != 0)
+		unsee(r, same);
+	pthread_rwlock_wrlock(&r->lock);
+	if (same != 0)
+		count_home(r, same, false);
+	id = roster_replace(r->roster, &p);
+	if (id != 0)
+		count_home(r, id, true);
+	roster_tidy(r->roster);
+	pthread_rwlock_unlock(&r->lock);
+	if (id == 0) {
+		complain_once(r);
+		return;
+	}
+	see(r, id);
+	if (e->has_uuid)
+		tell(r, id, e->uuid);
+}
+
+void recipients_put_decoded(struct recipients *r, const struct roster_entry *e)
+{
+	struct roster_pack *p = roster_pack(r->roster, e);
+	uint32_t id;
+
+	if (p == NULL) {
+		complain_once(r);
+		return;
+	}
+	id = roster_same(r->roster, p);
+	if (id != 0) {
+		see(r, id);
+		roster_drop_pack(r->roster, &p);
+		return;
+	}
+	replace(r, p, e);
+}
+
+void recipients_put(struct recipients *r, const struct entry *e)
+{
+	struct arena *a = arena_new();
+	struct roster_entry decoded;
+
+	/* what it was has gone, whatever it is now */
+	if (recipients_decode(a, e, &decoded) == 0)
+		recipients_put_decoded(r, &decoded);
+	else if (e->has_uuid)
+		recipients_delete(r, e->uuid);
+	arena_free(&a);
+}
+
+void recipients_delete(struct recipients *r, const unsigned char uuid[16])
+{
+	uint32_t id = roster_find_uuid(r->roster, uuid);
+
+	if (id != 0)
+		drop(r, id);
+}
+
+void recipients_present(struct recipients *r, const unsigned char uuid[16])
+{
+	uint32_t id = roster_find_uuid(r->roster, uuid);
+
+	if (id != 0)
+		see(r, id);
+}
+
+bool recipients_moves(const struct recipients *r, const struct entry *e)
+{
+	uint32_t id = roster_find_uuid(r->roster, e->uuid);
+	struct arena *a;
+	struct roster_view v;
+	const char *ndn, *parent;
+	char *old;
+	size_t size;
+	bool moves;
+
+	if (id == 0)
+		return false;
+	a = arena_new();
+	ndn = strlen(e->dn) <= ROSTER_DN_MAX ? dn_normalize(a, e->dn) : NULL;
+	roster_look(r->roster, id, &v);
+	parent = roster_text(r->roster, v.parent, &size);
+	old = arena_printf(a, "%.*s%s%s", (int)v.rdn_size, v.rdn, size != 0 ? "," : "", parent);
+	moves = (ndn == NULL || strcmp(ndn, old) != 0) && roster_has_children(r->roster, old);
+	arena_free(&a);
+	return moves;
+}
+
+/* --- refreshes --- */
+
+static void forget_seen(struct recipients *r)
+{
+	free(r->seen);
+	r->seen = NULL;
+	r->seen_words = r->seen_count = 0;
+	r->sweeping = false;
+}
+
+void recipients_refresh_begin(struct recipients *r)
+{
+	if (r->sweeping)
+		recipients_sweep(r, SIZE_MAX);
+	forget_seen(r);
+	r->seen_words = roster_end(r->roster) / 64 + 1;
+	r->seen = xcalloc(r->seen_words, sizeof(*r->seen));
+}
+
+void recipients_refresh_abort(struct recipients *r)
+{
+	if (!r->sweeping)
+		forget_seen(r);
+}
+
+void recipients_refresh_end(struct recipients *r)
+{
+	BUG_ON(r->seen == NULL || r->sweeping);
+	r->sweeping = true;
+	r->sweep_at = 1;
+	recipients_set_loaded(r);
+}
+
+size_t recipients_missing(const struct recipients *r)
+{
+	return r->seen != NULL ? roster_count(r->roster) - r->seen_count : 0;
+}
+
+/* All 64 were seen: on to the last of them. */
+static bool sweep_nothing(struct recipients *r, size_t word)
+{
+	if (word >= r->seen_words || r->seen[word] != UINT64_MAX)
+		return false;
+	r->sweep_at += 63;
+	return true;
+}
+
+bool recipients_sweep(struct recipients *r, size_t max)
+{
+	if (!r->sweeping)
+		return false;
+	for (; max > 0 && r->sweep_at < roster_end(r->roster); r->sweep_at++) {
+		if (r->sweep_at % 64 == 0 && sweep_nothing(r, r->sweep_at / 64))
+			continue;
+		max--;
+		if (!was_seen(r, r->sweep_at) && roster_has(r->roster, r->sweep_at))
+			drop(r, r->sweep_at);
+	}
+	if (r->sweep_at < roster_end(r->roster))
+		return true;
+	forget_seen(r);
+	return false;
 }
 
 bool recipients_loaded(const struct recipients *r)
@@ -465,7 +343,27 @@ size_t recipients_count(const struct recipients *r)
 	size_t n;
 
 	read_lock(r);
-	n = HASH_CNT(by_dn, r->by_dn);
+	n = roster_recipients(r->roster);
+	read_unlock(r);
+	return n;
+}
+
+size_t recipients_entries(const struct recipients *r)
+{
+	size_t n;
+
+	read_lock(r);
+	n = roster_count(r->roster);
+	read_unlock(r);
+	return n;
+}
+
+size_t recipients_memory(const struct recipients *r)
+{
+	size_t n;
+
+	read_lock(r);
+	n = roster_memory(r->roster);
 	read_unlock(r);
 	return n;
 }
@@ -478,145 +376,158 @@ void recipients_homes(const struct recipients *r,
 	read_unlock(r);
 }
 
-/* An attribute of the entry that recipients_put would read back. */
-static void add_attr(struct arena *a, struct entry *e, const char *name, const char *const *texts,
-	size_t n)
+void recipients_reserve(struct recipients *r, size_t n)
 {
-	struct entry_attr *attr = (struct entry_attr *)(uintptr_t)&e->attrs[e->n];
-	struct blob *v = arena_alloc(a, n * sizeof(*v));
-	size_t i;
+	pthread_rwlock_wrlock(&r->lock);
+	roster_reserve(r->roster, n);
+	pthread_rwlock_unlock(&r->lock);
+}
 
-	if (n == 0 || *texts[0] == '\0')
+void recipients_journal(struct recipients *r, recipients_journal_cb *cb, void *ctx)
+{
+	r->journal = cb;
+	r->journal_ctx = ctx;
+}
+
+const struct roster *recipients_roster(const struct recipients *r)
+{
+	return r->roster;
+}
+
+/* --- look-ups --- */
+
+/* Everything was bounded when it came, but folding can make a text longer: then it is not given. */
+static void copy_text(char *out, size_t room, const char *text, size_t size)
+{
+	if (size >= room)
 		return;
-	for (i = 0; i < n; i++)
-		v[i] = (struct blob){ (const unsigned char *)texts[i], strlen(texts[i]) };
-	*attr = (struct entry_attr){ name, v, n };
-	e->n++;
+	memcpy(out, text, size);
+	out[size] = '\0';
 }
 
-static void person_entry(struct arena *a, const struct person *p, struct entry *e)
+static void copy_shared(const struct recipients *r, char *out, size_t room, uint32_t number)
 {
-	static const char *const person_class = "inetOrgPerson";
-	static const char *const group_class = "groupOfNames";
-	static const char *const yes = "TRUE";
-	const char **v = arena_alloc(a, (p->address_count + p->member_count) * sizeof(*v));
-	const char *member = p->members;
-	size_t i;
+	const char *text;
+	size_t size;
 
-	*e = (struct entry){ .dn = p->text[TEXT_DN], .has_uuid = p->has_uuid };
-	memcpy(e->uuid, p->uuid, sizeof(e->uuid));
-	e->attrs = arena_alloc(a, 8 * sizeof(*e->attrs));
-	add_attr(a, e, "objectClass", p->group ? &group_class : &person_class, 1);
-	add_attr(a, e, "mail", &p->text[TEXT_MAIL], 1);
-	for (i = 0; i < p->address_count; i++)
-		v[i] = p->addresses[i].text;
-	add_attr(a, e, "mailLocalAddress", v, p->address_count);
-	add_attr(a, e, "mailRoutingAddress", &p->text[TEXT_ROUTING], 1);
-	add_attr(a, e, "mailHost", &p->text[TEXT_HOST], 1);
-	add_attr(a, e, "hubExpansionServer", &p->text[TEXT_EXPANSION], 1);
-	if (p->refuse_outside_mail)
-		add_attr(a, e, "hubRefuseOutsideMail", &yes, 1);
-	for (i = 0; i < p->member_count; i++, member += strlen(member) + 1)
-		v[p->address_count + i] = member;
-	add_attr(a, e, "member", v + p->address_count, p->member_count);
+	if (number == 0)
+		return;
+	text = roster_text(r->roster, number, &size);
+	copy_text(out, room, text, size);
 }
 
-static void give_entry(const struct person *p, void (*cb)(const struct entry *e, void *ctx),
-	void *ctx)
+static void copy_mail(const struct recipients *r, const struct roster_view *v, char *out,
+	size_t room)
 {
-	struct arena *a = arena_new();
-	struct entry e;
+	const unsigned char *at = v->addresses;
+	struct roster_part part;
+	const char *domain;
+	size_t size;
 
-	person_entry(a, p, &e);
-	cb(&e, ctx);
-	arena_free(&a);
+	if (v->mail != NULL) {
+		copy_text(out, room, v->mail, v->mail_size);
+		return;
+	}
+	roster_next_address(&at, &part);
+	domain = roster_text(r->roster, part.text, &size);
+	if (part.size + 1 + size < room)
+		snprintf(out, room, "%.*s@%s", (int)part.size, part.head, domain);
 }
 
-void recipients_walk_begin(struct recipients *r)
-{
-	r->walking = true;
-	r->walk = r->by_dn;
-}
-
-bool recipients_walk(struct recipients *r, size_t max,
-	void (*cb)(const struct entry *e, void *ctx), void *ctx)
-{
-	/* the writer's own thread: nobody else changes what is read here */
-	for (; r->walk != NULL && max > 0; max--, r->walk = r->walk->by_dn.next)
-		give_entry(r->walk, cb, ctx);
-	r->walking = r->walk != NULL;
-	return r->walking;
-}
-
-void recipients_each(struct recipients *r, void (*cb)(const struct entry *e, void *ctx), void *ctx)
-{
-	const struct person *p;
-
-	read_lock(r);
-	for (p = r->by_dn; p != NULL; p = p->by_dn.next)
-		give_entry(p, cb, ctx);
-	read_unlock(r);
-}
-
-static void copy_members(const struct recipients *r, const struct person *p,
+static void copy_record(const struct recipients *r, const struct roster_view *v,
 	struct recipient_info *out)
 {
-	const char *dn = p->members;
-	size_t i;
+	out->outcome = v->group ? RECIPIENT_GROUP : RECIPIENT_MAILBOX;
+	out->refuse_outside_mail = v->refuse_outside_mail;
+	copy_mail(r, v, out->mail, sizeof(out->mail));
+	copy_text(out->routing_address, sizeof(out->routing_address), v->routing,
+		v->routing_size);
+	copy_shared(r, out->mail_host, sizeof(out->mail_host), v->host);
+	copy_shared(r, out->expansion_server, sizeof(out->expansion_server), v->expansion);
+}
 
-	out->members = xcalloc(p->member_count, sizeof(*out->members));
-	for (i = 0; i < p->member_count; i++, dn += strlen(dn) + 1) {
-		const struct person *member = find_dn(r, dn);
+static void copy_member(const struct recipients *r, const struct roster_part *dn,
+	struct recipient_info *out)
+{
+	uint32_t id = roster_find_part(r->roster, dn);
+	char mail[RECIPIENT_TEXT_MAX + 1] = "";
+	struct roster_view v;
 
-		if (member != NULL)
-			out->members[out->member_count++] = xstrdup(member->text[TEXT_MAIL]);
+	if (id == 0)
+		return;
+	roster_look(r->roster, id, &v);
+	if (v.address_count == 0)
+		return;
+	copy_mail(r, &v, mail, sizeof(mail));
+	out->members[out->member_count++] = xstrdup(mail);
+}
+
+/* The lock is not held for long, however many there are: a group may change in between. */
+static void copy_members(const struct recipients *r, const unsigned char *members, size_t n,
+	struct recipient_info *out)
+{
+	const unsigned char *at = members;
+	struct roster_part dn;
+	size_t i, step;
+
+	out->members = xcalloc(n, sizeof(*out->members));
+	for (i = 0; i < n; i += step) {
+		step = n - i < MEMBERS_STEP ? n - i : MEMBERS_STEP;
+		read_lock(r);
+		for (size_t k = 0; k < step; k++) {
+			roster_next_member(&at, &dn);
+			copy_member(r, &dn, out);
+		}
+		read_unlock(r);
 	}
 }
 
-/* Everything was bounded when it came, but folding can make a text longer: then it is not given. */
-static void copy_text(char *out, size_t size, const char *text)
+/* Its members in the form of the record, good until roster_release; NULL = none. */
+static unsigned char *find(struct recipients *r, const char *folded, struct recipient_info *out,
+	size_t *member_count)
 {
-	size_t n = strlen(text);
+	struct roster_view v = { .member_count = 0 };
+	unsigned char *members = NULL;
+	unsigned int claims;
+	uint32_t id;
 
-	if (n < size)
-		memcpy(out, text, n + 1);
-}
-
-static void copy_person(const struct recipients *r, const struct person *p,
-	struct recipient_info *out)
-{
-	out->outcome = p->group ? RECIPIENT_GROUP : RECIPIENT_MAILBOX;
-	out->refuse_outside_mail = p->refuse_outside_mail;
-	copy_text(out->mail, sizeof(out->mail), p->text[TEXT_MAIL]);
-	copy_text(out->routing_address, sizeof(out->routing_address), p->text[TEXT_ROUTING]);
-	copy_text(out->mail_host, sizeof(out->mail_host), p->text[TEXT_HOST]);
-	copy_text(out->expansion_server, sizeof(out->expansion_server), p->text[TEXT_EXPANSION]);
-	if (p->group)
-		copy_members(r, p, out);
+	read_lock(r);
+	claims = roster_find_address(r->roster, folded, &id);
+	if (!r->loaded) {
+		out->outcome = RECIPIENT_NOT_LOADED;
+	} else if (claims > 1) {
+		out->outcome = RECIPIENT_AMBIGUOUS;
+	} else if (claims == 1) {
+		roster_look(r->roster, id, &v);
+		copy_record(r, &v, out);
+	}
+	*member_count = v.member_count;
+	if (v.member_count != 0) {
+		members = xmemdup(v.members, (size_t)(v.end - v.members));
+		roster_hold(r->roster);
+	}
+	read_unlock(r);
+	return members;
 }
 
 void recipients_find(struct recipients *r, const char *address, struct recipient_info *out)
 {
 	struct arena *a;
-	const char *folded;
-	const struct address *found;
+	unsigned char *members;
+	size_t n;
 
 	memset(out, 0, sizeof(*out));
 	out->outcome = RECIPIENT_UNKNOWN;
 	if (strlen(address) > RECIPIENT_TEXT_MAX)
 		return;
 	a = arena_new();
-	folded = name_fold(a, address);
-	read_lock(r);
-	found = find_address(r, folded);
-	if (!r->loaded)
-		out->outcome = RECIPIENT_NOT_LOADED;
-	else if (found != NULL && found->next != NULL)
-		out->outcome = RECIPIENT_AMBIGUOUS;
-	else if (found != NULL)
-		copy_person(r, found->person, out);
-	read_unlock(r);
+	members = find(r, name_fold(a, address), out, &n);
 	arena_free(&a);
+	if (members == NULL)
+		return;
+	copy_members(r, members, n, out);
+	roster_release(r->roster);
+	free(members);
 }
 
 void recipient_info_clear(struct recipient_info *info)

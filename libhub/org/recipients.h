@@ -2,39 +2,59 @@
  *
  * Written by the main thread as the directory watch delivers; read by any thread through
  * recipients_find (an internal read-write lock held for one look-up). Addresses compare
- * case-insensitively as a whole.
+ * case-insensitively as a whole. About 85 bytes a recipient, see roster.h; ten million at most.
+ *
+ * Nothing here takes long: what could (a sweep, the members of a large group) goes in steps.
  */
 #ifndef HUB_ORG_RECIPIENTS_H
 #define HUB_ORG_RECIPIENTS_H
 
 #include "libhub/org/builder.h"
+#include "libhub/org/roster.h"
 
 struct recipients;
 
-/* base: DN under which recipients live. */
 struct recipients *recipients_new(void);
 void recipients_free(struct recipients **r);
 
 void recipients_put(struct recipients *r, const struct entry *e);
+/* The same of what was decoded before. */
+void recipients_put_decoded(struct recipients *r, const struct roster_entry *e);
 void recipients_delete(struct recipients *r, const unsigned char uuid[16]);
+/* The entry is as it was: put, but not sent. */
+void recipients_present(struct recipients *r, const unsigned char uuid[16]);
+/* True if the entry is here under another DN, with others below it. */
+bool recipients_moves(const struct recipients *r, const struct entry *e);
+
+/* A sweep under way is finished first. */
 void recipients_refresh_begin(struct recipients *r);
-/* How many of those that were there the refresh has not shown so far. */
-size_t recipients_missing(const struct recipients *r);
+/* It counts for nothing, or nothing has to be swept after it. */
+void recipients_refresh_abort(struct recipients *r);
+/* What was neither put nor present since refresh_begin goes, by recipients_sweep; loaded. */
 void recipients_refresh_end(struct recipients *r);
+/* How many, after refresh_begin, would have to go if it ended now. */
+size_t recipients_missing(const struct recipients *r);
+/* Looks at so many more; true while it has to be called again. */
+bool recipients_sweep(struct recipients *r, size_t max);
+
 /* True once a complete refresh or a cache was loaded: before that, look-ups answer NOT_LOADED. */
 bool recipients_loaded(const struct recipients *r);
 void recipients_set_loaded(struct recipients *r);
+/* Those with an address; and all that is known. */
 size_t recipients_count(const struct recipients *r);
-void recipients_each(struct recipients *r, void (*cb)(const struct entry *e, void *ctx),
-	void *ctx);
+size_t recipients_entries(const struct recipients *r);
+size_t recipients_memory(const struct recipients *r);
+/* Before many are put. */
+void recipients_reserve(struct recipients *r, size_t n);
+
 /*
- * The same in steps between which they may change; one walk at a time, the writer's thread. What is
- * put meanwhile comes too, if it came before once more: then the later one counts.
+ * Called by the writer after each change: id of the record that was put, or 0 and the UUID of one
+ * that is gone. Entries without a UUID are not told of. One journal at a time; NULL = none.
  */
-void recipients_walk_begin(struct recipients *r);
-/* Up to max of them; false when there are no more. */
-bool recipients_walk(struct recipients *r, size_t max,
-	void (*cb)(const struct entry *e, void *ctx), void *ctx);
+typedef void recipients_journal_cb(uint32_t id, const unsigned char uuid[16], void *ctx);
+void recipients_journal(struct recipients *r, recipients_journal_cb *cb, void *ctx);
+/* For the writer's thread: the records themselves. */
+const struct roster *recipients_roster(const struct recipients *r);
 
 /*
  * Every host that people name as mailHost, in lower case, and how many do; "" for those who name

@@ -18,3 +18,8 @@ tests_unit_test_org_snapshot_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_org_value_SOURCES = tests/unit/test_org_value.c tests/unit/unit.h
 tests_unit_test_org_value_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_org_value_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_roster
+tests_unit_test_roster_SOURCES = tests/unit/test_roster.c tests/unit/unit.h
+tests_unit_test_roster_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_roster_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

@@ -121,7 +121,7 @@ static bool is_saved(void *ctx)
 	snprintf(path, sizeof(path), "%s/organization.ldif", server.dir);
 	if (access(path, F_OK) != 0)
 		return false;
-	snprintf(path, sizeof(path), "%s/recipients.ldif", server.dir);
+	snprintf(path, sizeof(path), "%s/recipients", server.dir);
 	return access(path, F_OK) == 0;
 }
 

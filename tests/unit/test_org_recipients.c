@@ -2,7 +2,9 @@
 #include "unit.h"
 
 #include "org_text.h"
+#include "libhub/directory/draft.h"
 #include "libhub/org/recipients.h"
+#include "libhub/org/recipients_codec.h"
 
 #define PEOPLE ",ou=people,dc=example,dc=com"
 #define UUID1 "entryUUID: 00000000000000000000000000000001\n"
@@ -29,6 +31,18 @@ static struct recipient_info info;
 static void put_one(const struct entry *e, void *ctx)
 {
 	recipients_put(ctx, e);
+}
+
+struct kept {
+	struct arena *arena;
+	struct entry **e;
+};
+
+static void keep(const struct entry *e, void *ctx)
+{
+	struct kept *k = ctx;
+
+	*k->e = entry_copy(k->arena, e);
 }
 
 static void put(const char *text)
@@ -136,64 +150,113 @@ START_TEST(refresh_sweeps_what_was_not_shown)
 {
 	recipients_refresh_begin(r);
 	put(ann);
+	ck_assert_uint_eq(recipients_missing(r), 2);
 	recipients_refresh_end(r);
+	ck_assert_uint_eq(recipients_count(r), 3);
+	while (recipients_sweep(r, 1))
+		;
 	ck_assert_uint_eq(recipients_count(r), 1);
 	ck_assert_int_eq(find("ann@example.com"), RECIPIENT_MAILBOX);
 	ck_assert_int_eq(find("bob@example.com"), RECIPIENT_UNKNOWN);
 }
 END_TEST
 
-/* What the cache keeps of a mirror makes the same mirror. */
-static void put_back(const struct entry *e, void *copy)
+START_TEST(what_is_present_is_not_swept)
 {
-	recipients_put(copy, e);
-}
+	static const unsigned char second[16] = { [15] = 2 };
 
-/* What is replaced between the steps of a walk is in the copy as it is last. */
-START_TEST(walk_sees_what_changes_meanwhile)
-{
-	static const char moved[] = "dn: cn=Bob" PEOPLE "\nobjectClass: inetOrgPerson\n" UUID2
-		"mail: robert@example.com\n\n";
-	struct recipients *copy = recipients_new();
-	size_t step;
-
-	for (step = 0; step < 3; step++) {
-		recipients_free(&copy);
-		copy = recipients_new();
-		put(bob);
-		recipients_walk_begin(r);
-		if (step > 0)
-			recipients_walk(r, step, put_back, copy);
-		put(moved);
-		while (recipients_walk(r, 1, put_back, copy))
-			;
-		recipients_set_loaded(copy);
-		ck_assert_uint_eq(recipients_count(copy), 3);
-		recipient_info_clear(&info);
-		recipients_find(copy, "robert@example.com", &info);
-		ck_assert_int_eq(info.outcome, RECIPIENT_MAILBOX);
-		recipient_info_clear(&info);
-		recipients_find(copy, "bob@example.com", &info);
-		ck_assert_int_eq(info.outcome, RECIPIENT_UNKNOWN);
-	}
-	recipients_free(&copy);
+	recipients_refresh_begin(r);
+	recipients_present(r, second);
+	put("dn: cn=Bob" PEOPLE "\n" UUID2 "mail: robert@example.com\n\n");
+	ck_assert_uint_eq(recipients_missing(r), 2);
+	recipients_refresh_end(r);
+	recipients_sweep(r, 1000);
+	ck_assert_uint_eq(recipients_count(r), 1);
+	ck_assert_int_eq(find("robert@example.com"), RECIPIENT_MAILBOX);
+	/* one that counts for nothing */
+	recipients_refresh_begin(r);
+	recipients_refresh_abort(r);
+	ck_assert(!recipients_sweep(r, 1000));
+	ck_assert_uint_eq(recipients_count(r), 1);
 }
 END_TEST
 
-START_TEST(entries_read_back_the_same)
+static bool moves(const char *text)
+{
+	struct entry *e = NULL;
+	struct arena *a = arena_new();
+	bool yes;
+
+	org_text_each(text, keep, &(struct kept){ a, &e });
+	yes = recipients_moves(r, e);
+	arena_free(&a);
+	return yes;
+}
+
+START_TEST(parents_are_known_when_they_move)
+{
+	put("dn: ou=people,dc=example,dc=com\nentryUUID: 00000000000000000000000000000004\n\n");
+	ck_assert_uint_eq(recipients_count(r), 3);
+	ck_assert_uint_eq(recipients_entries(r), 4);
+	ck_assert(!moves("dn: OU=People, dc=example,dc=com\n"
+		"entryUUID: 00000000000000000000000000000004\n\n"));
+	ck_assert(moves("dn: ou=staff,dc=example,dc=com\n"
+		"entryUUID: 00000000000000000000000000000004\n\n"));
+	ck_assert(!moves("dn: cn=Robert" PEOPLE "\n" UUID2 "\n"));
+}
+END_TEST
+
+static void put_decoded(const struct roster_entry *e, void *copy)
+{
+	recipients_put_decoded(copy, e);
+}
+
+static void delete_one(const unsigned char uuid[16], void *copy)
+{
+	recipients_delete(copy, uuid);
+}
+
+START_TEST(records_read_back_the_same)
 {
 	struct recipients *copy = recipients_new(), *first = r;
+	const struct roster *roster = recipients_roster(r);
+	const struct codec_reader reader = { put_decoded, delete_one, copy };
+	struct codec_chunk chunk;
+	struct codec_out out;
+	const unsigned char *at;
+	uint32_t id;
 
-	recipients_each(r, put_one, copy);
+	codec_out_init(&out);
+	codec_begin(&out, 'R');
+	for (id = 1; id < roster_end(roster); id++)
+		codec_put_record(&out, roster, id);
+	codec_end(&out);
+	at = out.data;
+	ck_assert(codec_read(&at, out.data + out.size, &chunk));
+	ck_assert_ptr_eq(at, out.data + out.size);
+	ck_assert_int_eq(codec_read_changes(&chunk, &reader), 0);
 	recipients_set_loaded(copy);
 	r = copy;
 	ck_assert_uint_eq(recipients_count(copy), 3);
 	ck_assert_int_eq(find("A.SMITH@example.com"), RECIPIENT_MAILBOX);
 	ck_assert_str_eq(info.mail, "Ann@Example.com");
+	ck_assert_str_eq(info.mail_host, "mbx1.example.com");
 	ck_assert_int_eq(find("staff@example.com"), RECIPIENT_GROUP);
 	ck_assert_uint_eq(info.member_count, 2);
+	ck_assert_str_eq(info.expansion_server,
+		"cn=hub1,cn=servers,cn=transport,dc=example,dc=com");
 	ck_assert_int_eq(find("bob@example.com"), RECIPIENT_MAILBOX);
+	ck_assert_str_eq(info.routing_address, "bob@elsewhere.example");
 	ck_assert(info.refuse_outside_mail);
+	/* no byte of it may be another one */
+	for (; at > out.data; at--) {
+		const unsigned char *again = out.data;
+
+		out.data[at - out.data - 1] ^= 1;
+		ck_assert(!codec_read(&again, out.data + out.size, &chunk));
+		out.data[at - out.data - 1] ^= 1;
+	}
+	codec_out_deinit(&out);
 	recipients_free(&first);
 }
 END_TEST
@@ -209,7 +272,8 @@ int main(void)
 	tcase_add_test(cases[0], two_claims_are_ambiguous_until_one_goes);
 	tcase_add_test(cases[0], renamed_and_emptied_entries);
 	tcase_add_test(cases[0], refresh_sweeps_what_was_not_shown);
-	tcase_add_test(cases[0], walk_sees_what_changes_meanwhile);
-	tcase_add_test(cases[0], entries_read_back_the_same);
+	tcase_add_test(cases[0], what_is_present_is_not_swept);
+	tcase_add_test(cases[0], parents_are_known_when_they_move);
+	tcase_add_test(cases[0], records_read_back_the_same);
 	return unit_run("org_recipients", cases, 1);
 }
