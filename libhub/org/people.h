@@ -23,8 +23,8 @@ struct people_config {
 struct people_callbacks {
 	void (*begun)(void *ctx);	/* a refresh */
 	/*
-	 * A refresh that shows all has not shown missing of so many. False: they stay, and it counts
-	 * for nothing.
+	 * A refresh that shows all has not shown missing of so many. False: they stay, and it
+	 * counts for nothing.
 	 */
 	bool (*believe)(size_t known, size_t missing, void *ctx);
 	/* For the first time all that there are are known. */

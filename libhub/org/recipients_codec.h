@@ -50,6 +50,7 @@ struct codec_reader {
 };
 
 /* Reads a chunk of changes; -1 if it has another form, perhaps after some calls. */
-int codec_read_changes(const struct codec_chunk *chunk, const struct codec_reader *reader) MUST_CHECK;
+int codec_read_changes(const struct codec_chunk *chunk,
+	const struct codec_reader *reader) MUST_CHECK;
 
 #endif

@@ -118,7 +118,8 @@ static void take_attr(struct draft *d, const struct entry_attr *attr)
 	else if (strcasecmp(attr->name, "objectClass") == 0)
 		take_classes(d, attr);
 	else if (strcasecmp(attr->name, "hubRefuseOutsideMail") == 0)
-		d->out->refuse_outside_mail = attr->n != 0 && strcmp(value_of(attr, 0), "TRUE") == 0;
+		d->out->refuse_outside_mail = attr->n != 0 &&
+			strcmp(value_of(attr, 0), "TRUE") == 0;
 	else if (strcasecmp(attr->name, "hubExpansionServer") == 0 && attr->n != 0)
 		take_server(d, attr);
 }

@@ -11,7 +11,7 @@
 enum {
 	CHUNK_HEAD = 'H',		/* base DN; once, first */
 	CHUNK_CHANGES = 'R',
-	CHUNK_END = 'E',		/* of the first part: how many records, uint64_t of the machine */
+	CHUNK_END = 'E',		/* of the first part: number of records, uint64_t */
 	CHUNK_POINT = 'C',		/* directory, NUL, cookie */
 };
 

@@ -109,9 +109,10 @@ class Hub:
             return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
 
     def cache(self, tree):
-        """The text of an offline cache file, "" before there is one."""
+        """The text of an offline cache file (of recipients: bytes as such), "" before it is."""
+        name = tree if tree == "recipients" else tree + ".ldif"
         try:
-            with open(os.path.join(self.state, "cache", tree + ".ldif")) as text:
+            with open(os.path.join(self.state, "cache", name), encoding="latin-1") as text:
                 return text.read()
         except FileNotFoundError:
             return ""
