@@ -35,7 +35,7 @@ static const struct option global_options[] = {
 enum { GLOBAL_OPTIONS = sizeof(global_options) / sizeof(global_options[0]) };
 
 /* + ends at the first word; the verb's part may mix words and options */
-#define SHORT_OPTIONS "o:D:y:Y:f:h"
+#define SHORT_OPTIONS ":o:D:y:Y:f:h"
 
 struct parse {
 	struct ctl *ctl;
@@ -118,9 +118,30 @@ static enum ctl_status take_global(struct parse *p, int c)
 		p->help = true;
 		return CTL_DONE;
 	default:
-		/* getopt has said what is wrong */
+		BUG_ON(true);
 		return CTL_USAGE;
 	}
+}
+
+/* getopt's own words do not say where help is. word: what was being looked at. */
+static enum ctl_status wrong_option(int c, const char *noun, const char *word,
+	const struct option *options)
+{
+	const char *help = noun != NULL ? noun : "", *gap = noun != NULL ? " " : "";
+	size_t n = strcspn(word, "="), i, alike = 0;
+
+	if (c == ':')
+		return ctl_usage("%s needs a value: hubctl%s%s --help", word, gap, help);
+	if (strncmp(word, "--", 2) != 0)
+		return ctl_usage("there is no option -%c: hubctl%s%s --help", optopt, gap, help);
+	for (i = 0; options[i].name != NULL; i++)
+		alike += strncmp(options[i].name, word + 2, n - 2) == 0;
+	if (alike > 1)
+		return ctl_usage("%.*s may mean several options: hubctl%s%s --help", (int)n, word,
+			gap, help);
+	if (alike == 1)
+		return ctl_usage("%.*s takes no value", (int)n, word);
+	return ctl_usage("there is no option %.*s: hubctl%s%s --help", (int)n, word, gap, help);
 }
 
 enum ctl_status args_parse_global(struct ctl *ctl, int argc, char **argv, int *at,
@@ -132,9 +153,11 @@ enum ctl_status args_parse_global(struct ctl *ctl, int argc, char **argv, int *a
 	int c;
 
 	memcpy(options, global_options, sizeof(global_options));
+	opterr = 0;
 	while (status == CTL_DONE &&
 		(c = getopt_long(argc, argv, "+" SHORT_OPTIONS, options, NULL)) != -1)
-		status = take_global(&p, c);
+		status = c == '?' || c == ':' ?
+			wrong_option(c, NULL, argv[optind - 1], options) : take_global(&p, c);
 	*at = optind;
 	*file = p.file;
 	*help = p.help;
@@ -162,21 +185,36 @@ static void add_class_options(struct arena *a, const struct obj_class *class,
 		option_name(def->name, name);
 		add_option(options, n, arena_strdup(a, name), true);
 		add_option(options, n, arena_printf(a, "no-%s", name), false);
+		if (!attr_is_multi(def))
+			continue;
+		add_option(options, n, arena_printf(a, "add-%s", name), true);
+		add_option(options, n, arena_printf(a, "remove-%s", name), true);
 	}
 }
 
 static void take_own(struct arg *arg, const struct option *option, bool of_class)
 {
-	bool removes = of_class && option->has_arg == no_argument;
+	static const struct {
+		const char *prefix;
+		enum arg_way way;
+	} ways[] = { { "no-", ARG_SET }, { "add-", ARG_ADD }, { "remove-", ARG_REMOVE } };
+	size_t i;
 
-	arg->name = removes ? option->name + 3 : option->name;
+	arg->name = option->name;
+	arg->way = ARG_SET;
 	arg->value = option->has_arg == no_argument ? NULL : optarg;
+	for (i = 0; of_class && i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (strncmp(option->name, ways[i].prefix, strlen(ways[i].prefix)) != 0)
+			continue;
+		arg->name = option->name + strlen(ways[i].prefix);
+		arg->way = ways[i].way;
+		return;
+	}
 }
 
 enum ctl_status args_parse(struct ctl *ctl, int argc, char **argv, const struct arg_option *own,
 	const struct obj_class *class, struct args *args)
 {
-	static char program[] = "hubctl";
 	struct option options[OPTIONS_MAX + 1] = { 0 };
 	struct arg *v = arena_alloc(ctl->arena, ARGS_MAX * sizeof(*v));
 	struct parse p = { .ctl = ctl };
@@ -190,12 +228,13 @@ enum ctl_status args_parse(struct ctl *ctl, int argc, char **argv, const struct 
 	of_class = n;
 	if (class != NULL)
 		add_class_options(ctl->arena, class, options, &n);
-	/* getopt names it in what it says */
-	argv[0] = program;
+	opterr = 0;
 	optind = 0;
 	while (status == CTL_DONE &&
 		(c = getopt_long(argc, argv, SHORT_OPTIONS, options, NULL)) != -1) {
-		if (c < OPT_OWN)
+		if (c == '?' || c == ':')
+			status = wrong_option(c, args->noun, argv[optind - 1], options);
+		else if (c < OPT_OWN)
 			status = take_global(&p, c);
 		else if (args->n == ARGS_MAX)
 			status = ctl_usage("more than %d options", ARGS_MAX);

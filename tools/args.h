@@ -13,9 +13,12 @@ struct arg_option {
 	const char *help;	/* value and meaning */
 };
 
+enum arg_way { ARG_SET, ARG_ADD, ARG_REMOVE };
+
 struct arg {
-	const char *name;	/* without "no-" */
+	const char *name;	/* without "no-", "add-" and "remove-" */
 	const char *value;	/* NULL: --no-NAME, or an option without value */
+	enum arg_way way;
 };
 
 struct args {
@@ -36,9 +39,10 @@ int args_number(const struct args *args, const char *name, uint64_t min, uint64_
 struct obj_class;
 
 /*
- * Parses what follows the verb into *args; global options may stand here too. own ends with name
- * NULL; class (may be NULL) gives an option NAME and one no-NAME for each attribute. CTL_USAGE with
- * the reason printed if it is wrong.
+ * Parses what follows the verb into *args, whose noun is there already; global options may stand
+ * here too. own ends with name NULL; class (may be NULL) gives for each attribute options NAME and
+ * no-NAME, and add-NAME and remove-NAME if it may have several values. CTL_USAGE with the reason
+ * printed if it is wrong.
  */
 enum ctl_status args_parse(struct ctl *ctl, int argc, char **argv, const struct arg_option *own,
 	const struct obj_class *class, struct args *args) MUST_CHECK;

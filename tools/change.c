@@ -190,17 +190,36 @@ int change_check(struct org *org, const struct change *list, struct err *e)
 
 /* --- showing --- */
 
-static void print_attr(const struct change_attr *attr)
+static void print_values(const struct change_attr *attr, const struct blob *values, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < attr->n; i++) {
+	for (i = 0; i < n; i++) {
 		if (attr->secret)
 			printf("# %s: not shown\n", attr->name);
 		else
-			ldif_out_value(stdout, attr->name, attr->values[i].data,
-				attr->values[i].size);
+			ldif_out_value(stdout, attr->name, values[i].data, values[i].size);
 	}
+}
+
+static void print_mod(const char *what, const struct change_attr *attr, const struct blob *values,
+	size_t n)
+{
+	printf("%s: %s\n", what, attr->name);
+	print_values(attr, values, n);
+	puts("-");
+}
+
+static void print_attr(const struct change *c, const struct change_attr *attr)
+{
+	if (c->kind != CHANGE_MODIFY)
+		print_values(attr, attr->values, attr->n);
+	else if (attr->n_added + attr->n_deleted == 0)
+		print_mod("replace", attr, attr->values, attr->n);
+	if (attr->n_deleted != 0)
+		print_mod("delete", attr, attr->deleted, attr->n_deleted);
+	if (attr->n_added != 0)
+		print_mod("add", attr, attr->added, attr->n_added);
 }
 
 static void print_one(const struct change *c)
@@ -210,13 +229,8 @@ static void print_one(const struct change *c)
 
 	ldif_out_value(stdout, "dn", c->dn, strlen(c->dn));
 	printf("changetype: %s\n", types[c->kind]);
-	for (i = 0; i < c->n; i++) {
-		if (c->kind == CHANGE_MODIFY)
-			printf("replace: %s\n", c->v[i]->name);
-		print_attr(c->v[i]);
-		if (c->kind == CHANGE_MODIFY)
-			puts("-");
-	}
+	for (i = 0; i < c->n; i++)
+		print_attr(c, c->v[i]);
 	putchar('\n');
 }
 

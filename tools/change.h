@@ -9,7 +9,7 @@
 #include "tools/org.h"
 
 enum change_kind { CHANGE_ADD, CHANGE_MODIFY, CHANGE_DELETE };
-enum { CHANGE_ATTRS_MAX = 100, CHANGE_VALUES_MAX = 1000 };
+enum { CHANGE_ATTRS_MAX = 100, CHANGE_VALUES_MAX = 1000, CHANGE_EDITS_MAX = 100 };
 
 /* One attribute: of a new entry, or replaced in an old one (no values: removed). */
 struct change_attr {
@@ -17,6 +17,9 @@ struct change_attr {
 	bool secret;
 	struct blob values[CHANGE_VALUES_MAX];
 	size_t n;
+	/* not replaced, but values added to it and deleted from it, with values as the outcome */
+	struct blob added[CHANGE_EDITS_MAX], deleted[CHANGE_EDITS_MAX];
+	size_t n_added, n_deleted;
 };
 
 struct change {

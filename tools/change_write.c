@@ -66,26 +66,41 @@ static int explain(struct org *org, const struct change *c, int code, struct err
 	}
 }
 
+static LDAPMod *make_mod(struct arena *a, int op, const char *name, const struct blob *v, size_t n)
+{
+	struct berval **values = arena_alloc(a, (n + 1) * sizeof(*values));
+	LDAPMod *mod = arena_alloc(a, sizeof(*mod));
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		values[i] = arena_alloc(a, sizeof(**values));
+		values[i]->bv_val = (char *)(uintptr_t)v[i].data;
+		values[i]->bv_len = v[i].size;
+	}
+	mod->mod_op = LDAP_MOD_BVALUES | op;
+	mod->mod_type = (char *)(uintptr_t)name;
+	mod->mod_bvalues = n != 0 ? values : NULL;
+	return mod;
+}
+
 /* libldap's own form of the attributes; they point into c. */
 static LDAPMod **make_mods(struct arena *a, const struct change *c)
 {
-	LDAPMod **mods = arena_alloc(a, (c->n + 1) * sizeof(*mods));
-	size_t i, j;
+	LDAPMod **mods = arena_alloc(a, (2 * c->n + 1) * sizeof(*mods));
+	const struct change_attr *attr;
+	size_t i, n = 0;
 
 	for (i = 0; i < c->n; i++) {
-		const struct change_attr *attr = c->v[i];
-		struct berval **values = arena_alloc(a, (attr->n + 1) * sizeof(*values));
-
-		for (j = 0; j < attr->n; j++) {
-			values[j] = arena_alloc(a, sizeof(**values));
-			values[j]->bv_val = (char *)(uintptr_t)attr->values[j].data;
-			values[j]->bv_len = attr->values[j].size;
-		}
-		mods[i] = arena_alloc(a, sizeof(*mods[i]));
-		mods[i]->mod_op = LDAP_MOD_BVALUES |
-			(c->kind == CHANGE_ADD ? LDAP_MOD_ADD : LDAP_MOD_REPLACE);
-		mods[i]->mod_type = (char *)(uintptr_t)attr->name;
-		mods[i]->mod_bvalues = attr->n != 0 ? values : NULL;
+		attr = c->v[i];
+		if (attr->n_deleted != 0)
+			mods[n++] = make_mod(a, LDAP_MOD_DELETE, attr->name, attr->deleted,
+				attr->n_deleted);
+		if (attr->n_added != 0)
+			mods[n++] = make_mod(a, LDAP_MOD_ADD, attr->name, attr->added,
+				attr->n_added);
+		if (attr->n_added + attr->n_deleted == 0)
+			mods[n++] = make_mod(a, c->kind == CHANGE_ADD ? LDAP_MOD_ADD :
+				LDAP_MOD_REPLACE, attr->name, attr->values, attr->n);
 	}
 	return mods;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/commands.h"
+#include "tools/config_change.h"
 #include "tools/http.h"
 #include "tools/object.h"
 #include "tools/org.h"
@@ -84,6 +85,8 @@ static enum ctl_status config_check(struct ctl *ctl, const struct args *args)
 	struct org org;
 	struct err e;
 
+	if (args->n_words != 0 && config_change_is(ctl, args->words[0]))
+		return config_change_check(ctl, args->words[0]);
 	if (args->n_words != 0)
 		ctl->directory = arena_printf(ctl->arena, CTL_FILE_PREFIX "%s", args->words[0]);
 	if (org_open(ctl, &org, &e) != 0)

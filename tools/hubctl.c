@@ -54,27 +54,45 @@ static void print_nouns(FILE *out)
 	}
 }
 
+/* One line, which the completion reads: choices as A|B, the noun of a reference as <noun>. */
+static void print_option(const struct attr_def *def)
+{
+	char name[OPTION_NAME_MAX];
+	size_t i;
+
+	option_name(def->name, name);
+	printf("  --%s", name);
+	for (i = 0; def->choices != NULL && def->choices[i] != NULL; i++)
+		if (*def->choices[i] != '\0')
+			printf("%s%s", i == 0 || *def->choices[i - 1] == '\0' ? " " : "|",
+				def->choices[i]);
+	if (def->kind == ATTR_FLAG)
+		fputs(" TRUE|FALSE", stdout);
+	if (def->kind == ATTR_REF || def->kind == ATTR_REFS)
+		printf(" <%s>", obj_classes[def->ref_kind]->noun);
+	if (def->kind == ATTR_BLOBS)
+		fputs(" FILE", stdout);
+	puts(attr_is_multi(def) ? " ..." : "");
+}
+
 static void print_class_help(const struct obj_class *class)
 {
 	const struct attr_def *def;
-	char name[OPTION_NAME_MAX];
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < sizeof(object_verbs) / sizeof(object_verbs[0]); i++)
 		if (object_has_verb(class, object_verbs[i]))
 			printf("hubctl %s %s\n", class->noun, object_verbs[i]);
-	puts("options of new and set (--no-OPTION removes):");
+	if (!object_has_verb(class, "set"))
+		return;
+	puts("options of new and set (--no-OPTION removes; where ... stands --add-OPTION and "
+		"--remove-OPTION\nchange single values):");
+	if (class->kind == OBJ_SERVER || class->kind == OBJ_MAILBOX_SERVER)
+		puts("  --site <site>");
 	if (class->kind == OBJ_SERVER)
 		puts("  --password-file FILE");
-	for (i = 0; (def = obj_class_row(class, i)) != NULL; i++) {
-		option_name(def->name, name);
-		printf("  --%s", name);
-		for (j = 0; def->choices != NULL && def->choices[j] != NULL; j++)
-			if (*def->choices[j] != '\0')
-				printf("%s%s", j == 0 || *def->choices[j - 1] == '\0' ? " " : "|",
-					def->choices[j]);
-		puts(attr_is_multi(def) ? " ..." : "");
-	}
+	for (i = 0; (def = obj_class_row(class, i)) != NULL; i++)
+		print_option(def);
 }
 
 static void print_command_help(const char *noun)

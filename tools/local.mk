@@ -8,6 +8,7 @@ tools_libctl_a_SOURCES = \
 	%D%/change_write.c \
 	%D%/commands.h \
 	%D%/config.c \
+	%D%/config_change.c %D%/config_change.h \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/http.c %D%/http.h \
@@ -15,6 +16,7 @@ tools_libctl_a_SOURCES = \
 	%D%/ldif_out.c %D%/ldif_out.h \
 	%D%/metrics.c \
 	%D%/object.c %D%/object.h \
+	%D%/object_edit.c \
 	%D%/object_options.c \
 	%D%/object_show.c %D%/object_show.h \
 	%D%/org.c %D%/org.h \

@@ -18,6 +18,11 @@ bool object_has_verb(const struct obj_class *class, const char *verb);
  */
 int object_take_options(const struct org *org, const struct args *args, struct change *c,
 	struct err *e) MUST_CHECK;
+/* Values of one option into attr, which may have some already; for --add-NAME and --remove-NAME. */
+int object_put_values(const struct org *org, const struct attr_def *def, struct change_attr *attr,
+	const char *text, struct err *e) MUST_CHECK;
+int object_edit(const struct org *org, const struct attr_def *def, const struct arg *arg,
+	struct change *c, struct err *e) MUST_CHECK;
 /* The DN of the object that the word names (a DN or a name), or NULL and *e. */
 const char *object_find(const struct org *org, const struct obj_class *class, const char *word,
 	struct err *e) MUST_CHECK;

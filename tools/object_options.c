@@ -1,4 +1,5 @@
 /* object_options.c - from words and options to names, DNs and values. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,6 +40,36 @@ static bool is_below(const char *dn, const char *cn)
 	return below;
 }
 
+enum { NAMES_SHOWN = 10 };
+
+static int compare_names(const void *x, const void *y)
+{
+	return name_compare(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* What the person may have meant. */
+static const char *names_there(const struct org *org, const struct obj_class *class,
+	const char *server)
+{
+	struct arena *a = org->ctl->arena;
+	const char **names = arena_alloc(a, (org->n + 1) * sizeof(*names)), *text = "", *cn;
+	size_t i, n = 0;
+
+	for (i = 0; i < org->n; i++) {
+		cn = org_entry_value(org->entries[i], "cn");
+		if (cn != NULL && org_entry_class(org->entries[i]) == class &&
+		    (server == NULL || is_below(org->entries[i]->dn, server)))
+			names[n++] = cn;
+	}
+	if (n == 0)
+		return "there are none";
+	qsort(names, n, sizeof(*names), compare_names);
+	for (i = 0; i < n && i < NAMES_SHOWN; i++)
+		text = arena_printf(a, "%s%s%s", text, i > 0 ? ", " : "", names[i]);
+	return n <= NAMES_SHOWN ? arena_printf(a, "there are: %s", text) :
+		arena_printf(a, "there are: %s and %zu more", text, n - NAMES_SHOWN);
+}
+
 static const char *find_named(const struct org *org, const struct obj_class *class, const char *cn,
 	const char *server, struct err *e)
 {
@@ -58,8 +89,9 @@ static const char *find_named(const struct org *org, const struct obj_class *cla
 		found = org->entries[i]->dn;
 	}
 	if (found == NULL)
-		err_set(e, ERR_PERM, 0, "there is no %s \"%s\"%s%s", class->noun, cn,
-			server != NULL ? " on server " : "", server != NULL ? server : "");
+		err_set(e, ERR_PERM, 0, "there is no %s \"%s\"%s%s; %s", class->noun, cn,
+			server != NULL ? " on server " : "", server != NULL ? server : "",
+			names_there(org, class, server));
 	return found;
 }
 
@@ -186,7 +218,7 @@ static int put_value(const struct org *org, const struct attr_def *def, struct c
 	return change_add_value(org->ctl, attr, text, strlen(text), e);
 }
 
-static int put_values(const struct org *org, const struct attr_def *def, struct change_attr *attr,
+int object_put_values(const struct org *org, const struct attr_def *def, struct change_attr *attr,
 	const char *text, struct err *e)
 {
 	char *copy, *word, *save = NULL;
@@ -202,25 +234,52 @@ static int put_values(const struct org *org, const struct attr_def *def, struct 
 	return 0;
 }
 
+static bool is_set(const struct args *args, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < args->n; i++)
+		if (args->v[i].way == ARG_SET && strcmp(args->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int take_option(const struct org *org, const struct args *args, const struct attr_def *def,
+	const struct arg *arg, struct change *c, struct err *e)
+{
+	static const char *const prefixes[] = { "", "add-", "remove-" };
+	bool clears = arg->value == NULL || *arg->value == '\0';
+	struct err why;
+	int rc = 0;
+
+	if (arg->way != ARG_SET && is_set(args, arg->name))
+		return err_set(e, ERR_PERM, 0, "--%s%s: --%s gives all values already",
+			prefixes[arg->way], arg->name, arg->name);
+	if (arg->way == ARG_REMOVE || (arg->way == ARG_ADD && c->kind == CHANGE_MODIFY))
+		rc = object_edit(org, def, arg, c, &why);
+	else if (clears && c->kind == CHANGE_MODIFY)
+		change_attr(org->ctl, c, def->name)->n = 0;
+	else if (!clears)
+		rc = object_put_values(org, def, change_attr(org->ctl, c, def->name), arg->value,
+			&why);
+	if (rc != 0)
+		err_set(e, why.class, 0, "--%s%s: %s", prefixes[arg->way], arg->name, why.text);
+	return rc;
+}
+
 int object_take_options(const struct org *org, const struct args *args, struct change *c,
 	struct err *e)
 {
 	const struct attr_def *def;
-	struct err why;
+	const struct arg *arg;
 	size_t i;
 
 	for (i = 0; i < args->n; i++) {
-		const char *name = args->v[i].name, *value = args->v[i].value;
-		bool removes = value == NULL || *value == '\0';
-
-		def = obj_class_option(c->class, strcmp(name, "site") == 0 ? "server-site" : name);
-		if (def == NULL || (removes && c->kind == CHANGE_ADD))
-			continue;
-		if (removes)
-			change_attr(org->ctl, c, def->name)->n = 0;
-		else if (put_values(org, def, change_attr(org->ctl, c, def->name), value,
-			&why) != 0)
-			return err_set(e, why.class, 0, "--%s: %s", name, why.text);
+		arg = &args->v[i];
+		def = obj_class_option(c->class, strcmp(arg->name, "site") == 0 ? "server-site" :
+			arg->name);
+		if (def != NULL && take_option(org, args, def, arg, c, e) != 0)
+			return -1;
 	}
 	return 0;
 }

@@ -211,6 +211,8 @@ static int look_for_base(struct org *org, struct err *e)
 
 static int read_live(struct org *org, struct err *e)
 {
+	const struct obj_class *class;
+	const struct entry *root;
 	int code;
 
 	org->session = session_open(org->ctl, e);
@@ -227,8 +229,13 @@ static int read_live(struct org *org, struct err *e)
 				org->ctl->external ? "this account" : "anonymous (-D, -Y)");
 		return -1;
 	}
-	if (org_entry(org, org->base) == NULL)
+	root = org_entry(org, org->base);
+	if (root == NULL)
 		return err_set(e, ERR_PERM, 0, "%s is not readable for this account", org->base);
+	class = org_entry_class(root);
+	if (class == NULL || class->kind != OBJ_ORGANIZATION)
+		return err_set(e, ERR_CONFIG, 0, "--base %s is no hubOrganization; without --base "
+			"it is looked for", org->base);
 	return 0;
 }
 

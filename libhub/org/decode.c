@@ -74,8 +74,10 @@ static int decode_int(struct decode *d, const struct attr_def *def, const struct
 	for (i = 0; i < v->size && i < 18 && v->data[i] >= '0' && v->data[i] <= '9'; i++)
 		n = n * 10 + (uint64_t)(v->data[i] - '0');
 	if (v->size == 0 || i != v->size || n < def->min || n > def->max)
-		return err_config(d->e, "%s \"%.*s\": out of range, %llu to %llu", def->name,
+		return err_config(d->e, "%s \"%.*s\": %s, %llu to %llu", def->name,
 			(int)(v->size > 40 ? 40 : v->size), (const char *)v->data,
+			i < v->size && i < 18 && v->data[0] != '-' ? "no whole number" :
+			"out of range",
 			(unsigned long long)def->min, (unsigned long long)def->max);
 	*out = n;
 	return 0;
@@ -96,6 +98,18 @@ static int decode_name(struct decode *d, const struct attr_def *def, const struc
 	return 0;
 }
 
+static int bad_choice(struct decode *d, const struct attr_def *def, const struct blob *v)
+{
+	const char *words = "";
+	int i;
+
+	for (i = 0; def->choices[i] != NULL; i++)
+		if (*def->choices[i] != '\0')
+			words = arena_printf(d->arena, "%s%s%s", words, *words != '\0' ? ", " : "",
+				def->choices[i]);
+	return bad_value(d, def, v, arena_printf(d->arena, "none of %s", words));
+}
+
 static int decode_choice(struct decode *d, const struct attr_def *def, const struct blob *v)
 {
 	int i;
@@ -104,7 +118,7 @@ static int decode_choice(struct decode *d, const struct attr_def *def, const str
 		if (v->size != 0 && strlen(def->choices[i]) == v->size &&
 		    memcmp(def->choices[i], v->data, v->size) == 0)
 			return i;
-	return bad_value(d, def, v, "not one of the words allowed there");
+	return bad_choice(d, def, v);
 }
 
 static int decode_ref(struct decode *d, const struct attr_def *def, const struct blob *v,

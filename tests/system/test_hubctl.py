@@ -78,6 +78,56 @@ class Objects(unittest.TestCase):
         self.refused('there is no send-connector "To Fabrikam"', "send-connector", "get",
                      "To Fabrikam")
 
+    def test_single_values(self):
+        connector = ("send-connector", "set", "Many")
+        spaces = lambda: self.json("send-connector", "get", "Many")["address-space"]
+        self.ok("send-connector", "new", "Many", "--address-space", "a.example,b.example",
+                "--source-server", "london1")
+        self.ok(*connector, "--add-address-space", "SMTP:c.example;7")
+        # by what it means, not by how it was written
+        self.ok(*connector, "--remove-address-space", "smtp:A.example;1",
+                "--add-address-space", "d.example")
+        self.assertEqual(spaces(), ["SMTP:b.example;1", "SMTP:c.example;7", "SMTP:d.example;1"])
+        self.refused("--remove-address-space: a.example is not there", *connector,
+                     "--remove-address-space", "a.example")
+        self.refused("--add-address-space: b.example is there already", *connector,
+                     "--add-address-space", "b.example")
+        self.refused("--address-space gives all values already", *connector,
+                     "--address-space", "x.example", "--add-address-space", "y.example")
+        self.refused("hubs of different sites", *connector, "--add-source-server", "paris1")
+        self.ok(*connector, "--add-source-server", "london2", "--remove-source-server", "london1")
+        self.refused("no source server", *connector, "--remove-source-server", "london2")
+        self.refused("there is no option --add-port", *connector, "--add-port", "7", status=2)
+        ldif = self.ok("--what-if", *connector, "--add-address-space", "e.example",
+                       "--remove-address-space", "b.example")
+        self.assertIn("delete: hubAddressSpace\nhubAddressSpace: b.example\n-\n"
+                      "add: hubAddressSpace\nhubAddressSpace: e.example\n-\n", ldif)
+        self.assertEqual(self.org.directory.modify(ldif).returncode, 0)
+        self.ok("send-connector", "remove", "Many")
+
+    def test_errors_tell_what_there_is(self):
+        self.refused('there is no send-connector "Nowhere"; there are: To Internet',
+                     "send-connector", "get", "Nowhere")
+        self.refused('there is no routing-group "Old"; there are none', "routing-group", "get",
+                     "Old")
+        self.refused("there are: Applications, Client paris1", "receive-connector", "get",
+                     "paris1/Nothing")
+        self.refused('--site-list: there is no site "Rome"; there are: London, Paris',
+                     "site-link", "new", "x", "--site-list", "Rome,Paris")
+        self.refused('hubUsage "internet": none of Custom, Internal, Internet, Partner',
+                     "send-connector", "set", "To Internet", "--usage", "internet")
+        self.refused('hubMaxMessageSize "10MB": no whole number', "send-connector", "set",
+                     "To Internet", "--max-message-size", "10MB")
+        self.refused("--port needs a value: hubctl send-connector --help", "send-connector",
+                     "set", "To Internet", "--port", status=2)
+        self.refused("there is no option --prots: hubctl send-connector --help",
+                     "send-connector", "set", "To Internet", "--prots", "x", status=2)
+        done = run(build_path("tools", "hubctl"), "--directory", self.org.directory.uri, "-D",
+                   self.org.directory.admin, "-y", self.org.directory.password_file, "--base",
+                   self.org.directory.suffix, "site", "list")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is no hubOrganization; without --base it is looked for", done.stderr)
+
     def test_the_other_nouns(self):
         self.ok("site", "new", "Rome", "--subnet", "10.9.0.0/16")
         self.ok("site-link", "new", "Rome-Paris", "--site-list", "Rome,Paris", "--cost", "7")
@@ -245,8 +295,57 @@ class Objects(unittest.TestCase):
             done = hubctl(org, "-o", "json", *command)
             self.assertIn(done.returncode, (0, 1), done.stderr)
             json.loads(done.stdout)
+        change = "dn: %s\nchangetype: modify\nreplace: hubDNSRouting\nhubDNSRouting: %%s\n" % (
+            org.connector("To Internet"))
+        path = org.place.file("change.ldif", change % "FALSE")
+        report = self.json("config", "check", path)
+        self.assertEqual((report["entries"], report["rejected"]), (1, []))
+        path = org.place.file("change.ldif", change % "TRUE")
+        done = hubctl(org, "config", "check", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("1 entries to change, 1 refused", done.stdout)
+        self.assertIn("hubDNSRouting TRUE and hubSmartHost", done.stdout)
         path = org.place.file("broken.ldif", "dn: o=x\nnonsense\n")
         self.refused("broken.ldif:2: ", "config", "check", path)
+
+
+class Refused(unittest.TestCase):
+    """What the directory itself says, in a person's words; hubctl's own look is left out."""
+
+    def test_by_patterns_validator_and_access(self):
+        org = Organization(validated=True)
+        self.addCleanup(org.close)
+        d = org.directory
+        change = ("--force", "send-connector", "set", "To Internet")
+
+        def said(*arguments, **options):
+            done = hubctl(org, *arguments, **options)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            return done.stderr.splitlines()[-1]
+        self.assertRegex(said(*change, "--port", "70000"),
+                         "cn=To Internet,.*: the directory refuses: .*hubPort")
+        self.assertRegex(said(*change, "--dns-routing", "TRUE"),
+                         'cn=To Internet,.*: the directory refuses: .*hubSendConnector '
+                         '"To Internet": hubDNSRouting TRUE and hubSmartHost .* exclude')
+        self.assertRegex(said("--force", "site", "remove", "Paris"),
+                         'the directory refuses: .*hubSite "Paris" cannot be removed')
+        password = org.place.file("anna.password", "password-of-anna")
+        anna = {"who": "uid=anna,ou=People," + d.suffix, "password_file": password}
+        d.modify("dn: cn=View-Only,cn=Roles,%s\nchangetype: modify\nadd: member\nmember: %s\n"
+                 % (d.base, anna["who"]))
+        for role, arguments in (
+                ("Connector Management", ("send-connector", "disable", "To Internet")),
+                ("Connector Management", ("accepted-domain", "new", "x", "--domain", "x.example")),
+                ("Server Management", ("receive-connector", "disable", "paris1/Default paris1")),
+                ("Organization Management", ("site", "new", "Rome")),
+                ("Organization Management", ("site-link", "remove", "London-Paris")),
+                ("Organization Management", ("organization", "set", "--max-recipients", "7"))):
+            self.assertTrue(said(*arguments, **anna).endswith("not allowed: needs " + role),
+                            (arguments, said(*arguments, **anna)))
+        d.modify("dn: cn=Connector Management,cn=Roles,%s\nchangetype: modify\nadd: member\n"
+                 "member: %s\n" % (d.base, anna["who"]))
+        done = hubctl(org, "send-connector", "set", "To Internet", "--comment", "x", **anna)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class NewServer(unittest.TestCase):

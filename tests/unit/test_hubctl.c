@@ -56,7 +56,7 @@ static const char *values_of(const struct obj_class *class, enum change_kind kin
 	const char *option, const char *value)
 {
 	struct change *c = change_new(&ctl, kind, "cn=x," BASE, class, "x");
-	struct arg arg = { option, value };
+	struct arg arg = { option, value, ARG_SET };
 	struct args args = { .v = &arg, .n = 1 };
 	size_t made = c->n, i;
 	const char *out;
@@ -91,7 +91,7 @@ static const struct option_row {
 	{ &send_connector_class, CHANGE_ADD, "source-server", "cn=any,o=x",
 		"hubSourceServer|cn=any,o=x" },
 	{ &send_connector_class, CHANGE_ADD, "source-server", "hub1,hub9",
-		"--source-server: there is no server \"hub9\"" },
+		"--source-server: there is no server \"hub9\"; there are: hub1, hub2" },
 	{ &send_connector_class, CHANGE_ADD, "linked-receive-connector", "hub2/In",
 		"hubLinkedReceiveConnector|cn=In,cn=hub2," SERVERS },
 	{ &send_connector_class, CHANGE_ADD, "linked-receive-connector", "In",
@@ -187,7 +187,10 @@ END_TEST
 
 START_TEST(numbers_of_options)
 {
-	struct arg given[] = { { "n", "7" }, { "bad", "7x" }, { "minus", "-1" }, { "high", "11" } };
+	struct arg given[] = {
+		{ .name = "n", .value = "7" }, { .name = "bad", .value = "7x" },
+		{ .name = "minus", .value = "-1" }, { .name = "high", .value = "11" },
+	};
 	struct args args = { .v = given, .n = 4 };
 	uint64_t n = 5;
 	struct err e;

@@ -68,6 +68,7 @@ static const struct {
 	/* names and types */
 	{ ANY "hubEnabled: yes\n", "hubEnabled", ANY "hubEnabled: FALSE\n" },
 	{ ANY "hubPort: 0\n", "hubPort \"0\": out of range, 1 to 65535", ANY "hubPort: 1\n" },
+	{ ANY "hubPort: 2x\n", "hubPort \"2x\": no whole number, 1 to 65535", ANY "hubPort: 2\n" },
 	{ ANY "hubPort: 65536\n", "hubPort", ANY "hubPort: 65535\n" },
 	{ ANY "hubPort: 25\nhubPort: 26\n", "takes one", ANY "hubPort: 26\n" },
 	{ ANY "hubMaxMessageSize: -1\n", "hubMaxMessageSize", ANY "hubMaxMessageSize: 0\n" },
