@@ -95,11 +95,11 @@ static void post_hop(struct categorizer *c, const struct plan *p, const struct s
 static struct queue_item *fallback_item(struct categorizer *c, const struct plan *p,
 	const struct source *src, const uint32_t *pick, uint32_t n)
 {
-	struct route route = { .decision = ROUTE_UNREACHABLE, .cost = -1,
-		.queue = { QUEUE_UNREACHABLE, "", "" } };
 	struct queue_item *item;
+	struct route route;
 
-	snprintf(route.text, sizeof(route.text), "insufficient storage");
+	route_init(&route);
+	route_set_unreachable(&route, "insufficient storage");
 	item = queue_item_new(c->live, src->id, src->body_size, &p->env, src->index, pick, n,
 		&route, src->from);
 	item->retry_at_ms = clock_mono_ms() + STORAGE_RETRY_MS;

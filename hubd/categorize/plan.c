@@ -168,10 +168,10 @@ static void place_routed(struct plan *p, uint32_t i, const struct resolved *r)
 /* The mirror of recipients is not there yet: it waits with what cannot be reached. */
 static void place_waiting(struct plan *p, uint32_t i)
 {
-	struct route route = { .decision = ROUTE_UNREACHABLE, .cost = -1,
-		.queue = { QUEUE_UNREACHABLE, "", "" } };
+	struct route route;
 
-	snprintf(route.text, sizeof(route.text), "recipients are not loaded yet");
+	route_init(&route);
+	route_set_unreachable(&route, "recipients are not loaded yet");
 	add_to_hop(p, &route, i);
 }
 

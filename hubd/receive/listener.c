@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "hubd/receive/refusal.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
@@ -46,6 +47,7 @@ struct listeners {
 	struct slot *slots;
 	struct inbox *departures;
 	struct event *retry, *unpause;
+	struct refusals *refusals;
 	struct inbox *const *receivers;
 	size_t receiver_count, next_receiver;
 	uint64_t connections;
@@ -120,8 +122,8 @@ static void source_text(const struct sockaddr_storage *peer, char *buf, size_t s
 		(const void *)&in6->sin6_addr, buf, (socklen_t)size);
 }
 
-static void turn_away(int fd, const char *source, const struct receive_connector *rc,
-	const char *why)
+static void turn_away(struct listeners *l, int fd, const char *source,
+	const struct receive_connector *rc, const char *why)
 {
 	char text[200];
 	int n = snprintf(text, sizeof(text), "421 4.3.2 %s\r\n", why);
@@ -129,9 +131,7 @@ static void turn_away(int fd, const char *source, const struct receive_connector
 	ssize_t sent = send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	(void)sent;
-	log_event(LOG_LEVEL_WARNING, "connection-refused", LOG_STR("peer", source),
-		LOG_STR("connector", rc != NULL ? rc->obj.name : NULL), LOG_STR("why", why),
-		LOG_END);
+	refusals_log(l->refusals, source, rc != NULL ? rc->obj.name : NULL, why);
 	close(fd);
 }
 
@@ -144,7 +144,7 @@ static void admit(struct listeners *l, int fd, const struct sockaddr_storage *pe
 	const char *why;
 
 	if (rc == NULL) {
-		turn_away(fd, source, NULL, "no connector for your address");
+		turn_away(l, fd, source, NULL, "no connector for your address");
 		return;
 	}
 	connector = slot_get(l, rc->obj.rdn, "");
@@ -154,7 +154,7 @@ static void admit(struct listeners *l, int fd, const struct sockaddr_storage *pe
 	connector->connections++;
 	own->connections++;
 	if (why != NULL) {
-		turn_away(fd, source, rc, why);
+		turn_away(l, fd, source, rc, why);
 		slot_drop(l, own);
 		slot_drop(l, connector);
 		return;
@@ -434,6 +434,7 @@ struct listeners *listeners_new(struct loop *loop)
 	l->retry = evtimer_new(loop_base(loop), on_retry, l);
 	l->unpause = evtimer_new(loop_base(loop), on_unpause, l);
 	BUG_ON(l->retry == NULL || l->unpause == NULL);
+	l->refusals = refusals_new(loop);
 	return l;
 }
 
@@ -447,6 +448,7 @@ void listeners_free(struct listeners **lp)
 	inbox_free(&l->departures);
 	event_free(l->retry);
 	event_free(l->unpause);
+	refusals_free(&l->refusals);
 	live_unref(&l->live);
 	free(l);
 	*lp = NULL;

@@ -7,6 +7,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/permission.c %D%/permission.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/receiver.c %D%/receiver.h \
+	%D%/refusal.c %D%/refusal.h \
 	%D%/session.c %D%/session.h \
 	%D%/trace.c %D%/trace.h \
 	%D%/verb_auth.c \

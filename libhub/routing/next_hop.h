@@ -7,10 +7,8 @@
 
 #include "libhub/routing/table.h"
 
-void route_init(struct route *out);
 void route_set_report(struct route *out, const char *status, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
-void route_set_unreachable(struct route *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* To any hub of a reachable site that mail may stop at; else those of its ladder. */
 void route_relay_to_site(const struct routing_table *t, uint32_t site, struct route *out);

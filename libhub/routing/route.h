@@ -126,6 +126,10 @@ void route_external(const struct routing_table *t, const char *type, const char 
 void route_mailbox(const struct routing_table *t, const struct mailbox_server *home,
 	uint64_t size, struct arena *a, struct route_trace *trace, struct route *out);
 
+/* A route to nowhere yet; and one of what waits in the Unreachable queue, for that reason. */
+void route_init(struct route *out);
+void route_set_unreachable(struct route *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* Routes everything that came by a Receive connector that a Send connector is linked to (7). */
 const struct send_connector *route_linked(const struct routing_table *t,
 	const struct receive_connector *rc);

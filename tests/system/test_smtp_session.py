@@ -451,6 +451,23 @@ class SmtpSession(unittest.TestCase):
         other = self.client("source", source="127.0.0.2")
         self.assertTrue(other.greeting.startswith("220"), other.greeting)
 
+    def test_a_flood_of_refused_connections_is_a_few_lines(self):
+        logged = self.org.london1.events
+        kept = [self.client("source", source="127.0.0.9") for _ in range(2)]
+        before, told = len(logged("connection-refused")), len(logged("connections-refused"))
+        flood = 150
+        for _ in range(flood):
+            client = self.client("source", source="127.0.0.9")
+            self.assertTrue(client.greeting.startswith("421 4.3.2"), client.greeting)
+            client.close()
+        wait_for("the rest is told of", lambda: len(logged("connections-refused")) > told)
+        lines = len(logged("connection-refused")) - before
+        left_out = sum(int(e["not_logged"]) for e in logged("connections-refused")[told:])
+        self.assertLessEqual(lines, 60)
+        self.assertGreaterEqual(lines + left_out, flood)
+        for client in kept:
+            client.close()
+
     def test_message_rate(self):
         client = self.client("rate")
         client.ehlo()
