@@ -24,6 +24,7 @@ tools_libctl_a_SOURCES = \
 	%D%/queue.c \
 	%D%/route.c \
 	%D%/route_change.c %D%/route_change.h \
+	%D%/route_compare.c %D%/route_compare.h \
 	%D%/route_map.c %D%/route_map.h \
 	%D%/route_map_layout.c %D%/route_map_layout.h \
 	%D%/route_map_svg.c %D%/route_map_svg.h \

@@ -29,7 +29,7 @@ static void add(struct destinations *d, struct destination one)
 static void add_space(struct ctl *ctl, struct destinations *d, const struct address_space *space)
 {
 	bool smtp = strcmp(space->type, "SMTP") == 0;
-	struct destination one = { DESTINATION_SPACE, space->text, space->type, space->key };
+	struct destination one = { DESTINATION_SPACE, space->text, space->type, space->key, NULL };
 
 	switch (space->match) {
 	case SPACE_ALL:
@@ -51,6 +51,7 @@ static void add_space(struct ctl *ctl, struct destinations *d, const struct addr
 		arena_printf(ctl->arena, "%s:%s", space->type, space->text);
 	one.type = arena_strdup(ctl->arena, space->type);
 	one.text = arena_strdup(ctl->arena, one.text);
+	one.address = arena_printf(ctl->arena, "any@%s", one.text);
 	add(d, one);
 }
 
@@ -254,7 +255,7 @@ static void view_space(const struct routing_table *t, const struct destination *
 		return;
 	}
 	r = arena_alloc(a, sizeof(*r));
-	route_resolve(t, NULL, arena_printf(a, "any@%s", d->text), size, NULL, a,
+	route_resolve(t, NULL, d->address, size, NULL, a,
 		NULL, r);
 	switch (r->outcome) {
 	case RESOLVED_ROUTED:

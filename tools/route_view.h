@@ -18,7 +18,8 @@ struct destination {
 	enum destination_kind kind;
 	const char *name;	/* for people: site, server, *.contoso.com, FAX:+1* */
 	const char *type;	/* of a space: SMTP, FAX ... */
-	const char *text;	/* of a space: the address that stands for it */
+	const char *text;	/* of a space: the domain or text that stands for it */
+	const char *address;	/* with type SMTP: an address of that domain */
 };
 
 struct destinations {

@@ -31,7 +31,7 @@ static bool is_source(const struct routing_table *t, const struct pool_connector
 {
 	size_t i;
 
-	if (!t->self->obj.enabled || !t->base->is_source[t->self->index])
+	if (t->plain || !t->self->obj.enabled || !t->base->is_source[t->self->index])
 		return false;
 	for (i = 0; i < connector->sources.n; i++)
 		if (connector->sources.v[i].target == &t->self->obj)
@@ -110,10 +110,10 @@ static void choice_build(const struct routing_table *t, const struct candidate *
 
 const struct choice *table_choice(const struct routing_table *t, uint32_t rank)
 {
-	struct choice *c = &t->choices[rank];
-
 	/* Only a lazy table has any that is missing. */
-	if (c->connector == NULL)
-		choice_build(t, &t->base->candidates[rank], c);
-	return c;
+	if (t->choices[rank] == NULL) {
+		t->choices[rank] = arena_alloc(t->arena, sizeof(struct choice));
+		choice_build(t, &t->base->candidates[rank], t->choices[rank]);
+	}
+	return t->choices[rank];
 }

@@ -56,12 +56,11 @@ static void list_best(struct space_list *list, struct arena *a)
 	}
 }
 
-static void list_build(const struct routing_table *t, struct space_list *list,
-	const struct space_slot *slot)
+static struct space_list *list_new(const struct routing_table *t, const struct space_slot *slot)
 {
+	struct space_list *list = arena_alloc(t->arena, sizeof(*list));
 	size_t i;
 
-	list->ready = true;
 	list->all = arena_alloc(t->arena, slot->n * sizeof(*list->all));
 	for (i = 0; i < slot->n; i++) {
 		const struct choice *choice = table_choice(t, slot->uses[i].rank);
@@ -74,15 +73,17 @@ static void list_build(const struct routing_table *t, struct space_list *list,
 	if (list->all_count > 1)
 		qsort(list->all, list->all_count, sizeof(*list->all), entry_order);
 	list_best(list, t->arena);
+	return list;
 }
 
 const struct space_list *table_list(const struct routing_table *t, const struct space_slot *slot)
 {
-	struct space_list *list = &t->lists[slot->number];
+	const struct space_list *list;
 
-	/* Only a lazy table has any that is not. */
-	if (!list->ready)
-		list_build(t, list, slot);
+	/* Only a lazy table has any that is missing. */
+	if (t->lists[slot->number] == NULL)
+		t->lists[slot->number] = list_new(t, slot);
+	list = t->lists[slot->number];
 	return list->all_count != 0 ? list : NULL;
 }
 

@@ -149,6 +149,31 @@ void space_index_clear(struct space_index *x)
 	HASH_CLEAR(hh, x->types);
 }
 
+const struct space_slot *space_index_find(const struct space_index *x,
+	const struct address_space *space)
+{
+	const struct space_slot *slot = NULL;
+	const struct space_type *type;
+
+	HASH_FIND_STR(x->types, space->type, type);
+	if (type == NULL)
+		return NULL;
+	switch (space->match) {
+	case SPACE_EXACT:
+		HASH_FIND_STR(type->exact, space->key, slot);
+		return slot;
+	case SPACE_SUBTREE:
+	case SPACE_PREFIX:
+		HASH_FIND_STR(type->wider, space->key, slot);
+		return slot;
+	case SPACE_ALL:
+		return type->everything;
+	case SPACE_INBOUND:
+		return type->inbound;
+	}
+	return NULL;
+}
+
 void space_cursor_init(struct space_cursor *c, const struct space_index *x, const char *type,
 	const char *text, bool inbound)
 {

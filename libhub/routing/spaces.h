@@ -49,6 +49,10 @@ void space_index_add(struct space_index *x, struct arena *a, uint32_t rank,
 void space_index_finish(struct space_index *x, struct arena *a);
 void space_index_clear(struct space_index *x);
 
+/* The slot of an address space; NULL if nobody uses it. */
+const struct space_slot *space_index_find(const struct space_index *x,
+	const struct address_space *space);
+
 struct space_cursor {
 	const struct space_type *type;
 	const char *text;

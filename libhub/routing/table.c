@@ -4,29 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct routing_table *routing_table_of(const struct routing_base *b,
-	const struct routing_ways *w, const struct server *self, bool lazy)
+const struct routing_table *routing_table_lazy(const struct routing_base *b,
+	const struct routing_ways *w, const struct server *self, bool plain)
 {
 	struct routing_table *t = xcalloc(1, sizeof(*t));
-	uint32_t i;
 
 	atomic_init(&t->refs, 1);
 	t->arena = arena_new();
 	t->base = routing_base_ref(b);
 	t->ways = routing_ways_ref(w);
 	t->self = self;
+	t->plain = plain;
 	t->snapshot = b->snapshot;
 	t->site = w->site;
 	t->graph = w->graph;
 	t->sites = w->sites;
-	t->choices = arena_alloc(t->arena, b->candidate_count * sizeof(*t->choices));
+	t->choices = arena_alloc(t->arena, b->candidate_count * sizeof(struct choice *));
 	t->fallbacks = arena_alloc(t->arena, b->set_count * sizeof(*t->fallbacks));
-	t->lists = arena_alloc(t->arena, b->spaces.slot_count * sizeof(*t->lists));
-	for (i = 0; !lazy && i < b->candidate_count; i++)
-		table_choice(t, i);
-	for (i = 0; !lazy && i < b->spaces.slot_count; i++)
-		table_list(t, b->spaces.slots[i]);
+	t->lists = arena_alloc(t->arena, b->spaces.slot_count * sizeof(struct space_list *));
 	return t;
+}
+
+static void table_fill(const struct routing_table *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->base->candidate_count; i++)
+		table_choice(t, i);
+	for (i = 0; i < t->base->spaces.slot_count; i++)
+		table_list(t, t->base->spaces.slots[i]);
 }
 
 const struct routing_table *routing_table_new(const struct snapshot *s, const char *self,
@@ -44,7 +50,8 @@ const struct routing_table *routing_table_new(const struct snapshot *s, const ch
 	}
 	b = routing_base_new(s);
 	w = routing_ways_new(b, b->server_sites[server->index]);
-	t = routing_table_of(b, w, server, false);
+	t = routing_table_lazy(b, w, server, false);
+	table_fill(t);
 	routing_ways_unref(&w);
 	routing_base_unref(&b);
 	return t;

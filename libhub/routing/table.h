@@ -57,7 +57,7 @@ struct candidate {
 
 /* A connector as this server sees it. */
 struct choice {
-	const struct pool_connector *connector;	/* NULL = not looked at yet */
+	const struct pool_connector *connector;
 	enum obj_kind kind;
 	const char *lost_by;		/* why it is out whatever the address, or NULL */
 	enum nearness nearness;
@@ -79,7 +79,6 @@ struct space_entry {
 
 /* All entries of one address space that can be used from here, best first. */
 struct space_list {
-	bool ready;
 	struct space_entry *all;
 	size_t all_count;
 	/*
@@ -140,9 +139,10 @@ struct routing_table {
 	const struct routing_base *base;
 	const struct routing_ways *ways;
 	const struct server *self;
-	struct choice *choices;		/* in the order of rank */
+	bool plain;			/* as if self were no source server */
+	struct choice **choices;	/* by rank; NULL = not looked at yet */
 	struct source_fallback *fallbacks;	/* by the numbers of the base's source sets */
-	struct space_list *lists;	/* by the numbers of the base's slots */
+	struct space_list **lists;	/* by the numbers of the base's slots; NULL likewise */
 	/* of the base and the ways, which live as long */
 	const struct snapshot *snapshot;
 	uint32_t site;			/* of self; GRAPH_NONE if it has none */
@@ -164,9 +164,12 @@ void routing_ways_unref(const struct routing_ways **w);
 /* backoff.c: the ladder of every site that mail may stop at. */
 void ways_ladders_build(struct routing_ways *w);
 
-/* table.c: self is of b's snapshot, w are the ways from the site where it counts. */
-const struct routing_table *routing_table_of(const struct routing_base *b,
-	const struct routing_ways *w, const struct server *self, bool lazy);
+/*
+ * table.c: a lazy table; self is of b's snapshot, w are the ways from the site where it counts.
+ * plain: of any hub there that delivers with no connector itself.
+ */
+const struct routing_table *routing_table_lazy(const struct routing_base *b,
+	const struct routing_ways *w, const struct server *self, bool plain);
 
 /* Where a server counts, seen from t: a drained site (hubInboundMail) has none for others. */
 static inline uint32_t table_server_site(const struct routing_table *t, const struct server *server)

@@ -6,6 +6,7 @@ import random
 import tempfile
 import unittest
 
+from oracle import changes
 from oracle.campaign import Difference, Driver, campaign, shrink
 from oracle.generate import Generator
 from oracle.model import BASE, Object, dn_of, to_ldif
@@ -14,6 +15,7 @@ from oracle.oracle import POOL, Oracle
 from .harness.base import build_path, run
 
 ORGANIZATIONS = int(os.environ.get("HUB_ORGANIZATIONS", "300"))
+CHANGES = int(os.environ.get("HUB_CHANGES", "400"))
 
 
 class Agreement(unittest.TestCase):
@@ -100,6 +102,16 @@ class BackedOff(unittest.TestCase):
                 bisections += bisect
         self.assertGreater(steps, 200)
         self.assertGreater(bisections, 5)
+
+
+class RandomChanges(unittest.TestCase):
+    def test_what_if_and_asking_everybody(self):
+        """What-if leaves out what cannot have changed, and nothing else."""
+        try:
+            altered = changes.run(build_path("tests", "oracle", "what_if_driver"), CHANGES)
+        except changes.Differs as differs:
+            self.fail(str(differs))
+        self.assertGreater(altered, CHANGES)
 
 
 class Shrinking(unittest.TestCase):
