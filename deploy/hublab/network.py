@@ -207,8 +207,8 @@ def wire_line(state, delay_ms, loss):
     wire = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wire.py")
     processes.start(state, state["router"], "wire", [
         sys.executable, wire, "line0", "%g" % delay_ms, "%g" % loss, str(PACKETS_ON_LINE)])
-    processes.wait_for("the wire", lambda: os.path.exists(state.path("log", "wire.log")) and
-                       "ready" in processes.log_of(state, "wire"), state, "wire")
+    processes.wait_for("the wire", lambda: processes.has_said(state, "wire", "ready"), state,
+                       "wire")
     ip(["link set line0 txqueuelen 10000", "link set line0 up"], state["router"])
 
 
@@ -219,8 +219,6 @@ def remove_line(state):
     processes.end_all([router])
     if any(link["ifname"] == "line0" for link in ip_json(router, "link", "show")):
         ip(["link del line0"], router)
-    if os.path.exists(state.path("log", "wire.log")):
-        os.unlink(state.path("log", "wire.log"))
 
 
 def used_tables(router):

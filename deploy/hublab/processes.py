@@ -1,8 +1,8 @@
 """Processes in the namespaces of a lab.
 
-A service has its process id and the kernel's start time in DIR/run, so that no other process with
-that id is taken for it. A host is killed as a whole: all that runs in its namespace, which is the
-lab's alone.
+A service has its process id, the kernel's start time and the place in its log in DIR/run, so that
+no other process with that id is taken for it. A host is killed as a whole: all that runs in its
+namespace, which is the lab's alone.
 """
 
 import os
@@ -27,10 +27,11 @@ def environment(**extra):
     return dict(os.environ, PATH=ENVIRONMENT_PATH, LDAPNOINIT="1", **extra)
 
 
-def log_of(state, name):
+def log_of(state, name, since=0):
     try:
-        with open(state.path("log", name + ".log"), errors="replace") as log:
-            return log.read()
+        with open(state.path("log", name + ".log"), "rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
 
@@ -38,11 +39,12 @@ def log_of(state, name):
 def start(state, namespace, name, command):
     """In the background, with its output in log/NAME.log."""
     with open(state.path("log", name + ".log"), "ab") as log:
+        size = log.tell()
         child = subprocess.Popen(inside(namespace, *command), stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=log, env=environment(), cwd="/", start_new_session=True,
                                  umask=0o077)
     with open(state.path("run", name), "w") as out:
-        out.write("%d %s\n" % (child.pid, start_time(child.pid)))
+        out.write("%d %s %d\n" % (child.pid, start_time(child.pid), size))
 
 
 def start_time(pid):
@@ -56,14 +58,26 @@ def start_time(pid):
     return None if fields[0] in "ZX" else fields[19]
 
 
-def pid_of(state, name):
-    """The process of a service, None if it does not run."""
+def recorded(state, name):
+    """Process id, start time, and where its log begins; None before the first start."""
     try:
         with open(state.path("run", name)) as text:
-            pid, started = text.read().split()
+            pid, started, log = text.read().split()
     except (FileNotFoundError, ValueError):
         return None
-    return int(pid) if start_time(int(pid)) == started else None
+    return int(pid), started, int(log)
+
+
+def pid_of(state, name):
+    """The process of a service, None if it does not run."""
+    known = recorded(state, name)
+    return known[0] if known and start_time(known[0]) == known[1] else None
+
+
+def has_said(state, name, text):
+    """Since its last start, in its log."""
+    known = recorded(state, name)
+    return known is not None and text in log_of(state, name, known[2])
 
 
 def pids_in(namespace):

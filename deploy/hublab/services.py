@@ -1,8 +1,8 @@
 """What runs on a host of each kind: its files, and the commands that start it.
 
-A service is {"name", "command", "ports", "pid_file"}; it is up when it listens at all of its ports.
-The files are made once; a host that was killed starts again with what is there, but for a pid_file
-by which the program would think that it runs.
+A service is {"name", "command", "ports", "says", "pid_file"}; it is up when it listens at all of
+its ports and its log has what it says. The files are made once; a host that was killed starts again
+with what is there, but for a pid_file by which the program would think that it runs.
 """
 
 import grp
@@ -42,8 +42,9 @@ def fill(name, **values):
         return re.sub(r"@([A-Z0-9_]+)@", lambda match: str(values[match.group(1)]), template.read())
 
 
-def service(name, ports, *command, pid_file=None):
-    return {"name": name, "ports": ports, "command": list(command), "pid_file": pid_file}
+def service(name, ports, *command, pid_file=None, says=None):
+    return {"name": name, "ports": ports, "command": list(command), "pid_file": pid_file,
+            "says": says}
 
 
 # --- hubs ---
@@ -78,15 +79,24 @@ def hub(state, host):
 
 def directory(state, host):
     """The first makes the first entries; several replicate each other."""
-    uris = state["uris"]
-    number = state.hosts_of("directory").index(host)
-    local = "ldapi://" + state.path("run", host["name"] + ".sock").replace("/", "%2F")
-    made = run(os.path.join(TOP, "ldap-schema", "new-directory"), state.path(host["name"]),
-               "--suffix", state["suffix"], "--uri", local, uris[number],
+    uris, name = state["uris"], host["name"]
+    uri = uris[state.hosts_of("directory").index(host)]
+    socket = state.path("run", name + ".validator")
+    host["local"] = "ldapi://" + state.path("run", name + ".sock").replace("/", "%2F")
+    made = run(os.path.join(TOP, "ldap-schema", "new-directory"), state.path(name), "--suffix",
+               state["suffix"], "--uri", host["local"], uri,
                *(["--provider", *uris] if len(uris) > 1 else []),
+               *(["--validator", socket] if state["validator"] else []),
                "--password-file", state.path("admin.password"))
-    host["local"] = local
-    return [service(host["name"], [389], *shlex.split(made.decode().splitlines()[-1]))]
+    slapd = service(name, [389], *shlex.split(made.decode().splitlines()[-1]))
+    return [slapd] + ([validator(state, host, socket)] if state["validator"] else [])
+
+
+def validator(state, host, socket):
+    return service(host["name"] + "-validator", [], os.path.join(
+        state["build"], "tools", "hub-validator"), "--socket", socket, "--directory",
+        host["local"], "--base", state["base"], "-D", "cn=replicator," + state["suffix"], "-y",
+        state.path(host["name"], "validator.password"), says='is="in step"')
 
 
 def admin(state, host):
@@ -215,9 +225,13 @@ def start(state, host):
 
 def wait(state, host):
     for one in host["services"]:
-        processes.wait_for("%s listens" % one["name"], lambda: all(
-            processes.bound(processes.pid_of(state, one["name"]) or 0, port)
-            for port in one["ports"]), state, one["name"])
+        processes.wait_for("start of " + one["name"], lambda: up(state, one), state, one["name"])
+
+
+def up(state, one):
+    pid = processes.pid_of(state, one["name"])
+    return pid is not None and all(processes.bound(pid, port) for port in one["ports"]) and (
+        one["says"] is None or processes.has_said(state, one["name"], one["says"]))
 
 
 def check_programs(build):

@@ -14,8 +14,9 @@ NAME = "lab.json"
 class State:
     """Plain values only; hosts are dictionaries, in the order in which they start.
 
-    id, directory, base, suffix, admin, router; hosts: name, kind (directory, outside, mailbox, hub,
-    edge), site, addresses, namespace, services; cuts: pairs of names; line: delay_ms, loss, by.
+    id, router (its namespace), build, base, suffix, admin, uris, validator; hosts: name, kind
+    (directory, outside, mailbox, hub, edge), site, addresses, namespace, services; cuts: pairs of
+    names; fences: what a host may reach; line: delay_ms, loss, by.
     """
 
     def __init__(self, directory, values, lock=None):
@@ -99,8 +100,8 @@ def load(directory, change=False):
     """To change it, too, one at a time; else just to read."""
     if not exists(directory):
         raise LabError("no lab in %s" % directory)
-    lock = locked(directory) if change else None
     try:
+        lock = locked(directory) if change else None
         with open(os.path.join(directory, NAME)) as text:
             return State(directory, json.load(text), lock)
     except FileNotFoundError:
