@@ -1,42 +1,13 @@
-"""deploy/lab: hosts that reach each other, cuts, fences, slow lines, and nothing left behind."""
+"""deploy/lab: hosts that reach each other, cuts, fences, slow lines, and hosts that die."""
 
-import os
-import signal
 import socket
-import subprocess
 import time
 import unittest
 
-from .harness.base import Place, run, using, wait_for
-from .harness.lab import LAB, Lab, example, network
+from .harness.base import run, wait_for
+from .harness.lab import Lab, example
 
 ORGANIZATION = example("pair")
-
-
-EDGE = """
-dn: cn=edge1,cn=Servers,cn=Transport,o=Contoso
-objectClass: hubServer
-cn: edge1
-hubRole: Edge
-hubServerSite: cn=East,cn=Sites,cn=Transport,o=Contoso
-"""
-
-
-def namespaces():
-    return {line.split()[0] for line in run("ip", "netns", "list").stdout.splitlines() if line}
-
-
-def connects(lab, source, target, port=25, seconds=10):
-    """Does target answer, or say no, or is there silence so long?"""
-    def attempt():
-        try:
-            with socket.create_connection((lab.address(target), port), seconds):
-                return "answer"
-        except ConnectionRefusedError:
-            return "refusal"
-        except TimeoutError:
-            return "silence"
-    return lab.inside(source, attempt)
 
 
 class Running(unittest.TestCase):
@@ -51,7 +22,7 @@ class Running(unittest.TestCase):
 
     def check(self, source, target, expected, port=25):
         seconds = 0.4 if expected == "silence" else 10
-        self.assertEqual(connects(self.lab, source, target, port, seconds), expected,
+        self.assertEqual(self.lab.connects(source, target, port, seconds), expected,
                          "%s to %s:%d" % (source, target, port))
 
     def test_everybody_reaches_everybody(self):
@@ -60,7 +31,7 @@ class Running(unittest.TestCase):
             for source in ("east1", "mail-west", "outside"):
                 self.check(source, target, "answer", port)
         self.check("east1", "west1", "refusal", 26)
-        self.assertEqual(connects(self.lab, "east1", "east1"), "answer")
+        self.assertEqual(self.lab.connects("east1", "east1"), "answer")
 
     def test_addresses_of_the_organization_are_kept(self):
         """Given ones, assigned ones, and the outside's for a smart host that is no server."""
@@ -186,34 +157,6 @@ class Running(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("no host nowhere; there are: directory1, outside,", done.stderr)
 
-    def test_an_organization_that_was_saved_comes_up(self):
-        """What ldapsearch gives, the entries that new-directory makes included."""
-        lab = self.lab
-        lab.change("", "hubMaxRecipients: 77", "east1")
-        saved = run("ldapsearch", "-LLL", "-x", "-H", lab.hosts()["directory1"]["local"], "-D",
-                    lab.state()["admin"], "-y", os.path.join(lab.directory, "admin.password"),
-                    "-b", lab.state()["suffix"], check=True).stdout
-        other = Lab(lab.place.file("saved.ldif", saved))
-        try:
-            self.assertEqual(other.address("west1"), "192.0.2.17")
-            self.assertIn("hubMaxRecipients: 77", other(
-                "exec", "east1", "hubctl", "-o", "ldif", "organization", "get").stdout)
-        finally:
-            other.close()
-
-    def test_an_edge_is_a_host(self):
-        with open(ORGANIZATION) as text:
-            path = self.lab.place.file("edge.ldif", text.read() + EDGE)
-        other = Lab(path)
-        try:
-            other("fence", "edge1", "East:25", "outside")
-            self.assertEqual(connects(other, "edge1", "east1"), "answer")
-            self.assertEqual(connects(other, "edge1", "outside"), "answer")
-            self.assertEqual(connects(other, "edge1", "directory1", 389, 0.4), "silence")
-            self.assertEqual(connects(other, "edge1", "west1", 25, 0.4), "silence")
-        finally:
-            other.close()
-
     def test_says_what_is_wrong(self):
         for words, text in ((["cut", "East", "North"], "no host or site North"),
                             (["cut", "East", "east1"], "East and east1 are not apart"),
@@ -224,78 +167,6 @@ class Running(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
-
-    def test_two_labs_do_not_meet(self):
-        other = Lab(ORGANIZATION)
-        try:
-            other("cut", "East", "West")
-            self.check("east1", "west1", "answer")
-            self.assertEqual(connects(other, "east1", "west1", seconds=0.4), "silence")
-        finally:
-            other.close()
-        self.check("east1", "west1", "answer")
-
-
-class Leftovers(unittest.TestCase):
-    """Whatever happens, "down" leaves neither namespaces nor processes nor files."""
-
-    def setUp(self):
-        why_not = network.possible()
-        if why_not:
-            self.skipTest(why_not)
-        self.place = Place("hub-lab-")
-        self.addCleanup(self.place.close)
-        os.chmod(self.place.path, 0o711)
-        self.directory = os.path.join(self.place.path, "lab")
-        self.addCleanup(run, LAB, "--state", self.directory, "down")
-
-    def check_gone(self, before):
-        self.assertEqual(namespaces() - before, set())
-        self.assertFalse(os.path.exists(self.directory))
-        self.assertEqual(using(self.directory), [])
-
-    def down(self):
-        return run(LAB, "--state", self.directory, "down", check=True)
-
-    def test_down_after_up_was_killed(self):
-        """At any moment: here when so many namespaces are there, and when the hubs start."""
-        log = os.path.join(self.directory, "log", "east1.log")
-        for moment in (lambda new: len(new) >= 3, lambda _: os.path.exists(log)):
-            before = namespaces()
-            up = subprocess.Popen([LAB, "--state", self.directory, "up", ORGANIZATION],
-                                  stdout=subprocess.DEVNULL)
-            wait_for("the moment", lambda: moment(namespaces() - before))
-            up.send_signal(signal.SIGKILL)
-            up.wait()
-            self.down()
-            self.check_gone(before)
-            self.assertIn("no lab in", self.down().stdout)
-
-    def test_up_that_fails_cleans_up(self):
-        before = namespaces()
-        with open(ORGANIZATION) as text:
-            broken = text.read().replace("hubDomainType: Authoritative", "hubDomainType: Perhaps")
-        path = self.place.file("broken.ldif", broken)
-        done = run(LAB, "--state", self.directory, "up", path)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("slapd refuses the organization", done.stderr)
-        self.check_gone(before)
-
-    def test_refuses_what_is_not_its_own(self):
-        os.mkdir(self.directory)
-        with open(os.path.join(self.directory, "mine"), "w"):
-            pass
-        done = run(LAB, "--state", self.directory, "up", ORGANIZATION)
-        self.assertIn("is not empty", done.stderr)
-        self.down()
-        self.assertTrue(os.path.exists(os.path.join(self.directory, "mine")))
-
-    def test_loopback_addresses_are_refused(self):
-        with open(ORGANIZATION) as text:
-            path = self.place.file("loopback.ldif", text.read().replace("192.0.2.17",
-                                                                        "127.0.0.1"))
-        done = run(LAB, "--state", self.directory, "up", path)
-        self.assertIn("server west1: hubAddress 127.0.0.1: a lab takes addresses", done.stderr)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class Chain(unittest.TestCase):
         lab.wait_mail("mail-freiburg", lab.submit("aachen1", "anna"))
 
     def test_cut_off_from_all_directories(self):
-        """Mail goes on by the last snapshot, after a restart too; changes come when it is healed."""
+        """Mail goes on by the last snapshot, after a restart too; changes come when all heals."""
         lab = self.lab
         lab("cut", "aachen1", "directory1,directory2")
         before = self.configuration("aachen1")

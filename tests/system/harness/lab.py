@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import socket
 import sys
 import threading
 import unittest
@@ -79,6 +80,23 @@ class Lab:
     def inside(self, name, function):
         return inside(self.hosts()[name]["namespace"], function)
 
+    def admin(self, directory):
+        """Options of the LDAP tools for the administrator there; no network is needed."""
+        return ["-x", "-H", self.hosts()[directory]["local"], "-D", self.state()["admin"], "-y",
+                os.path.join(self.directory, "admin.password")]
+
+    def connects(self, source, target, port=25, seconds=10):
+        """Does the target answer, or say no, or is there silence so long?"""
+        def attempt():
+            try:
+                with socket.create_connection((self.address(target), port), seconds):
+                    return "answer"
+            except ConnectionRefusedError:
+                return "refusal"
+            except TimeoutError:
+                return "silence"
+        return self.inside(source, attempt)
+
     def hubctl(self, host, *words):
         return json.loads(self("exec", host, "hubctl", "-o", "json", *words).stdout)
 
@@ -108,12 +126,11 @@ class Lab:
 
     def change(self, name, line, hub="celle1"):
         """Replaces an attribute of the base or of an entry below it; that hub runs it on return."""
-        state = self.state()
         before = self.events(hub, "configuration")[-1]["fingerprint"]
-        run("ldapmodify", "-x", "-H", self.hosts()["directory1"]["local"], "-D", state["admin"],
-            "-y", os.path.join(self.directory, "admin.password"), check=True,
-            stdin="dn: %s%s\nchangetype: modify\nreplace: %s\n%s\n" % (
-                name and name + ",", state["base"], line.partition(":")[0], line))
+        dn = ",".join(filter(None, (name, self.state()["base"])))
+        run("ldapmodify", *self.admin("directory1"), check=True,
+            stdin="dn: %s\nchangetype: modify\nreplace: %s\n%s\n" % (
+                dn, line.partition(":")[0], line))
         wait_for("the change at " + hub, lambda: self.events(
             hub, "configuration")[-1]["fingerprint"] != before)
 
