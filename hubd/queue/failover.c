@@ -459,11 +459,13 @@ void failover_port_success(struct failover_port *p, const struct queue_key *key)
 	inbox_post(p->f->notes, &note_new(NOTE_SUCCESS, key, NULL)->node);
 }
 
-void failover_port_failure(struct failover_port *p, const struct queue_key *key, const char *text)
+void failover_port_failure(struct failover_port *p, const struct queue_key *key,
+	const char *status, const char *text)
 {
+	bool network = status != NULL && strncmp(status, "4.4.", 4) == 0;
 	struct success *s;
 
-	if (!concerns(p, key))
+	if (!concerns(p, key) || (key->type == QUEUE_DNS_CONNECTOR && !network))
 		return;
 	/* the next success is news */
 	HASH_FIND_STR(p->told, key->connector, s);

@@ -59,8 +59,12 @@ struct failover_port *failover_port_new(struct failover *f);
 void failover_port_free(struct failover_port **p);
 /* port may be NULL, below; a key that is not of a Send connector says nothing. */
 void failover_port_success(struct failover_port *p, const struct queue_key *key);
-/* No host of the queue could be used. text: why, may be NULL. */
-void failover_port_failure(struct failover_port *p, const struct queue_key *key, const char *text);
+/*
+ * No host of the queue could be used, and why; both may be NULL. With MX routing a domain counts
+ * only when the network is to blame (RFC 3463, status x.4.x), not when its host or our policy is.
+ */
+void failover_port_failure(struct failover_port *p, const struct queue_key *key,
+	const char *status, const char *text);
 /* A new configuration: names may be gone. */
 void failover_port_forget(struct failover_port *p);
 

@@ -739,7 +739,7 @@ void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, cons
 		fail_all(q, status, text);
 	if (outcome == QUEUE_CONN_FAILED && q->n_up == 0) {
 		enter_retry(q);
-		failover_port_failure(q->set->failover, &q->key, text);
+		failover_port_failure(q->set->failover, &q->key, status, text);
 	} else if (outcome == QUEUE_CONN_FAILED) {
 		arm(q, q->open_after_ms = clock_mono_ms() + GROW_PAUSE_MS);
 	}

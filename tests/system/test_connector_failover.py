@@ -103,6 +103,16 @@ class SmartHosts(Case):
                              {"Partner", "To Internet"})
             self.assertEqual(servers["paris1"]["failed_connectors"], [])
             self.assertIn("hub_connectors_failed 2\n", hub.ctl("metrics"))
+        with self.subTest("and can have the way explained"):
+            told = hub.ctl("route", "explain", "x@outside.example", "--from", "london2",
+                           "--failed", "To Internet", "--failed", "partner")
+            self.assertEqual((told["connector"], told["next_servers"]), ("Dear", ["paris1"]))
+            self.assertEqual({c["connector"]: c["lost_by"] for c in told["candidates"]
+                              if c["connector"] in ("Dear", "Partner", "To Internet")},
+                             {"Dear": None, "Partner": "no-match", "To Internet": "failed"})
+            self.assertEqual(told["then"]["decision"], "connector")
+            self.assertRegex(hub.ctl("-o", "table", "config", "status"),
+                             r"london2: connector To Internet has failed since \S+: .*refused")
         with self.subTest("it comes back by a probe, without any mail"):
             self.assertEqual(self.queue(hub, "To Internet")[0]["message_count"], 0)
             self.cheap.start()

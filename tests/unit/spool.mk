@@ -13,3 +13,8 @@ check_PROGRAMS += tests/unit/test_envelope
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c tests/unit/unit.h
 tests_unit_test_envelope_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_envelope_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_exclusion
+tests_unit_test_exclusion_SOURCES = tests/unit/test_exclusion.c tests/unit/unit.h
+tests_unit_test_exclusion_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_exclusion_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

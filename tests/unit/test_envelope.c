@@ -89,6 +89,31 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* What a server of before wrote: no excluded connectors. */
+START_TEST(first_version)
+{
+	static const char text[] = "To%20Internet; expires=1; lasts=60";
+	struct envelope *env = sample(), *out;
+	struct err e = { 0 };
+	unsigned char *old;
+	size_t size;
+	const void *blob;
+
+	/* without recipients the count is the last byte, and the text before it an empty one */
+	env->recipient_count = 0;
+	blob = encode(env, &size);
+	old = arena_memdup(arena, blob, size);
+	old[0] = 1;
+	out = envelope_decode(old, size - 1, arena, &e);
+	ck_assert_msg(out != NULL, "%s", e.text);
+	ck_assert_str_eq(out->identity, env->identity);
+	ck_assert_str_eq(out->excluded, "");
+	env->excluded = text;
+	blob = encode(env, &size);
+	ck_assert_str_eq(envelope_decode(blob, size, arena, &e)->excluded, text);
+}
+END_TEST
+
 START_TEST(empty_texts)
 {
 	struct envelope env = { 0 }, *out;
@@ -199,6 +224,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, round_trip);
+	tcase_add_test(tc, first_version);
 	tcase_add_test(tc, empty_texts);
 	tcase_add_test(tc, summaries_are_cut_between_characters);
 	tcase_add_test(tc, limits_are_kept);
