@@ -118,7 +118,8 @@ class Row:
         """(hub, queue, status, messages) of every queue that holds mail."""
         return [(name, "%s/%s" % (queue["delivery_type"], queue["next_hop_domain"]),
                  queue["status"], queue["message_count"])
-                for name, hub in self.hubs.items() if hub.process.running() and name not in self.frozen
+                for name, hub in self.hubs.items()
+                if hub.process.running() and name not in self.frozen
                 for queue in hub.ctl("queue", "list")["queues"] if queue["message_count"]]
 
     def waits(self, *expected):
