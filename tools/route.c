@@ -24,11 +24,24 @@ static const char *member(struct arena *a, const json_t *o, const char *name)
 	return text != NULL ? text : "-";
 }
 
+/* Servers tried together are divided by commas, those tried one after the other by semicolons. */
+static void print_fallback(struct arena *a, const json_t *o)
+{
+	const json_t *pools = json_object_get(o, "fallback"), *pool;
+	size_t i;
+
+	if (json_array_size(pools) == 0)
+		return;
+	printf("  %-13s ", "fallback");
+	json_array_foreach(pools, i, pool)
+		printf("%s%s", i == 0 ? "" : "; ", table_text(a, pool));
+	puts(json_is_true(json_object_get(o, "bisect")) ? " (sites by bisection)" : "");
+}
+
 static void print_hop(struct arena *a, const json_t *o)
 {
 	static const char *const shown[] = {
-		"connector", "cost", "path", "next_site", "next_servers", "fallback", "status",
-			"text"
+		"connector", "cost", "path", "next_site", "next_servers", "status", "text"
 	};
 	static const char *const heads[] = { "connector", "cost", "lost_by", NULL };
 	const json_t *value;
@@ -41,6 +54,7 @@ static void print_hop(struct arena *a, const json_t *o)
 		if (table_text(a, value) != NULL && *table_text(a, value) != '\0')
 			printf("  %-13s %s\n", shown[i], table_text(a, value));
 	}
+	print_fallback(a, o);
 	value = json_object_get(o, "queue");
 	if (json_is_object(value))
 		printf("  %-13s %s %s\n", "queue", member(a, value, "type"),

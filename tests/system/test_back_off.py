@@ -179,6 +179,14 @@ class InARow(unittest.TestCase):
         self.assertEqual(self.row.trace(self.row.submit("a")), ["a", "f"])
         self.assertEqual(self.attempts(), "")
 
+    def test_explained(self):
+        explain = ("route", "explain", "anna@contoso.com", "--from", "a")
+        told = self.row.hubs["a"].ctl(*explain)
+        self.assertEqual(told["fallback"], [["e"], ["d"], ["c"], ["b"]])
+        self.assertTrue(told["bisect"])
+        self.assertIn("e; d; c; b (sites by bisection)\n",
+                      self.row.hubs["a"].ctl("-o", "table", *explain))
+
     def test_last_is_dead(self):
         """It waits one site before; the site without hub is passed over; then it moves on."""
         row = self.row
