@@ -190,52 +190,53 @@ int change_check(struct org *org, const struct change *list, struct err *e)
 
 /* --- showing --- */
 
-static void print_values(const struct change_attr *attr, const struct blob *values, size_t n)
+static void print_values(FILE *out, const struct change_attr *attr,
+	const struct blob *values, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		if (attr->secret)
-			printf("# %s: not shown\n", attr->name);
+			fprintf(out, "# %s: not shown\n", attr->name);
 		else
-			ldif_out_value(stdout, attr->name, values[i].data, values[i].size);
+			ldif_out_value(out, attr->name, values[i].data, values[i].size);
 	}
 }
 
-static void print_mod(const char *what, const struct change_attr *attr, const struct blob *values,
-	size_t n)
+static void print_mod(FILE *out, const char *what, const struct change_attr *attr,
+	const struct blob *values, size_t n)
 {
-	printf("%s: %s\n", what, attr->name);
-	print_values(attr, values, n);
-	puts("-");
+	fprintf(out, "%s: %s\n", what, attr->name);
+	print_values(out, attr, values, n);
+	fputs("-\n", out);
 }
 
-static void print_attr(const struct change *c, const struct change_attr *attr)
+static void print_attr(FILE *out, const struct change *c, const struct change_attr *attr)
 {
 	if (c->kind != CHANGE_MODIFY)
-		print_values(attr, attr->values, attr->n);
+		print_values(out, attr, attr->values, attr->n);
 	else if (attr->n_added + attr->n_deleted == 0)
-		print_mod("replace", attr, attr->values, attr->n);
+		print_mod(out, "replace", attr, attr->values, attr->n);
 	if (attr->n_deleted != 0)
-		print_mod("delete", attr, attr->deleted, attr->n_deleted);
+		print_mod(out, "delete", attr, attr->deleted, attr->n_deleted);
 	if (attr->n_added != 0)
-		print_mod("add", attr, attr->added, attr->n_added);
+		print_mod(out, "add", attr, attr->added, attr->n_added);
 }
 
-static void print_one(const struct change *c)
+static void print_one(FILE *out, const struct change *c)
 {
 	static const char *const types[] = { "add", "modify", "delete" };
 	size_t i;
 
-	ldif_out_value(stdout, "dn", c->dn, strlen(c->dn));
-	printf("changetype: %s\n", types[c->kind]);
+	ldif_out_value(out, "dn", c->dn, strlen(c->dn));
+	fprintf(out, "changetype: %s\n", types[c->kind]);
 	for (i = 0; i < c->n; i++)
-		print_attr(c, c->v[i]);
-	putchar('\n');
+		print_attr(out, c, c->v[i]);
+	putc('\n', out);
 }
 
-void change_print(const struct change *list)
+void change_print(FILE *out, const struct change *list)
 {
 	for (; list != NULL; list = list->next)
-		print_one(list);
+		print_one(out, list);
 }

@@ -6,6 +6,8 @@
 #ifndef HUB_TOOLS_CHANGE_H
 #define HUB_TOOLS_CHANGE_H
 
+#include <stdio.h>
+
 #include "tools/org.h"
 
 enum change_kind { CHANGE_ADD, CHANGE_MODIFY, CHANGE_DELETE };
@@ -47,7 +49,7 @@ void change_put(struct ctl *ctl, struct change *c, const char *name, const char 
  */
 int change_check(struct org *org, const struct change *list, struct err *e) MUST_CHECK;
 /* LDIF, without secrets. */
-void change_print(const struct change *list);
+void change_print(FILE *out, const struct change *list);
 /* Writes all of list; when one is refused, takes back the entries it has added. */
 int change_write(struct org *org, const struct change *list, struct err *e) MUST_CHECK;
 

@@ -1,11 +1,14 @@
 /* object.c - see object.h */
 #include "tools/object.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libhub/org/attr.h"
 #include "libhub/org/print.h"
 #include "tools/object_show.h"
+#include "tools/route_compare.h"
 #include "tools/server.h"
 #include "tools/table.h"
 
@@ -28,20 +31,54 @@ static void say_done(const struct org *org, const struct change *c)
 	json_decref(o);
 }
 
+/* The change as LDIF, and as comments in it the decisions of servers that it would alter. */
+static void show_what_if(const struct org *org, const struct snapshot *before,
+	const struct change *list)
+{
+	struct route_changes changes;
+	char *text = NULL;
+	size_t size = 0;
+	json_t *ldif;
+	FILE *out;
+
+	route_changes_find(org->ctl, before, org->snapshot, &changes);
+	if (org->ctl->output != CTL_JSON) {
+		change_print(stdout, list);
+		route_changes_print(org->ctl, &changes, "# ");
+	} else {
+		out = open_memstream(&text, &size);
+		BUG_ON(out == NULL);
+		change_print(out, list);
+		BUG_ON(fclose(out) != 0);
+		ldif = table_string(text);
+		fputs("{\n", stdout);
+		route_changes_print_member("ldif", ldif);
+		route_changes_print_json(&changes);
+		fputs("\n}\n", stdout);
+		json_decref(ldif);
+		free(text);
+	}
+	route_changes_clear(&changes);
+}
+
 enum ctl_status object_commit(struct org *org, const struct change *list)
 {
+	const struct snapshot *before = snapshot_ref(org->snapshot);
+	bool broken, refused;
 	const struct change *c;
 	struct err e;
 
-	if (change_check(org, list, &e) != 0) {
-		if (!org->ctl->force)
-			return ctl_fail("%s: %s", list->dn, e.text);
+	broken = change_check(org, list, &e) != 0;
+	refused = broken && !org->ctl->force;
+	if (broken && !refused)
 		ctl_warn("warning: %s", e.text);
-	}
-	if (org->ctl->what_if) {
-		change_print(list);
+	if (!refused && org->ctl->what_if)
+		show_what_if(org, before, list);
+	snapshot_unref(&before);
+	if (refused)
+		return ctl_fail("%s: %s", list->dn, e.text);
+	if (org->ctl->what_if)
 		return CTL_DONE;
-	}
 	if (org->session == NULL)
 		return ctl_fail("a file is only read; see the change with --what-if");
 	if (change_write(org, list, &e) != 0)

@@ -15,27 +15,17 @@ static void print_result(struct ctl *ctl, const struct ldif_change *change,
 			json_string_value(json_object_get(row, "reason")));
 	json_array_foreach(change->warnings, i, row)
 		printf("warning: %s\n", json_string_value(row));
-	route_changes_print(ctl, changes);
+	route_changes_print(ctl, changes, "");
 }
 
-static void print_member(const char *name, const json_t *value)
-{
-	printf("  \"%s\": ", name);
-	json_dumpf(value, stdout, JSON_ENCODE_ANY);
-	fputs(",\n", stdout);
-}
-
-/* The rows can be a million: they are written as they are, and no document is made of them. */
 static void print_json(const struct ldif_change *change, const struct route_changes *changes)
 {
+	bool refused = json_array_size(change->refused) != 0;
+
 	fputs("{\n", stdout);
-	print_member("refused", json_array_size(change->refused) != 0 ? json_true() :
-		json_false());
-	print_member("rejected", change->refused);
-	print_member("warnings", change->warnings);
-	print_member("servers_added", changes->added);
-	print_member("servers_removed", changes->removed);
-	fputs("  \"changes\": ", stdout);
+	route_changes_print_member("refused", refused ? json_true() : json_false());
+	route_changes_print_member("rejected", change->refused);
+	route_changes_print_member("warnings", change->warnings);
 	route_changes_print_json(changes);
 	fputs("\n}\n", stdout);
 }

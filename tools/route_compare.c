@@ -483,13 +483,13 @@ void route_changes_clear(struct route_changes *c)
 
 /* --- showing --- */
 
-static void print_list(const char *what, struct arena *a, const json_t *list)
+static void print_list(const char *lead, const char *what, struct arena *a, const json_t *list)
 {
 	if (json_array_size(list) != 0)
-		printf("%s: %s\n", what, table_text(a, list));
+		printf("%s%s: %s\n", lead, what, table_text(a, list));
 }
 
-void route_changes_print(struct ctl *ctl, const struct route_changes *c)
+void route_changes_print(struct ctl *ctl, const struct route_changes *c, const char *lead)
 {
 	static const char *const heads[] = {
 		"server", "destination", "larger-than", "before", "after", NULL
@@ -498,8 +498,8 @@ void route_changes_print(struct ctl *ctl, const struct route_changes *c)
 	struct table *t = table_new(a, heads);
 	size_t i;
 
-	print_list("servers that come", a, c->added);
-	print_list("servers that go", a, c->removed);
+	print_list(lead, "servers that come", a, c->added);
+	print_list(lead, "servers that go", a, c->removed);
 	for (i = 0; i < c->n; i++) {
 		const struct route_row *row = &c->rows[i];
 		const struct destination *d = row->destination;
@@ -515,9 +515,9 @@ void route_changes_print(struct ctl *ctl, const struct route_changes *c)
 		table_row(t, cells);
 	}
 	if (c->n == 0)
-		puts("no decision changes");
+		printf("%sno decision changes\n", lead);
 	else
-		table_print(t);
+		table_print_after(t, lead);
 }
 
 static void print_string(const char *s)
@@ -528,11 +528,20 @@ static void print_string(const char *s)
 	json_decref(text);
 }
 
+void route_changes_print_member(const char *name, const json_t *value)
+{
+	printf("  \"%s\": ", name);
+	json_dumpf(value, stdout, JSON_ENCODE_ANY);
+	fputs(",\n", stdout);
+}
+
 void route_changes_print_json(const struct route_changes *c)
 {
 	size_t i;
 
-	fputs("[", stdout);
+	route_changes_print_member("servers_added", c->added);
+	route_changes_print_member("servers_removed", c->removed);
+	fputs("  \"changes\": [", stdout);
 	for (i = 0; i < c->n; i++) {
 		const struct route_row *row = &c->rows[i];
 

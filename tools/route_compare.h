@@ -28,9 +28,17 @@ void route_changes_find(struct ctl *ctl, const struct snapshot *before,
 	const struct snapshot *after, struct route_changes *out);
 void route_changes_clear(struct route_changes *c);
 
-/* For people: servers that come and go, and a table, or that nothing changes. */
-void route_changes_print(struct ctl *ctl, const struct route_changes *c);
-/* The rows as a JSON array, a line each; no newline at its end. */
+/*
+ * For people: servers that come and go, and a table, or that nothing changes. Each line begins with
+ * lead, which may make it a comment.
+ */
+void route_changes_print(struct ctl *ctl, const struct route_changes *c, const char *lead);
+/*
+ * The last members of a JSON object: servers_added, servers_removed, and changes, a row a line; no
+ * document is made of them, for there can be a million. Nothing follows but a closing brace.
+ */
 void route_changes_print_json(const struct route_changes *c);
+/* One member of an object that is printed piece by piece: two spaces, and a comma at its end. */
+void route_changes_print_member(const char *name, const json_t *value);
 
 #endif

@@ -69,22 +69,28 @@ void table_row(struct table *t, const char *const *cells)
 	t->tail = &r->next;
 }
 
-static void print_row(const struct table *t, const char *const *cells)
+static void print_row(const struct table *t, const char *lead, const char *const *cells)
 {
 	size_t i;
 
+	fputs(lead, stdout);
 	for (i = 0; i + 1 < t->columns; i++)
 		printf("%s%*s", cells[i], (int)(t->width[i] - width_of(cells[i]) + GAP), "");
 	puts(cells[i]);
 }
 
-void table_print(const struct table *t)
+void table_print_after(const struct table *t, const char *lead)
 {
 	const struct row *r;
 
-	print_row(t, t->heads);
+	print_row(t, lead, t->heads);
 	for (r = t->rows; r != NULL; r = r->next)
-		print_row(t, r->cells);
+		print_row(t, lead, r->cells);
+}
+
+void table_print(const struct table *t)
+{
+	table_print_after(t, "");
 }
 
 static const char *join(struct arena *a, const json_t *list)

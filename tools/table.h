@@ -13,6 +13,8 @@ struct table *table_new(struct arena *a, const char *const *heads);
 /* As many cells as heads; NULL is shown as "-". Copied. */
 void table_row(struct table *t, const char *const *cells);
 void table_print(const struct table *t);
+/* Each line begins with this. */
+void table_print_after(const struct table *t, const char *lead);
 
 /* A value as one line: lists joined by commas, null as NULL. In the arena. */
 const char *table_text(struct arena *a, const json_t *value);

@@ -193,6 +193,24 @@ class Views(unittest.TestCase):
 
     # --- table and map ---
 
+    def test_verbs_tell_the_routes_they_would_change(self):
+        """--what-if of an object verb: LDIF, and as comments in it what route what-if says."""
+        verb = ("--what-if", "site", "set", "Paris", "--hub-site", "FALSE")
+        text = self.hubctl(*verb).stdout
+        self.assertIn("changetype: modify\nreplace: hubHubSite\nhubHubSite: FALSE\n-\n", text)
+        ldif, _, rest = text.partition("\n\n")
+        self.assertTrue(rest and all(line.startswith("# ") for line in rest.splitlines()), text)
+        change = self.write("verb.ldif", ldif + "\n")
+        self.assertEqual([line[2:] for line in rest.splitlines()],
+                         self.hubctl("route", "what-if", change).stdout.splitlines())
+        document = json.loads(self.hubctl("-o", "json", *verb).stdout)
+        self.assertEqual(document["ldif"].strip(), ldif.strip())
+        told = json.loads(self.hubctl("-o", "json", "route", "what-if", change).stdout)
+        self.assertEqual(document["changes"], told["changes"])
+        self.assertTrue(told["changes"])
+        text = self.hubctl("--what-if", "site", "set", "Paris", "--comment", "x").stdout
+        self.assertTrue(text.endswith("\n# no decision changes\n"), text)
+
     def test_table(self):
         out = json.loads(self.hubctl("-o", "json", "--server", "london1", "route", "table").stdout)
         self.assertEqual((out["server"], out["site"]), ("london1", "London"))
