@@ -183,6 +183,17 @@ class Sites(unittest.TestCase):
         self.assertEqual(self.org.explain("london1", "dora@contoso.com")["path"],
                          ["London", "Paris", "Rome"])
 
+    def test_scoped_connector(self):
+        """Seen by the hubs of its source servers' site only."""
+        org, address = self.org, "x@rome.example"
+        self.set(org.connector("By Rome"), hubScoped="TRUE")
+        self.goes(self.rome1, address, self.rome_relay)
+        self.goes(org.london1, address, org.smart_host, "london2")
+        lost = {c["connector"]: c["lost_by"] for c in org.explain("london1", address)["candidates"]}
+        self.assertEqual(lost, {"By Rome": "scope", "To Internet": None})
+        self.doCleanups()
+        self.goes(org.london1, address, self.rome_relay, self.rome1)
+
     # --- hubEnabled ---
 
     def test_disabled_link(self):
