@@ -13,6 +13,7 @@ from .harness.base import free_port, wait_for
 from .harness.client import Client
 from .harness.delivery import QUICK, wait_report
 from .harness.directory import record
+from .harness.keys import Key
 from .harness.organization import Organization, message, send
 from .harness.peers import Dns, Sink
 
@@ -242,6 +243,27 @@ class Attributes(unittest.TestCase):
             smtp.wait(self.submit("anna@contoso.com"))
             self.assertTrue([c for c in smtp.commands if c.startswith("EHLO")])
             self.assertFalse([c for c in smtp.commands if c.startswith("LHLO")])
+
+    def test_certificate_of_a_mailbox_server(self):
+        """With hubCertificate it must show that key; the mail waits until it does."""
+        org, dn = self.org, self.org.directory.dn("mbx1", "Servers")
+        right, wrong = Key(org.place, "right.contoso.com"), Key(org.place, "wrong.contoso.com")
+        secure = Sink(org.place, lmtp=True, key=right)
+
+        def pin(key):
+            org.apply(lambda: org.directory.modify(
+                "dn: %s\nchangetype: modify\nreplace: hubCertificate\nhubCertificate:: %s\n-\n"
+                "replace: hubAddress\nhubAddress: 127.0.0.1:%d\n-\n" % (
+                    dn, der(key), secure.port)))
+        self.addCleanup(org.change, dn, hubCertificate=None,
+                        hubAddress="127.0.0.1:%d" % org.mailbox.port)
+        pin(wrong)
+        token = self.submit("anna@contoso.com")
+        events = wait_for("Retry", lambda: self.retries(org.paris1, "MailboxDelivery/mbx1"))
+        self.assertIn("key", events[-1]["reason"])
+        self.assertFalse(secure.find(token))
+        pin(right)
+        self.assertTrue(secure.wait(token)[0].tls)
 
     # --- hubOrganization ---
 
