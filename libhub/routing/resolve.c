@@ -1,7 +1,7 @@
 /* resolve.c - one address to a route, a group, or a refusal (hub-routing(7) section 4)
  *
  * Nothing here knows messages: the categorizer and explain both call it for one address at a time.
- * An address is looked up as it is written; without its +detail only where the organization says so.
+ * An address is looked up as it is written, without its +detail only where that is switched on.
  */
 #include <ctype.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-"""Settings of servers, mailbox servers, domains and the organization take effect, and follow a change.
+"""Settings of servers, mailbox servers, domains and the organization take effect, and live.
 
 What has a module of its own is not here: tests/lint/attributes.txt says which test shows what.
 """
