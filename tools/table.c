@@ -2,9 +2,14 @@
 #include "tools/table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 16, GAP = 2 };
+enum {
+	COLUMNS_MAX = 16,
+	GAP = 2,
+	CELL_MAX = 300,		/* bytes; who wants all of it asks for one object, or JSON */
+};
 
 struct row {
 	struct row *next;
@@ -53,6 +58,18 @@ struct table *table_new(struct arena *a, const char *const *heads)
 	return t;
 }
 
+/* What fits a cell; cut between characters. */
+static const char *cut(struct arena *a, const char *text)
+{
+	size_t n = CELL_MAX;
+
+	if (strlen(text) <= CELL_MAX)
+		return text;
+	while (((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return arena_printf(a, "%.*s...", (int)n, text);
+}
+
 void table_row(struct table *t, const char *const *cells)
 {
 	struct row *r = arena_alloc(t->a, sizeof(*r));
@@ -60,7 +77,7 @@ void table_row(struct table *t, const char *const *cells)
 
 	for (i = 0; i < t->columns; i++) {
 		r->cells[i] = harmless(t->a, cells[i] != NULL && *cells[i] != '\0' ?
-			cells[i] : "-");
+			cut(t->a, cells[i]) : "-");
 		width = width_of(r->cells[i]);
 		if (width > t->width[i])
 			t->width[i] = width;
@@ -95,16 +112,23 @@ void table_print(const struct table *t)
 
 static const char *join(struct arena *a, const json_t *list)
 {
-	const char *text = NULL, *one;
+	const char *one, *joined = NULL;
+	char *text = NULL;
 	json_t *value;
-	size_t i;
+	size_t size, i;
+	FILE *out = open_memstream(&text, &size);
 
+	BUG_ON(out == NULL);
 	json_array_foreach(list, i, value) {
 		one = table_text(a, value);
 		if (one != NULL)
-			text = text != NULL ? arena_printf(a, "%s, %s", text, one) : one;
+			fprintf(out, "%s%s", ftell(out) != 0 ? ", " : "", one);
 	}
-	return text;
+	BUG_ON(fclose(out) != 0);
+	if (size != 0)
+		joined = arena_strdup(a, text);
+	free(text);
+	return joined;
 }
 
 const char *table_text(struct arena *a, const json_t *value)

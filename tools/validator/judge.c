@@ -7,6 +7,7 @@
 
 #include <ldap.h>
 
+#include "libhub/org/attr.h"
 #include "tools/validator/apply.h"
 
 struct judging {
@@ -137,6 +138,9 @@ void judge(struct trial *t, const struct pendings *pendings, struct arena *a,
 	struct record *before = ndn != NULL ? trial_record(t, ndn) : NULL;
 
 	*out = (struct judgement){ 0 };
+	/* hubs would not see it at all */
+	if (strlen(r->dn) > ENTRY_DN_MAX)
+		say(&j, LDAP_CONSTRAINT_VIOLATION, "a name longer than %d bytes", ENTRY_DN_MAX);
 	if (ndn == NULL)
 		return;
 	if (before != NULL)
