@@ -7,4 +7,5 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 include tests/bench/spool.mk
 include tests/bench/route.mk
 include tests/bench/snapshot.mk
+include tests/bench/recipients.mk
 include tests/bench/load.mk
