@@ -259,6 +259,9 @@ static void walk_begin(struct recipients_file *f)
 		plan_flush(f, RETRY_MS);
 		return;
 	}
+	/* changes that wait there are in the records already */
+	codec_out_deinit(&f->out);
+	f->in_chunk = false;
 	codec_put_bytes(&f->out, RECIPIENTS_FILE_MAGIC, strlen(RECIPIENTS_FILE_MAGIC));
 	codec_begin(&f->out, CHUNK_HEAD);
 	codec_put_bytes(&f->out, f->base, strlen(f->base));

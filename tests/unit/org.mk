@@ -23,3 +23,9 @@ check_PROGRAMS += tests/unit/test_roster
 tests_unit_test_roster_SOURCES = tests/unit/test_roster.c tests/unit/unit.h
 tests_unit_test_roster_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_roster_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_recipients_file
+tests_unit_test_recipients_file_SOURCES = tests/unit/test_recipients_file.c tests/unit/await.h \
+	tests/unit/unit.h
+tests_unit_test_recipients_file_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_recipients_file_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
