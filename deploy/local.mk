@@ -5,6 +5,6 @@ EXTRA_DIST += %D%/quickstart %D%/install-packages %D%/build %D%/packages \
 	%D%/demo/use.in \
 	%D%/lab %D%/lab.1 %D%/organizations/pair.ldif %D%/organizations/chain.ldif \
 	%D%/hublab/__init__.py %D%/hublab/building.py %D%/hublab/commands.py \
-	%D%/hublab/errors.py %D%/hublab/ldif.py %D%/hublab/network.py \
+	%D%/hublab/errors.py %D%/hublab/keys.py %D%/hublab/ldif.py %D%/hublab/network.py \
 	%D%/hublab/organization.py %D%/hublab/processes.py %D%/hublab/services.py \
 	%D%/hublab/state.py %D%/hublab/wire.py

@@ -6,7 +6,7 @@ import secrets
 
 from . import ldif, network, processes, services, state as states
 from .errors import LabError
-from .organization import Organization
+from .organization import KINDS, Organization
 
 PATH_MAX = 60  # sockets in it have to stay within 108
 
@@ -56,7 +56,7 @@ def build_lab(state, organization):
     organization.complete({host["name"]: services.make_secrets(state, host)
                            for host in organization.hosts if host["kind"] in ("hub", "edge")})
     network.build(state)
-    for kind in ("directory", "outside", "mailbox", "edge", "hub"):
+    for kind in KINDS:
         hosts = state.hosts_of(kind)
         for host in hosts:
             services.make(state, host)

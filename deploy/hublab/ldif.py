@@ -17,6 +17,15 @@ class Entry:
     def value(self, name, default=None):
         return next(iter(self.values(name)), default)
 
+    def name(self):
+        return self.value("cn") or self.dn.split(",")[0].partition("=")[2].strip()
+
+    def number(self, name, default):
+        value = self.value(name, str(default))
+        if not value.isdigit():
+            raise LabError("%s: %s is no number: %s" % (self.dn, name, value))
+        return int(value)
+
     def has_class(self, name):
         return name.lower() in (value.lower() for value in self.values("objectClass"))
 

@@ -13,6 +13,7 @@ from .ldif import Entry, plain_dn, same_dn
 
 ADMIN_PORT = 8025
 OUTSIDE = "198.51.100.1"
+KINDS = ("directory", "outside", "mailbox", "edge", "hub")  # in the order of their start
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
 
 
@@ -23,9 +24,8 @@ class Organization:
         self.entries = entries
         self.base = find_base(entries)
         self.suffix = self.base.split(",", 1)[1]
-        self.sites = sorted((e.value("cn") for e in entries if e.has_class("hubSite")),
-                            key=str.lower)
-        self.domains = [e.value("hubDomain").lower() for e in entries
+        self.sites = sorted((e.name() for e in entries if e.has_class("hubSite")), key=str.lower)
+        self.domains = [e.value("hubDomain", "").lower() for e in entries
                         if e.has_class("hubAcceptedDomain")]
         self.servers = [e for e in entries if e.has_class("hubServer") or
                         e.has_class("hubMailboxServer")]
@@ -42,23 +42,24 @@ class Organization:
             self.hosts.append(self.host_of(server))
         self.outside()["sinks"] = self.sinks()
         self.outside()["addresses"] += sorted({a for a, _ in self.outside()["sinks"]} - {OUTSIDE})
-        self.hosts.sort(key=lambda host: ("directory", "outside", "mailbox", "edge",
-                                          "hub").index(host["kind"]))
+        self.hosts.sort(key=lambda host: KINDS.index(host["kind"]))
         self.check_hosts()
 
     def outside(self):
         return next(host for host in self.hosts if host["kind"] == "outside")
 
     def host_of(self, server):
-        name = server.value("cn")
+        name = server.name()
         if not PLAIN.fullmatch(name):
             raise LabError("server \"%s\": a lab needs plain names of servers" % name)
         kind = "mailbox" if server.has_class("hubMailboxServer") else \
-            server.value("hubRole", "Hub").lower()
+            server.value("hubRole", "").lower()
+        if kind not in KINDS:
+            raise LabError("server %s: hubRole is Hub or Edge" % name)
         site = self.site_of(server)
         addresses = [address_of(name, text) for text in server.values("hubAddress")] or \
             [(self.free_address(site), None)]
-        default = int(server.value("hubPort", "24")) if kind == "mailbox" else 25
+        default = server.number("hubPort", 24) if kind == "mailbox" else 25
         host = new_host(name, kind, site, *dict.fromkeys(a for a, _ in addresses))
         host["port"] = addresses[0][1] or default
         host["fqdn"] = server.value("hubFQDN") or "%s.%s" % (name, (self.domains or [
@@ -71,7 +72,7 @@ class Organization:
         for site in self.sites:
             if dn and same_dn(dn, "cn=%s,cn=Sites,%s" % (site, self.base)):
                 return site
-        raise LabError("server %s: no site %s" % (server.value("cn"), dn))
+        raise LabError("server %s: no site %s" % (server.name(), dn))
 
     def free_address(self, site):
         number = self.sites.index(site) + 1
@@ -84,7 +85,7 @@ class Organization:
         servers = {address for host in self.hosts for address in host["addresses"]} - {OUTSIDE}
         found = {(OUTSIDE, 25)}
         for entry in self.entries:
-            port = int(entry.value("hubPort", "25"))
+            port = entry.number("hubPort", 25)
             if entry.has_class("hubSendConnector") and not entry.values("hubSmartHost"):
                 found.add((OUTSIDE, port))
             for text in entry.values("hubSmartHost"):
@@ -114,7 +115,7 @@ class Organization:
     def complete(self, keys):
         """The servers' entries as their hosts are; keys has (digest, password) by name of a hub."""
         for server in self.servers:
-            host = next(h for h in self.hosts if h["name"] == server.value("cn"))
+            host = next(h for h in self.hosts if h["name"] == server.name())
             if not server.values("hubAddress"):
                 server.replace("hubAddress", host["addresses"][0])
             server.replace("hubFQDN", host["fqdn"])

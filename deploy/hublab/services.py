@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 
-from . import ldif, processes
+from . import keys, ldif, processes
 from .errors import LabError
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,8 +22,8 @@ DEMO = os.path.join(TOP, "deploy", "demo")
 ACCOUNT = "nobody"
 
 
-def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, env=processes.environment(), **options)
+def run(*command):
+    done = subprocess.run(command, capture_output=True, env=processes.environment())
     if done.returncode != 0:
         raise LabError("%s: %s" % (command[0], done.stderr.decode(errors="replace").strip()))
     return done.stdout
@@ -50,18 +50,11 @@ def service(name, ports, *command, pid_file=None, says=None):
 # --- hubs ---
 
 def make_secrets(state, host):
-    """Key, self-signed certificate, password; gives the digest that is pinned, and the password."""
-    password = secrets.token_hex(12)
-    write(state.path("keys", host["name"] + ".password"), password)
+    """Key, certificate and password; gives the digest that is pinned, and the password."""
     base = state.path("keys", host["name"])
-    names = ["DNS:" + host["fqdn"]] + ["IP:" + address for address in host["addresses"]]
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-        "-days", "30", "-subj", "/CN=" + host["fqdn"], "-addext",
-        "subjectAltName=" + ",".join(names), "-keyout", base + ".key", "-out", base + ".crt")
-    public = run("openssl", "x509", "-in", base + ".crt", "-noout", "-pubkey")
-    der = run("openssl", "pkey", "-pubin", "-outform", "DER", input=public)
-    digest = run("openssl", "dgst", "-sha256", "-r", input=der)
-    return "sha256:" + digest.split()[0].decode(), password
+    password = secrets.token_hex(12)
+    write(base + ".password", password)
+    return keys.self_signed(base, host["fqdn"], host["addresses"]), password
 
 
 def hub(state, host):

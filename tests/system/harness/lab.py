@@ -4,16 +4,13 @@ import ctypes
 import json
 import os
 import socket
-import sys
 import threading
 import unittest
 
 from .base import TOP, Place, run, wait_for
+from .deploy import network
 from .hub import parse_event
 from .organization import message, send
-
-sys.path.insert(0, os.path.join(TOP, "deploy"))
-from hublab import network  # noqa: E402
 
 LAB = os.path.join(TOP, "deploy", "lab")
 CLONE_NEWNET = 0x40000000
