@@ -138,12 +138,25 @@ class Leftovers(unittest.TestCase):
         self.down()
         self.assertTrue(os.path.exists(os.path.join(self.directory, "mine")))
 
-    def test_loopback_addresses_are_refused(self):
+    def test_refuses_what_no_lab_can_be(self):
         with open(ORGANIZATION) as text:
-            path = self.place.file("loopback.ldif", text.read().replace("192.0.2.17",
-                                                                        "127.0.0.1"))
-        done = run(LAB, "--state", self.directory, "up", path)
-        self.assertIn("server west1: hubAddress 127.0.0.1: a lab takes addresses", done.stderr)
+            good = text.read()
+        for old, new, reason in (
+                ("192.0.2.17", "127.0.0.1", "server west1: hubAddress 127.0.0.1: a lab takes"),
+                ("hubRole: Hub", "hubRole: Hump", "server east1: hubRole is Hub or Edge"),
+                ("cn: east1\n", "cn: east 1\n", "a lab needs plain names of servers"),
+                ("cn=West,cn=Sites,cn=Transport,o=Contoso\nhubA", "cn=North\nhubA", "no site cn=N"),
+                ("192.0.2.17", "10.0.1.1", "10.0.1.1 is east1 and west1"),
+                ("\ncn: East\n", "\ncn East\n", "no line of LDIF: cn East"),
+                ("cn=Transport,o=Contoso", "o=Contoso", "entries below no cn=Transport")):
+            with self.subTest(reason):
+                self.assertIn(old, good)
+                path = self.place.file("bad.ldif", good.replace(old, new))
+                done = run(LAB, "--state", self.directory, "up", path)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(reason, done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+                self.check_gone()
 
 
 if __name__ == "__main__":
