@@ -200,7 +200,7 @@ class Chain(Organization):
 
     NAMES = ("alpha", "beta", "gamma", "delta")
 
-    def _build(self, dns_zones, mailbox, validated, hub_settings):
+    def _build(self, dns_zones, mailbox, validated, directory, hub_settings):
         from .harness.directory import Directory
         from .harness.hub import Hub
         from .harness.base import free_port
