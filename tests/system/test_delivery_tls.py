@@ -101,8 +101,8 @@ class Tls(unittest.TestCase):
         dn, site = org.directory.dn("york1", "Servers"), org.directory.dn("York", "Sites")
         org.apply(lambda: org.directory.add(
             record(site, "hubSite", cn="York") +
-            record(org.directory.dn("York-London", "Site Links"), "hubSiteLink", cn="York-London",
-                   hubSiteList=[site, org.directory.dn("London", "Sites")]) +
+            record(org.directory.dn("York-Paris", "Site Links"), "hubSiteLink", cn="York-Paris",
+                   hubSiteList=[site, org.directory.dn("Paris", "Sites")]) +
             record(dn, "hubServer", cn="york1", hubRole="Hub", hubServerSite=site,
                    hubFQDN="york1.contoso.com", hubAddress="127.0.0.1:%d" % impostor.port,
                    hubKeyDigest="sha256:" + "ab" * 32)))
