@@ -25,6 +25,15 @@ static void on_spool_room(void *ctx)
 	session_resume(s);
 }
 
+/* A hub of ours, by its key; an edge has no say in how we route. */
+static bool is_from_hub(const struct session *s)
+{
+	const struct server *peer = s->principal != PRINCIPAL_HUB ? NULL : (const void *)
+		snapshot_find(s->receiver->live->snapshot, OBJ_SERVER, s->identity);
+
+	return peer != NULL && peer->role == ROLE_HUB;
+}
+
 static struct intake_limits limits_of(const struct session *s)
 {
 	const struct receive_connector *rc = s->connector;
@@ -36,7 +45,7 @@ static struct intake_limits limits_of(const struct session *s)
 		.own_name = s->receiver->live->fqdn,
 		.own_alias = session_fqdn(s),
 		.trust_organization = session_may(s, RIGHT_ACCEPT_HEADERS_ORGANIZATION),
-		.trust_exclusions = s->principal == PRINCIPAL_HUB,
+		.trust_exclusions = is_from_hub(s),
 		.binary = s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME,
 	};
 

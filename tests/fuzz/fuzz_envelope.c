@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hubd/spool/envelope.h"
+#include "hubd/spool/exclusion.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,8 +18,9 @@ static void check_text(const char *text)
 	BUG_ON(text == NULL || strlen(text) > ENVELOPE_TEXT_MAX);
 }
 
-static void check(const struct envelope *env)
+static void check(const struct envelope *env, struct arena *a)
 {
+	struct exclusions excluded;
 	uint32_t i;
 
 	BUG_ON(env->recipient_count > ENVELOPE_RECIPIENTS_MAX);
@@ -32,6 +34,9 @@ static void check(const struct envelope *env)
 	check_text(env->peer_name);
 	check_text(env->peer_address);
 	check_text(env->identity);
+	check_text(env->excluded);
+	exclusions_parse(env->excluded, a, &excluded);
+	BUG_ON(strlen(exclusions_text(&excluded, a)) > EXCLUSIONS_TEXT_MAX);
 	for (i = 0; i < env->recipient_count; i++) {
 		check_text(env->recipients[i].address);
 		check_text(env->recipients[i].orcpt);
@@ -55,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (env == NULL) {
 		BUG_ON(e.text[0] == '\0');
 	} else {
-		check(env);
+		check(env, a);
 		BUG_ON(envelope_encode(env, a, &once, &once_size, &e) != 0);
 		env = envelope_decode(once, once_size, a, &e);
 		BUG_ON(env == NULL || envelope_encode(env, a, &twice, &twice_size, &e) != 0);
