@@ -20,3 +20,9 @@ check_PROGRAMS += tests/unit/test_ladder
 tests_unit_test_ladder_SOURCES = tests/unit/test_ladder.c tests/unit/unit.h
 tests_unit_test_ladder_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_ladder_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_failover
+tests_unit_test_failover_SOURCES = tests/unit/test_failover.c tests/unit/await.h \
+	tests/unit/org_text.h tests/unit/unit.h
+tests_unit_test_failover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_failover_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
