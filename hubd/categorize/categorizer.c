@@ -187,6 +187,22 @@ static void discard_duplicates(struct categorizer *c, const struct plan *p,
 			SPOOL_DISCARDED);
 }
 
+static void discard_dropped(struct categorizer *c, const struct plan *p, const struct source *src)
+{
+	const struct plan_failure *f;
+	char id[SPOOL_ID_TEXT];
+
+	for (f = p->dropped; f != NULL; f = f->next) {
+		log_event(LOG_LEVEL_INFO, "discarded",
+			LOG_STR("message", spool_id_text(src->id, id)),
+			LOG_STR("from", p->env.sender),
+			LOG_STR("to", p->env.recipients[f->i].address),
+			LOG_STR("reason", f->text), LOG_END);
+		spool_outcome(c->cfg.port, src->id, spool_index(src->index, f->i),
+			SPOOL_DISCARDED);
+	}
+}
+
 /* --- groups --- */
 
 /* A group's message on its way into the spool. */
@@ -295,6 +311,7 @@ static void carry_out(struct categorizer *c, const struct source *src)
 	if (p->failures != NULL)
 		report_failures(c, p, src);
 	discard_duplicates(c, p, src);
+	discard_dropped(c, p, src);
 	for (h = p->hops; h != NULL; h = h->next)
 		post_hop(c, p, src, h);
 	arena_free(&a);

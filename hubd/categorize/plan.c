@@ -125,15 +125,44 @@ static void fan_out(struct plan *p)
 	merge_hops(p);
 }
 
-void plan_fail(struct plan *p, uint32_t i, const char *status, const char *text)
+static void add_failure(struct plan *p, struct plan_failure **list, uint32_t i,
+	const char *status, const char *text)
 {
 	struct plan_failure *f = arena_alloc(p->arena, sizeof(*f));
 
 	f->i = i;
 	f->status = arena_strdup(p->arena, status);
 	f->text = arena_strdup(p->arena, text);
-	f->next = p->failures;
-	p->failures = f;
+	f->next = *list;
+	*list = f;
+}
+
+void plan_fail(struct plan *p, uint32_t i, const char *status, const char *text)
+{
+	add_failure(p, &p->failures, i, status, text);
+}
+
+/* Why what a program sends may not go to the address: the remote domain says so. NULL if it may. */
+static const char *unwanted(const struct plan *p, const char *address)
+{
+	const char *at = strrchr(address, '@');
+	const struct remote_domain *d;
+	char domain[RECIPIENT_TEXT_MAX + 1];
+	size_t i;
+
+	if (p->env.automatic == ENVELOPE_AUTOMATIC_NO || at == NULL)
+		return NULL;
+	for (i = 0; at[i + 1] != '\0' && i < RECIPIENT_TEXT_MAX; i++)
+		domain[i] = (char)tolower((unsigned char)at[i + 1]);
+	domain[i] = '\0';
+	if (snapshot_accepted_domain(p->live->snapshot, domain) != NULL)
+		return NULL;
+	d = snapshot_remote_domain(p->live->snapshot, domain);
+	if (d == NULL)
+		return NULL;
+	if (p->env.automatic == ENVELOPE_AUTOMATIC_REPLY)
+		return d->auto_reply ? NULL : "the remote domain takes no automatic replies";
+	return d->auto_forward ? NULL : "the remote domain takes nothing forwarded automatically";
 }
 
 static void add_group(struct plan *p, uint32_t i, const char *address)
@@ -178,13 +207,17 @@ static void place_waiting(struct plan *p, uint32_t i)
 static void place(struct plan *p, uint32_t i, struct seen **seen)
 {
 	struct resolved r;
+	const char *why;
 
 	route_resolve(p->live->table, p->live->recipients, p->env.recipients[i].address,
 		p->env.original_size, &p->excluded, p->arena, NULL, &r);
 	switch (r.outcome) {
 	case RESOLVED_ROUTED:
 		rewrite(p, i, r.address);
-		if (p->env.recipient_count > 1 && !first_time(p->arena, seen,
+		why = unwanted(p, r.address);
+		if (why != NULL)
+			add_failure(p, &p->dropped, i, "", why);
+		else if (p->env.recipient_count > 1 && !first_time(p->arena, seen,
 			*r.mailbox != '\0' ? r.mailbox : r.address))
 			p->duplicates[p->duplicate_count++] = i;
 		else

@@ -41,6 +41,7 @@ struct plan {
 	int64_t reroute_at_ms;		/* the first of those that came expires; 0 = none */
 	struct plan_hop *hops;
 	struct plan_failure *failures;
+	struct plan_failure *dropped;	/* in silence: the remote domain wants none */
 	struct plan_group *groups;
 	uint32_t *duplicates;		/* the same address again within this message */
 	uint32_t duplicate_count;

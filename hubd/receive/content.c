@@ -182,6 +182,7 @@ static void complete(struct transaction *tx)
 	env->subject = arena_strdup(tx->arena, h->subject);
 	env->hops = h->received;
 	env->original_size = intake_original_size(tx->intake);
+	env->automatic = intake_automatic(tx->intake);
 	env->excluded = intake_excluded(tx->intake, tx->arena);
 }
 

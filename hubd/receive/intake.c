@@ -19,6 +19,8 @@ struct intake {
 	uint64_t content;		/* decoded bytes, before fields were taken out */
 	uint64_t declared_original;	/* of the trusted field, 0 = none */
 	uint64_t local_hops;
+	enum envelope_automatic automatic;
+	bool report;			/* of delivery: it has rules of its own */
 	struct arena *arena;		/* made for excluded */
 	struct exclusions excluded;
 	unsigned exclusion_fields;
@@ -31,6 +33,9 @@ static const struct smtp_header_rule rules[] = {
 	{ "X-Hub-Organization-", true },
 	{ "X-Hub-Forest-", true },
 	{ "Received", false },
+	{ "Auto-Submitted", false },
+	{ "Autoforwarded", false },
+	{ "Content-Type", false },
 };
 
 /* From the header scan: what stays of the message. */
@@ -86,6 +91,20 @@ static void note_exclusion(struct intake *in, const char *value)
 	exclusions_merge(&in->excluded, &one);
 }
 
+static void note_automatic(struct intake *in, const char *name, const char *value)
+{
+	static const char reply[] = "auto-replied", report[] = "multipart/report", yes[] = "true";
+
+	if (strcasecmp(name, "Auto-Submitted") == 0 &&
+		strncasecmp(value, reply, sizeof(reply) - 1) == 0)
+		in->automatic = ENVELOPE_AUTOMATIC_REPLY;
+	else if (strcasecmp(name, "Autoforwarded") == 0 && strcasecmp(value, yes) == 0)
+		in->automatic = ENVELOPE_AUTOMATIC_FORWARD;
+	else if (strcasecmp(name, "Content-Type") == 0 &&
+		strncasecmp(value, report, sizeof(report) - 1) == 0)
+		in->report = true;
+}
+
 static void on_field(void *ctx, const struct smtp_header_rule *rule, const char *name,
 	const char *value, size_t value_length)
 {
@@ -94,6 +113,8 @@ static void on_field(void *ctx, const struct smtp_header_rule *rule, const char 
 	(void)value_length;
 	if (!rule->drop && strcasecmp(name, "Received") == 0)
 		count_local_hop(in, value);
+	else if (!rule->drop)
+		note_automatic(in, name, value);
 	else if (rule->drop && in->limits.trust_organization &&
 		strcasecmp(name, "X-Hub-Organization-OriginalSize") == 0)
 		note_original_size(in, value);
@@ -220,6 +241,11 @@ uint64_t intake_original_size(const struct intake *in)
 const char *intake_excluded(const struct intake *in, struct arena *a)
 {
 	return exclusions_text(&in->excluded, a);
+}
+
+enum envelope_automatic intake_automatic(const struct intake *in)
+{
+	return in->report ? ENVELOPE_AUTOMATIC_NO : in->automatic;
 }
 
 struct spool_draft *intake_take_draft(struct intake *in)

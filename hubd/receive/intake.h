@@ -9,6 +9,7 @@
 #define HUB_RECEIVE_INTAKE_H
 
 #include "hubd/receive/trace.h"
+#include "hubd/spool/envelope.h"
 #include "hubd/spool/exclusion.h"
 #include "hubd/spool/spool.h"
 #include "libhub/smtp/body.h"
@@ -54,6 +55,7 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 const struct smtp_header_scan *intake_header(const struct intake *in);
 /* Size when first received: from a trusted field, else what was counted here. */
 uint64_t intake_original_size(const struct intake *in);
+enum envelope_automatic intake_automatic(const struct intake *in);
 /* Connectors to go around, as the envelope keeps them; from trusted fields only. */
 const char *intake_excluded(const struct intake *in, struct arena *a);
 /* Gives the draft away for its commit. */

@@ -135,7 +135,8 @@ static int measure(const struct envelope *env, size_t *total, struct err *e)
 static void numbers_put(struct writer *w, const struct envelope *env)
 {
 	put_number(w, (uint64_t)env->ret | (uint64_t)env->body << 4 | (uint64_t)env->auth << 8
-		| (uint64_t)env->smtputf8 << 16 | (uint64_t)env->require_tls << 17);
+		| (uint64_t)env->smtputf8 << 16 | (uint64_t)env->require_tls << 17
+		| (uint64_t)env->automatic << 18);
 	put_number(w, (uint64_t)env->received_ms);
 	put_number(w, (uint64_t)env->expires_base_ms);
 	put_number(w, env->original_size);
@@ -226,15 +227,16 @@ static void texts_get(struct reader *r, void *base, const struct text_row *rows,
 
 static void numbers_get(struct reader *r, struct envelope *env)
 {
-	uint64_t flags = get_number(r, (1u << 18) - 1, "flags");
+	uint64_t flags = get_number(r, (1u << 20) - 1, "flags");
 
 	env->ret = (enum envelope_ret)(flags & 0xf);
 	env->body = (enum envelope_body)(flags >> 4 & 0xf);
 	env->auth = (enum envelope_auth)(flags >> 8 & 0xff);
 	env->smtputf8 = (flags >> 16 & 1) != 0;
 	env->require_tls = (flags >> 17 & 1) != 0;
+	env->automatic = (enum envelope_automatic)(flags >> 18 & 3);
 	if (env->ret > ENVELOPE_RET_HDRS || env->body > ENVELOPE_BODY_BINARYMIME
-		|| env->auth >= ENVELOPE_AUTH_KINDS)
+		|| env->auth >= ENVELOPE_AUTH_KINDS || env->automatic >= ENVELOPE_AUTOMATIC_KINDS)
 		fail(r, "flags");
 	env->received_ms = (int64_t)get_number(r, UINT64_MAX, "time");
 	env->expires_base_ms = (int64_t)get_number(r, UINT64_MAX, "time");

@@ -45,6 +45,14 @@ enum envelope_auth {
 	ENVELOPE_AUTH_KINDS
 };
 
+/* Written by no person, as the header says (RFC 3834, RFC 2156). */
+enum envelope_automatic {
+	ENVELOPE_AUTOMATIC_NO,
+	ENVELOPE_AUTOMATIC_REPLY,
+	ENVELOPE_AUTOMATIC_FORWARD,
+	ENVELOPE_AUTOMATIC_KINDS
+};
+
 struct envelope_recipient {
 	const char *address;		/* without <>; as it is to be delivered */
 	const char *orcpt;		/* RFC 3461 ORCPT parameter as received, "" if none */
@@ -64,6 +72,8 @@ struct envelope {
 	int64_t expires_base_ms;	/* the clock of expiry starts here; normally received_ms */
 	uint64_t original_size;		/* bytes as first received; what size limits compare */
 	uint32_t hops;			/* Received lines counted on arrival */
+
+	enum envelope_automatic automatic;
 
 	/* from the header, for people and tracking */
 	const char *message_id;

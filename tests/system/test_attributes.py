@@ -345,6 +345,35 @@ class Attributes(unittest.TestCase):
         for token in silent:
             self.assertFalse(org.smart_host.find(token))
 
+    def test_machines_and_remote_domains(self):
+        """hubAutoReply and hubAutoForward: what is not wanted ends in silence, with a log line."""
+        org, dn = self.org, self.org.directory.dn("Quiet", "Remote Domains")
+        org.apply(lambda: org.directory.add(record(dn, "hubRemoteDomain", cn="Quiet",
+                                                   hubDomain="quiet.example")))
+        kinds = {"hubAutoReply": b"Auto-Submitted: auto-replied (vacation)\r\n",
+                 "hubAutoForward": b"Autoforwarded: TRUE\r\n"}
+
+        def automatic(field, *addresses):
+            token, data = message(sender="anna@contoso.com")
+            send(self.entrance, "anna@contoso.com", addresses, field + data)
+            return token
+
+        for attribute, field in kinds.items():
+            with self.subTest(attribute):
+                address = attribute + "@quiet.example"
+                dropped = automatic(field, address, "x@loud.example", "clara@contoso.com")
+                self.assertEqual([m.recipients for m in org.smart_host.wait(dropped)],
+                                 [["x@loud.example"]])
+                org.mailbox.wait(dropped)
+                wait_for("the log", lambda: org.london1.events("discarded", to=address))
+                org.smart_host.wait(automatic(b"Auto-Submitted: no\r\n", address))
+                org.smart_host.wait(automatic(
+                    field + b"Content-Type: multipart/report; boundary=x\r\n", address))
+                org.change(dn, **{attribute: "TRUE"})
+                org.smart_host.wait(automatic(field, address))
+                self.assertEqual(len(org.smart_host.find(dropped)), 1)
+                self.assertFalse([m for m in org.mailbox.find(dropped) if m.sender == ""])
+
 
 if __name__ == "__main__":
     unittest.main()

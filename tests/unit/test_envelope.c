@@ -28,6 +28,7 @@ static struct envelope *sample(void)
 	};
 	static struct envelope env = { .sender = "s@example.org", .envid = "id+3D1",
 		.ret = ENVELOPE_RET_HDRS, .body = ENVELOPE_BODY_8BITMIME, .smtputf8 = true,
+		.automatic = ENVELOPE_AUTOMATIC_FORWARD,
 		.received_ms = 1795000000123, .expires_base_ms = -5, .original_size = 1ull << 40,
 		.hops = 7, .message_id = "<1@x>", .subject = "Gr\xc3\xbc\xc3\x9f" "e",
 		.connector = "Default", .peer_name = "mx.example.org", .peer_address =
@@ -64,6 +65,7 @@ START_TEST(round_trip)
 	ck_assert_int_eq(out->body, in->body);
 	ck_assert(out->smtputf8);
 	ck_assert(!out->require_tls);
+	ck_assert_int_eq(out->automatic, ENVELOPE_AUTOMATIC_FORWARD);
 	ck_assert_int_eq(out->received_ms, in->received_ms);
 	ck_assert_int_eq(out->expires_base_ms, -5);
 	ck_assert_uint_eq(out->original_size, in->original_size);
