@@ -26,10 +26,10 @@ extern const struct stream_callbacks ends_callbacks;
 #define WAIT(cond)                                                                               \
 	do {                                                                                     \
 		struct timeval tv = { .tv_sec = PATIENCE_S };                                    \
-		event_add(ends_guard, &tv);                                                           \
+		event_add(ends_guard, &tv);                                                      \
 		while (!(cond))                                                                  \
-			loop_run(loop);                                                             \
-		event_del(ends_guard);                                                                \
+			loop_run(loop);                                                          \
+		event_del(ends_guard);                                                           \
 	} while (0)
 
 /* A fixture: loop and guard. */

@@ -135,8 +135,8 @@ START_TEST(connect_refused)
 	struct end a = { 0 };
 
 	close(lfd);
-	a.s = stream_connect(loop, (struct sockaddr *)&sin, sizeof(sin), NULL, 0, 5000, &ends_callbacks,
-		&a);
+	a.s = stream_connect(loop, (struct sockaddr *)&sin, sizeof(sin), NULL, 0, 5000,
+		&ends_callbacks, &a);
 	ck_assert_int_eq(a.closed, 0);
 	WAIT(a.closed == 1);
 	ck_assert_int_eq(a.reason, STREAM_END_CONNECT);
@@ -182,7 +182,8 @@ START_TEST(connect_timeout)
 		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)!connect(fillers[i], (struct sockaddr *)&sin, sizeof(sin));
 	}
-	a.s = stream_connect(loop, (struct sockaddr *)&sin, sizeof(sin), NULL, 0, 300, &ends_callbacks, &a);
+	a.s = stream_connect(loop, (struct sockaddr *)&sin, sizeof(sin), NULL, 0, 300,
+		&ends_callbacks, &a);
 	WAIT(a.closed == 1);
 	ck_assert_int_eq(a.reason, STREAM_END_CONNECT);
 	ck_assert_str_eq(a.text, "Connection timed out");

@@ -1,0 +1,88 @@
+/* deliver_kit.h - queues and delivery on a small organization, against scripted peers on loopback.
+ *
+ * The configuration is made from entries by libhub/org. The spool and DNS are replaced by the few
+ * functions of deliver_stand_ins.c: what they were told is in kit_told, one entry a line.
+ */
+#ifndef HUB_TESTS_DELIVER_KIT_H
+#define HUB_TESTS_DELIVER_KIT_H
+
+#include "await.h"
+#include "hubd/config/live.h"
+#include "hubd/deliver/deliver.h"
+#include "hubd/queue/admin.h"
+#include "org_text.h"
+#include "peer.h"
+#include "unit.h"
+
+/* kit_body, its NUL included */
+enum { KIT_BODY_SIZE = 19 };
+enum { PATIENCE_MS = 8000, LOG_SIZE = 8000, PEERS = 16 };
+#define TOO_OLD_MS (INT64_C(172800) * 1000 + 5000)
+
+#define BASE "cn=Transport,dc=example,dc=com"
+#define SERVER "dn: cn=hub1,cn=Servers," BASE "\nobjectClass: hubServer\ncn: hub1\nhubRole: Hub\n" \
+	"hubFQDN: hub1.example.com\nhubServerSite: cn=London,cn=Sites," BASE "\n" \
+	"hubGlitchRetryInterval: 1\nhubMessageRetryInterval: 1\n"
+#define ORG "dn: " BASE "\nobjectClass: hubOrganization\ncn: Transport\n\n" \
+	"dn: cn=London,cn=Sites," BASE "\nobjectClass: hubSite\ncn: London\n\n" \
+	"dn: cn=hub2,cn=Servers," BASE "\nobjectClass: hubServer\ncn: hub2\nhubRole: Hub\n" \
+	"hubServerSite: cn=London,cn=Sites," BASE "\nhubAddress: 127.0.0.1:@PORT@\n\n" \
+	"dn: cn=mbx,cn=Servers," BASE "\nobjectClass: hubMailboxServer\ncn: mbx\n" \
+	"hubServerSite: cn=London,cn=Sites," BASE "\nhubAddress: 127.0.0.1:@PORT@\n\n" SERVER
+#define OUT "\ndn: cn=Out,cn=Connectors," BASE "\nobjectClass: hubSendConnector\ncn: Out\n" \
+	"hubAddressSpace: *\nhubSourceServer: cn=hub1,cn=Servers," BASE "\n"
+
+struct house {
+	int fd;
+	uint16_t port;
+	struct event *ev;
+	const char *scripts[PEERS];
+	struct peer *peers[PEERS];
+	size_t n_scripts, n_peers;
+};
+
+extern struct loop *kit_loop;
+extern struct queues *kit_queues;
+extern struct queue_set *kit_set;
+extern struct builder *kit_builder;
+extern const struct snapshot *kit_snapshot;
+extern const struct live *kit_live;
+extern struct tls_context *kit_tls;
+extern struct house kit_house;
+extern char kit_told[LOG_SIZE];
+extern bool kit_refuse_report, kit_hold_reports;
+extern struct queue_ticket *kit_held[64];
+extern size_t kit_n_held;
+extern struct queue_item *kit_again[10];	/* handed back by the queues */
+extern size_t kit_n_again;
+extern const char kit_body[KIT_BODY_SIZE];
+
+/* A fixture. */
+void kit_setup(void);
+void kit_teardown(void);
+
+void kit_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* The next connection is to follow the script. */
+void kit_expect(const char *script);
+/* @PORT@ in the text is the peers' port. */
+void kit_configure(const char *text);
+/* After kit_configure. */
+void kit_begin(void);
+
+enum { TO_OUT, TO_HUB2, TO_MAILBOX, TO_NOWHERE };
+
+struct route kit_route(int where, const char *domain);
+/* Recipients r1@DOMAIN ... rN@DOMAIN. */
+struct queue_item *kit_item(uint64_t id, uint32_t n, int where, const char *domain,
+	int64_t age_ms);
+void kit_post(uint64_t id, uint32_t n, int where, const char *domain);
+void kit_await_log(const char *expected);
+
+/* Answer of the administration; caller decrefs. */
+json_t *kit_admin(const char *request);
+/* The member of the first queue (or message). */
+const char *kit_first_of(json_t *answer, const char *list, const char *name);
+bool kit_has_status(const char *status);
+void kit_await_status(const char *status);
+
+#endif
