@@ -9,3 +9,4 @@ include tests/bench/route.mk
 include tests/bench/snapshot.mk
 include tests/bench/recipients.mk
 include tests/bench/load.mk
+include tests/bench/topology.mk
