@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "libhub/directory/cache.h"
 #include "libhub/directory/ldif.h"
 #include "libhub/directory/draft.h"
 #include "libhub/org/attr.h"
@@ -242,7 +243,10 @@ static int read_live(struct org *org, struct err *e)
 static void take_from_file(const struct entry *entry, void *ctx)
 {
 	struct org *org = ctx;
+	struct entry last_good;
 
+	if (cache_entry_last_good(entry, org->ctl->arena, &last_good))
+		return;
 	find_base(entry, org);
 	keep(&org->others, &org->n_others, &org->room_others, entry_copy(org->ctl->arena, entry));
 }

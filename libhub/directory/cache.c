@@ -121,6 +121,19 @@ static void unmark(struct kept *k)
 	}
 }
 
+bool cache_entry_last_good(const struct entry *e, struct arena *a, struct entry *out)
+{
+	struct entry copy = *e;
+	struct kept k = { &copy, false };
+
+	if (e->n == 0)
+		return false;
+	copy.attrs = arena_memdup(a, e->attrs, e->n * sizeof(*e->attrs));
+	unmark(&k);
+	*out = copy;
+	return k.last_good;
+}
+
 /* Only a file that was written to its end has the right last line. */
 static int check_last_line(const char *path, const char *base, size_t n, struct err *e)
 {

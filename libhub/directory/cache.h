@@ -11,6 +11,7 @@
 #define HUB_DIRECTORY_CACHE_H
 
 #include "libhub/base/loop.h"
+#include "libhub/base/mem.h"
 #include "libhub/directory/entry.h"
 
 /*
@@ -20,6 +21,12 @@
 int cache_read(const char *path, const char *base,
 	void (*cb)(const struct entry *e, bool last_good, void *ctx), void *ctx,
 	struct err *e) MUST_CHECK;
+
+/*
+ * For who reads such a file as any other LDIF: is this a last good form? Then *out is the entry
+ * without the mark, for as long as e and the arena.
+ */
+bool cache_entry_last_good(const struct entry *e, struct arena *a, struct entry *out);
 
 /* Copies of entries to be written. */
 struct cache_batch;

@@ -1,8 +1,10 @@
 """slapd stopped, slapd back, slapd holding nonsense."""
 
+import json
+import os
 import unittest
 
-from .harness.base import wait_for
+from .harness.base import build_path, run, wait_for
 from .harness.hub import in_step
 from .harness.organization import Organization, message, send
 
@@ -58,11 +60,27 @@ class DirectoryOutage(unittest.TestCase):
         # a restart keeps the last good form: it is in the cache
         wait_for("the last good form is in the cache", lambda: "hubCacheForm: LastGood" in
                  org.london2.cache("organization"))
+        self.same_by_cache()
         org.london2.stop()
         org.london2.start()
         self.flows()
         org.directory.change(org.connector("To Internet"), hubDNSRouting="FALSE")
         wait_for("no rejection any more", lambda: not self.rejections())
+
+    def same_by_cache(self):
+        """Explained by the file, mail goes as the hub sends it; the directory has less in force."""
+        org = self.org
+        folder = os.path.join(org.london2.state, "cache")
+        told = [json.loads(run(
+            build_path("tools", "hubctl"), "-o", "json", "--directory", "file:" + path, "route",
+            "explain", "x@faraway.example", "--from", "paris1", check=True).stdout)
+            for path in (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+            if "organization" in path]
+        self.assertEqual([(t["decision"], t["connector"], t["next_servers"]) for t in told],
+                         [("relay", "To Internet", ["london2"])])
+        live = org.explain("paris1", "x@faraway.example")
+        self.assertEqual({c["connector"]: c["lost_by"] for c in live["candidates"]},
+                         {"To Internet": "invalid"})
 
     def rejections(self):
         # exit status 1 says that something is rejected
