@@ -28,6 +28,7 @@ tools_libctl_a_SOURCES = \
 	%D%/route_map.c %D%/route_map.h \
 	%D%/route_map_layout.c %D%/route_map_layout.h \
 	%D%/route_map_svg.c %D%/route_map_svg.h \
+	%D%/route_show.c %D%/route_show.h \
 	%D%/route_table.c %D%/route_table.h \
 	%D%/route_view.c %D%/route_view.h \
 	%D%/server.c %D%/server.h \

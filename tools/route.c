@@ -9,65 +9,12 @@
 #include "tools/org.h"
 #include "tools/route_change.h"
 #include "tools/route_map.h"
+#include "tools/route_show.h"
 #include "tools/route_table.h"
 #include "tools/table.h"
 
 enum { LINE_MAX_SIZE = 2048 };
 #define SIZE_MAX_BYTES UINT64_C(1099511627776)
-
-/* --- for people --- */
-
-static const char *member(struct arena *a, const json_t *o, const char *name)
-{
-	const char *text = table_text(a, json_object_get(o, name));
-
-	return text != NULL ? text : "-";
-}
-
-/* Servers tried together are divided by commas, those tried one after the other by semicolons. */
-static void print_fallback(struct arena *a, const json_t *o)
-{
-	const json_t *pools = json_object_get(o, "fallback"), *pool;
-	size_t i;
-
-	if (json_array_size(pools) == 0)
-		return;
-	printf("  %-13s ", "fallback");
-	json_array_foreach(pools, i, pool)
-		printf("%s%s", i == 0 ? "" : "; ", table_text(a, pool));
-	puts(json_is_true(json_object_get(o, "bisect")) ? " (sites by bisection)" : "");
-}
-
-static void print_hop(struct arena *a, const json_t *o)
-{
-	static const char *const shown[] = {
-		"connector", "cost", "path", "next_site", "next_servers", "status", "text"
-	};
-	static const char *const heads[] = { "connector", "cost", "lost_by", NULL };
-	const json_t *value;
-	size_t i;
-
-	printf("%s, at %s: %s\n", member(a, o, "address"), member(a, o, "server"),
-		member(a, o, "decision"));
-	for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-		value = json_object_get(o, shown[i]);
-		if (table_text(a, value) != NULL && *table_text(a, value) != '\0')
-			printf("  %-13s %s\n", shown[i], table_text(a, value));
-	}
-	print_fallback(a, o);
-	value = json_object_get(o, "queue");
-	if (json_is_object(value))
-		printf("  %-13s %s %s\n", "queue", member(a, value, "type"),
-			member(a, value, "domain"));
-	if (json_array_size(json_object_get(o, "candidates")) != 0)
-		table_print_objects(a, json_object_get(o, "candidates"), heads);
-}
-
-static void print_route(struct ctl *ctl, const json_t *o)
-{
-	for (; json_is_object(o); o = json_object_get(o, "then"))
-		print_hop(ctl->arena, o);
-}
 
 /* --- one --- */
 
@@ -125,7 +72,7 @@ static enum ctl_status explain_address(struct org *org, const struct args *args,
 	if (org->ctl->output == CTL_JSON)
 		table_print_json(o);
 	else
-		print_route(org->ctl, o);
+		route_show(org->ctl, o);
 	json_decref(o);
 	return CTL_DONE;
 }
