@@ -218,10 +218,19 @@ static void probe_domains(struct failover *f, const struct judged *j,
 	}
 }
 
+/* Those that send by SMTP to hosts outside; they share one container, so a name is one of them. */
+static const struct pool_connector *connector_find(const struct snapshot *s, const char *name)
+{
+	const struct obj *found = snapshot_find(s, OBJ_SEND_CONNECTOR, name);
+
+	if (found == NULL)
+		found = snapshot_find(s, OBJ_ROUTING_GROUP_CONNECTOR, name);
+	return (const void *)found;
+}
+
 static void probe(struct failover *f, struct judged *j)
 {
-	const struct pool_connector *pc = (const void *)snapshot_find(f->live->snapshot,
-		OBJ_SEND_CONNECTOR, j->name);
+	const struct pool_connector *pc = connector_find(f->live->snapshot, j->name);
 	const struct queue_key key = { j->type, j->domain, j->name };
 
 	BUG_ON(pc == NULL);
@@ -325,8 +334,7 @@ static void on_note(struct inbox_node *node, void *ctx)
 /* Is it a connector in force that this server delivers with? */
 static bool usable(const struct live *live, const char *name)
 {
-	const struct pool_connector *pc = (const void *)snapshot_find(live->snapshot,
-		OBJ_SEND_CONNECTOR, name);
+	const struct pool_connector *pc = connector_find(live->snapshot, name);
 	size_t i;
 
 	if (pc == NULL || !pc->obj.enabled)
@@ -337,28 +345,40 @@ static bool usable(const struct live *live, const char *name)
 	return false;
 }
 
-static bool has_smart_host(const struct send_connector *sc, const char *text)
+static bool has_host(const struct smart_hosts *hosts, const char *text)
 {
 	size_t i;
 
-	for (i = 0; i < sc->smart_hosts.n; i++)
-		if (strcmp(sc->smart_hosts.v[i].text, text) == 0)
+	for (i = 0; i < hosts->n; i++)
+		if (strcmp(hosts->v[i].text, text) == 0)
 			return true;
 	return false;
 }
 
+/* Where it sends, and by which port where a host names none. */
+static const struct smart_hosts *hosts_of(const struct pool_connector *c, uint64_t *port)
+{
+	const struct routing_group_connector *rgc = (const void *)c;
+	const struct send_connector *sc = (const void *)c;
+
+	*port = 0;
+	if (c->obj.class->kind == OBJ_ROUTING_GROUP_CONNECTOR)
+		return &rgc->targets;
+	*port = sc->port;
+	return &sc->smart_hosts;
+}
+
 static bool same_hosts(const struct live *a, const struct live *b, const char *name)
 {
-	const struct send_connector *x = (const void *)snapshot_find(a->snapshot,
-		OBJ_SEND_CONNECTOR, name);
-	const struct send_connector *y = (const void *)snapshot_find(b->snapshot,
-		OBJ_SEND_CONNECTOR, name);
+	uint64_t port_x, port_y;
+	const struct smart_hosts *x = hosts_of(connector_find(a->snapshot, name), &port_x);
+	const struct smart_hosts *y = hosts_of(connector_find(b->snapshot, name), &port_y);
 	size_t i;
 
-	if (x->smart_hosts.n != y->smart_hosts.n || x->port != y->port)
+	if (x->n != y->n || port_x != port_y)
 		return false;
-	for (i = 0; i < x->smart_hosts.n; i++)
-		if (!has_smart_host(y, x->smart_hosts.v[i].text))
+	for (i = 0; i < x->n; i++)
+		if (!has_host(y, x->v[i].text))
 			return false;
 	return true;
 }
@@ -428,7 +448,8 @@ struct failover_port {
 static bool concerns(const struct failover_port *p, const struct queue_key *key)
 {
 	return p != NULL && (key->type == QUEUE_DNS_CONNECTOR ||
-		key->type == QUEUE_SMART_HOST_CONNECTOR);
+		key->type == QUEUE_SMART_HOST_CONNECTOR ||
+		key->type == QUEUE_RELAY_TO_ROUTING_GROUP);
 }
 
 void failover_passed(struct failover *f, const char *connector, const char *domain)

@@ -134,6 +134,24 @@ class RoutingGroups(unittest.TestCase):
         self.arrives(self.submit("x@legacy.example", at=org.application_port), self.old1, self.old2)
         self.explain("paris1", "x@legacy.example", connector="To old")
 
+    def test_failover_to_another_connector(self):
+        """hubConnectorFailoverDelay: all target servers fail, the next connector takes over."""
+        org, address = self.org, "x@legacy.example"
+        self.add(self.connector("By Paris", org.paris1, self.far, hubCost="1"), "By Paris")
+        self.explain("london1", address, connector="To old")
+        org.change(org.directory.base, hubConnectorFailoverDelay="1")
+        self.addCleanup(org.change, org.directory.base, hubConnectorFailoverDelay=None)
+        self.old1.stop()
+        self.old2.stop()
+        token = self.submit(address)
+        got = self.arrives(token, self.far)
+        self.assertEqual(got.helo, "paris1.contoso.com")
+        self.assertTrue(org.london2.events("connector-failed", connector="To old"))
+        self.old1.start()
+        self.old2.start()
+        wait_for("it is back", lambda: org.london2.events("connector-back", connector="To old"))
+        self.arrives(self.submit(address), self.old1, self.old2)
+
     def test_size_limit(self):
         org, address = self.org, "x@legacy.example"
         org.change(org.connector("To old"), hubMaxMessageSize="5000")
