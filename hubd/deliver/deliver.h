@@ -2,8 +2,9 @@
  *
  * Registers itself for DNS and smart host connectors, relay within the organization, and mailbox
  * servers. A connection goes through its places (places.h) and their addresses until one accepts a
- * session, a relay then through those of sites on the way (ladder.h), sends what the queue gives, keeps an idle session DELIVER_IDLE_MS for the next message,
- * and ends. What a failure means is decided in verdict.h.
+ * session; a relay then through those of the sites on the way (ladder.h). It sends what the queue
+ * gives, keeps an idle session DELIVER_IDLE_MS for the next message, and ends. What a failure means
+ * is decided in verdict.h.
  */
 #ifndef HUB_DELIVER_DELIVER_H
 #define HUB_DELIVER_DELIVER_H
