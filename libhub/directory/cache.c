@@ -12,6 +12,7 @@
 
 static const char form_attr[] = "hubCacheForm";
 static const char form_last_good[] = "LastGood";
+static const char csn_comment[] = "newest change: ";
 
 struct kept {
 	struct entry *entry;
@@ -22,6 +23,7 @@ struct cache_batch {
 	struct arena *arena;
 	struct kept *kept;
 	size_t n, room;
+	char csn[COOKIE_CSN_SIZE];
 };
 
 struct cache_batch *cache_batch_new(void)
@@ -77,6 +79,22 @@ void cache_batch_add(struct cache_batch *b, const struct entry *e, bool last_goo
 		mark(b->arena, k->entry);
 }
 
+void cache_batch_set_csn(struct cache_batch *b, const char *csn)
+{
+	snprintf(b->csn, sizeof(b->csn), "%s", csn);
+}
+
+static void write_csn(struct ldif_writer *w, const char *csn)
+{
+	char *comment;
+
+	if (*csn == '\0')
+		return;
+	comment = xasprintf("%s%s", csn_comment, csn);
+	ldif_write_comment(w, comment);
+	free(comment);
+}
+
 static char *last_line(size_t n, const char *base)
 {
 	return xasprintf("# complete: %zu entries of %s", n, base);
@@ -93,6 +111,7 @@ int cache_batch_write(const struct cache_batch *b, const char *path, const char 
 		return -1;
 	for (i = 0; i < b->n; i++)
 		ldif_write(w, b->kept[i].entry, NULL);
+	write_csn(w, b->csn);
 	last = last_line(b->n, base);
 	ldif_write_comment(w, last + strlen("# "));
 	free(last);
@@ -134,8 +153,17 @@ bool cache_entry_last_good(const struct entry *e, struct arena *a, struct entry 
 	return k.last_good;
 }
 
+static void take_csn(const char *line, char csn[COOKIE_CSN_SIZE])
+{
+	size_t head = strlen(csn_comment);
+
+	if (strncmp(line, "# ", 2) == 0 && strncmp(line + 2, csn_comment, head) == 0)
+		snprintf(csn, COOKIE_CSN_SIZE, "%s", line + 2 + head);
+}
+
 /* Only a file that was written to its end has the right last line. */
-static int check_last_line(const char *path, const char *base, size_t n, struct err *e)
+static int check_comments(const char *path, const char *base, size_t n,
+	char csn[COOKIE_CSN_SIZE], struct err *e)
 {
 	char *line = NULL, *expected = last_line(n, base);
 	FILE *f = fopen(path, "re");
@@ -148,6 +176,7 @@ static int check_last_line(const char *path, const char *base, size_t n, struct 
 	while (f != NULL && (size = getline(&line, &room, f)) > 0) {
 		number++;
 		line[strcspn(line, "\n")] = '\0';
+		take_csn(line, csn);
 		rc = strcmp(line, expected) == 0 ? 0 : -1;
 	}
 	if (rc != 0)
@@ -160,16 +189,17 @@ static int check_last_line(const char *path, const char *base, size_t n, struct 
 	return rc;
 }
 
-int cache_read(const char *path, const char *base,
+int cache_read(const char *path, const char *base, char csn[COOKIE_CSN_SIZE],
 	void (*cb)(const struct entry *e, bool last_good, void *ctx), void *ctx, struct err *e)
 {
 	struct cache_batch *b = cache_batch_new();
 	size_t i;
 	int rc;
 
+	csn[0] = '\0';
 	rc = ldif_read(path, take_entry, b, e);
 	if (rc == 0)
-		rc = check_last_line(path, base, b->n, e);
+		rc = check_comments(path, base, b->n, csn, e);
 	for (i = 0; rc == 0 && i < b->n; i++) {
 		unmark(&b->kept[i]);
 		cb(b->kept[i].entry, b->kept[i].last_good, ctx);

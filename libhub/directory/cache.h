@@ -2,8 +2,9 @@
  *
  * One LDIF file per tree, readable by people. Each entry is kept as the directory showed it; an
  * object whose last good form is in force has that form too, marked by the pseudo attribute
- * hubCacheForm. The last line names the base and counts the entries: a file without it, written for
- * another base or damaged anywhere is refused as a whole.
+ * hubCacheForm. A comment tells the newest change that is in it, where that is known. The last line
+ * names the base and counts the entries: a file without it, written for another base or damaged
+ * anywhere is refused as a whole.
  *
  * Writing is done by a helper thread from copies; everything here is called on the owning loop.
  */
@@ -12,13 +13,14 @@
 
 #include "libhub/base/loop.h"
 #include "libhub/base/mem.h"
+#include "libhub/directory/cookie.h"
 #include "libhub/directory/entry.h"
 
 /*
  * Calls cb for each entry, only after the whole file was found good. e->text is "FILE:LINE:
- * reason"; e->sys is ENOENT if there is no file.
+ * reason"; e->sys is ENOENT if there is no file. csn: of the newest change, or "".
  */
-int cache_read(const char *path, const char *base,
+int cache_read(const char *path, const char *base, char csn[COOKIE_CSN_SIZE],
 	void (*cb)(const struct entry *e, bool last_good, void *ctx), void *ctx,
 	struct err *e) MUST_CHECK;
 
@@ -33,6 +35,8 @@ struct cache_batch;
 
 struct cache_batch *cache_batch_new(void);
 void cache_batch_add(struct cache_batch *b, const struct entry *e, bool last_good);
+/* "" = not known. */
+void cache_batch_set_csn(struct cache_batch *b, const char *csn);
 void cache_batch_free(struct cache_batch **b);
 
 /* Any thread: writes now. */

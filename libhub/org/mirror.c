@@ -143,6 +143,7 @@ static struct cache_batch *batch_of(struct tree *t)
 	struct cache_batch *b = cache_batch_new();
 	struct mirror *m = t->m;
 
+	cache_batch_set_csn(b, second_look_csn(t->look));
 	builder_each(m->builder, add_entry, b);
 	if (m->snapshot != NULL)
 		builder_each_last_good(m->snapshot, add_last_good, b);
@@ -236,14 +237,14 @@ static void take_org_entry(const struct entry *e, bool last_good, void *ctx)
 		builder_put(m->builder, e);
 }
 
-static bool load(struct tree *t,
+static bool load(struct tree *t, char csn[COOKIE_CSN_SIZE],
 	void (*take)(const struct entry *e, bool last_good, void *ctx))
 {
 	struct err e = { 0 };
 
 	if (t->path == NULL)
 		return false;
-	if (cache_read(t->path, t->base, take, t->m, &e) == 0) {
+	if (cache_read(t->path, t->base, csn, take, t->m, &e) == 0) {
 		t->complete = true;
 		log_event(LOG_LEVEL_INFO, "cache-loaded", LOG_STR("tree", t->name),
 			LOG_STR("file", t->path), LOG_END);
@@ -480,12 +481,12 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 
 static void tree_deinit(struct tree *t)
 {
-	watch_free(&t->watch);
-	second_look_free(&t->look);
 	if (t->save_timer != NULL) {
 		event_free(t->save_timer);
 		save_now(t);
 	}
+	watch_free(&t->watch);
+	second_look_free(&t->look);
 	cache_writer_free(&t->writer);
 	free(t->path);
 }
@@ -500,7 +501,7 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 	struct guard_state cached = { .csn = "" };
 
 	tree_init(&m->org, m, "organization", m->cfg.base);
-	if (load(&m->org, take_org_entry)) {
+	if (load(&m->org, cached.csn, take_org_entry)) {
 		m->from_cache = true;
 		builder_identity(m->builder, &cached);
 		second_look_in_force(m->org.look, &cached);

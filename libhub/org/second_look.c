@@ -134,6 +134,12 @@ void second_look_in_force(struct second_look *s, const struct guard_state *state
 	s->guard.in_force = *state;
 }
 
+const char *second_look_csn(const struct second_look *s)
+{
+	return s->guard.held || *watch_csn(s->watch) == '\0' ? s->guard.in_force.csn :
+		watch_csn(s->watch);
+}
+
 const char *second_look_reason(const struct second_look *s)
 {
 	return s->guard.held ? s->guard.reason : NULL;

@@ -32,6 +32,8 @@ bool second_look_renewed(const struct second_look *s);
 bool second_look_epoch_changed(struct second_look *s, const struct guard_state *shown);
 /* What is in force, from before this process. */
 void second_look_in_force(struct second_look *s, const struct guard_state *state);
+/* The newest change that is in force, or "". While held that of the last good state. */
+const char *second_look_csn(const struct second_look *s);
 /* Why what the directory shows is not in force, or NULL. */
 const char *second_look_reason(const struct second_look *s);
 

@@ -155,6 +155,21 @@ class Guards(unittest.TestCase):
         self.flows()
         self.assertEqual(in_step(self.org.hubs), after)
 
+    def test_an_older_backup_is_noticed_after_a_restart(self):
+        backup = self.directory.backup()
+        self.org.change(self.org.connector("To Internet"), hubMaxMessageSize="12345678")
+        self.before = in_step(self.org.hubs)
+        wait_for("caches are written", lambda: all(
+            "12345678" in hub.cache("organization") for hub in self.org.hubs))
+        for hub in self.org.hubs:
+            hub.stop()
+        self.restore(backup)
+        for hub in self.org.hubs:
+            hub.start()
+        for reason in self.held("directory"):
+            self.assertIn("older", reason)
+        self.unchanged()
+
     def test_a_new_epoch_reads_everything_anew(self):
         before = {hub.name: len(hub.events("directory-live")) for hub in self.org.hubs}
         self.accept()

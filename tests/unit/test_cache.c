@@ -69,11 +69,31 @@ static void write_batch(void)
 	cache_batch_free(&b);
 }
 
+static char csn[COOKIE_CSN_SIZE];
+
 static int read_it(struct seen *s, struct err *e)
 {
 	memset(s, 0, sizeof(*s));
-	return cache_read(path, base, on_entry, s, e);
+	return cache_read(path, base, csn, on_entry, s, e);
 }
+
+START_TEST(newest_change_comes_back)
+{
+	static const char newest[] = "20261121100000.000000Z#000000#001#000000";
+	struct cache_batch *b = batch();
+	struct err e = { 0 };
+	struct seen s;
+
+	write_batch();
+	ck_assert_int_eq(read_it(&s, &e), 0);
+	ck_assert_str_eq(csn, "");
+	cache_batch_set_csn(b, newest);
+	ck_assert_int_eq(cache_batch_write(b, path, base, &e), 0);
+	cache_batch_free(&b);
+	ck_assert_int_eq(read_it(&s, &e), 0);
+	ck_assert_str_eq(csn, newest);
+}
+END_TEST
 
 START_TEST(comes_back)
 {
@@ -163,7 +183,7 @@ START_TEST(another_base)
 	struct err e = { 0 };
 
 	write_batch();
-	ck_assert_int_eq(cache_read(path, "cn=Transport,o=y", on_entry, &s, &e), -1);
+	ck_assert_int_eq(cache_read(path, "cn=Transport,o=y", csn, on_entry, &s, &e), -1);
 	ck_assert_msg(strstr(e.text, "of cn=Transport,o=y") != NULL, "%s", e.text);
 	ck_assert_uint_eq(s.n, 0);
 }
@@ -231,6 +251,7 @@ int main(void)
 	TCase *t = tcase_create("cache");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, newest_change_comes_back);
 	tcase_add_test(t, comes_back);
 	tcase_add_test(t, absent);
 	tcase_add_test(t, cut_off_anywhere);
