@@ -104,7 +104,7 @@ static void on_begin(void *ctx)
 	struct people *p = ctx;
 
 	event_del(p->sweep_timer);
-	recipients_refresh_begin(p->recipients);
+	recipients_refresh_begin(p->recipients, watch_point(p->watch)->cookie.size == 0);
 	/* a cookie that is no good any more must not be found in the file */
 	if (watch_point(p->watch)->cookie.size == 0 && p->file != NULL)
 		recipients_file_moved(p->file);
@@ -147,7 +147,7 @@ static void on_end(void *ctx)
 	bool first = !recipients_loaded(p->recipients);
 
 	p->in_step = false;
-	if (!p->cbs.believe(recipients_entries(p->recipients), recipients_missing(p->recipients),
+	if (!p->cbs.believe(recipients_count(p->recipients), recipients_missing(p->recipients),
 		p->ctx)) {
 		watch_forget_point(p->watch);
 		if (p->file != NULL)

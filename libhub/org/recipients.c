@@ -28,7 +28,8 @@ struct recipients {
 	void *journal_ctx;
 	/* of a refresh: bits by id; NULL = none under way and no sweep */
 	uint64_t *seen;
-	size_t seen_words, seen_count;
+	size_t seen_words, seen_count;	/* those with an address are counted */
+	bool anew;
 	bool sweeping;
 	uint32_t sweep_at;
 };
@@ -78,6 +79,14 @@ static bool was_seen(const struct recipients *r, uint32_t id)
 	return id / 64 < r->seen_words && (r->seen[id / 64] >> id % 64 & 1) != 0;
 }
 
+static bool has_address(const struct recipients *r, uint32_t id)
+{
+	struct roster_view v;
+
+	roster_look(r->roster, id, &v);
+	return v.address_count != 0;
+}
+
 static void see(struct recipients *r, uint32_t id)
 {
 	size_t words;
@@ -91,7 +100,7 @@ static void see(struct recipients *r, uint32_t id)
 		r->seen_words = words;
 	}
 	r->seen[id / 64] |= UINT64_C(1) << id % 64;
-	r->seen_count++;
+	r->seen_count += has_address(r, id);
 }
 
 /* The id goes, and may come again for another record. */
@@ -100,7 +109,7 @@ static void unsee(struct recipients *r, uint32_t id)
 	if (r->seen == NULL || !was_seen(r, id))
 		return;
 	r->seen[id / 64] &= ~(UINT64_C(1) << id % 64);
-	r->seen_count--;
+	r->seen_count -= has_address(r, id);
 }
 
 /* --- changes --- */
@@ -166,6 +175,10 @@ static void replace(struct recipients *r, struct roster_pack *p, const struct ro
 	uint32_t same = e->has_uuid ? roster_find_uuid(r->roster, e->uuid) : 0;
 	uint32_t named = roster_find_dn(r->roster, e->dn), id;
 
+	if (r->anew && same != 0 && e->address_count == 0 && has_address(r, same)) {
+		roster_drop_pack(r->roster, &p);
+		return;
+	}
 	/* another entry has gone, or the same one without a UUID */
 	if (named != 0 && named != same)
 		drop(r, named);
@@ -264,14 +277,16 @@ static void forget_seen(struct recipients *r)
 	free(r->seen);
 	r->seen = NULL;
 	r->seen_words = r->seen_count = 0;
+	r->anew = false;
 	r->sweeping = false;
 }
 
-void recipients_refresh_begin(struct recipients *r)
+void recipients_refresh_begin(struct recipients *r, bool anew)
 {
 	if (r->sweeping)
 		recipients_sweep(r, SIZE_MAX);
 	forget_seen(r);
+	r->anew = anew;
 	r->seen_words = roster_end(r->roster) / 64 + 1;
 	r->seen = xcalloc(r->seen_words, sizeof(*r->seen));
 }
@@ -285,6 +300,7 @@ void recipients_refresh_abort(struct recipients *r)
 void recipients_refresh_end(struct recipients *r)
 {
 	BUG_ON(r->seen == NULL || r->sweeping);
+	r->anew = false;
 	r->sweeping = true;
 	r->sweep_at = 1;
 	recipients_set_loaded(r);
@@ -292,7 +308,7 @@ void recipients_refresh_end(struct recipients *r)
 
 size_t recipients_missing(const struct recipients *r)
 {
-	return r->seen != NULL ? roster_count(r->roster) - r->seen_count : 0;
+	return r->seen != NULL ? recipients_count(r) - r->seen_count : 0;
 }
 
 /* All 64 were seen: on to the last of them. */

@@ -26,13 +26,16 @@ void recipients_present(struct recipients *r, const unsigned char uuid[16]);
 /* True if the entry is here under another DN, with others below it. */
 bool recipients_moves(const struct recipients *r, const struct entry *e);
 
-/* A sweep under way is finished first. */
-void recipients_refresh_begin(struct recipients *r);
+/*
+ * A sweep under way is finished first. anew: everything is sent; who had addresses and now shows none
+ * is then taken for missing, since an access rule may hide them, and keeps them until the sweep.
+ */
+void recipients_refresh_begin(struct recipients *r, bool anew);
 /* It counts for nothing, or nothing has to be swept after it. */
 void recipients_refresh_abort(struct recipients *r);
 /* What was neither put nor present since refresh_begin goes, by recipients_sweep; loaded. */
 void recipients_refresh_end(struct recipients *r);
-/* How many, after refresh_begin, would have to go if it ended now. */
+/* How many with an address, after refresh_begin, would have to go if it ended now. */
 size_t recipients_missing(const struct recipients *r);
 /* Looks at so many more; true while it has to be called again. */
 bool recipients_sweep(struct recipients *r, size_t max);

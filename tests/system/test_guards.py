@@ -22,7 +22,7 @@ class Guards(unittest.TestCase):
         self.before = in_step(self.org.hubs)
         wait_for("caches are written", lambda: all(
             "cn: To Internet" in hub.cache("organization") and
-            "person29@contoso.com" in hub.cache("recipients") for hub in self.org.hubs))
+            "person29" in hub.cache("recipients") for hub in self.org.hubs))
 
     def access(self, how, rule):
         self.directory.stop()
@@ -110,14 +110,23 @@ class Guards(unittest.TestCase):
         half = "\n\n".join(
             entry for entry in backup.split("\n\n")
             if not re.match(r"dn: uid=person[0-9]*[02468],", entry))
+        for hub in self.org.hubs:
+            hub.stop()
         self.restore(half)
+        # a write that slapd no longer remembers: it has to name all who are there
+        self.directory.add(self.org.person("newcomer"))
+        self.directory.stop()
+        self.directory.start()
+        for hub in self.org.hubs:
+            hub.start()
         for reason in self.held("recipients"):
-            self.assertIn("missing: 15 of %d recipients" % (PEOPLE + 3), reason)
+            self.assertIn("missing: 15 of %d recipients" % (PEOPLE + 4), reason)
         self.flows("person8@contoso.com")
         self.assertEqual(self.metric("recipients_held"), 1)
         # people who are there are followed all the while
-        self.directory.add(self.org.person("newcomer"))
-        wait_for("the newcomer is known", lambda: self.takes("newcomer@contoso.com"))
+        self.flows("newcomer@contoso.com")
+        self.directory.add(self.org.person("latecomer"))
+        wait_for("the latecomer is known", lambda: self.takes("latecomer@contoso.com"))
         self.accept()
         self.wait_believed()
         wait_for("person8 is gone", lambda: not self.takes("person8@contoso.com"))

@@ -79,7 +79,7 @@ START_TEST(not_loaded_until_told)
 	ck_assert(!recipients_loaded(fresh));
 	recipients_find(fresh, "ann@example.com", &info);
 	ck_assert_int_eq(info.outcome, RECIPIENT_NOT_LOADED);
-	recipients_refresh_begin(fresh);
+	recipients_refresh_begin(fresh, false);
 	recipients_refresh_end(fresh);
 	ck_assert(recipients_loaded(fresh));
 	recipients_find(fresh, "ann@example.com", &info);
@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(refresh_sweeps_what_was_not_shown)
 {
-	recipients_refresh_begin(r);
+	recipients_refresh_begin(r, false);
 	put(ann);
 	ck_assert_uint_eq(recipients_missing(r), 2);
 	recipients_refresh_end(r);
@@ -161,11 +161,45 @@ START_TEST(refresh_sweeps_what_was_not_shown)
 }
 END_TEST
 
+START_TEST(hidden_addresses_are_missing)
+{
+	static const char hidden[] = "dn: cn=Ann" PEOPLE "\nobjectClass: person\n" UUID1 "\n";
+
+	recipients_refresh_begin(r, true);
+	put(hidden);
+	put(bob);
+	put(staff);
+	ck_assert_uint_eq(recipients_missing(r), 1);
+	/* not believed */
+	recipients_refresh_abort(r);
+	ck_assert_int_eq(find("ann@example.com"), RECIPIENT_MAILBOX);
+	/* believed */
+	recipients_refresh_begin(r, true);
+	put(hidden);
+	put(bob);
+	put(staff);
+	recipients_refresh_end(r);
+	recipients_sweep(r, 1000);
+	ck_assert_int_eq(find("ann@example.com"), RECIPIENT_UNKNOWN);
+	ck_assert_uint_eq(recipients_count(r), 2);
+	/* told as a change */
+	recipients_refresh_begin(r, false);
+	put("dn: cn=Bob" PEOPLE "\nobjectClass: inetOrgPerson\n" UUID2 "\n");
+	ck_assert_int_eq(find("bob@example.com"), RECIPIENT_UNKNOWN);
+	ck_assert_uint_eq(recipients_missing(r), 1);
+	recipients_refresh_abort(r);
+	put(hidden);
+	put(bob);
+	put("dn: cn=Bob" PEOPLE "\nobjectClass: inetOrgPerson\n" UUID2 "\n");
+	ck_assert_uint_eq(recipients_count(r), 1);
+}
+END_TEST
+
 START_TEST(what_is_present_is_not_swept)
 {
 	static const unsigned char second[16] = { [15] = 2 };
 
-	recipients_refresh_begin(r);
+	recipients_refresh_begin(r, false);
 	recipients_present(r, second);
 	put("dn: cn=Bob" PEOPLE "\n" UUID2 "mail: robert@example.com\n\n");
 	ck_assert_uint_eq(recipients_missing(r), 2);
@@ -174,7 +208,7 @@ START_TEST(what_is_present_is_not_swept)
 	ck_assert_uint_eq(recipients_count(r), 1);
 	ck_assert_int_eq(find("robert@example.com"), RECIPIENT_MAILBOX);
 	/* one that counts for nothing */
-	recipients_refresh_begin(r);
+	recipients_refresh_begin(r, false);
 	recipients_refresh_abort(r);
 	ck_assert(!recipients_sweep(r, 1000));
 	ck_assert_uint_eq(recipients_count(r), 1);
@@ -272,6 +306,7 @@ int main(void)
 	tcase_add_test(cases[0], two_claims_are_ambiguous_until_one_goes);
 	tcase_add_test(cases[0], renamed_and_emptied_entries);
 	tcase_add_test(cases[0], refresh_sweeps_what_was_not_shown);
+	tcase_add_test(cases[0], hidden_addresses_are_missing);
 	tcase_add_test(cases[0], what_is_present_is_not_swept);
 	tcase_add_test(cases[0], parents_are_known_when_they_move);
 	tcase_add_test(cases[0], records_read_back_the_same);
