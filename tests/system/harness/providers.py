@@ -48,7 +48,7 @@ def sequence_numbers(directory):
 
 
 class Writer:
-    """An administrator who changes one thing after the other; each change is another fingerprint."""
+    """An administrator who makes one change after the other, each another fingerprint."""
 
     def __init__(self, directory, dn, pause_s=0.05):
         self.directory = directory
