@@ -25,14 +25,20 @@ class Failures(unittest.TestCase):
 
     def setUp(self):
         self.addCleanup(self.lab, "heal")
+        # what is sent on a connection that is open when the line is cut waits for TCP to give up
+        wait_for("connections are closed", lambda: not any(
+            queue["connections"] for _, queue in self.queues()))
         self.begun = datetime.datetime.utcnow().isoformat()
 
     # --- where mail waits ---
 
+    def queues(self):
+        return [(hub, queue) for hub in self.hubs
+                for queue in self.lab.hubctl(hub, "queue", "list")["queues"]]
+
     def waiting(self):
         """(hub, queue) of every message that waits anywhere."""
-        return [(hub, queue["identity"].strip("/")) for hub in self.hubs
-                for queue in self.lab.hubctl(hub, "queue", "list")["queues"]
+        return [(hub, queue["identity"].strip("/")) for hub, queue in self.queues()
                 for _ in range(queue["message_count"])]
 
     def tried(self, hub, queue):
