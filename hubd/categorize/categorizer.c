@@ -60,13 +60,15 @@ static void log_unreachable(const struct plan *p, const struct source *src,
 /* The judge is told what mail would like, now and then: domains to probe with. */
 static void tell_passed(struct categorizer *c, const struct plan *p, const struct plan_hop *h)
 {
-	const char *domain = strrchr(p->env.recipients[h->pick[0]].address, '@');
-	uint64_t now = clock_mono_ms();
+	const char *domain;
 	size_t i;
 
-	if (h->route.passed_count == 0 || domain == NULL || now < c->passed_ms + PASSED_EVERY_MS)
+	if (h->route.passed_count == 0 || clock_mono_ms() < c->passed_ms + PASSED_EVERY_MS)
 		return;
-	c->passed_ms = now;
+	domain = strrchr(p->env.recipients[h->pick[0]].address, '@');
+	if (domain == NULL)
+		return;
+	c->passed_ms = clock_mono_ms();
 	for (i = 0; i < h->route.passed_count; i++)
 		failover_passed(c->cfg.failover, h->route.passed[i]->obj.name, domain + 1);
 }

@@ -1,4 +1,4 @@
-"""Queued mail after a change of the directory: what has another way takes it at once (routing.md 9).
+"""Queued mail after a change of the directory: what has another way takes it at once.
 
 Retries are as far apart as by default, so whatever comes within the time of a test did not wait for
 one.
@@ -109,7 +109,7 @@ class Resubmission(unittest.TestCase):
         return name, token
 
     def test_links_and_sites(self):
-        """Mail that waits in a queue leaves it when another way is cheaper, or the next hop near."""
+        """Mail leaves the queue it waits in when another way is cheaper, or the next hop near."""
         org, paris = self.org, self.org.paris1
         link = org.directory.dn("London-Paris", "Site Links")
         near, far = Sink(org.place), Sink(org.place)
