@@ -81,6 +81,16 @@ static bool has_source_at(const struct snapshot *s, const struct pool_connector 
 	return false;
 }
 
+/* The routing group of other systems that a connector leads to, or NULL. */
+static const char *target_group(const struct pool_connector *c)
+{
+	const struct routing_group_connector *rgc = (const void *)c;
+
+	if (c->obj.class->kind != OBJ_ROUTING_GROUP_CONNECTOR || rgc->target_group.target == NULL)
+		return NULL;
+	return rgc->target_group.target->name;
+}
+
 static json_t *connector_json(const struct pool_connector *c)
 {
 	struct address_spaces reached = pool_connector_spaces(c->obj.class->kind, c);
@@ -94,7 +104,8 @@ static json_t *connector_json(const struct pool_connector *c)
 			json_string(space->text) :
 			json_sprintf("%s:%s", space->type, space->text));
 	}
-	return json_pack("{s:s, s:o}", "connector", c->obj.name, "address_spaces", spaces);
+	return json_pack("{s:s, s:o, s:s?}", "connector", c->obj.name, "address_spaces", spaces,
+		"routing_group", target_group(c));
 }
 
 static json_t *connectors_of(const struct snapshot *s, const struct obj *site)
@@ -218,6 +229,16 @@ static void print_links(struct arena *a, const json_t *map, const char *site)
 	}
 }
 
+const char *route_map_reach(struct arena *a, const json_t *connector)
+{
+	const char *group = json_string_value(json_object_get(connector, "routing_group"));
+	const char *spaces = table_text(a, json_object_get(connector, "address_spaces"));
+
+	if (spaces == NULL || *spaces == '\0')
+		spaces = "no address space";
+	return group != NULL ? arena_printf(a, "routing group %s, %s", group, spaces) : spaces;
+}
+
 static void print_text(struct arena *a, const json_t *map)
 {
 	json_t *site, *row;
@@ -232,7 +253,7 @@ static void print_text(struct arena *a, const json_t *map)
 		print_member(a, site, "mailbox_servers", "mailboxes");
 		json_array_foreach(json_object_get(site, "connectors"), j, row)
 			printf("  %-12s%s (%s)\n", "connector", text_of(row, "connector"),
-				table_text(a, json_object_get(row, "address_spaces")));
+				route_map_reach(a, row));
 		print_links(a, map, text_of(site, "site"));
 	}
 }
@@ -265,7 +286,7 @@ static void dot_site(struct arena *a, const json_t *site)
 	json_array_foreach(json_object_get(site, "connectors"), i, row) {
 		fputs("\\n", stdout);
 		put_quoted(arena_printf(a, "%s: %s", text_of(row, "connector"),
-			table_text(a, json_object_get(row, "address_spaces"))));
+			route_map_reach(a, row)));
 	}
 	printf("\"%s%s];\n", hub_site ? ", penwidth=3" : "",
 		json_is_true(json_object_get(site, "enabled")) ? "" : ", style=dashed");

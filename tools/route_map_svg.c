@@ -14,7 +14,7 @@
 #include "tools/route_map_layout.h"
 
 enum { LINES_MAX = 12, CHARS_MAX = 34, MARGIN = 30, LINE_HEIGHT = 15, HEAD_HEIGHT = 22,
-	LABEL_HEIGHT = 15, LABEL_STEPS = 16 };
+	LABEL_HEIGHT = 15, LABEL_STEPS = 16, RINGS_INSIDE = 60 };
 /* Upper bounds for most fonts: what is wider still has the margin. */
 #define CHAR_WIDTH 6.8
 #define HEAD_CHAR_WIDTH 8.7
@@ -24,7 +24,8 @@ struct text_line {
 };
 
 struct node {
-	const json_t *site;		/* NULL: the dot of a link of several sites */
+	const json_t *site;		/* NULL: where the lines of a link of several sites meet */
+	const json_t *link;		/* that link */
 	struct text_line lines[LINES_MAX];
 	size_t n;
 };
@@ -40,6 +41,7 @@ struct drawing {
 	size_t n_lines;
 	struct map_box *labels;		/* drawn so far */
 	size_t n_labels;
+	double width, height;		/* of all boxes together */
 };
 
 static const char style[] =
@@ -123,17 +125,39 @@ static void describe_site(struct drawing *d, struct node *node)
 	json_array_foreach(json_object_get(node->site, "connectors"), i, row)
 		add_line(d, node, "connector", arena_printf(d->a, "\u2192 %s: %s",
 			text_of(row, "connector"),
-			joined(d->a, json_object_get(row, "address_spaces"))));
+			route_map_reach(d->a, row)));
 }
 
-static void size_box(const struct node *node, struct map_box *box)
+static const char *bytes(struct arena *a, json_int_t n)
+{
+	if (n >= 1000000)
+		return arena_printf(a, "%.3g MB", (double)n / 1e6);
+	return n >= 1000 ? arena_printf(a, "%.3g kB", (double)n / 1e3) :
+		arena_printf(a, "%lld B", (long long)n);
+}
+
+static const char *link_label(struct arena *a, const json_t *link)
+{
+	json_int_t limit = json_integer_value(json_object_get(link, "max_size"));
+	const char *cost = arena_printf(a, "%lld",
+		(long long)json_integer_value(json_object_get(link, "cost")));
+
+	return limit == 0 ? cost : arena_printf(a, "%s, \u2264 %s", cost, bytes(a, limit));
+}
+
+static double label_width(const char *label)
+{
+	return 6.6 * (double)characters(label) + 8;
+}
+
+static void size_box(struct arena *a, const struct node *node, struct map_box *box)
 {
 	double width;
 	size_t i;
 
 	if (node->site == NULL) {
-		box->width = 24;
-		box->height = 16;
+		box->width = label_width(link_label(a, node->link)) + 4;
+		box->height = LABEL_HEIGHT + 4;
 		return;
 	}
 	width = HEAD_CHAR_WIDTH * (double)characters(text_of(node->site, "site"));
@@ -183,7 +207,7 @@ static void build(struct drawing *d)
 {
 	const json_t *sites = json_object_get(d->map, "sites");
 	const json_t *links = json_object_get(d->map, "links");
-	size_t ends = 0, i;
+	size_t ends = 0, dot, i;
 	json_t *o;
 
 	d->n = json_array_size(sites);
@@ -199,8 +223,12 @@ static void build(struct drawing *d)
 		d->nodes[i].site = o;
 		describe_site(d, &d->nodes[i]);
 	}
+	dot = json_array_size(sites);
+	json_array_foreach(links, i, o)
+		if (json_array_size(json_object_get(o, "sites")) > 2)
+			d->nodes[dot++].link = o;
 	for (i = 0; i < d->n; i++)
-		size_box(&d->nodes[i], &d->boxes[i]);
+		size_box(d->a, &d->nodes[i], &d->boxes[i]);
 	add_links(d, links);
 }
 
@@ -237,28 +265,6 @@ static void draw_line(const struct drawing *d, const json_t *link, size_t from, 
 		d->boxes[from].x, d->boxes[from].y, d->boxes[to].x, d->boxes[to].y);
 }
 
-static const char *bytes(struct arena *a, json_int_t n)
-{
-	if (n >= 1000000)
-		return arena_printf(a, "%.3g MB", (double)n / 1e6);
-	return n >= 1000 ? arena_printf(a, "%.3g kB", (double)n / 1e3) :
-		arena_printf(a, "%lld B", (long long)n);
-}
-
-static const char *link_label(struct arena *a, const json_t *link)
-{
-	json_int_t limit = json_integer_value(json_object_get(link, "max_size"));
-	const char *cost = arena_printf(a, "%lld",
-		(long long)json_integer_value(json_object_get(link, "cost")));
-
-	return limit == 0 ? cost : arena_printf(a, "%s, \u2264 %s", cost, bytes(a, limit));
-}
-
-static double label_width(const char *label)
-{
-	return 6.6 * (double)characters(label) + 8;
-}
-
 static void draw_label(struct drawing *d, const json_t *link, double x, double y)
 {
 	const char *label = link_label(d->a, link);
@@ -280,18 +286,57 @@ static bool boxes_meet(const struct map_box *a, const struct map_box *b)
 		fabs(a->y - b->y) < (a->height + b->height) / 2;
 }
 
-/* Is a label in the way of a site or of a label before it? */
+/* Is a label in the way of a site or of a label before it? A link of many sites has its own box. */
 static bool is_taken(const struct drawing *d, const struct map_box *label)
 {
 	size_t i;
 
 	for (i = 0; i < d->n; i++)
-		if (d->nodes[i].site != NULL && boxes_meet(label, &d->boxes[i]))
+		if (boxes_meet(label, &d->boxes[i]))
 			return true;
 	for (i = 0; i < d->n_labels; i++)
 		if (boxes_meet(label, &d->labels[i]))
 			return true;
 	return false;
+}
+
+/* Does a line between two points pass through a box? Clips the line by each pair of borders. */
+static bool line_meets(const struct map_box *from, const struct map_box *to,
+	const struct map_box *box)
+{
+	double start[] = { from->x, from->y }, delta[] = { to->x - from->x, to->y - from->y };
+	double middle[] = { box->x, box->y }, half[] = { box->width / 2, box->height / 2 };
+	double first = 0, last = 1;
+	int axis;
+
+	for (axis = 0; axis < 2; axis++) {
+		double low = middle[axis] - half[axis] - start[axis];
+		double high = middle[axis] + half[axis] - start[axis];
+
+		if (fabs(delta[axis]) < 1e-6) {
+			if (low > 0 || high < 0)
+				return false;
+			continue;
+		}
+		first = fmax(first, fmin(low / delta[axis], high / delta[axis]));
+		last = fmin(last, fmax(low / delta[axis], high / delta[axis]));
+	}
+	return first < last;
+}
+
+/* Lines of other links that a label would hide, so that its cost could be taken for theirs. */
+static size_t lines_hidden(const struct drawing *d, const struct map_box *label, size_t from,
+	size_t to)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < d->n_lines; i++) {
+		const struct map_line *l = &d->lines[i];
+		bool own = (l->from == from && l->to == to) || (l->from == to && l->to == from);
+
+		n += !own && line_meets(&d->boxes[l->from], &d->boxes[l->to], label);
+	}
+	return n;
 }
 
 /* How far along the line from a box's middle its border is, as a part of the whole. */
@@ -303,33 +348,57 @@ static double leaves(const struct map_box *box, double dx, double dy)
 	return fmin(fmin(x, y), 0.5);
 }
 
-/* In the middle of what is to be seen of the line, or as near to it as there is room. */
-static void label_line(struct drawing *d, const json_t *link, size_t from, size_t to)
+static bool is_inside(const struct drawing *d, const struct map_box *box)
+{
+	return box->x >= box->width / 2 && box->y >= box->height / 2 &&
+		box->x + box->width / 2 <= d->width && box->y + box->height / 2 <= d->height;
+}
+
+/*
+ * The place that hides the fewest other lines, beside the line by so many labels; of several that
+ * nearest to the middle of what is to be seen of it. False if there is none.
+ */
+static bool place_label(const struct drawing *d, size_t from, size_t to, double beside,
+	bool inside, struct map_box *label)
 {
 	const struct map_box *a = &d->boxes[from], *b = &d->boxes[to];
+	double dx = b->x - a->x, dy = b->y - a->y, length = fmax(hypot(dx, dy), 1);
+	double first = leaves(a, dx, dy), last = 1 - leaves(b, dx, dy);
+	size_t best = SIZE_MAX;
+	int step;
+
+	for (step = 0; step <= LABEL_STEPS; step++) {
+		double at = 0.5 + (step % 2 == 0 ? 0.5 : -0.5) * step / (LABEL_STEPS + 1);
+		struct map_box box = *label;
+		size_t hidden;
+
+		at = first + at * (last - first);
+		box.x = a->x + at * dx - beside * dy / length * box.width;
+		box.y = a->y + at * dy + beside * dx / length * box.height;
+		if (is_taken(d, &box) || (inside && !is_inside(d, &box)))
+			continue;
+		hidden = lines_hidden(d, &box, from, to);
+		if (hidden < best) {
+			best = hidden;
+			*label = box;
+		}
+	}
+	return best != SIZE_MAX;
+}
+
+/* On its line if there is room, else beside it, farther and farther: somewhere there is. */
+static void label_line(struct drawing *d, const json_t *link, size_t from, size_t to)
+{
 	struct map_box label = { .width = label_width(link_label(d->a, link)),
 		.height = LABEL_HEIGHT };
-	double dx, dy, first, last, at;
-	int step;
+	int ring;
 
 	if (from == d->n || to == d->n)
 		return;
-	dx = b->x - a->x;
-	dy = b->y - a->y;
-	first = leaves(a, dx, dy);
-	last = 1 - leaves(b, dx, dy);
-	for (step = 0; step <= LABEL_STEPS; step++) {
-		at = 0.5 + (step % 2 == 0 ? 0.5 : -0.5) * step / (LABEL_STEPS + 1);
-		at = first + at * (last - first);
-		label.x = a->x + at * dx;
-		label.y = a->y + at * dy;
-		if (!is_taken(d, &label))
+	for (ring = 0; ; ring++)
+		if (place_label(d, from, to, (ring % 2 == 0 ? 0.5 : -0.5) * ring,
+			ring < RINGS_INSIDE, &label))
 			break;
-	}
-	if (step > LABEL_STEPS) {
-		label.x = a->x + (first + last) / 2 * dx;
-		label.y = a->y + (first + last) / 2 * dy;
-	}
 	draw_label(d, link, label.x, label.y);
 }
 
@@ -401,16 +470,18 @@ static void draw_key(const struct drawing *d, double bottom)
 
 void route_map_svg(FILE *out, struct arena *a, const json_t *map)
 {
-	struct drawing d = { .out = out, .a = a, .map = map };
-	double width = 400, height = 0;
+	struct drawing d = { .out = out, .a = a, .map = map, .width = 400 };
+	double width, height;
 	size_t i;
 
 	build(&d);
 	map_layout(d.boxes, d.n, d.lines, d.n_lines);
 	for (i = 0; i < d.n; i++) {
-		width = fmax(width, d.boxes[i].x + d.boxes[i].width / 2);
-		height = fmax(height, d.boxes[i].y + d.boxes[i].height / 2);
+		d.width = fmax(d.width, d.boxes[i].x + d.boxes[i].width / 2);
+		d.height = fmax(d.height, d.boxes[i].y + d.boxes[i].height / 2);
 	}
+	width = d.width;
+	height = d.height;
 	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
 		"viewBox=\"%d %d %.0f %.0f\">\n<style>%s</style>\n<rect x=\"%d\" y=\"%d\" "
 		"width=\"%.0f\" height=\"%.0f\" fill=\"#f7f9fa\"/>\n", width + 2 * MARGIN,

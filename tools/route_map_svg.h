@@ -7,6 +7,9 @@
 
 struct arena;
 
+/* route_map.c: what a connector of the map reaches: its address spaces, or a routing group's. */
+const char *route_map_reach(struct arena *a, const json_t *connector);
+
 void route_map_svg(FILE *out, struct arena *a, const json_t *map);
 
 #endif

@@ -2,10 +2,12 @@
 
 import json
 import os
+import random
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+from oracle.generate import Generator
 from oracle.model import Object, dn_of, to_ldif
 
 from .harness.base import build_path, run
@@ -47,6 +49,44 @@ def organization():
     yield Object("hubForeignConnector", "Fax & more",
                  hubAddressSpace="FAX:*", hubSourceServer=server("paris1"))
     yield Object("hubAcceptedDomain", "Contoso", hubDomain="contoso.com")
+
+
+def net(sites):
+    """A tree with chords, hub sites, limits, edges, connectors of all kinds, a routing group."""
+    rolls = random.Random("map/%d" % sites)
+    names = ["Site %s%d" % ("of a long name " if i % 7 == 3 else "", i) for i in range(sites)]
+    yield Object("hubOrganization", "Transport")
+    yield Object("hubRoutingGroup", "Legacy", hubAddressSpace="*.legacy.example")
+    for i, name in enumerate(names):
+        yield Object("hubSite", name, hubHubSite="TRUE" if i % 9 == 1 else None)
+        for j in range(1 + i % 3):
+            yield Object("hubServer", "hub%d-%d" % (i, j), hubRole="Hub", hubServerSite=site(name))
+        if i % 4 == 0:
+            yield Object("hubSendConnector", "Partner %d" % i, hubAddressSpace="p%d.example" % i,
+                         hubSourceServer=server("hub%d-0" % i))
+        if i % 13 == 0:
+            yield Object("hubServer", "edge%d" % i, hubRole="Edge")
+            yield Object("hubEdgeSubscription", "edge%d" % i, hubServerSite=site(name),
+                         hubServerRef=server("edge%d" % i))
+    yield Object("hubRoutingGroupConnector", "To Legacy", hubTargetRoutingGroup=dn_of(
+        "hubRoutingGroup", "Legacy"), hubSourceServer=server("hub0-0"), hubCost=7,
+                 hubTargetServer="old.contoso.com")
+    for i in range(1, sites + sites // 2):
+        ends = rolls.sample(names, 2 + (i % 11 == 10)) if i >= sites else [
+            names[i], names[(i - 1) // 3]]
+        yield Object("hubSiteLink", "link%d" % i, hubSiteList=[site(n) for n in ends],
+                     hubCost=rolls.randint(1, 99),
+                     hubMaxMessageSize="10000000" if i % 9 == 4 else None)
+
+
+def rectangles(root, kind):
+    return [[float(r.get(k)) for k in ("x", "y", "width", "height")]
+            for r in root.iter(SVG + "rect") if r.get("class") == kind]
+
+
+def meet(a, b):
+    return (a[0] < b[0] + b[2] - 0.2 and b[0] < a[0] + a[2] - 0.2
+            and a[1] < b[1] + b[3] - 0.2 and b[1] < a[1] + a[3] - 0.2)
 
 
 class Views(unittest.TestCase):
@@ -244,6 +284,46 @@ class Views(unittest.TestCase):
         out = json.loads(self.hubctl("-o", "json", "route", "map").stdout)
         self.assertEqual([s["site"] for s in out["sites"]], ["London", "New York", "Paris"])
         self.assertIn("--format", self.hubctl("route", "map", "--format", "png", status=2).stderr)
+
+    def check_svg(self, objects):
+        """All there is is in the picture, and no label or box lies on another one."""
+        self.file = self.write("map.ldif", to_ldif(objects))
+        told = json.loads(self.hubctl("-o", "json", "route", "map").stdout)
+        root = ElementTree.fromstring(self.hubctl("route", "map", "--format", "svg").stdout)
+        boxes, plates = rectangles(root, "box"), rectangles(root, "plate")
+        both = boxes + plates
+        for i, one in enumerate(both):
+            for other in both[:i]:
+                self.assertFalse(meet(one, other), (one, other))
+        self.assertEqual(len(boxes), len(told["sites"]))
+        titles = [t.text for t in root.iter(SVG + "title")]
+        links = [link["link"] for link in told["links"] if len(link["sites"]) >= 2]
+        self.assertEqual(sorted(titles), sorted(links))
+        self.assertEqual(len(plates), len(links))
+        lines = [line for line in root.iter(SVG + "line") if line.get("x1") != "85"]
+        self.assertEqual(len(lines), sum(len(link["sites"]) if len(link["sites"]) > 2 else 1
+                                         for link in told["links"] if len(link["sites"]) >= 2))
+        shown = [t.text for t in root.iter(SVG + "text")]
+        text = self.hubctl("route", "map").stdout
+        for place in told["sites"]:
+            self.assertIn(place["site"], shown)
+            self.assertIn(place["site"], text)
+            wanted = ["edge " + place["edges"][0]] if place["edges"] else []
+            wanted += ["\u2192 " + row["connector"] for row in place["connectors"]]
+            for begin in wanted:
+                self.assertTrue(any(s.startswith(begin) for s in shown), (begin, shown))
+        return len(told["sites"])
+
+    def test_svg_at_3_and_at_40_sites(self):
+        self.assertEqual(self.check_svg(list(net(3))), 3)
+        self.assertEqual(self.check_svg(list(net(40))), 40)
+        self.assertIn("connector   To Legacy (routing group Legacy, *.legacy.example)",
+                      self.hubctl("route", "map").stdout)
+
+    def test_svg_of_random_organizations(self):
+        for number in range(12):
+            generator = Generator(random.Random("map/%d" % number))
+            self.check_svg(generator.organization())
 
     def test_map_as_svg(self):
         text = self.hubctl("route", "map", "--format", "svg").stdout
