@@ -265,7 +265,10 @@ class NotLoaded(unittest.TestCase):
         wait_for("the cache", lambda: "london1" in hub.cache("organization"))
         org.directory.stop()
         hub.stop()
-        os.unlink(os.path.join(hub.state, "cache", "recipients.ldif"))
+        cache = os.path.join(hub.state, "cache")
+        for name in os.listdir(cache):
+            if name.startswith("recipients"):
+                os.unlink(os.path.join(cache, name))
         hub.start()
         with Client(org.internet_port) as client:
             client.ehlo()
