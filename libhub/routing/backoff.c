@@ -5,7 +5,7 @@
  * path between us and that stop, the nearer to the stop the better, and waits there. These sites
  * are the stop's ladder. What is in it, and why it is safe:
  *
- * - A site without an enabled hub is passed over: nobody there could take the mail.
+ * - A site without an enabled hub, or drained, is passed over: nobody there could take the mail.
  * - The ladder begins before the stop and never leads past it. A stop that is a hub site and does
  *   not answer must not be gone around, for every message has to be categorized there. Before the
  *   stop no site on the path is a hub site, or mail would stop there first; so nothing is skipped.
@@ -14,10 +14,13 @@
  * - No loop. Every suffix of a chosen path is the path chosen from its first site (graph.c), and it
  *   has the same first hub site. So whoever is handed the mail computes the same stop, and its
  *   ladder is the part of ours above it. Mail that is backed off moves forward along one path or
- *   stays; it cannot come back, however differently two servers see who is alive.
+ *   stays; it cannot come back, however differently two servers see who is alive. (A connector
+ *   chosen here is chosen there as well: its cost and hops lose what lies behind us, and no other
+ *   connector's lose more. Only a scoped one of that very site can win, and mail leaves by it.
+ *   While two servers run different snapshots, the Received trace cuts what goes round.)
  *
- * With more than LINEAR_HOPS hops from us to the stop the ladder is searched by bisection,
- * else one site after the other (hubd/deliver/ladder.h).
+ * With more than LINEAR_HOPS hops from us to the stop the ladder is searched by bisection, else one
+ * site after the other (hubd/deliver/ladder.h).
  */
 #include "libhub/routing/table.h"
 
