@@ -307,7 +307,8 @@ START_TEST(hub_with_the_right_key)
 	struct tls_context *ctx = tls_peer(true);
 
 	kit_expect(TLS_HELLO "C EHLO hub1.example.com\nS 250-peer\nS 250-PIPELINING\n"
-		"S 250 CHUNKING\n" MAIL "C RCPT TO:<r1@a>\nC BDAT 57 LAST\nC X-Hub-Organization-OriginalSize: 4711\n"
+		"S 250 CHUNKING\n" MAIL "C RCPT TO:<r1@a>\nC BDAT 57 LAST\n"
+		"C X-Hub-Organization-OriginalSize: 4711\n"
 		"C Subject: t\nC \nC hi\nS 250 ok\nS 250 ok\nS 250 taken\n" QUIT);
 	kit_begin();
 	kit_post(1, 1, TO_HUB2, "a");
@@ -456,7 +457,8 @@ START_TEST(new_configuration_routes_again)
 	r = kit_route(TO_NOWHERE, "a");
 	for (i = 0; i < 3; i++) {
 		queues_post(kit_queues, queue_item_new(kit_live, kit_again[i]->id,
-			kit_again[i]->body_size, &kit_again[i]->env, kit_again[i]->index, NULL, 1, &r, kit_again[i]));
+			kit_again[i]->body_size, &kit_again[i]->env, kit_again[i]->index, NULL, 1,
+			&r, kit_again[i]));
 		queue_item_free(&kit_again[i]);
 	}
 	kit_await_status("Ready");
