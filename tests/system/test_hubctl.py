@@ -648,6 +648,34 @@ class ConfigStatus(unittest.TestCase):
         text = hubctl(org, "--control", org.london1.control, "config", "status").stdout
         self.assertIn("rejected: cn=To Internet", text)
 
+    def test_one_out_of_step(self):
+        """It runs what it has kept, for its way to the directory is closed."""
+        org = self.org
+        org.paris1.stop()
+        with open(org.paris1.settings) as lines:
+            text = lines.read()
+        with open(org.paris1.settings, "w") as lines:
+            lines.write(text.replace("directory = " + org.directory.uri,
+                                     "directory = ldap://127.0.0.1:%d" % free_port()))
+        org.directory.change(org.connector("To Internet"), hubPort="2525")
+        in_step([org.london1, org.london2])
+        org.paris1.start()
+        key = org.london1.key
+        asked = ("--control", org.london1.control, "--client-certificate", key.certificate,
+                 "--client-key", key.key, "config", "status")
+
+        def status():
+            return {s["server"]: s for s in json.loads(
+                hubctl(org, "-o", "json", *asked).stdout)["servers"]}
+        wait_for("all others in step", lambda: [
+            name for name, s in status().items() if s["in_step"]] == ["london1", "london2"])
+        paris1 = status()["paris1"]
+        self.assertTrue(paris1["reachable"] and paris1["from_cache"], paris1)
+        done = hubctl(org, *asked)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"(?m)^paris1 +differs ")
+        self.assertRegex(done.stdout, r"(?m)^london2 +in step ")
+
     def test_without_a_directory_the_server_here_is_told_of(self):
         self.org.directory.stop()
         wait_for("seen by the hub", lambda:
