@@ -380,7 +380,7 @@ const char *route_view_text(struct arena *a, const json_t *view)
 		return *connector == '\0' ? "resolves in the directory" :
 			arena_printf(a, "resolves in the directory, else by %s", connector);
 	if (strcmp(decision, "relay") != 0)
-		return decision;
+		return arena_strdup(a, decision);
 	text = arena_printf(a, "to %s (%s)", member(a, view, "next_site"),
 		member(a, view, "next_servers"));
 	if (*connector != '\0')
