@@ -7,6 +7,7 @@
 
 #include "libhub/org/attr.h"
 #include "libhub/org/print.h"
+#include "tools/option_text.h"
 
 enum {
 	OPT_SERVER = 1000, OPT_DIRECTORY, OPT_BASE, OPT_RECIPIENT_BASE, OPT_CONTROL, OPT_WHAT_IF,
@@ -65,44 +66,28 @@ static enum ctl_status take_mechanism(struct ctl *ctl, const char *name)
 	return CTL_DONE;
 }
 
-static const char **text_option(struct parse *p, int c)
-{
-	switch (c) {
-	case 'D':
-		return &p->ctl->bind_dn;
-	case 'y':
-		return &p->ctl->password_file;
-	case 'f':
-		return &p->file;
-	case OPT_SERVER:
-		return &p->ctl->server;
-	case OPT_DIRECTORY:
-		return &p->ctl->directory;
-	case OPT_BASE:
-		return &p->ctl->base;
-	case OPT_RECIPIENT_BASE:
-		return &p->ctl->recipient_base;
-	case OPT_CONTROL:
-		return &p->ctl->control;
-	case OPT_CA:
-		return &p->ctl->ca;
-	case OPT_CLIENT_CERTIFICATE:
-		return &p->ctl->certificate;
-	case OPT_CLIENT_KEY:
-		return &p->ctl->key;
-	default:
-		return NULL;
-	}
-}
+/* Those whose argument is kept as it is. */
+static const struct option_text texts[] = {
+	OPTION_TEXT('f', struct parse, file),
+};
+static const struct option_text ctl_texts[] = {
+	OPTION_TEXT('D', struct ctl, bind_dn),
+	OPTION_TEXT('y', struct ctl, password_file),
+	OPTION_TEXT(OPT_SERVER, struct ctl, server),
+	OPTION_TEXT(OPT_DIRECTORY, struct ctl, directory),
+	OPTION_TEXT(OPT_BASE, struct ctl, base),
+	OPTION_TEXT(OPT_RECIPIENT_BASE, struct ctl, recipient_base),
+	OPTION_TEXT(OPT_CONTROL, struct ctl, control),
+	OPTION_TEXT(OPT_CA, struct ctl, ca),
+	OPTION_TEXT(OPT_CLIENT_CERTIFICATE, struct ctl, certificate),
+	OPTION_TEXT(OPT_CLIENT_KEY, struct ctl, key),
+};
 
 static enum ctl_status take_global(struct parse *p, int c)
 {
-	const char **text = text_option(p, c);
-
-	if (text != NULL) {
-		*text = optarg;
+	if (option_text_take(texts, sizeof(texts) / sizeof(texts[0]), c, p) ||
+	    option_text_take(ctl_texts, sizeof(ctl_texts) / sizeof(ctl_texts[0]), c, p->ctl))
 		return CTL_DONE;
-	}
 	switch (c) {
 	case 'o':
 		return take_output(p->ctl, optarg);

@@ -17,6 +17,7 @@ tools_libctl_a_SOURCES = \
 	%D%/metrics.c \
 	%D%/object.c %D%/object.h \
 	%D%/object_edit.c \
+	%D%/option_text.c %D%/option_text.h \
 	%D%/object_options.c \
 	%D%/object_show.c %D%/object_show.h \
 	%D%/org.c %D%/org.h \

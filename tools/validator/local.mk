@@ -10,6 +10,6 @@ tools_validator_libvalidator_a_SOURCES = \
 	%D%/view.c %D%/view.h
 
 sbin_PROGRAMS += tools/hub-validator
-tools_hub_validator_SOURCES = %D%/main.c
+tools_hub_validator_SOURCES = %D%/main.c tools/option_text.c tools/option_text.h
 dist_man_MANS += tools/hub-validator.8
 tools_hub_validator_LDADD = $(LIBVALIDATOR) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS)

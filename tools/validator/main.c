@@ -14,6 +14,7 @@
 #include "libhub/base/log_writer.h"
 #include "libhub/base/mem.h"
 #include "libhub/base/resolver.h"
+#include "tools/option_text.h"
 #include "tools/validator/server.h"
 #include "tools/validator/view.h"
 
@@ -64,36 +65,24 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* Those whose argument is kept as it is. */
+static const struct option_text texts[] = {
+	OPTION_TEXT(OPT_SOCKET, struct options, socket),
+	OPTION_TEXT(OPT_GROUP, struct options, group),
+	OPTION_TEXT(OPT_BASE, struct options, base),
+	OPTION_TEXT(OPT_CA, struct options, directory.ca),
+	OPTION_TEXT(OPT_CERTIFICATE, struct options, directory.certificate),
+	OPTION_TEXT(OPT_KEY, struct options, directory.key),
+	OPTION_TEXT('D', struct options, directory.bind_dn),
+	OPTION_TEXT('y', struct options, directory.password_file),
+};
+
 /* The exit status, or -1 to go on. */
 static int take_option(int c, struct options *o)
 {
-	const char **text = NULL;
-
+	if (option_text_take(texts, sizeof(texts) / sizeof(texts[0]), c, o))
+		return -1;
 	switch (c) {
-	case OPT_SOCKET:
-		text = &o->socket;
-		break;
-	case OPT_GROUP:
-		text = &o->group;
-		break;
-	case OPT_BASE:
-		text = &o->base;
-		break;
-	case OPT_CA:
-		text = &o->directory.ca;
-		break;
-	case OPT_CERTIFICATE:
-		text = &o->directory.certificate;
-		break;
-	case OPT_KEY:
-		text = &o->directory.key;
-		break;
-	case 'D':
-		text = &o->directory.bind_dn;
-		break;
-	case 'y':
-		text = &o->directory.password_file;
-		break;
 	case 'd':
 		o->debug = true;
 		return -1;
@@ -108,8 +97,6 @@ static int take_option(int c, struct options *o)
 		fputs(usage, c == 'h' ? stdout : stderr);
 		return c == 'h' ? 0 : 2;
 	}
-	*text = optarg;
-	return -1;
 }
 
 static int parse(int argc, char **argv, struct options *o)
