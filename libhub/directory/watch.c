@@ -719,14 +719,15 @@ const struct watch_point *watch_point(const struct watch *w)
 	return &w->point;
 }
 
-void watch_refresh(struct watch *w, bool elsewhere)
+bool watch_refresh(struct watch *w, bool elsewhere)
 {
 	if (w->state != WATCH_LIVE)
-		return;
+		return false;
 	if (elsewhere && providers_other(&w->providers))
 		change_server(w);
 	else
 		refresh(w);
+	return true;
 }
 
 const char *watch_csn(const struct watch *w)

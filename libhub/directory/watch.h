@@ -90,9 +90,9 @@ const struct watch_point *watch_point(const struct watch *w);
 void watch_forget_point(struct watch *w);
 /*
  * Reads everything anew: of the server in use, or of the next one if elsewhere and there is one.
- * Not in a callback; callbacks may come from within. Without a connection that happens anyway.
+ * Not in a callback; callbacks may come from within. False if it is not live: nothing was done.
  */
-void watch_refresh(struct watch *w, bool elsewhere);
+bool watch_refresh(struct watch *w, bool elsewhere);
 /*
  * The newest change that the server has shown: at the end of the last complete refresh, or since
  * then; "" if it does not say. Sequence numbers of slapd compare as texts.

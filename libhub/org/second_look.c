@@ -34,7 +34,9 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	watch_refresh(s->watch, s->elsewhere);
+	/* not live: what it reads now may be only what changed */
+	if (!watch_refresh(s->watch, s->elsewhere))
+		set_timer(s, LOOK_FIRST_MS, s->elsewhere);
 }
 
 struct second_look *second_look_new(struct loop *loop, const char *name)
@@ -68,7 +70,9 @@ void second_look_begin(struct second_look *s)
 {
 	const char *csn = watch_csn(s->watch);
 
-	event_del(s->timer);
+	/* whatever is judged next; but an override waits for a refresh of all */
+	if (!s->guard.override)
+		event_del(s->timer);
 	/* changes that came one by one are in force, too */
 	if (!s->guard.held && *csn != '\0')
 		snprintf(s->guard.in_force.csn, sizeof(s->guard.in_force.csn), "%s", csn);
@@ -96,6 +100,7 @@ enum guard_verdict second_look_judge(struct second_look *s, struct guard_state *
 	snprintf(shown->csn, sizeof(shown->csn), "%s", watch_csn(s->watch));
 	verdict = guard_judge(&s->guard, shown, watch_provider(s->watch), losses, n, changed);
 	memcpy(s->epoch, shown->epoch, sizeof(s->epoch));
+	event_del(s->timer);
 	if (verdict == GUARD_BELIEVE) {
 		s->renewed = before.epoch[0] != '\0' && strcmp(before.epoch, shown->epoch) != 0;
 		s->delay_ms = LOOK_FIRST_MS;

@@ -316,6 +316,67 @@ START_TEST(keeps_what_it_has_when_the_tree_goes)
 }
 END_TEST
 
+static bool is_held(void *ctx)
+{
+	struct mirror_status st;
+
+	(void)ctx;
+	mirror_status(mirror, &st);
+	return st.held != NULL && st.recipients_held == NULL;
+}
+
+static bool is_believed(void *ctx)
+{
+	return is_live(NULL) && !is_held(NULL) && !has_site(ctx);
+}
+
+/* Each of the sites s0 to s19 by a record that ends like that. */
+static void each_site(const char *rest)
+{
+	char *ldif = NULL;
+	size_t size;
+	FILE *f = open_memstream(&ldif, &size);
+	int i;
+
+	for (i = 0; i < 20; i++)
+		fprintf(f, "dn: cn=s%d," SITES "\nchangetype: %s\n\n", i, rest);
+	fclose(f);
+	modify(ldif);
+	free(ldif);
+}
+
+START_TEST(loss_is_held_until_the_epoch_changes)
+{
+	start_live();
+	each_site("add\nobjectClass: hubSite");
+	AWAIT(loop, has_site, "s19", SOON_MS);
+	slapd_stop(&server, SIGTERM);
+	AWAIT(loop, is_down, NULL, SOON_MS);
+	each_site("delete");
+	slapd_start(&server);
+	AWAIT(loop, is_held, NULL, SOON_MS);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 22);
+	/* another look, a second later, shows the same of course */
+	ck_assert_int_eq(await_for(loop, is_believed, "s0", 1500), -1);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 22);
+	modify("dn: cn=Transport,o=x\nchangetype: modify\nadd: hubEpoch\n"
+		"hubEpoch: 0b0e0f6e-1111-4222-8333-444455556666\n");
+	AWAIT(loop, is_believed, "s0", SOON_MS);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
+}
+END_TEST
+
+START_TEST(loss_while_live_is_no_loss)
+{
+	start_live();
+	each_site("add\nobjectClass: hubSite");
+	AWAIT(loop, has_site, "s19", SOON_MS);
+	each_site("delete");
+	AWAIT(loop, is_believed, "s19", SOON_MS);
+	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
+}
+END_TEST
+
 /* --- latency --- */
 
 struct writer {
@@ -419,5 +480,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, last_good_form_survives_a_restart);
 	tcase_add_test(t, damaged_cache_is_not_used);
 	tcase_add_test(t, keeps_what_it_has_when_the_tree_goes);
+	tcase_add_test(t, loss_is_held_until_the_epoch_changes);
+	tcase_add_test(t, loss_while_live_is_no_loss);
 	return unit_run("mirror", &t, 1);
 }
