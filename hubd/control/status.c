@@ -44,14 +44,15 @@ struct homeless {
 /* Mail for these ends with a report 5.1.1 (routing.md section 4). */
 static void warn_homeless(const char *host, size_t count, void *ctx)
 {
+	const char *have = count == 1 ? "recipient has" : "recipients have";
 	struct homeless *h = ctx;
 	char line[400];
 
 	if (*host == '\0')
-		snprintf(line, sizeof(line), "%zu recipients have no mailHost", count);
+		snprintf(line, sizeof(line), "%zu %s no mailHost", count, have);
 	else if (snapshot_mailbox_server(h->s, host) == NULL)
-		snprintf(line, sizeof(line), "%zu recipients have mailHost %.255s, which names no "
-			"mailbox server", count, host);
+		snprintf(line, sizeof(line), "%zu %s mailHost %.255s, which names no mailbox "
+			"server", count, have, host);
 	else
 		return;
 	json_array_append_new(h->warnings, text(line));

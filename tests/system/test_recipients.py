@@ -125,11 +125,11 @@ class Recipients(unittest.TestCase):
         self.assertIn("gone.contoso.com", self.reported("lost@contoso.com", "5.1.1"))
         for address in ("homeless@contoso.com", "lost@contoso.com"):
             self.explain(address, "report", status="5.1.1")
-        warned = ["1 recipients have mailHost gone.contoso.com, which names no mailbox server",
-                  "1 recipients have no mailHost"]
+        warned = ["1 recipient has mailHost gone.contoso.com, which names no mailbox server",
+                  "1 recipient has no mailHost"]
         status = self.org.paris1.ctl("config", "status")
         for server in status["servers"]:
-            self.assertEqual(sorted(w for w in server["warnings"] if "recipients" in w), warned)
+            self.assertEqual(sorted(w for w in server["warnings"] if "mailHost" in w), warned)
 
     def test_warning_follows_the_directory(self):
         org, dn = self.org, self.org.directory.dn("new1", "Servers")
