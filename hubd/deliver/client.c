@@ -223,6 +223,7 @@ void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_le
 	c->stream = stream_connect(c->loop, to, to_len, source, source_len, timeout_ms,
 		&stream_events, c);
 	stream_set_inactivity(c->stream, c->cfg.timeout_s);
+	stream_set_silence(c->stream, c->cfg.silence_s);
 }
 
 void client_adopt(struct client *c, int fd)

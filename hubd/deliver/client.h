@@ -41,6 +41,7 @@ struct client_config {
 	int (*check_peer)(struct stream *s, void *ctx, struct err *e);
 	const char *user, *password;		/* NULL = no AUTH */
 	uint32_t timeout_s;			/* without a byte from the peer */
+	int silence_s;				/* stream_set_silence, for client_connect */
 };
 
 /* What was learnt. Strings are valid during the callback. */

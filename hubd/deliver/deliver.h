@@ -21,6 +21,9 @@ enum {
 	 */
 	DELIVER_SERVER_CONNECT_MS = 10 * 1000,
 	DELIVER_SERVER_ANSWER_MS = 20 * 1000,
+	/* stream_set_silence, for others and for servers of the organization */
+	DELIVER_SILENCE_S = 100,
+	DELIVER_SERVER_SILENCE_S = 20,
 };
 
 struct deliver;

@@ -218,6 +218,8 @@ void delivery_connect(struct delivery *s)
 		.check_peer = check_peer,
 		.user = s->policy.user, .password = s->policy.password,
 		.timeout_s = timeout_of(s),
+		.silence_s = s->place->server != NULL ? DELIVER_SERVER_SILENCE_S :
+			DELIVER_SILENCE_S,
 	};
 	socklen_t source_len;
 

@@ -184,6 +184,19 @@ void stream_set_inactivity(struct stream *s, uint32_t timeout_s)
 	arm_timer(s);
 }
 
+void stream_set_silence(struct stream *s, int silence_s)
+{
+	static const int on = 1;
+	const int idle_s = silence_s / 2, interval_s = silence_s / 6 > 0 ? silence_s / 6 : 1;
+	const unsigned timeout_ms = (unsigned)silence_s * 1000;
+
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	/* counts for probes, too, instead of their number */
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
 void stream_set_deadline(struct stream *s, uint64_t timeout_ms)
 {
 	BUG_ON(s->connecting);

@@ -86,6 +86,19 @@ class Failures(unittest.TestCase):
         self.waits(("aachen1", "SmtpRelayToSite/Gotha"))
         self.moves(token, "mail-gotha", "aachen1")
 
+    def test_cut_in_the_middle_of_a_message(self):
+        """Nobody says that the connection is gone; half a minute later the mail waits elsewhere."""
+        self.lab("line", "--delay", "150")
+        self.addCleanup(self.lab, "line")
+        with wire_of(self.lab) as wire:
+            token = self.lab.submit("aachen1", "bruno", body=700 * ("x" * 998 + "\r\n"))
+            wait_for("some of it is on the wire", lambda: wire.bytes[
+                ("aachen1", "erfurt1")] > 100000)
+            self.lab("cut", "Erfurt")
+        self.waits(("dresden1", "SmtpRelayToSite/Erfurt"))
+        self.lab("line")
+        self.moves(token, "mail-erfurt", "dresden1")
+
     def test_dead_hubs_are_passed_by(self):
         """Freiburg's hubs and Erfurt's are dead: Dresden keeps it, and hands on to who is back."""
         lab, dead = self.lab, FREIBURG + ("erfurt1",)
