@@ -37,7 +37,8 @@ def organization():
         yield Object("hubSite", name, hubHubSite="TRUE" if name == "Dresden" else None)
         if name != "Bonn":
             yield Object("hubServer", name.lower() + "1", hubRole="Hub", hubServerSite=site(name))
-    yield Object("hubServer", "off1", hubRole="Hub", hubServerSite=site("Essen"), hubEnabled="FALSE")
+    yield Object("hubServer", "off1", hubRole="Hub", hubServerSite=site("Essen"),
+                 hubEnabled="FALSE")
     yield link("a-b", 5, "Aachen", "Bonn")
     yield link("a-c", 5, "Aachen", "Celle")
     yield link("b-d", 5, "Bonn", "Dresden", hubMaxMessageSize="5000000")

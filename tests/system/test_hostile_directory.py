@@ -1,5 +1,6 @@
-"""Entries that no administrator would write, put into the directory behind its checks, as a restored
-backup or another tool would: hubs, hubctl and hub-validator say a clear thing, and all else works.
+"""Entries that no administrator would write, put into the directory behind its checks, as a
+restored backup or another tool would: hubs, hubctl and hub-validator say a clear thing, and all
+else works.
 """
 
 import base64

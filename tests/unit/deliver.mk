@@ -11,8 +11,9 @@ tests_unit_test_verdict_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c tests/unit/deliver_kit.c \
-	tests/unit/deliver_kit.h tests/unit/deliver_stand_ins.c tests/unit/peer.c tests/unit/peer.h \
-	tests/unit/identity.c tests/unit/identity.h tests/unit/await.h tests/unit/org_text.h \
+	tests/unit/deliver_kit.h tests/unit/deliver_stand_ins.c \
+	tests/unit/peer.c tests/unit/peer.h tests/unit/identity.c tests/unit/identity.h \
+	tests/unit/await.h tests/unit/org_text.h \
 	tests/unit/unit.h
 tests_unit_test_deliver_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_deliver_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

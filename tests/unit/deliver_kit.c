@@ -48,7 +48,8 @@ static void on_connection(evutil_socket_t fd, short what, void *ctx)
 		close(c);
 		return;
 	}
-	kit_house.peers[kit_house.n_peers] = peer_adopt(kit_loop, kit_house.scripts[kit_house.n_peers], c);
+	kit_house.peers[kit_house.n_peers] = peer_adopt(kit_loop,
+		kit_house.scripts[kit_house.n_peers], c);
 	kit_house.n_peers++;
 }
 
@@ -63,7 +64,8 @@ static void house_open(void)
 	ck_assert_int_eq(listen(kit_house.fd, 100), 0);
 	ck_assert_int_eq(getsockname(kit_house.fd, (struct sockaddr *)&a, &len), 0);
 	kit_house.port = ntohs(a.sin_port);
-	kit_house.ev = event_new(loop_base(kit_loop), kit_house.fd, EV_READ | EV_PERSIST, on_connection, NULL);
+	kit_house.ev = event_new(loop_base(kit_loop), kit_house.fd, EV_READ | EV_PERSIST,
+		on_connection, NULL);
 	event_add(kit_house.ev, NULL);
 }
 
@@ -75,8 +77,8 @@ static void house_close(void)
 	close(kit_house.fd);
 	for (i = 0; i < kit_house.n_peers; i++) {
 		if (peer_trouble(kit_house.peers[i]) != NULL)
-			ck_abort_msg("connection %zu: %s; log: %s", i, peer_trouble(kit_house.peers[i]),
-				kit_told);
+			ck_abort_msg("connection %zu: %s; log: %s", i,
+				peer_trouble(kit_house.peers[i]), kit_told);
 		peer_free(&kit_house.peers[i]);
 	}
 	ck_assert_uint_eq(kit_house.n_peers, kit_house.n_scripts);
@@ -224,7 +226,8 @@ struct route kit_route(int where, const char *domain)
 		break;
 	case TO_MAILBOX:
 		r.decision = ROUTE_MAILBOX;
-		r.mailbox_server = (const void *)snapshot_find(kit_snapshot, OBJ_MAILBOX_SERVER, "mbx");
+		r.mailbox_server = (const void *)snapshot_find(kit_snapshot, OBJ_MAILBOX_SERVER,
+			"mbx");
 		r.queue = (struct queue_key){ QUEUE_MAILBOX, "mbx", "" };
 		break;
 	case TO_NOWHERE:
