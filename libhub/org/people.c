@@ -13,6 +13,8 @@
 enum {
 	SWEEP_STEP = 500,		/* dropped between two looks at the clock */
 	SWEEP_MS = 5,			/* one turn of the loop */
+	AUDIT_MIN_MS = 10000,		/* after a refresh by cookie, before all are read */
+	AUDIT_EACH_MS = 5,		/* entry: such a refresh takes 1 % of the time */
 };
 
 struct people {
@@ -25,7 +27,9 @@ struct people {
 	struct recipients_file *file;
 	bool file_failed;		/* said so already */
 	bool in_step;			/* what is here is what the watch's point says */
-	struct event *sweep_timer;
+	struct event *sweep_timer, *audit_timer;
+	/* of the refresh under way, for the log: */
+	uint64_t began_ms, sent, present, deleted;
 };
 
 /* --- the file --- */
@@ -82,6 +86,14 @@ static void reach_step(struct people *p)
 	recipients_file_moved(p->file);
 }
 
+static void log_refreshed(const struct people *p, size_t gone)
+{
+	log_event(LOG_LEVEL_INFO, "recipients-refreshed", LOG_UINT("sent", p->sent),
+		LOG_UINT("present", p->present), LOG_UINT("gone", p->deleted + gone),
+		LOG_UINT("recipients", recipients_count(p->recipients)),
+		LOG_UINT("ms", clock_mono_ms() - p->began_ms), LOG_END);
+}
+
 static void on_sweep_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct timeval now = { 0, 0 };
@@ -99,12 +111,41 @@ static void on_sweep_timer(evutil_socket_t fd, short what, void *ctx)
 	reach_step(p);
 }
 
+/*
+ * A cookie cannot tell of what was lost without a change, such as by a backup that lacks something:
+ * all are read soon after it was relied on, so that the guard sees it. Many take long, and longer.
+ */
+static void plan_audit(struct people *p)
+{
+	uint64_t ms = recipients_entries(p->recipients) * AUDIT_EACH_MS;
+	struct timeval tv;
+
+	if (ms < AUDIT_MIN_MS)
+		ms = AUDIT_MIN_MS;
+	/* many hubs do not come at once */
+	ms += arc4random_uniform((uint32_t)(ms / 4));
+	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000 };
+	evtimer_add(p->audit_timer, &tv);
+}
+
+static void on_audit_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct people *p = ctx;
+
+	(void)fd;
+	(void)what;
+	watch_refresh(p->watch, false);
+}
+
 static void on_begin(void *ctx)
 {
 	struct people *p = ctx;
 
+	event_del(p->audit_timer);
 	event_del(p->sweep_timer);
 	recipients_refresh_begin(p->recipients, watch_point(p->watch)->cookie.size == 0);
+	p->began_ms = clock_mono_ms();
+	p->sent = p->present = p->deleted = 0;
 	/* a cookie that is no good any more must not be found in the file */
 	if (watch_point(p->watch)->cookie.size == 0 && p->file != NULL)
 		recipients_file_moved(p->file);
@@ -116,6 +157,7 @@ static void on_put(const struct entry *e, void *ctx)
 {
 	struct people *p = ctx;
 
+	p->sent++;
 	recipients_put(p->recipients, e);
 }
 
@@ -123,6 +165,7 @@ static void on_deleted(const unsigned char uuid[16], void *ctx)
 {
 	struct people *p = ctx;
 
+	p->deleted++;
 	recipients_delete(p->recipients, uuid);
 }
 
@@ -130,6 +173,7 @@ static void on_present(const unsigned char uuid[16], void *ctx)
 {
 	struct people *p = ctx;
 
+	p->present++;
 	recipients_present(p->recipients, uuid);
 }
 
@@ -145,16 +189,17 @@ static void on_end(void *ctx)
 	static const struct timeval now = { 0, 0 };
 	struct people *p = ctx;
 	bool first = !recipients_loaded(p->recipients);
+	size_t missing = recipients_missing(p->recipients);
 
 	p->in_step = false;
-	if (!p->cbs.believe(recipients_count(p->recipients), recipients_missing(p->recipients),
-		p->ctx)) {
+	if (!p->cbs.believe(recipients_count(p->recipients), missing, p->ctx)) {
 		watch_forget_point(p->watch);
 		if (p->file != NULL)
 			recipients_file_moved(p->file);
 		recipients_refresh_abort(p->recipients);
 		return;
 	}
+	log_refreshed(p, missing);
 	recipients_refresh_end(p->recipients);
 	evtimer_add(p->sweep_timer, &now);
 	/* mail that waited for them can be routed now */
@@ -167,7 +212,9 @@ static void on_resumed(void *ctx)
 	struct people *p = ctx;
 
 	recipients_refresh_abort(p->recipients);
+	log_refreshed(p, 0);
 	reach_step(p);
+	plan_audit(p);
 }
 
 static void on_abort(void *ctx)
@@ -229,7 +276,8 @@ struct people *people_new(struct loop *loop, struct resolver *resolver,
 	p->ctx = ctx;
 	p->recipients = recipients_new();
 	p->sweep_timer = evtimer_new(loop_base(loop), on_sweep_timer, p);
-	BUG_ON(p->sweep_timer == NULL);
+	p->audit_timer = evtimer_new(loop_base(loop), on_audit_timer, p);
+	BUG_ON(p->sweep_timer == NULL || p->audit_timer == NULL);
 	if (cfg->path != NULL)
 		found = load(p, content);
 	start_watch(p, resolver, &content->point);
@@ -254,6 +302,7 @@ void people_free(struct people **pp)
 	recipients_file_free(&p->file);
 	watch_free(&p->watch);
 	event_free(p->sweep_timer);
+	event_free(p->audit_timer);
 	recipients_free(&p->recipients);
 	free(p);
 }
