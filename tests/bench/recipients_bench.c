@@ -1,6 +1,6 @@
 /* recipients_bench - what mirroring recipients takes; see tests/bench/recipients.
- * Usage: recipients_bench URI BASE ORGANIZATION STATE MODE N; MODE is first (STATE is empty), resume
- * or cache (nothing listens at URI). Prints name=value, a line.
+ * Usage: recipients_bench URI BASE ORGANIZATION STATE MODE N; MODE is first (STATE is empty),
+ * resume or cache (nothing listens at URI). Prints name=value, a line.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -133,7 +133,8 @@ static void look_up(unsigned int n)
 		}
 	}
 	qsort(took, LOOKUPS, sizeof(*took), compare);
-	printf("p50_us=%.2f\np99_us=%.2f\n", took[LOOKUPS / 2] / 1e3, took[LOOKUPS / 100 * 99] / 1e3);
+	printf("p50_us=%.2f\np99_us=%.2f\n", took[LOOKUPS / 2] / 1e3,
+		took[LOOKUPS / 100 * 99] / 1e3);
 	free(took);
 }
 

@@ -49,3 +49,14 @@ tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c
 tests_fuzz_fuzz_request_LDADD = $(LIBVALIDATOR) $(LIBHUB) $(LIBHUB_LIBS)
 tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+check_PROGRAMS += tests/fuzz/replay_recipients
+tests_fuzz_replay_recipients_SOURCES = tests/fuzz/fuzz_recipients.c tests/fuzz/replay_main.c
+tests_fuzz_replay_recipients_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_recipients
+tests_fuzz_fuzz_recipients_SOURCES = tests/fuzz/fuzz_recipients.c
+tests_fuzz_fuzz_recipients_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_fuzz_recipients_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
