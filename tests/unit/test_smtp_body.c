@@ -213,7 +213,7 @@ static void round_trip_one(const char *text, size_t n)
 START_TEST(round_trip)
 {
 	static const char letters[] = "\r\n.a";
-	char text[6];
+	char text[6] = "";
 	unsigned number, rest;
 	size_t n, i;
 
