@@ -8,6 +8,9 @@
 #include "libhub/base/clock.h"
 #include "libhub/base/loop.h"
 
+/* So long a test waits for what has to come: also on a machine that does much else. */
+enum { PATIENCE_MS = 30000 };
+
 struct await {
 	struct loop *loop;
 	bool (*holds)(void *ctx);

@@ -16,7 +16,7 @@
 
 /* kit_body, its NUL included */
 enum { KIT_BODY_SIZE = 19 };
-enum { PATIENCE_MS = 8000, LOG_SIZE = 8000, PEERS = 16 };
+enum { LOG_SIZE = 8000, PEERS = 16 };
 #define TOO_OLD_MS (INT64_C(172800) * 1000 + 5000)
 
 #define BASE "cn=Transport,dc=example,dc=com"

@@ -9,7 +9,7 @@
 #include "libhub/smtp/stream.h"
 #include "unit.h"
 
-enum { PATIENCE_S = 10 };
+enum { PATIENCE_S = 30 };
 
 struct end {
 	struct stream *s;

@@ -9,8 +9,6 @@
 #include "libhub/directory/cache.h"
 #include "unit.h"
 
-enum { SOON_MS = 5000 };
-
 static const char base[] = "cn=Transport,o=x";
 
 struct seen {
@@ -219,7 +217,7 @@ START_TEST(written_by_a_thread)
 	cache_writer_start(w, batch());
 	ck_assert(cache_writer_busy(w));
 	ck_assert_int_eq(written.calls, 0);
-	AWAIT(loop, is_written, &written, SOON_MS);
+	AWAIT(loop, is_written, &written, PATIENCE_MS);
 	ck_assert(!cache_writer_busy(w));
 	ck_assert_str_eq(written.err.text, "");
 	ck_assert_int_eq(read_it(&s, &e), 0);
@@ -239,7 +237,7 @@ START_TEST(cannot_be_written)
 		&written);
 
 	cache_writer_start(w, batch());
-	AWAIT(loop, is_written, &written, SOON_MS);
+	AWAIT(loop, is_written, &written, PATIENCE_MS);
 	ck_assert_ptr_nonnull(strstr(written.err.text, "/nonexistent/a.ldif"));
 	cache_writer_free(&w);
 	loop_free(&loop);

@@ -9,7 +9,7 @@
 #include "peer.h"
 #include "unit.h"
 
-enum { PATIENCE_MS = 5000, LOG_SIZE = 4000, BODY_WAITS = 1 };
+enum { LOG_SIZE = 4000, BODY_WAITS = 1 };
 
 enum {
 	LMTP = 1, FORCE_HELO = 2, TLS_ALWAYS = 4, AUTH = 8, NEVER_TLS = 16,

@@ -513,7 +513,7 @@ int main(void)
 	TCase *tc = tcase_create("deliver");
 
 	log_init(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
-	tcase_set_timeout(tc, 30);
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, kit_setup, kit_teardown);
 	tcase_add_test(tc, three_messages_share_a_connection);
 	tcase_add_test(tc, connection_ends_after_its_messages);

@@ -12,8 +12,6 @@
 #include "org_text.h"
 #include "unit.h"
 
-enum { PATIENCE_MS = 8000 };
-
 #define BASE "cn=Transport,dc=example,dc=com"
 #define ORG "dn: " BASE "\nobjectClass: hubOrganization\ncn: Transport\n"
 #define SITE "\ndn: cn=London,cn=Sites," BASE "\nobjectClass: hubSite\ncn: London\n\n"
@@ -255,7 +253,7 @@ int main(void)
 	TCase *tc = tcase_create("failover");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 30);
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, judged);
 	tcase_add_test(tc, probed_and_back);
 	tcase_add_test(tc, domains_that_mail_wants_are_probed);

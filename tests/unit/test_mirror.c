@@ -16,7 +16,7 @@
 #include "slapd.h"
 #include "unit.h"
 
-enum { SKIPPED = 77, SOON_MS = 10000, CHANGES = 200 };
+enum { SKIPPED = 77, CHANGES = 200 };
 
 #define SITES "cn=Sites,cn=Transport,o=x"
 #define LINKS "cn=Site Links,cn=Transport,o=x"
@@ -129,7 +129,7 @@ static void start_live(void)
 {
 	slapd_start(&server);
 	start();
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 }
 
 static void modify(const char *ldif)
@@ -172,14 +172,14 @@ START_TEST(follows_changes)
 	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n\n"
 		"dn: uid=otto,ou=people,o=x\nchangetype: add\nobjectClass: inetOrgPerson\n"
 		"uid: otto\ncn: Otto\nsn: O\nmail: otto@x.example\n");
-	AWAIT(loop, has_site, "C", SOON_MS);
-	AWAIT(loop, is_known, "otto@x.example", SOON_MS);
+	AWAIT(loop, has_site, "C", PATIENCE_MS);
+	AWAIT(loop, is_known, "otto@x.example", PATIENCE_MS);
 	ck_assert_uint_eq(snapshots, 2);
 	/* what changes nothing in force is no new snapshot */
 	modify("dn: cn=Roles,cn=Transport,o=x\nchangetype: add\nobjectClass: hubContainer\n"
 		"cn: Roles\n\n"
 		"dn: cn=D," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: D\n");
-	AWAIT(loop, has_site, "D", SOON_MS);
+	AWAIT(loop, has_site, "D", PATIENCE_MS);
 	mirror_status(mirror, &st);
 	ck_assert_str_eq(st.uri, server.ldapi);
 	ck_assert_uint_ge(st.recipients, 2);
@@ -201,7 +201,7 @@ START_TEST(many_changes_are_few_snapshots)
 	fclose(f);
 	modify(ldif);
 	free(ldif);
-	AWAIT(loop, has_site, "s299", SOON_MS);
+	AWAIT(loop, has_site, "s299", PATIENCE_MS);
 	ck_assert_uint_eq(current->all[OBJ_SITE].n, 302);
 	ck_assert_uint_lt(snapshots, 60);
 }
@@ -234,7 +234,7 @@ START_TEST(comes_up_from_the_cache)
 	/* in force at once, and told once the loop runs */
 	ck_assert_ptr_nonnull(mirror_snapshot(mirror));
 	ck_assert(is_known("anna@x.example"));
-	AWAIT(loop, any_snapshot, NULL, SOON_MS);
+	AWAIT(loop, any_snapshot, NULL, PATIENCE_MS);
 	ck_assert_str_eq(current->fingerprint, fingerprint);
 	mirror_status(mirror, &st);
 	ck_assert(st.from_cache);
@@ -242,8 +242,8 @@ START_TEST(comes_up_from_the_cache)
 	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n\n"
 		"dn: cn=A-B," LINKS "\nchangetype: modify\nreplace: hubCost\nhubCost: 20\n");
 	slapd_start(&server);
-	AWAIT(loop, has_site, "C", SOON_MS);
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, has_site, "C", PATIENCE_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(cost(), 20);
 	ck_assert_uint_eq(snapshots, 2);
 }
@@ -252,7 +252,7 @@ END_TEST
 START_TEST(saves_while_it_runs)
 {
 	start_live();
-	AWAIT(loop, is_saved, NULL, SOON_MS);
+	AWAIT(loop, is_saved, NULL, PATIENCE_MS);
 }
 END_TEST
 
@@ -261,20 +261,20 @@ START_TEST(last_good_form_survives_a_restart)
 	start_live();
 	modify("dn: cn=A-B," LINKS "\nchangetype: modify\nreplace: hubSiteList\n"
 		"hubSiteList: cn=A," SITES "\n");
-	AWAIT(loop, has_rejection, NULL, SOON_MS);
+	AWAIT(loop, has_rejection, NULL, PATIENCE_MS);
 	ck_assert(current->rejections[0].last_good);
 	ck_assert_uint_eq(cost(), 10);
 	restart_without_directory();
-	AWAIT(loop, has_rejection, NULL, SOON_MS);
+	AWAIT(loop, has_rejection, NULL, PATIENCE_MS);
 	ck_assert(current->rejections[0].last_good);
 	ck_assert_uint_eq(cost(), 10);
 	/* and the first refresh does not lose it either */
 	slapd_start(&server);
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert(current->rejections[0].last_good);
 	ck_assert_uint_eq(cost(), 10);
 	modify("dn: cn=A-B," LINKS "\nchangetype: delete\n");
-	AWAIT(loop, has_no_link, NULL, SOON_MS);
+	AWAIT(loop, has_no_link, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(cost(), 0);
 }
 END_TEST
@@ -295,7 +295,7 @@ START_TEST(damaged_cache_is_not_used)
 	start();
 	ck_assert_ptr_null(mirror_snapshot(mirror));
 	slapd_start(&server);
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
 }
 END_TEST
@@ -304,7 +304,7 @@ START_TEST(keeps_what_it_has_when_the_tree_goes)
 {
 	start_live();
 	slapd_stop(&server, SIGKILL);
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	modify("dn: cn=A-B," LINKS "\nchangetype: delete\n\ndn: " LINKS "\nchangetype: delete\n\n"
 		"dn: cn=A," SITES "\nchangetype: delete\n\n"
 		"dn: cn=B," SITES "\nchangetype: delete\n\n"
@@ -349,19 +349,19 @@ START_TEST(loss_is_held_until_the_epoch_changes)
 {
 	start_live();
 	each_site("add\nobjectClass: hubSite");
-	AWAIT(loop, has_site, "s19", SOON_MS);
+	AWAIT(loop, has_site, "s19", PATIENCE_MS);
 	slapd_stop(&server, SIGTERM);
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	each_site("delete");
 	slapd_start(&server);
-	AWAIT(loop, is_held, NULL, SOON_MS);
+	AWAIT(loop, is_held, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(current->all[OBJ_SITE].n, 22);
 	/* another look, a second later, shows the same of course */
 	ck_assert_int_eq(await_for(loop, is_believed, "s0", 1500), -1);
 	ck_assert_uint_eq(current->all[OBJ_SITE].n, 22);
 	modify("dn: cn=Transport,o=x\nchangetype: modify\nadd: hubEpoch\n"
 		"hubEpoch: 0b0e0f6e-1111-4222-8333-444455556666\n");
-	AWAIT(loop, is_believed, "s0", SOON_MS);
+	AWAIT(loop, is_believed, "s0", PATIENCE_MS);
 	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
 }
 END_TEST
@@ -370,9 +370,9 @@ START_TEST(loss_while_live_is_no_loss)
 {
 	start_live();
 	each_site("add\nobjectClass: hubSite");
-	AWAIT(loop, has_site, "s19", SOON_MS);
+	AWAIT(loop, has_site, "s19", PATIENCE_MS);
 	each_site("delete");
-	AWAIT(loop, is_believed, "s19", SOON_MS);
+	AWAIT(loop, is_believed, "s19", PATIENCE_MS);
 	ck_assert_uint_eq(current->all[OBJ_SITE].n, 2);
 }
 END_TEST
@@ -440,7 +440,7 @@ static int measure(void)
 	set_up();
 	slapd_start(&server);
 	mirror = mirror_new(loop, NULL, &config, on_measured, NULL);
-	if (await_for(loop, is_live, NULL, SOON_MS) < 0)
+	if (await_for(loop, is_live, NULL, PATIENCE_MS) < 0)
 		return EXIT_FAILURE;
 	BUG_ON(ldap_initialize(&w.ld, server.ldapi) != LDAP_SUCCESS);
 	ldap_set_option(w.ld, LDAP_OPT_PROTOCOL_VERSION, &version);
@@ -450,7 +450,7 @@ static int measure(void)
 		in_force_us = 0;
 		wanted_cost = (uint64_t)w.n + 100;
 		BUG_ON(pthread_create(&w.thread, NULL, write_one, &w) != 0);
-		BUG_ON(await_for(loop, in_force, NULL, SOON_MS) < 0);
+		BUG_ON(await_for(loop, in_force, NULL, PATIENCE_MS) < 0);
 		pthread_join(w.thread, NULL);
 		took[w.n] = (int64_t)in_force_us - (int64_t)w.done_us;
 	}

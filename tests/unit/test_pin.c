@@ -94,7 +94,7 @@ int main(void)
 	TCase *c = tcase_create("pin");
 
 	tcase_add_checked_fixture(c, setup, teardown);
-	tcase_set_timeout(c, 30);
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, pins);
 	tcase_add_test(c, pin_of_der);
 	tcase_add_test(c, contexts_bad);

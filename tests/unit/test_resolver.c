@@ -19,7 +19,7 @@
 
 #define KNOTD "/usr/sbin/knotd"
 
-enum { PATIENCE_S = 20, MANY = 150, EXIT_SKIPPED = 77 };
+enum { PATIENCE_S = 30, MANY = 150, EXIT_SKIPPED = 77 };
 
 static char folder[] = "/tmp/hub-test-resolver.XXXXXX";
 static char servers[40];

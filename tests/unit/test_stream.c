@@ -490,7 +490,7 @@ int main(void)
 	const int n_rows = sizeof(line_rows) / sizeof(line_rows[0]);
 
 	tcase_add_checked_fixture(c, ends_setup, ends_teardown);
-	tcase_set_timeout(c, 30);
+	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, lines, 0, n_rows);
 	tcase_add_loop_test(c, lines_dripping, 0, n_rows);
 	tcase_add_test(c, line_after_part);

@@ -199,7 +199,7 @@ int main(void)
 	TCase *c = tcase_create("stream_connect");
 
 	tcase_add_checked_fixture(c, ends_setup, ends_teardown);
-	tcase_set_timeout(c, 30);
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, time_inactivity);
 	tcase_add_test(c, time_deadline);
 	tcase_add_test(c, time_paused);

@@ -300,7 +300,7 @@ int main(void)
 	TCase *c = tcase_create("stream_tls");
 
 	tcase_add_checked_fixture(c, setup_tls, teardown_tls);
-	tcase_set_timeout(c, 30);
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, tls_mutual);
 	tcase_add_test(c, tls_without_client_certificate);
 	tcase_add_test(c, tls_verification);

@@ -11,7 +11,7 @@
 #include "slapd.h"
 #include "unit.h"
 
-enum { SKIPPED = 77, ENTRIES_MAX = 64, SOON_MS = 10000 };
+enum { SKIPPED = 77, ENTRIES_MAX = 64 };
 
 static const char data[] =
 	"dn: o=x\nobjectClass: organization\no: x\n\n"
@@ -234,7 +234,7 @@ static void start_live(void)
 {
 	slapd_start(&server);
 	start("o=x");
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 }
 
 static void modify(const char *ldif)
@@ -266,17 +266,17 @@ START_TEST(follows_changes)
 
 	start_live();
 	modify("dn: cn=three,ou=a,o=x\nchangetype: add\nobjectClass: device\ncn: three\n");
-	AWAIT(loop, is_there, "cn=three,ou=a,o=x", SOON_MS);
+	AWAIT(loop, is_there, "cn=three,ou=a,o=x", PATIENCE_MS);
 	modify("dn: cn=one,ou=a,o=x\nchangetype: modify\nreplace: description\n"
 		"description: second\n");
-	AWAIT(loop, is_second, NULL, SOON_MS);
+	AWAIT(loop, is_second, NULL, PATIENCE_MS);
 	memcpy(uuid, by_dn("cn=one,ou=a,o=x")->uuid, 16);
 	modify("dn: cn=one,ou=a,o=x\nchangetype: modrdn\nnewrdn: cn=uno\ndeleteoldrdn: 1\n");
-	AWAIT(loop, is_there, "cn=uno,ou=a,o=x", SOON_MS);
+	AWAIT(loop, is_there, "cn=uno,ou=a,o=x", PATIENCE_MS);
 	ck_assert_mem_eq(by_dn("cn=uno,ou=a,o=x")->uuid, uuid, 16);
 	ck_assert_ptr_null(by_dn("cn=one,ou=a,o=x"));
 	modify("dn: cn=uno,ou=a,o=x\nchangetype: delete\n");
-	AWAIT(loop, is_gone, "cn=uno,ou=a,o=x", SOON_MS);
+	AWAIT(loop, is_gone, "cn=uno,ou=a,o=x", PATIENCE_MS);
 	ck_assert_uint_eq(view.n, 6);
 	ck_assert_uint_eq(view.begun, 1);
 }
@@ -286,14 +286,14 @@ START_TEST(renamed_parent_means_refresh)
 {
 	start_live();
 	modify("dn: ou=a,o=x\nchangetype: modrdn\nnewrdn: ou=b\ndeleteoldrdn: 1\n");
-	AWAIT(loop, is_there, "cn=two,ou=b,o=x", SOON_MS);
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_there, "cn=two,ou=b,o=x", PATIENCE_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(view.ended, 2);
 	ck_assert_uint_eq(view.n, 6);
 	ck_assert_ptr_null(by_dn("cn=two,ou=a,o=x"));
 	/* and it goes on living afterwards */
 	modify("dn: cn=two,ou=b,o=x\nchangetype: delete\n");
-	AWAIT(loop, is_gone, "cn=two,ou=b,o=x", SOON_MS);
+	AWAIT(loop, is_gone, "cn=two,ou=b,o=x", PATIENCE_MS);
 }
 END_TEST
 
@@ -303,7 +303,7 @@ START_TEST(comes_back_with_the_server)
 
 	start_live();
 	slapd_stop(&server, SIGKILL);
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("lost ldapi:"), "%s", view.text);
 	/* longer than the first waits, so that the longest is in force */
 	ck_assert_int_eq(await_for(loop, is_live, NULL, 2500), -1);
@@ -311,7 +311,7 @@ START_TEST(comes_back_with_the_server)
 	modify("dn: cn=one,ou=a,o=x\nchangetype: delete\n\n"
 		"dn: cn=four,ou=a,o=x\nchangetype: add\nobjectClass: device\ncn: four\n");
 	slapd_start(&server);
-	took = await_for(loop, is_live, NULL, SOON_MS);
+	took = await_for(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_msg(took >= 0 && took < 1500, "took %ld ms", took);
 	ck_assert_ptr_null(by_dn("cn=one,ou=a,o=x"));
 	ck_assert_ptr_nonnull(by_dn("cn=four,ou=a,o=x"));
@@ -322,10 +322,10 @@ END_TEST
 START_TEST(starts_before_the_server)
 {
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("No such file or directory"), "%s", view.text);
 	slapd_start(&server);
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 }
 END_TEST
 
@@ -357,7 +357,7 @@ static bool is_at(void *uri)
 
 static void expect_soon_at(char *uri)
 {
-	long took = await_for(loop, is_at, uri, 20000);
+	long took = await_for(loop, is_at, uri, PATIENCE_MS);
 
 	ck_assert_msg(took >= 0 && took < 2000, "took %ld ms", took);
 	ck_assert_uint_eq(view.n, 6);
@@ -437,7 +437,7 @@ START_TEST(returns_to_the_preferred_server)
 	expect_soon_at(other.ldap);
 	slapd_start(&server);
 	downs = view.downs;
-	AWAIT(loop, is_at, server.ldap, 20000);
+	AWAIT(loop, is_at, server.ldap, PATIENCE_MS);
 	ck_assert_uint_eq(view.downs, downs);
 	ck_assert_uint_eq(view.n, 6);
 }
@@ -459,7 +459,7 @@ START_TEST(base_missing)
 {
 	slapd_start(&server);
 	start("ou=none,o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("No such object (32)"), "%s", view.text);
 	ck_assert_uint_eq(view.aborted, 1);
 	ck_assert_uint_eq(view.ended, 0);
@@ -473,7 +473,7 @@ START_TEST(nothing_readable)
 	config.bind_dn = "cn=nobody,o=x";
 	config.password_file = server.password_file;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(view.ended, 0);
 	ck_assert_msg(says("o=x"), "%s", view.text);
 }
@@ -486,7 +486,7 @@ START_TEST(base_not_readable)
 	config.bind_dn = "cn=half,o=x";
 	config.password_file = server.password_file;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_uint_gt(view.n, 0);
 	ck_assert_uint_eq(view.ended, 0);
 	ck_assert_uint_ge(view.aborted, 1);
@@ -502,7 +502,7 @@ START_TEST(tree_deleted_while_live)
 		"dn: cn=nobody,o=x\nchangetype: delete\n\ndn: cn=half,o=x\nchangetype: delete\n\n"
 		"dn: ou=a,o=x\nchangetype: delete\n\n"
 		"dn: o=x\nchangetype: delete\n");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	/* the base itself is kept: a directory without it is not believed */
 	ck_assert_uint_eq(view.n, 1);
 	ck_assert_uint_eq(view.ended, 1);
@@ -519,13 +519,13 @@ START_TEST(wrong_password)
 	config.bind_dn = SLAPD_ADMIN;
 	config.password_file = server.password_file;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("refuses the bind as " SLAPD_ADMIN ": Invalid credentials (49)"), "%s",
 		view.text);
 	/* it is read anew at each attempt */
 	f = fopen(server.password_file, "w");
 	ck_assert(fputs(SLAPD_PASSWORD, f) > 0 && fclose(f) == 0);
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 }
 END_TEST
 
@@ -539,7 +539,7 @@ START_TEST(empty_password_is_no_bind)
 	config.bind_dn = SLAPD_ADMIN;
 	config.password_file = server.password_file;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("is empty"), "%s", view.text);
 }
 END_TEST
@@ -555,18 +555,24 @@ START_TEST(bad_uri)
 {
 	uris[0] = bad_uris[_i].uri;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says((void *)(uintptr_t)bad_uris[_i].text), "%s", view.text);
 }
 END_TEST
+
+static bool is_freed(void *ctx)
+{
+	(void)ctx;
+	return watch == NULL;
+}
 
 START_TEST(freed_in_a_callback)
 {
 	slapd_start(&server);
 	start("o=x");
 	view.free_at_put = &watch;
+	AWAIT(loop, is_freed, NULL, PATIENCE_MS);
 	ck_assert_int_eq(await_for(loop, is_live, NULL, 300), -1);
-	ck_assert_ptr_null(watch);
 	ck_assert_uint_eq(view.n, 1);
 }
 END_TEST
@@ -593,14 +599,14 @@ START_TEST(tls_with_the_right_authority)
 	int i;
 
 	start("o=x");
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(view.n, 6);
 	for (i = 0; i < 30; i++) {
 		snprintf(ldif, sizeof(ldif), "dn: cn=n%d,o=x\nchangetype: add\n"
 			"objectClass: device\ncn: n%d\ndescription: %0100d\n", i, i, i);
 		modify(ldif);
 	}
-	AWAIT(loop, grew, &wanted, SOON_MS);
+	AWAIT(loop, grew, &wanted, PATIENCE_MS);
 }
 END_TEST
 
@@ -610,7 +616,7 @@ START_TEST(tls_with_a_client_certificate)
 	config.certificate = server.certificate;
 	config.key = server.key;
 	start("o=x");
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	/* passwords are shown to the administrator only */
 	ck_assert_str_eq(value(by_dn("cn=nobody,o=x"), "userPassword"), "secret");
 }
@@ -620,7 +626,7 @@ START_TEST(tls_external_without_certificate)
 {
 	config.bind_external = true;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("refuses the bind by certificate"), "%s", view.text);
 }
 END_TEST
@@ -634,7 +640,7 @@ START_TEST(tls_with_another_authority)
 	snprintf(ca, sizeof(ca), "%s.pem", path);
 	config.ca = ca;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("certificate not accepted: self-signed certificate"), "%s", view.text);
 	ck_assert_uint_eq(view.begun, 0);
 }
@@ -650,7 +656,7 @@ START_TEST(tls_with_another_name)
 	strcpy(server.ldaps, uri);
 	slapd_start(&server);
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("certificate is not for 127.0.0.2"), "%s", view.text);
 }
 END_TEST
@@ -662,7 +668,7 @@ START_TEST(tls_to_a_server_without_it)
 	snprintf(uri, sizeof(uri), "ldaps%s", strchr(server.ldap, ':'));
 	uris[0] = uri;
 	start("o=x");
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	ck_assert_msg(says("TLS"), "%s", view.text);
 }
 END_TEST

@@ -10,7 +10,7 @@
 #include "slapd.h"
 #include "unit.h"
 
-enum { SKIPPED = 77, ENTRIES_MAX = 64, SOON_MS = 10000 };
+enum { SKIPPED = 77, ENTRIES_MAX = 64 };
 
 static const char data[] =
 	"dn: o=x\nobjectClass: organization\no: x\n\n"
@@ -181,7 +181,7 @@ static void come(void)
 	view.state = WATCH_CONNECTING;
 	watch = watch_new(loop, NULL, &config, "o=x", "(objectClass=*)", NULL, &callbacks, NULL);
 	watch_keep_point(watch, &saved, "cn=top,o=x");
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_ne(watch_point(watch)->cookie.size, 0);
 }
 
@@ -206,7 +206,7 @@ static void check_changed(void)
 	ck_assert_uint_eq(view.n, 6);
 	/* and live it is */
 	modify("dn: cn=new,ou=a,o=x\nchangetype: delete\n");
-	AWAIT(loop, has_not, "cn=new,ou=a,o=x", SOON_MS);
+	AWAIT(loop, has_not, "cn=new,ou=a,o=x", PATIENCE_MS);
 }
 
 static void set_up(void)
@@ -279,9 +279,9 @@ START_TEST(changes_move_the_point)
 	slapd_start(&server);
 	come();
 	modify("dn: cn=seven,o=x\nchangetype: add\nobjectClass: device\ncn: seven\n");
-	AWAIT(loop, has, "cn=seven,o=x", SOON_MS);
+	AWAIT(loop, has, "cn=seven,o=x", PATIENCE_MS);
 	modify("dn: cn=six,o=x\nchangetype: delete\n");
-	AWAIT(loop, has_not, "cn=six,o=x", SOON_MS);
+	AWAIT(loop, has_not, "cn=six,o=x", PATIENCE_MS);
 	go();
 	come();
 	ck_assert_uint_eq(view.resumed, 1);
@@ -294,11 +294,11 @@ START_TEST(server_killed_while_live)
 	slapd_start(&server);
 	come();
 	slapd_stop(&server, SIGKILL);
-	AWAIT(loop, is_down, NULL, SOON_MS);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
 	slapd_start(&server);
 	/* the loop does not turn meanwhile */
 	change();
-	AWAIT(loop, is_live, NULL, SOON_MS);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(view.puts, 6 + 2);
 	check_changed();
 }
