@@ -4,12 +4,13 @@ import base64
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import unittest
 import urllib.parse
+
+from harness.base import free_port
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCHEMA = os.path.join(TOP, "ldap-schema")
@@ -23,12 +24,6 @@ CONSTRAINT = 19
 INSUFFICIENT = 50
 NO_OBJECT = 32
 REFUSED_ACCESS = (INSUFFICIENT, NO_OBJECT, 8, 19, 122)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(*command, stdin=None):

@@ -46,7 +46,6 @@ void slapd_certificate(const char *path, const char *alt_name)
 	    alt_name, path, path);
 }
 
-/* A port that was free a moment ago: slapd does not tell which one it got for port 0. */
 /*
  * A port for slapd. *held is bound to it too and keeps everybody else off: the kernel lets two that
  * do not listen share an address when both say SO_REUSEADDR, as slapd does.

@@ -1,6 +1,8 @@
 """Processes, ports, waiting. Everything ends with the test that made it."""
 
+import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -40,18 +42,37 @@ def wait_for(what, condition, deadline=None):
         pause.wait(0.005)
 
 
+PORTS = range(10000, 30000)  # below those that the kernel gives to outgoing connections
 _ports_given = set()
+_ports_locked = None
+
+
+def _lock_port(port):
+    """Keeps other runs of these tests off the port until this one ends. False: one has it."""
+    global _ports_locked
+    if _ports_locked is None:
+        path = os.path.join(tempfile.gettempdir(), "hub-tests-ports.%d" % os.getuid())
+        _ports_locked = open(path, "a")
+    try:
+        fcntl.lockf(_ports_locked, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
 
 
 def free_port(address="127.0.0.1"):
-    """A port nobody listens on now, never the same twice in one run."""
+    """A port nobody listens on now, never the same twice, in no two runs at a time."""
     while True:
+        port = random.choice(PORTS)
+        if port in _ports_given or not _lock_port(port):
+            continue
+        _ports_given.add(port)
         with socket.socket() as probe:
-            probe.bind((address, 0))
-            port = probe.getsockname()[1]
-        if port not in _ports_given:
-            _ports_given.add(port)
-            return port
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+        return port
 
 
 def run(*command, stdin=None, check=False, timeout=60, env=None):
