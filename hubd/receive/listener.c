@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,7 +51,9 @@ struct listeners {
 	struct refusals *refusals;
 	struct inbox *const *receivers;
 	size_t receiver_count, next_receiver;
-	uint64_t connections;
+	atomic_uint_fast64_t connections;
+	void (*on_change)(void *ctx);
+	void *ctx;
 	bool stopped;
 };
 
@@ -88,7 +91,7 @@ static void on_departure(struct inbox_node *node, void *ctx)
 
 	slot_drop(l, source);
 	slot_drop(l, connector);
-	l->connections--;
+	atomic_fetch_sub(&l->connections, 1);
 	free(a);
 }
 
@@ -165,7 +168,7 @@ static void admit(struct listeners *l, int fd, const struct sockaddr_storage *pe
 	a->connector = rc;
 	a->slot = own;
 	snprintf(a->source, sizeof(a->source), "%s", source);
-	l->connections++;
+	atomic_fetch_add(&l->connections, 1);
 	inbox_post(l->receivers[l->next_receiver], &a->node);
 	l->next_receiver = (l->next_receiver + 1) % l->receiver_count;
 }
@@ -389,6 +392,7 @@ static void open_missing(struct listeners *l)
 	}
 	if (missing)
 		evtimer_add(l->retry, &later);
+	l->on_change(l->ctx);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *ctx)
@@ -423,13 +427,16 @@ void listeners_stop(struct listeners *l)
 	sweep(l);
 	evtimer_del(l->retry);
 	evtimer_del(l->unpause);
+	l->on_change(l->ctx);
 }
 
-struct listeners *listeners_new(struct loop *loop)
+struct listeners *listeners_new(struct loop *loop, void (*on_change)(void *ctx), void *ctx)
 {
 	struct listeners *l = xcalloc(1, sizeof(*l));
 
 	l->loop = loop;
+	l->on_change = on_change;
+	l->ctx = ctx;
 	l->departures = inbox_new(loop, on_departure, l);
 	l->retry = evtimer_new(loop_base(loop), on_retry, l);
 	l->unpause = evtimer_new(loop_base(loop), on_unpause, l);
@@ -467,7 +474,7 @@ struct inbox *listeners_departures(struct listeners *l)
 
 uint64_t listeners_connections(const struct listeners *l)
 {
-	return l->connections;
+	return atomic_load(&l->connections);
 }
 
 void listeners_each(const struct listeners *l,

@@ -1,4 +1,5 @@
-/* listener.h - the sockets that Receive connectors bind, and who may connect. Main thread.
+/* listener.h - the sockets that Receive connectors bind, and who may connect. On the
+ * acceptor's thread (acceptor.h), but for what says otherwise.
  *
  * Listeners follow the directory: each new configuration opens and closes sockets without touching
  * sessions. A binding that cannot be opened (an address this host lacks) is off alone, with an
@@ -15,7 +16,8 @@
 
 struct listeners;
 
-struct listeners *listeners_new(struct loop *loop);
+/* on_change: bindings may have come or gone, opened or failed; also from within calls. */
+struct listeners *listeners_new(struct loop *loop, void (*on_change)(void *ctx), void *ctx);
 /* All sessions have ended and their arrivals come back. */
 void listeners_free(struct listeners **l);
 /* Connections are handed out in turn to these; before the first live. */
@@ -25,6 +27,7 @@ struct inbox *listeners_departures(struct listeners *l);
 void listeners_set_live(struct listeners *l, const struct live *live);
 /* Closes all sockets for good; sessions go on. */
 void listeners_stop(struct listeners *l);
+/* Open now. Any thread. */
 uint64_t listeners_connections(const struct listeners *l);
 
 /* Calls cb for each binding: text, NULL when it listens or why it does not. */

@@ -1,4 +1,5 @@
 hubd_libhubd_a_SOURCES += \
+	%D%/acceptor.c %D%/acceptor.h \
 	%D%/content.c \
 	%D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h \

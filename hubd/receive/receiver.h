@@ -1,7 +1,7 @@
 /* receiver.h - the incoming SMTP sessions of one worker.
  *
- * The main thread accepts connections (listener.h) and posts each to one worker's receiver; the
- * session then never changes its thread. Answers of other threads name a session by its id.
+ * The acceptor (acceptor.h) posts each new connection to one worker's receiver; the session then
+ * never changes its thread. Answers of other threads name a session by its id.
  */
 #ifndef HUB_RECEIVE_RECEIVER_H
 #define HUB_RECEIVE_RECEIVER_H

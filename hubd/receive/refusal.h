@@ -1,7 +1,7 @@
 /* refusal.h - log lines about connections turned away, at most REFUSAL_LINES in REFUSAL_WINDOW_S.
  *
  * Whoever floods the hub with connections must not fill the disk with lines about it. What is left
- * out is counted, and told when the window ends. Main thread.
+ * out is counted, and told when the window ends. On the listeners' thread.
  */
 #ifndef HUB_RECEIVE_REFUSAL_H
 #define HUB_RECEIVE_REFUSAL_H
