@@ -72,6 +72,7 @@ static void publish(struct daemon *d, const struct live *live, acceptor_cb *cb)
 	d->live = live;
 	for (i = 0; i < d->settings->workers; i++)
 		worker_set_live(d->workers[i], live);
+	control_expect_live(d->control);
 	acceptor_set_live(d->acceptor, live, cb, d);
 }
 

@@ -191,14 +191,27 @@ struct control *control_new(const struct control_config *cfg, struct err *e)
 	return NULL;
 }
 
+void control_expect_live(struct control *c)
+{
+	c->expected++;
+}
+
 void control_set_live(struct control *c, const struct live *live)
 {
+	c->expected--;
 	live_unref(&c->live);
 	c->live = live_ref(live);
 	if (live->tls_server == NULL)
 		return;
 	tls_context_unref(&c->tls);
 	c->tls = tls_context_ref(live->tls_server);
+}
+
+const struct snapshot *control_snapshot(const struct control *c)
+{
+	if (c->expected == 0)
+		return mirror_snapshot(c->cfg.mirror);
+	return c->live != NULL ? c->live->snapshot : NULL;
 }
 
 static void place_deinit(struct control_place *place)

@@ -45,6 +45,11 @@ struct control_config {
 
 /* NULL and *e if a socket cannot be opened. */
 struct control *control_new(const struct control_config *cfg, struct err *e) MUST_CHECK;
+/*
+ * A configuration is being put in force: until control_set_live is called for it, once for each of
+ * these, what is told is of the one before.
+ */
+void control_expect_live(struct control *c);
 void control_set_live(struct control *c, const struct live *live);
 /*
  * After the workers' loops have ended, before the queues are freed. Requests under way end without

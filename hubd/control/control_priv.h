@@ -44,6 +44,7 @@ struct remote_sessions {
 struct control {
 	struct control_config cfg;
 	const struct live *live;	/* NULL before any */
+	uint32_t expected;		/* configurations that are being put in force */
 	struct tls_context *tls;
 	struct control_place local, remote;
 	struct remote_sessions *sessions;
@@ -61,5 +62,8 @@ void control_calls_cancel(struct control *c);
 json_t *control_status(const struct control *c);
 /* metrics.c */
 void control_metrics(const struct control *c, struct evbuffer *out);
+
+/* The directory as it is told of: the newest snapshot, unless that is still being put in force. */
+const struct snapshot *control_snapshot(const struct control *c);
 
 #endif

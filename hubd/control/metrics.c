@@ -65,7 +65,7 @@ static void failover_metrics(const struct control *c, struct evbuffer *out)
 
 static void configuration_metrics(const struct control *c, struct evbuffer *out)
 {
-	const struct snapshot *s = mirror_snapshot(c->cfg.mirror);
+	const struct snapshot *s = control_snapshot(c);
 	struct mirror_status m;
 
 	mirror_status(c->cfg.mirror, &m);

@@ -175,7 +175,7 @@ json_t *control_status(const struct control *c)
 	put(o, "server", text(c->cfg.settings->server));
 	put(o, "version", text(PACKAGE_VERSION));
 	/* what the mirror has, also while this server is not allowed to act on it */
-	put_snapshot(o, mirror_snapshot(c->cfg.mirror), mirror_recipients(c->cfg.mirror));
+	put_snapshot(o, control_snapshot(c), mirror_recipients(c->cfg.mirror));
 	put(o, "in_force", json_boolean(c->live != NULL));
 	put_directory(o, c);
 	c->cfg.each_binding(c->cfg.ctx, put_binding, listeners);
