@@ -122,6 +122,8 @@ static void arm_timer(struct stream *s)
 
 	if (s->inactivity_ms != 0 && (due == 0 || s->activity_ms + s->inactivity_ms < due))
 		due = s->activity_ms + s->inactivity_ms;
+	if (s->silence_ms != 0 && (due == 0 || s->silence_due_ms < due))
+		due = s->silence_due_ms;
 	if (due == 0 || s->dead || (s->timer_due_ms != 0 && s->timer_due_ms <= due))
 		return;
 	s->timer_due_ms = due;
@@ -151,6 +153,19 @@ static void expire(struct stream *s, enum stream_end reason, const char *text)
 	tell_closed(s, reason, text);
 }
 
+/* Has the peer's host gone? */
+static bool is_cut(struct stream *s, uint64_t now)
+{
+	uint32_t wait_ms = s->silence_ms;
+
+	if (s->silence_ms == 0 || now < s->silence_due_ms)
+		return false;
+	if (!s->connecting && stream_silence_is_over(s->fd, s->silence_ms, &wait_ms))
+		return true;
+	s->silence_due_ms = now + wait_ms;
+	return false;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct stream *s = ctx;
@@ -174,7 +189,10 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 		}
 		s->activity_ms = now;
 	}
-	arm_timer(s);
+	if (is_cut(s, now))
+		stream_fail(s, STREAM_END_RESET, strerror(ETIMEDOUT));
+	else
+		arm_timer(s);
 }
 
 void stream_set_inactivity(struct stream *s, uint32_t timeout_s)
@@ -186,15 +204,10 @@ void stream_set_inactivity(struct stream *s, uint32_t timeout_s)
 
 void stream_set_silence(struct stream *s, int silence_s)
 {
-	static const int on = 1;
-	const int idle_s = silence_s / 2, interval_s = silence_s / 6 > 0 ? silence_s / 6 : 1;
-	const unsigned timeout_ms = (unsigned)silence_s * 1000;
-
-	(void)setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-	/* counts for probes, too, instead of their number */
-	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+	stream_silence_keepalive(s->fd, silence_s);
+	s->silence_ms = (uint32_t)silence_s * 1000;
+	s->silence_due_ms = clock_mono_ms() + s->silence_ms;
+	arm_timer(s);
 }
 
 void stream_set_deadline(struct stream *s, uint64_t timeout_ms)

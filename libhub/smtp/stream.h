@@ -126,7 +126,8 @@ void stream_set_inactivity(struct stream *s, uint32_t timeout_s);
 /*
  * Seconds without an acknowledgement of the peer's host, of data or of probes while nothing is
  * said, after which the connection is held for cut (STREAM_END_RESET). A peer that takes its time
- * acknowledges. RFC 1122 section 4.2.3.5 asks for 100 or more across the Internet.
+ * acknowledges, also while its window is closed; if it is gone then, that shows later, by probes
+ * further and further apart. RFC 1122 section 4.2.3.5 asks for 100 or more across the Internet.
  */
 void stream_set_silence(struct stream *s, int silence_s);
 /* Milliseconds from now until STREAM_END_DEADLINE, whatever happens; 0 = never. */

@@ -46,7 +46,8 @@ struct stream {
 	uint64_t activity_ms;		/* when bytes last moved, or the clock was restarted */
 	uint64_t deadline_ms;		/* 0 = none; while connecting, of the connect */
 	uint64_t timer_due_ms;		/* 0 = timer not armed */
-	uint32_t inactivity_ms;
+	uint64_t silence_due_ms;	/* when it is looked for the peer's host */
+	uint32_t inactivity_ms, silence_ms;	/* 0 = never */
 	int fd;
 	int connect_errno;		/* known before the loop could tell */
 	enum stream_tls_state tls_state;
@@ -77,6 +78,11 @@ static inline enum stream_end stream_end_of(ssize_t io)
 {
 	return io == STREAM_IO_TLS ? STREAM_END_TLS : STREAM_END_RESET;
 }
+
+/* stream_silence.c */
+void stream_silence_keepalive(int fd, int silence_s);
+/* Nothing heard for so long though something is due. If not: when to look again, from now. */
+bool stream_silence_is_over(int fd, uint32_t silence_ms, uint32_t *wait_ms);
 
 /* stream_output.c */
 void stream_schedule_flush(struct stream *s);

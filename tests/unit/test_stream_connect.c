@@ -1,5 +1,6 @@
 /* test_stream_connect.c - libhub/smtp/stream: connecting, and what takes too long. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,6 +97,42 @@ static int listen_loopback(struct sockaddr_in *sin)
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)sin, &len), 0);
 	return fd;
 }
+
+/* A peer whose window is closed for long is slow, not gone. */
+START_TEST(slow_peer_is_not_silent)
+{
+	static char data[8 * 1024 * 1024];
+	struct sockaddr_in sin;
+	struct end a = { 0 }, other;
+	int lfd = listen_loopback(&sin), fd, clock = ends_bare(&other);
+	size_t got = 0;
+	ssize_t n;
+
+	a.s = stream_connect(loop, (struct sockaddr *)&sin, sizeof(sin), NULL, 0, 5000,
+		&ends_callbacks, &a);
+	stream_set_silence(a.s, 2);
+	WAIT(a.connected == 1);
+	fd = accept(lfd, NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	stream_write(a.s, data, sizeof(data));
+	stream_set_inactivity(other.s, 7);
+	WAIT(other.closed == 1);
+	ck_assert_int_eq(a.closed, 0);
+	ck_assert_uint_gt(stream_pending_output(a.s), 0);
+	while (got < sizeof(data)) {
+		n = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+		ck_assert(n > 0 || errno == EAGAIN);
+		got += n > 0 ? (size_t)n : 0;
+		event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+	}
+	ck_assert_int_eq(a.closed, 0);
+	stream_close(&a.s);
+	stream_close(&other.s);
+	close(clock);
+	close(fd);
+	close(lfd);
+}
+END_TEST
 
 START_TEST(connect_works)
 {
@@ -203,6 +240,7 @@ int main(void)
 	tcase_add_test(c, time_inactivity);
 	tcase_add_test(c, time_deadline);
 	tcase_add_test(c, time_paused);
+	tcase_add_test(c, slow_peer_is_not_silent);
 	tcase_add_test(c, connect_works);
 	tcase_add_test(c, connect_refused);
 	tcase_add_test(c, connect_at_once);
