@@ -196,6 +196,17 @@ void route_to_linked(const struct routing_table *t, const struct send_connector 
 		sc->pool.obj.name };
 }
 
+/* Itself, in the list of its site's: who queues mail for it keeps the pool as long as the table. */
+static struct server_pool pool_of_one(const struct server_pool *hubs, const struct server *hub)
+{
+	size_t i;
+
+	for (i = 0; i < hubs->n && hubs->v[i] != hub; i++)
+		;
+	BUG_ON(i == hubs->n);
+	return (struct server_pool){ hubs->v + i, 1 };
+}
+
 void route_to_hub(const struct routing_table *t, const struct server *hub, uint64_t size,
 	struct arena *a, struct route *out)
 {
@@ -205,15 +216,16 @@ void route_to_hub(const struct routing_table *t, const struct server *hub, uint6
 	if (site == GRAPH_NONE || !t->graph.v[site].reachable) {
 		route_set_unreachable(out, "no path leads to hub %s", hub->obj.name);
 	} else if (path_take(t, site, size, a, out)) {
-		struct server_pool pool = { arena_memdup(a, &hub, sizeof(hub)), 1 };
-
 		out->cost = t->graph.v[site].cost;
-		if (site == t->site)
+		if (site == t->site) {
+			const struct server_pool pool = pool_of_one(&t->sites[site].hubs, hub);
+
 			route_relay(out, &pool, t->graph.v[site].site, QUEUE_RELAY_WITHIN_SITE,
 				hub->obj.name);
-		else
+		} else {
 			route_relay_to_site(t, t->sites[site].stop != GRAPH_NONE ?
 				t->sites[site].stop : site, out);
+		}
 	}
 }
 

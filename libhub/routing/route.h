@@ -91,7 +91,10 @@ struct route {
 	const struct pool_connector *const *passed;
 	size_t passed_count;
 	const struct mailbox_server *mailbox_server;
-	/* ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what an edge's smart host -- stands for */
+	/*
+	 * ROUTE_RELAY: first choice; ROUTE_CONNECTOR: what an edge's smart host -- stands for.
+	 * Lives as long as the table.
+	 */
 	struct server_pool next;
 	/*
 	 * ROUTE_RELAY: tried after it, in order; lives as long as the table. From ladder_at on

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libhub/routing/next_hop.h"
 #include "routing_org.h"
 #include "unit.h"
 
@@ -220,6 +221,29 @@ START_TEST(linked)
 }
 END_TEST
 
+/* One hub of this site, and what a queue keeps of it: the table's, however the route was made. */
+START_TEST(to_one_hub)
+{
+	struct fixture *f = routing_org_new();
+	struct arena *a = arena_new();
+	const struct snapshot *s = fixture_snapshot(f);
+	const struct routing_table *t = routing_table_new(s, "hub1", NULL);
+	const struct server *hub = (const void *)snapshot_find(s, OBJ_SERVER, "hub2");
+	struct route r, again;
+
+	ck_assert_ptr_nonnull(t);
+	route_to_hub(t, hub, 1, a, &r);
+	ck_assert_int_eq(r.queue.type, QUEUE_RELAY_WITHIN_SITE);
+	ck_assert_uint_eq(r.next.n, 1);
+	ck_assert_ptr_eq(r.next.v[0], hub);
+	route_to_hub(t, hub, 1, a, &again);
+	ck_assert_ptr_eq(r.next.v, again.next.v);
+	routing_table_unref(&t);
+	arena_free(&a);
+	fixture_free(&f);
+}
+END_TEST
+
 /* Delayed fan-out. A - B - C - D, C - E, B - F, A - G; B and C have hubs unless named. */
 static const struct { const char *hubless, *hub_sites, *to[4], *hops[4]; } fan_outs[] = {
 	/* one recipient, and several of one next hop, go straight */
@@ -412,6 +436,7 @@ int main(void)
 	tcase_add_loop_test(tc, hops, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, absent_things);
 	tcase_add_test(tc, linked);
+	tcase_add_test(tc, to_one_hub);
 	tcase_add_loop_test(tc, fan_out, 0, sizeof(fan_outs) / sizeof(fan_outs[0]));
 	tcase_add_test(tc, no_fork);
 	tcase_add_loop_test(tc, ladder, 0, sizeof(ladders) / sizeof(ladders[0]));
