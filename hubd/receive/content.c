@@ -42,7 +42,8 @@ static struct intake_limits limits_of(const struct session *s)
 		.max_header_size = rc->max_header_size,
 		.max_hops = rc->max_hops,
 		.max_local_hops = rc->max_local_hops,
-		.own_name = s->receiver->live->fqdn,
+		/* the configuration may change twice while the header comes, and take its texts */
+		.own_name = arena_strdup(s->tx->arena, s->receiver->live->fqdn),
 		.own_alias = session_fqdn(s),
 		.trust_organization = session_may(s, RIGHT_ACCEPT_HEADERS_ORGANIZATION),
 		.trust_exclusions = is_from_hub(s),
