@@ -28,8 +28,7 @@ static void on_spool_room(void *ctx)
 /* A hub of ours, by its key; an edge has no say in how we route. */
 static bool is_from_hub(const struct session *s)
 {
-	const struct server *peer = s->principal != PRINCIPAL_HUB ? NULL : (const void *)
-		snapshot_find(s->receiver->live->snapshot, OBJ_SERVER, s->identity);
+	const struct server *peer = session_peer_server(s);
 
 	return peer != NULL && peer->role == ROLE_HUB;
 }

@@ -124,6 +124,13 @@ uint64_t session_size_limit(const struct session *s)
 	return of_connector;
 }
 
+const struct server *session_peer_server(const struct session *s)
+{
+	if (s->principal != PRINCIPAL_HUB)
+		return NULL;
+	return (const void *)snapshot_find(s->receiver->live->snapshot, OBJ_SERVER, s->identity);
+}
+
 void session_forget_peer(struct session *s)
 {
 	if ((s->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0)

@@ -106,6 +106,8 @@ const char *session_fqdn(const struct session *s);
 uint64_t session_size_limit(const struct session *s);
 /* Anonymous, or trusted by the connector; no identity: as at the beginning. */
 void session_forget_peer(struct session *s);
+/* The server of ours that the peer is, by its key, as now configured; NULL if it is none. */
+const struct server *session_peer_server(const struct session *s);
 /* Ends the transaction, if any, without effect. */
 void session_reset(struct session *s);
 

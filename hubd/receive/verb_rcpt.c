@@ -13,8 +13,19 @@ static bool is_postmaster(const struct smtp_address *to)
 		strncasecmp(to->text, "postmaster", strlen("postmaster")) == 0;
 }
 
-/* Replies and returns false if a recipient of one of our authoritative domains cannot be. */
-static bool recipient_exists(struct session *s, const struct smtp_address *to)
+/* Where strangers write from: an edge passes on what they wrote, and cannot know who wants none. */
+static bool is_outside(const struct session *s)
+{
+	const struct server *peer = session_peer_server(s);
+
+	return s->principal == PRINCIPAL_ANONYMOUS || (peer != NULL && peer->role == ROLE_EDGE);
+}
+
+/*
+ * What the directory says of an address in a domain that is resolved by it. Replies and returns
+ * false if it takes nothing from here, or must_exist and does not.
+ */
+static bool recipient_takes(struct session *s, const struct smtp_address *to, bool must_exist)
 {
 	struct recipient_info info;
 	enum recipient_outcome outcome;
@@ -23,13 +34,13 @@ static bool recipient_exists(struct session *s, const struct smtp_address *to)
 	recipients_find_plus(s->receiver->live->recipients,
 		s->receiver->live->snapshot->org->plus_addressing, to->text, &info);
 	outcome = info.outcome;
-	refused = info.refuse_outside_mail && s->principal == PRINCIPAL_ANONYMOUS;
+	refused = info.refuse_outside_mail && is_outside(s);
 	recipient_info_clear(&info);
 	if (outcome == RECIPIENT_NOT_LOADED)
 		session_reply(s, 451, "4.3.0", "<%s>: recipients are not loaded yet", to->text);
-	else if (outcome == RECIPIENT_UNKNOWN)
+	else if (must_exist && outcome == RECIPIENT_UNKNOWN)
 		session_reply(s, 550, "5.1.1", "<%s>: no such recipient here", to->text);
-	else if (outcome == RECIPIENT_AMBIGUOUS)
+	else if (must_exist && outcome == RECIPIENT_AMBIGUOUS)
 		session_reply(s, 550, "5.1.4", "<%s>: more than one recipient has this address",
 			to->text);
 	else if (refused)
@@ -61,6 +72,7 @@ static bool edge_relays(struct session *s, const struct smtp_address *to)
 static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 {
 	const struct accepted_domain *d;
+	bool edge, must_exist;
 
 	if (is_postmaster(to) && to->domain >= to->length)
 		return true;
@@ -69,14 +81,15 @@ static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 		session_reply(s, 550, "5.7.1", "unable to relay");
 		return false;
 	}
-	if (d != NULL && d->type == ACCEPTED_EXTERNAL_RELAY &&
-		s->receiver->live->self->role == ROLE_EDGE)
+	edge = s->receiver->live->self->role == ROLE_EDGE;
+	if (d != NULL && d->type == ACCEPTED_EXTERNAL_RELAY && edge)
 		return edge_relays(s, to);
-	if (d == NULL || d->type != ACCEPTED_AUTHORITATIVE || !d->recipient_validation ||
-		is_postmaster(to))
+	if (d == NULL || d->type == ACCEPTED_EXTERNAL_RELAY || is_postmaster(to))
 		return true;
 	/* another hub has answered for it already: what is unknown here gets a report */
-	return s->principal == PRINCIPAL_HUB || recipient_exists(s, to);
+	must_exist = d->type == ACCEPTED_AUTHORITATIVE && d->recipient_validation &&
+		s->principal != PRINCIPAL_HUB;
+	return (!must_exist && (edge || !is_outside(s))) || recipient_takes(s, to, must_exist);
 }
 
 static uint64_t recipient_limit(const struct session *s)

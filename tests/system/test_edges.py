@@ -8,7 +8,7 @@ import unittest
 
 from .harness.base import free_port, wait_for
 from .harness.client import Client
-from .harness.delivery import QUICK
+from .harness.delivery import QUICK, wait_report
 from .harness.directory import Directory, record
 from .harness.hub import Hub, in_step
 from .harness.keys import Key
@@ -195,6 +195,10 @@ class EdgeItself(unittest.TestCase):
                                  hubAddressSpace="*", hubSourceServer=edge.dn(),
                                  hubDNSRouting="FALSE",
                                  hubSmartHost="[127.0.0.1]:%d" % cls.relay.port))
+        org.directory.add(record(
+            "uid=shy,ou=People," + org.directory.suffix,
+            "inetOrgPerson inetLocalMailRecipient hubRecipient", uid="shy", cn="shy", sn="shy",
+            mail="shy@contoso.com", mailHost="mbx1", hubRefuseOutsideMail="TRUE"))
         own.add(record(own.dn("London", "Sites"), "hubSite", cn="London"))
         for hub in (org.london1, org.london2):
             own.add(record(own.dn(hub.name, "Servers"), "hubServer", cn=hub.name, hubRole="Hub",
@@ -258,6 +262,13 @@ class EdgeItself(unittest.TestCase):
                                    ("postmaster@checked.example", "^250"),
                                    ("x@relay.example", "^250"), ("x@contoso.com", "^250")):
                 self.assertRegex(client.say("RCPT TO:<%s>" % address), reply, address)
+
+    def test_no_mail_from_outside_by_an_edge_either(self):
+        """The edge does not know who wants none: the hub refuses, and the edge reports."""
+        token = self.submit("shy@contoso.com")
+        told = wait_report(self.relay, token, "shy@contoso.com").recipient("shy@contoso.com")
+        self.assertEqual(told["Status"], "5.7.1")
+        self.assertFalse(self.org.mailbox.find(token))
 
     def test_what_is_ours_goes_inwards_only(self):
         for address in ("x@contoso.com", "x@relay.example"):

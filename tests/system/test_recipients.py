@@ -28,6 +28,9 @@ ODD = {
     "twin2": {"mailLocalAddress": "twin@contoso.com", "mailHost": "mbx1"},
     "many": {"mailLocalAddress": ["many2@contoso.com", "Many3@Contoso.COM"], "mailHost": "MBX1"},
     "shy": {"mailHost": "mbx1", "hubRefuseOutsideMail": "TRUE"},
+    "shy.relay": {"mail": "shy@relay.example", "mailHost": "mbx1", "hubRefuseOutsideMail": "TRUE"},
+    "shy.free": {"mail": "shy@unvalidated.example", "mailHost": "mbx1",
+                 "hubRefuseOutsideMail": "TRUE"},
     "known.relay": {"mail": "known@relay.example", "mailHost": "mbx1"},
     "deep": {"mail": "deep@deep.wild.example", "mailHost": "mbx1"},
     **{"step%d" % i: {"mailRoutingAddress": "step%d@contoso.com" % (i + 1)}
@@ -254,6 +257,13 @@ class Recipients(unittest.TestCase):
     def test_no_mail_from_outside(self):
         self.assertEqual(self.refusal("shy@contoso.com"), "550 5.7.1")
         self.assertEqual(self.mailbox("shy@contoso.com"), [["shy@contoso.com"]])
+
+    def test_no_mail_from_outside_where_nobody_must_exist(self):
+        """Internal relay domains, and those whose recipients are not checked at RCPT."""
+        for domain in ("relay.example", "unvalidated.example"):
+            self.assertEqual(self.refusal("shy@" + domain), "550 5.7.1", domain)
+            self.assertIsNone(self.refusal("nobody@" + domain), domain)
+            self.assertEqual(self.mailbox("shy@" + domain), [["shy@" + domain]])
 
 
 class NotLoaded(unittest.TestCase):
