@@ -9,6 +9,7 @@
 
 #include "libhub/directory/draft.h"
 #include "libhub/org/dn.h"
+#include "tools/table.h"
 
 enum { FILE_MAX = 16 * 1024 * 1024 };
 
@@ -44,10 +45,11 @@ static bool holds_dn(const char *const *list, size_t n, const char *ndn)
 	return false;
 }
 
+/* Neither text need be UTF-8; a refusal must not be lost for that. */
 static void refuse(struct work *w, const char *dn, const char *reason)
 {
-	json_array_append_new(w->out->refused, json_pack("{s:s, s:s}", "dn", dn, "reason",
-		reason));
+	json_array_append_new(w->out->refused, json_pack("{s:o, s:o}", "dn", table_string(dn),
+		"reason", table_string(reason)));
 }
 
 /* --- where an entry stands --- */
@@ -213,14 +215,18 @@ static int check_mod(const struct entry *old, const LDAPMod *mod, struct err *e)
 	return 0;
 }
 
-static void draft_begin(struct work *w, struct draft *d, const struct entry *old, const char *dn)
+/* In the arena, for the entry that comes of it is part of it. */
+static struct draft *draft_begin(struct work *w, const struct entry *old, const char *dn)
 {
+	struct draft *d = arena_alloc(w->a, sizeof(*d));
+
 	draft_init(d, w->a);
 	d->entry.dn = arena_strdup(w->a, dn);
-	if (old == NULL)
-		return;
-	d->entry.has_uuid = old->has_uuid;
-	memcpy(d->entry.uuid, old->uuid, sizeof(d->entry.uuid));
+	if (old != NULL) {
+		d->entry.has_uuid = old->has_uuid;
+		memcpy(d->entry.uuid, old->uuid, sizeof(d->entry.uuid));
+	}
+	return d;
 }
 
 static int draft_old(struct draft *d, const struct entry *old, const char *except, struct err *e)
@@ -244,33 +250,32 @@ static const struct entry *apply_mod(struct work *w, const struct entry *old, co
 	struct err *e)
 {
 	const struct entry_attr *attr = attr_of(old, mod->mod_type);
-	struct draft d;
+	struct draft *d = draft_begin(w, old, old->dn);
 
-	draft_begin(w, &d, old, old->dn);
-	if (check_mod(old, mod, e) != 0 || draft_old(&d, old, mod->mod_type, e) != 0 ||
-	    (attr != NULL && draft_rest(&d, attr, mod, e) != 0))
+	if (check_mod(old, mod, e) != 0 || draft_old(d, old, mod->mod_type, e) != 0 ||
+	    (attr != NULL && draft_rest(d, attr, mod, e) != 0))
 		return NULL;
 	if ((mod->mod_op & ~LDAP_MOD_BVALUES) != LDAP_MOD_DELETE &&
-	    draft_values(&d, mod->mod_type, (const struct berval *const *)mod->mod_bvalues, e) != 0)
+	    draft_values(d, mod->mod_type, (const struct berval *const *)mod->mod_bvalues, e) != 0)
 		return NULL;
-	return draft_entry(&d);
+	return draft_entry(d);
 }
 
 /* --- the operations --- */
 
 static int do_add(struct work *w, struct place *p, const LDIFRecord *r, struct err *e)
 {
-	struct draft d;
+	struct draft *d;
 	size_t i;
 
 	if (find(p, r->lr_dn.bv_val) != NULL)
 		return err_set(e, ERR_PERM, 0, "it is there already");
-	draft_begin(w, &d, NULL, r->lr_dn.bv_val);
+	d = draft_begin(w, NULL, r->lr_dn.bv_val);
 	for (i = 0; r->lrop_mods != NULL && r->lrop_mods[i] != NULL; i++)
-		if (draft_values(&d, r->lrop_mods[i]->mod_type,
+		if (draft_values(d, r->lrop_mods[i]->mod_type,
 			(const struct berval *const *)r->lrop_mods[i]->mod_bvalues, e) != 0)
 			return -1;
-	put(w, p, draft_entry(&d));
+	put(w, p, draft_entry(d));
 	return 0;
 }
 
@@ -307,7 +312,7 @@ static int rename_entry(struct work *w, const struct entry *old, const char *dn,
 {
 	const char *equals = strchr(r->lrop_newrdn.bv_val, '='), *type;
 	const struct entry_attr *attr;
-	struct draft d;
+	struct draft *d;
 	size_t i;
 
 	if (equals == NULL)
@@ -315,16 +320,16 @@ static int rename_entry(struct work *w, const struct entry *old, const char *dn,
 	type = arena_strndup(w->a, r->lrop_newrdn.bv_val,
 		(size_t)(equals - r->lrop_newrdn.bv_val));
 	attr = attr_of(old, type);
-	draft_begin(w, &d, old, dn);
-	if (draft_old(&d, old, type, e) != 0)
+	d = draft_begin(w, old, dn);
+	if (draft_old(d, old, type, e) != 0)
 		return -1;
 	for (i = 0; !r->lrop_delold && attr != NULL && i < attr->n; i++)
-		if (draft_add(&d, type, strlen(type), attr->values[i].data, attr->values[i].size,
+		if (draft_add(d, type, strlen(type), attr->values[i].data, attr->values[i].size,
 			e) != 0)
 			return -1;
-	if (draft_add(&d, type, strlen(type), equals + 1, strlen(equals + 1), e) != 0)
+	if (draft_add(d, type, strlen(type), equals + 1, strlen(equals + 1), e) != 0)
 		return -1;
-	*out = draft_entry(&d);
+	*out = draft_entry(d);
 	return 0;
 }
 
@@ -493,8 +498,7 @@ static void still_named(const struct obj *referrer, const char *attr, void *ctx)
 	struct work *w = ctx;
 
 	if (attr != NULL)
-		json_array_append_new(w->out->refused, json_pack("{s:s, s:o}", "dn", referrer->dn,
-			"reason", json_sprintf("%s would name what is gone", attr)));
+		refuse(w, referrer->dn, arena_printf(w->a, "%s would name what is gone", attr));
 }
 
 /* What goes must not be named by what stays (hub-directory(7) section 9). */
@@ -532,7 +536,7 @@ static void judge(struct work *w)
 	judge_gone(w);
 	for (i = 0; i < after->warning_count; i++)
 		if (!has_warning(w->out->before, after->warnings[i]))
-			json_array_append_new(w->out->warnings, json_string(after->warnings[i]));
+			json_array_append_new(w->out->warnings, table_string(after->warnings[i]));
 }
 
 int ldif_change_apply(struct org *org, const char *path, struct ldif_change *out, struct err *e)
