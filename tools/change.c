@@ -120,7 +120,7 @@ static int apply(struct org *org, const struct change *c, struct err *e)
 	switch (c->kind) {
 	case CHANGE_ADD:
 		if (old != NULL)
-			return err_set(e, ERR_PERM, 0, "%s is there already", old->dn);
+			return err_set(e, ERR_PERM, 0, "it is there already");
 		return put_changed(org->builder, NULL, c, e);
 	case CHANGE_MODIFY:
 		BUG_ON(old == NULL);

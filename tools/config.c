@@ -85,6 +85,8 @@ static enum ctl_status config_check(struct ctl *ctl, const struct args *args)
 	struct org org;
 	struct err e;
 
+	if (args->n_words != 0 && ctl_check_regular(args->words[0], &e) != 0)
+		return ctl_fail("%s", e.text);
 	if (args->n_words != 0 && config_change_is(ctl, args->words[0]))
 		return config_change_check(ctl, args->words[0]);
 	if (args->n_words != 0)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PASSWORD_MAX = 1024 };
 
@@ -43,6 +44,17 @@ void ctl_warn(const char *fmt, ...)
 	va_start(ap, fmt);
 	complain(fmt, ap);
 	va_end(ap);
+}
+
+int ctl_check_regular(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return err_set(e, ERR_CONFIG, errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_CONFIG, 0, "%s: not a regular file", path);
+	return 0;
 }
 
 void *ctl_read_file(const struct ctl *ctl, const char *path, size_t max, size_t *size,

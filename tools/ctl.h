@@ -47,6 +47,8 @@ void ctl_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* The first line of the password file, or NULL and *e. */
 const char *ctl_password(const struct ctl *ctl, struct err *e) MUST_CHECK;
+/* For a file that is read more than once: a pipe would be empty the second time. */
+int ctl_check_regular(const char *path, struct err *e) MUST_CHECK;
 /* A whole file of at most max bytes; NULL and *e. */
 void *ctl_read_file(const struct ctl *ctl, const char *path, size_t max, size_t *size,
 	struct err *e) MUST_CHECK;

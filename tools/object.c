@@ -7,6 +7,7 @@
 
 #include "libhub/org/attr.h"
 #include "libhub/org/print.h"
+#include "libhub/org/value.h"
 #include "tools/object_show.h"
 #include "tools/route_compare.h"
 #include "tools/server.h"
@@ -104,6 +105,8 @@ static int check_name(const char *cn, struct err *e)
 			"none of "
 			"[ ] * ( ) + , ; < > = # / \" ` \\ and no space at either end", cn,
 			NAME_CHARACTERS_MAX);
+	if (!value_is_text(cn, strlen(cn)))
+		return err_set(e, ERR_CONFIG, 0, "a name is UTF-8 without control characters");
 	return 0;
 }
 

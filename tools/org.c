@@ -170,7 +170,6 @@ static void find_base(const struct entry *entry, void *ctx)
 		org->base = arena_strdup(org->ctl->arena, entry->dn);
 }
 
-
 enum { CONTEXTS_MAX = 32 };
 
 static char **naming_contexts(LDAP *ld, struct arena *a)
@@ -270,7 +269,7 @@ static void divide(struct org *org)
 
 static int read_file(struct org *org, const char *path, struct err *e)
 {
-	if (ldif_read(path, take_from_file, org, e) != 0)
+	if (ctl_check_regular(path, e) != 0 || ldif_read(path, take_from_file, org, e) != 0)
 		return -1;
 	if (org->base == NULL)
 		return err_set(e, ERR_CONFIG, 0, "%s: no entry is a hubOrganization", path);

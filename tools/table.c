@@ -186,12 +186,25 @@ void table_print_members(struct arena *a, const json_t *object)
 	}
 }
 
+/* What is ASCII in it; a file may hold anything. */
+static json_t *ascii_string(const char *text)
+{
+	char *copy = xstrdup(text), *s;
+	json_t *value;
+
+	for (s = copy; *s != '\0'; s++)
+		if ((unsigned char)*s >= 0x80)
+			*s = '?';
+	value = json_string(copy);
+	free(copy);
+	return value;
+}
+
 json_t *table_string(const char *text)
 {
 	json_t *value = text != NULL ? json_string(text) : json_null();
 
-	/* a file may hold anything */
-	return value != NULL ? value : json_string("(not UTF-8)");
+	return value != NULL ? value : ascii_string(text);
 }
 
 void table_print_json(const json_t *value)

@@ -22,7 +22,7 @@ const char *table_text(struct arena *a, const json_t *value);
 void table_print_objects(struct arena *a, const json_t *list, const char *const *heads);
 /* Members of an object, one a line. */
 void table_print_members(struct arena *a, const json_t *object);
-/* A JSON string, also of what is not UTF-8; null of NULL. A new reference. */
+/* A JSON string, of what is not UTF-8 with ? for all but ASCII; null of NULL. A new reference. */
 json_t *table_string(const char *text);
 /* One JSON document, indented. */
 void table_print_json(const json_t *value);

@@ -16,13 +16,13 @@ from .harness.organization import Organization, message, send
 from .harness.peers import Sink
 
 
-def hubctl(org, *arguments, who=None, password_file=None, directory=None):
+def hubctl(org, *arguments, who=None, password_file=None, directory=None, stdin=None):
     d = org.directory
     identity = ["-D", who or d.admin, "-y", password_file or d.password_file]
     if directory is not None:
         identity = []
     return run(build_path("tools", "hubctl"), "--directory", directory or d.uri, "--base", d.base,
-               *identity, *arguments)
+               *identity, *arguments, stdin=stdin)
 
 
 class Objects(unittest.TestCase):
@@ -167,7 +167,11 @@ class Objects(unittest.TestCase):
                      "--source-server", "london1,paris1")
         self.refused("cannot be a name", "send-connector", "new", "B*d", "--address-space", "x.y",
                      "--source-server", "london1", status=2)
-        self.refused("is there already", "site", "new", "London")
+        self.refused("it is there already", "site", "new", "London")
+        for name in (b"bad\xff", "two\nlines"):
+            done = hubctl(self.org, "--what-if", "site", "new", os.fsdecode(name))
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("a name is UTF-8 without control characters", done.stderr)
         self.assertFalse(self.exists(self.org.connector("Bad")))
         self.refused("exclude each other", "send-connector", "set", "To Internet",
                      "--dns-routing", "TRUE")
@@ -307,6 +311,10 @@ class Objects(unittest.TestCase):
         self.assertIn("hubDNSRouting TRUE and hubSmartHost", done.stdout)
         path = org.place.file("broken.ldif", "dn: o=x\nnonsense\n")
         self.refused("broken.ldif:2: ", "config", "check", path)
+        for text in (good, change % "TRUE"):
+            done = hubctl(org, "config", "check", "/dev/stdin", stdin=text)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("/dev/stdin: not a regular file", done.stderr)
 
 
 class Refused(unittest.TestCase):

@@ -1,5 +1,6 @@
 """hubctl route what-if, table and map, and explain with changes that are not made yet."""
 
+import base64
 import json
 import os
 import random
@@ -208,6 +209,16 @@ class Views(unittest.TestCase):
                 (self.modify("hubSite", "Paris", "add: hubHubSite\nhubHubSite: TRUE\n-"),
                  "there already")):
             self.assertIn(reason, self.refusal(text)[0][1])
+
+    def test_refused_in_words_that_are_not_utf8(self):
+        """A refusal repeats what it is about, and must not get lost where that is no text."""
+        dn = base64.b64encode(b"cn=\xff," + site("x").partition(",")[2].encode()).decode()
+        self.assertIn("is no DN", self.refusal("dn:: %s\nchangetype: delete\n" % dn)[0][1])
+        # cut in the middle of a character, one or the other
+        for value in ("\u00fc" * 60, "x" + "\u00fc" * 60):
+            text = base64.b64encode(value.encode()).decode()
+            self.refusal(self.modify("hubSite", "Paris", "add: description\ndescription: y\n-\n"
+                                     "delete: description\ndescription:: %s\n-" % text))
 
     def test_file_that_is_no_change(self):
         for text, reason in (("hello\n", "not a change record"),
