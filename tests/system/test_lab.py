@@ -168,6 +168,14 @@ class Running(unittest.TestCase):
             self.assertIn(text, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
 
+    def test_status_to_who_has_seen_enough(self):
+        done = run("bash", "-c", 'set -o pipefail; "$@" status | true; echo ${PIPESTATUS[0]}', "-",
+                   *self.lab.command)
+        self.assertEqual((done.stdout, done.stderr), ("0\n", ""))
+        done = run("bash", "-c", '"$@" status > /dev/full', "-", *self.lab.command)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, "lab: [Errno 28] No space left on device\n")
+
 
 if __name__ == "__main__":
     unittest.main()
