@@ -81,7 +81,7 @@ def write_settings(state, host):
     lines = ["directory = " + " ".join(state["uris"]), "base = " + state["base"],
              "bind = simple %s %s" % (state["admin"], state.path("admin.password"))]
     if host["kind"] == "hub":
-        lines.append("control = " + state.path("control", host["name"]))
+        lines += ["server = " + host["name"], "control = " + state.path("control", host["name"])]
     services.write(state.path("run", host["name"] + ".hubctl"), "\n".join(lines) + "\n")
 
 

@@ -5,7 +5,7 @@ import time
 import unittest
 
 from .harness.base import run, wait_for
-from .harness.lab import Lab, example
+from .harness.lab import LAB, Lab, example
 
 ORGANIZATION = example("pair")
 
@@ -153,6 +153,8 @@ class Running(unittest.TestCase):
         self.assertIn("192.0.2.17", lab("exec", "west1", "ip", "-4", "addr").stdout)
         self.assertEqual(lab("exec", "west1", "sh", "-c", "exit 7", check=False).returncode, 7)
         self.assertEqual(lab("exec", "west1", "cat", stdin="hello").stdout, "hello")
+        self.assertIn("from west1\n", lab("exec", "west1", "hubctl", "route", "explain",
+                                         "somebody@example.net").stdout)
         done = lab("exec", "nowhere", "true", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("no host nowhere; there are: directory1, outside,", done.stderr)
@@ -170,9 +172,9 @@ class Running(unittest.TestCase):
 
     def test_status_to_who_has_seen_enough(self):
         done = run("bash", "-c", 'set -o pipefail; "$@" status | true; echo ${PIPESTATUS[0]}', "-",
-                   *self.lab.command)
+                   LAB, "--state", self.lab.directory)
         self.assertEqual((done.stdout, done.stderr), ("0\n", ""))
-        done = run("bash", "-c", '"$@" status > /dev/full', "-", *self.lab.command)
+        done = run("bash", "-c", '"$@" status > /dev/full', "-", LAB, "--state", self.lab.directory)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "lab: [Errno 28] No space left on device\n")
 
