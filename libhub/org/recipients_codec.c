@@ -93,21 +93,27 @@ void codec_end(struct codec_out *out)
 	store_u32(head + 4, crc32c(0, head + 8, size + 1));
 }
 
-/* 0 and the text, which gets the next number, or the number that it has. */
+/*
+ * 0 and the text, which gets the next number, or the number that it has. That the roster calls two
+ * texts the same proves nothing: between two records of a chunk one may have gone, and its number
+ * to another.
+ */
 static void put_shared(struct codec_out *out, const struct roster *r, uint32_t text)
 {
 	unsigned int slot = text % CODEC_SHARED;
-	const char *bytes;
-	size_t size;
+	size_t at = out->shared[slot].at, size;
+	const char *bytes = roster_text(r, text, &size);
 
-	if (out->shared[slot].text == text) {
+	if (out->shared[slot].text == text && out->shared[slot].size == size &&
+	    memcmp(out->data + at, bytes, size) == 0) {
 		put_number(out, out->shared[slot].number);
 		return;
 	}
-	bytes = roster_text(r, text, &size);
 	put_number(out, 0);
 	put_text(out, bytes, size);
 	out->shared[slot].text = text;
+	out->shared[slot].size = (uint32_t)size;
+	out->shared[slot].at = out->size - size;
 	out->shared[slot].number = out->next++;
 }
 

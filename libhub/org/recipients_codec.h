@@ -20,7 +20,8 @@ struct codec_out {
 	size_t begin;			/* of the chunk at hand */
 	uint32_t next;			/* number of the next shared text in it */
 	struct {
-		uint32_t text, number;
+		uint32_t text, number, size;
+		size_t at;		/* where its bytes are in data */
 	} shared[CODEC_SHARED];		/* the last with that remainder */
 };
 

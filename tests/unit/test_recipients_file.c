@@ -308,6 +308,27 @@ START_TEST(no_point_while_it_is_not_in_step)
 }
 END_TEST
 
+/* The roster gives the number of a text that nobody names any more to the next text. */
+START_TEST(texts_that_come_and_go_in_one_part)
+{
+	static const char *const hosts[] = { "a.example", "b.example", "c.example", "d.example" };
+	struct recipient_info info;
+	unsigned int i;
+
+	open_file(NULL);
+	recipients_file_begin(file);
+	AWAIT(loop, was_written, NULL, PATIENCE_MS);
+	for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		put(1, hosts[i]);
+	recipients_file_free(&file);
+	ck_assert_int_eq(load(&(struct err){ 0 }), 0);
+	recipients_set_loaded(r);
+	recipients_find(r, "user1@x.example", &info);
+	ck_assert_str_eq(info.mail_host, "d.example");
+	recipient_info_clear(&info);
+}
+END_TEST
+
 static bool is_short_again(void *ctx)
 {
 	struct stat st;
@@ -378,6 +399,7 @@ int main(void)
 	tcase_add_test(t, any_byte_damaged);
 	tcase_add_test(t, refused);
 	tcase_add_test(t, no_point_while_it_is_not_in_step);
+	tcase_add_test(t, texts_that_come_and_go_in_one_part);
 	tcase_add_test(t, written_anew_when_it_is_long);
 	if (unit_slow())
 		tcase_add_test(t, cannot_be_written);
