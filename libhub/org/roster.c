@@ -269,12 +269,12 @@ void roster_tidy(struct roster *r)
 		const struct record *record = (const void *)(b->units + r->victim_at);
 		uint32_t id = record->id_flags & ROSTER_ID_MASK, units = record->units;
 
+		/* store() may move the array of blocks, not what they hold */
+		if (id != 0 && !store(r, id, record, units))
+			return;
 		r->victim_at += units;
 		if (id == 0)
 			continue;
-		/* store() may move the array of blocks, not what they hold */
-		if (!store(r, id, record, units))
-			return;
 		b = &r->blocks[r->victim];
 		b->live -= units;
 		r->live_units -= units;
