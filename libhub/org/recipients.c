@@ -475,7 +475,9 @@ static void copy_member(const struct recipients *r, const struct roster_part *dn
 	if (v.address_count == 0)
 		return;
 	copy_mail(r, &v, mail, sizeof(mail));
-	out->members[out->member_count++] = xstrdup(mail);
+	/* one that folding made too long: nobody could be written to under it */
+	if (*mail != '\0')
+		out->members[out->member_count++] = xstrdup(mail);
 }
 
 /* The lock is not held for long, however many there are: a group may change in between. */
