@@ -710,8 +710,12 @@ void watch_keep_point(struct watch *w, const struct watch_point *from, const cha
 	BUG_ON(w->c != NULL || w->keeps_point);
 	w->keeps_point = true;
 	w->epoch_dn = xstrdup(epoch_dn);
-	if (from != NULL)
-		w->point = *from;
+	if (from == NULL)
+		return;
+	w->point = *from;
+	/* what is older than that is older than what is in force */
+	if (!cookie_newest(&w->point.cookie, w->csn))
+		w->csn[0] = '\0';
 }
 
 const struct watch_point *watch_point(const struct watch *w)

@@ -176,11 +176,17 @@ static void come(void)
 		.present = on_present, .resumed = on_resumed, .moves = moves,
 	};
 
+	char csn[COOKIE_CSN_SIZE] = "";
+
 	view.begun = view.ended = view.resumed = 0;
 	view.puts = view.presents = view.deleted = 0;
 	view.state = WATCH_CONNECTING;
 	watch = watch_new(loop, NULL, &config, "o=x", "(objectClass=*)", NULL, &callbacks, NULL);
 	watch_keep_point(watch, &saved, "cn=top,o=x");
+	/* how new what we have is: a directory that is older shows so at once */
+	if (saved.cookie.size != 0)
+		ck_assert(cookie_newest(&saved.cookie, csn));
+	ck_assert_str_eq(watch_csn(watch), csn);
 	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_ne(watch_point(watch)->cookie.size, 0);
 }
