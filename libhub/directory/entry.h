@@ -16,6 +16,9 @@ struct entry_attr {
 	size_t n;
 };
 
+/* An entry with a longer one is not taken. */
+enum { ENTRY_DN_MAX = 2048 };
+
 /* Belongs to whoever made it; a callee that keeps something copies it. */
 struct entry {
 	const char *dn;

@@ -289,6 +289,14 @@ static bool too_many(const struct watch *w)
 	return w->put_count >= ENTRIES_MAX || nodes_count(w->nodes) >= ENTRIES_MAX;
 }
 
+/* Nobody takes it, which would leave people at a loss. */
+static void tell_long_dn(const struct entry *e)
+{
+	if (strlen(e->dn) > ENTRY_DN_MAX)
+		log_event(LOG_LEVEL_WARNING, "directory-entry-skipped", LOG_STR("dn", e->dn),
+			LOG_STR("reason", "its DN is longer than 2048 bytes"), LOG_END);
+}
+
 /* True if the entry moved and others below it with it, which the server does not tell of. */
 static bool note_entry(struct watch *w, const struct entry *e)
 {
@@ -315,6 +323,7 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 		memcpy(r.entry.uuid, uuid, sizeof(r.entry.uuid));
 		r.entry.has_uuid = true;
 		w->put_count += w->refreshing;
+		tell_long_dn(draft_entry(&r));
 		if (note_entry(w, draft_entry(&r)))
 			restart_refresh(w);
 		else

@@ -55,7 +55,7 @@
 #define ATTR_MAX_COUNT UINT64_C(2147483647)
 
 /* Bounds of one entry, checked before anything is copied. */
-enum { ENTRY_VALUES_MAX = 1000, ENTRY_BYTES_MAX = 1024 * 1024, ENTRY_DN_MAX = 2048 };
+enum { ENTRY_VALUES_MAX = 1000, ENTRY_BYTES_MAX = 1024 * 1024 };
 
 /* What every class has beside its own table: description, hubComment, hubEnabled. */
 extern const struct attr_def obj_common_attrs[];

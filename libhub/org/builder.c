@@ -164,13 +164,27 @@ static void slot_replace(struct builder *b, struct slot *slot, struct record *r)
 	slot_add(b, slot);
 }
 
+/* What the directory deleted has no last good form either. */
+static void slot_delete(struct builder *b, struct slot *slot)
+{
+	if (slot == NULL)
+		return;
+	b->changes++;
+	kept_remove(b, find_kept(b, slot->record));
+	slot_remove(b, slot);
+}
+
 void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order)
 {
 	struct record *r = record_new(e, b->nbase);
 	struct slot *slot;
 
-	if (r == NULL)
+	/* it has moved to where it is none of ours */
+	if (r == NULL) {
+		if (e->has_uuid)
+			slot_delete(b, find_uuid(b, e->uuid));
 		return;
+	}
 	slot = slot_of(b, r);
 	if (slot != NULL && slot->record->class != NULL && record_equal(slot->record, r)) {
 		slot->round = b->round;
@@ -193,16 +207,6 @@ void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t orde
 void builder_put(struct builder *b, const struct entry *e)
 {
 	builder_put_ordered(b, e, 0);
-}
-
-/* What the directory deleted has no last good form either. */
-static void slot_delete(struct builder *b, struct slot *slot)
-{
-	if (slot == NULL)
-		return;
-	b->changes++;
-	kept_remove(b, find_kept(b, slot->record));
-	slot_remove(b, slot);
 }
 
 void builder_delete(struct builder *b, const unsigned char uuid[16])

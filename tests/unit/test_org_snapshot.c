@@ -298,6 +298,10 @@ START_TEST(refresh_sweeps_and_rename_keeps)
 	build();
 	ck_assert_ptr_null(snapshot_find(s, OBJ_SEND_CONNECTOR, "Out"));
 	ck_assert_ptr_nonnull(snapshot_find(s, OBJ_SEND_CONNECTOR, "exit"));
+	/* out of the organization */
+	org_text_put(b, "dn: cn=Exit,dc=example,dc=com\nobjectClass: hubSendConnector\ncn: Exit\n"
+		UUID "\n");
+	ck_assert_uint_eq(builder_count(b), 3);
 	builder_refresh_begin(b);
 	org_text_put(b, ORG LONDON);
 	builder_refresh_end(b);
