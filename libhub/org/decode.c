@@ -362,6 +362,9 @@ static int decode_cn(struct decode *d, const struct entry_attr *attr)
 	if (v->size == 0 || !value_is_text(name, v->size) || characters(v) > NAME_CHARS_MAX)
 		return err_config(d->e, "cn \"%.64s\": empty, control characters, or longer "
 			"than 64 characters", name);
+	/* slapd compares names without them, so two objects could be one for a person */
+	if (name[0] == ' ' || name[v->size - 1] == ' ')
+		return err_config(d->e, "cn \"%.64s\" begins or ends with a space", name);
 	if (strpbrk(name, "[]*()+,;<>=#/\"\\") != NULL)
 		return err_config(d->e, "cn \"%.64s\": none of [ ] * ( ) + , ; < > = # / \" "
 			"\\ may stand in it", name);
@@ -382,8 +385,7 @@ static void warn_unknown(struct record *r, const char **warnings, const char *at
 static int decode_attrs(struct decode *d)
 {
 	const struct entry *raw = &d->r->raw;
-	/* one for each attribute and one for the place */
-	const char **warnings = arena_alloc(d->arena, (raw->n + 1) * sizeof(*warnings));
+	const char **warnings = arena_alloc(d->arena, raw->n * sizeof(*warnings));
 	size_t i;
 
 	d->r->warnings = warnings;
@@ -421,18 +423,24 @@ static int check_required(struct decode *d)
 	return 0;
 }
 
-/* An object elsewhere works, but hubctl and the access rules look for it in its container. */
+/*
+ * Who may write into one container must not be able to make objects of another there: the access
+ * rules go by containers, and so does hubctl.
+ */
 static int check_place(struct decode *d)
 {
 	const struct obj_class *class = d->r->class;
-	const char **warnings = (const char **)d->r->warnings;
+	const char *rdn = d->r->rdn, *parent = dn_parent(rdn);
 
-	if (class->kind == OBJ_ORGANIZATION && *d->r->rdn != '\0')
-		return err_config(d->e, "hubOrganization stands at the base only");
-	if (class->container != NULL && strcmp(dn_parent(d->r->rdn), class->container) != 0)
-		warnings[d->r->warning_count++] = arena_printf(d->arena,
-			"%s: a %s belongs directly below "
-			"%s", d->r->raw.dn, class->ldap_class, class->container);
+	if (class->kind == OBJ_ORGANIZATION)
+		return *rdn == '\0' ? 0 :
+			err_config(d->e, "hubOrganization stands at the base only");
+	if (class->container != NULL && strcmp(parent, class->container) != 0)
+		return err_config(d->e, "a %s must stand directly below %s", class->ldap_class,
+			class->container);
+	/* no name has a "+" in it: this one joins two attributes */
+	if (strncmp(rdn, "cn=", 3) != 0 || memchr(rdn, '+', (size_t)(parent - rdn)) != NULL)
+		return err_config(d->e, "the first part of the DN must be cn alone");
 	return 0;
 }
 

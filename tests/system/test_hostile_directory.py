@@ -130,7 +130,12 @@ class HostileDirectory(unittest.TestCase):
         for rdn, reason in (
                 ("cn=Huge,", "larger than 1 MiB"), ("cn=Many,", "more than 1000 values"),
                 ("cn=ManySites,", "more than 1000 values"), ("cn=a\\2C", "none of [ ]"),
-                ("cn=Second,", "at the base only"), ("cn=zagain,", "has it")):
+                ("cn=Second,", "at the base only"), ("cn=zagain,", "has it"),
+                ("cn=Site,", "directly below cn=sites"),
+                ("cn=Below,", "directly below cn=connectors"),
+                ("cn=Deep,", "directly below cn=connectors"),
+                ("cn=Two+", "cn alone"), ("description=x", "cn alone"),
+                ("cn=Trail", "with a space")):
             found = [text for dn, text in rejected.items() if dn.startswith(rdn)]
             self.assertEqual(len(found), 1, (rdn, sorted(rejected)))
             self.assertIn(reason, found[0])
@@ -142,6 +147,12 @@ class HostileDirectory(unittest.TestCase):
         status = self.json("config", "status", status=1)
         for server in status["servers"]:
             self.assertEqual({r["dn"] for r in server["rejected"]}, set(rejected), server["server"])
+
+    def test_what_has_too_long_a_name_is_told(self):
+        told = [line for line in self.org.london1.log().splitlines()
+                if "event=directory-entry-skipped" in line and "cn=Far," in line]
+        self.assertTrue(told)
+        self.assertIn("longer than 2048 bytes", told[0])
 
     def test_hubctl_shows_and_removes_it(self):
         names = {o["name"] for o in self.json("send-connector", "list")}

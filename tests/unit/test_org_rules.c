@@ -264,6 +264,16 @@ static const struct {
 	  "dn: " BASE "\nobjectClass: hubOrganization\ncn: zz\nhubPostmaster: pm@example.com\n" },
 	{ "dn: cn=zz," BASE "\nobjectClass: hubOrganization\ncn: zz\n", "at the base only",
 	  "dn: " BASE "\nobjectClass: hubOrganization\ncn: zz\n" },
+	/* places and names */
+	{ "dn: cn=zz,cn=Remote Domains," BASE "\nobjectClass: hubAcceptedDomain\ncn: zz\n"
+	  "hubDomain: contoso.com\n", "directly below cn=accepted domains",
+	  ACCEPTED "hubDomain: contoso.com\n" },
+	{ "dn: cn=zz,cn=x,cn=Sites," BASE "\nobjectClass: hubSite\ncn: zz\n",
+	  "directly below cn=sites", "dn: cn=zz,cn=Sites," BASE "\nobjectClass: hubSite\ncn: zz\n" },
+	{ "dn: cn=zz+sn=y,cn=Sites," BASE "\nobjectClass: hubSite\ncn: zz\nsn: y\n",
+	  "cn alone", "dn: cn=zz,cn=Sites," BASE "\nobjectClass: hubSite\ncn: zz\nsn: y\n" },
+	{ "dn: cn=zz,cn=Sites," BASE "\nobjectClass: hubSite\ncn:: enog\n", "with a space",
+	  "dn: cn=zz,cn=Sites," BASE "\nobjectClass: hubSite\ncn: z z\n" },
 	{ EDGE_SUB "hubServerRef: cn=hub1," SERVERS "\n", "not an edge",
 	  EDGE_SUB "hubServerRef: cn=edge1," SERVERS "\n" },
 };
