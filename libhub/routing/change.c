@@ -1,7 +1,6 @@
 /* change.c - what is equal in two snapshots, whoever looks; see change.h */
 #include "libhub/routing/change_side.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,16 +227,6 @@ static void side_sourced(struct change_side *side)
 
 /* --- addresses --- */
 
-/* Other types compare without case; only ASCII can be folded without knowing the type. */
-static const char *text_lower(struct arena *a, const char *text)
-{
-	char *copy = arena_strdup(a, text), *p;
-
-	for (p = copy; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return copy;
-}
-
 static void slots_find(const struct change_side *side, const struct change_address *address,
 	struct change_slots *out)
 {
@@ -279,7 +268,7 @@ size_t routing_change_add(struct routing_change *c, const char *type, const char
 	}
 	address = &c->addresses[c->address_count];
 	*address = (struct change_address){ .type = arena_strdup(c->arena, type),
-		.text = text_lower(c->arena, text) };
+		.text = value_lower(c->arena, text) };
 	address->domain_same = same_domain(c, address);
 	slots_find(&c->before, address, &address->before);
 	slots_find(&c->after, address, &address->after);

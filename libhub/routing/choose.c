@@ -1,5 +1,4 @@
 /* choose.c - which connector takes an address (hub-routing(7) section 5) */
-#include <ctype.h>
 #include <string.h>
 
 #include "libhub/routing/next_hop.h"
@@ -59,16 +58,6 @@ static void no_match(const char *type, const char *space, struct route *out)
 	else
 		route_set_report(out, "5.1.2", "no connector takes %s addresses like %s", type,
 			space);
-}
-
-/* Other types compare without case; only ASCII can be folded without knowing the type. */
-static const char *text_fold(struct arena *a, const char *text)
-{
-	char *copy = arena_strdup(a, text), *p;
-
-	for (p = copy; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return copy;
 }
 
 /* One question, as it goes from hand to hand. */
@@ -140,7 +129,8 @@ void route_external(const struct routing_table *t, const char *type, const char 
 	struct route_trace *trace, struct route *out)
 {
 	struct question q = { t, type, space, size, excluded, a };
-	const char *text = strcmp(type, "SMTP") == 0 ? space : text_fold(a, space);
+	/* other types compare without case; only ASCII can be folded without knowing the type */
+	const char *text = strcmp(type, "SMTP") == 0 ? space : value_lower(a, space);
 	struct space_cursor cursor;
 
 	space_cursor_init(&cursor, &t->base->spaces, type, text, false);
