@@ -62,13 +62,24 @@ static void take_epoch(struct identify *i, const struct entry *e)
 static void on_epoch(LDAP *ld, LDAPMessage *m, void *ctx)
 {
 	struct identify *i = ctx;
+	struct err e = { 0 };
 	struct arena *a;
+	char text[200];
 	struct draft r;
+	int code;
 
 	if (m == NULL)
 		return;
 	if (ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT) {
-		succeed(i);
+		code = directory_result(ld, m, text, sizeof(text));
+		/* a server that is busy must not look like one with another epoch */
+		if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT ||
+		    code == LDAP_INSUFFICIENT_ACCESS) {
+			succeed(i);
+			return;
+		}
+		err_set(&e, ERR_TEMP, 0, "ends the search for %.100s: %s", i->epoch_dn, text);
+		fail(i, &e);
 	} else if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY) {
 		a = arena_new();
 		draft_init(&r, a);
