@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "libhub/base/log.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/recipients.h"
 #include "libhub/org/value.h"
@@ -65,6 +66,9 @@ static void take_members(struct draft *d, const struct entry_attr *attr)
 	size_t i;
 
 	d->out->group = true;
+	if (attr->n > n)
+		log_event(LOG_LEVEL_ERROR, "group-cut", LOG_STR("dn", d->out->dn),
+			LOG_UINT("members", attr->n), LOG_UINT("taken", n), LOG_END);
 	d->members = arena_alloc(d->a, n * sizeof(*d->members));
 	d->out->members = d->members;
 	for (i = 0; i < n; i++) {
