@@ -36,13 +36,17 @@ static json_t *text(const char *s)
 	return value != NULL ? value : json_string("(not UTF-8)");
 }
 
+/* Hosts that people name and that are none: as many as people may have made up. */
+enum { HOMELESS_SHOWN = 50 };
+
 struct homeless {
 	const struct snapshot *s;
 	json_t *warnings;
+	unsigned int shown;
 };
 
 /* Mail for these ends with a report 5.1.1 (routing.md section 4). */
-static void warn_homeless(const char *host, size_t count, void *ctx)
+static bool warn_homeless(const char *host, size_t count, void *ctx)
 {
 	const char *have = count == 1 ? "recipient has" : "recipients have";
 	struct homeless *h = ctx;
@@ -54,8 +58,14 @@ static void warn_homeless(const char *host, size_t count, void *ctx)
 		snprintf(line, sizeof(line), "%zu %s mailHost %.255s, which names no mailbox "
 			"server", count, have, host);
 	else
-		return;
+		return true;
+	if (h->shown++ == HOMELESS_SHOWN) {
+		json_array_append_new(h->warnings, text("and more recipients whose mailHost names "
+			"no mailbox server"));
+		return false;
+	}
 	json_array_append_new(h->warnings, text(line));
+	return true;
 }
 
 static void put_snapshot(json_t *o, const struct snapshot *s, const struct recipients *people)
@@ -75,7 +85,7 @@ static void put_snapshot(json_t *o, const struct snapshot *s, const struct recip
 	for (i = 0; s != NULL && i < s->warning_count; i++)
 		json_array_append_new(warnings, text(s->warnings[i]));
 	if (s != NULL && people != NULL && recipients_loaded(people))
-		recipients_homes(people, warn_homeless, &(struct homeless){ s, warnings });
+		recipients_homes(people, warn_homeless, &(struct homeless){ s, warnings, 0 });
 	put(o, "fingerprint", text(s != NULL ? s->fingerprint : NULL));
 	put(o, "visible_fingerprint", text(s != NULL ? s->visible_fingerprint : NULL));
 	put(o, "generation", s != NULL ? number(s->generation) : json_null());

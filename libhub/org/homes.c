@@ -61,9 +61,9 @@ void homes_free(struct homes **h)
 	}
 }
 
-void homes_each(const struct homes *h, void (*cb)(const char *host, size_t count, void *ctx),
+void homes_each(const struct homes *h, bool (*cb)(const char *host, size_t count, void *ctx),
 	void *ctx)
 {
-	for (; h != NULL; h = h->hh.next)
-		cb(h->host, h->count, ctx);
+	while (h != NULL && cb(h->host, h->count, ctx))
+		h = h->hh.next;
 }

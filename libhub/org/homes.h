@@ -6,6 +6,7 @@
 #ifndef HUB_ORG_HOMES_H
 #define HUB_ORG_HOMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct homes;
@@ -14,7 +15,7 @@ struct homes;
 void homes_add(struct homes **h, const char *host);
 void homes_drop(struct homes **h, const char *host);
 void homes_free(struct homes **h);
-void homes_each(const struct homes *h, void (*cb)(const char *host, size_t count, void *ctx),
+void homes_each(const struct homes *h, bool (*cb)(const char *host, size_t count, void *ctx),
 	void *ctx);
 
 #endif

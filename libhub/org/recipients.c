@@ -385,7 +385,7 @@ size_t recipients_memory(const struct recipients *r)
 }
 
 void recipients_homes(const struct recipients *r,
-	void (*cb)(const char *host, size_t count, void *ctx), void *ctx)
+	bool (*cb)(const char *host, size_t count, void *ctx), void *ctx)
 {
 	read_lock(r);
 	homes_each(r->homes, cb, ctx);

@@ -61,10 +61,10 @@ const struct roster *recipients_roster(const struct recipients *r);
 
 /*
  * Every host that people name as mailHost, in lower case, and how many do; "" for those who name
- * none and have no mailRoutingAddress either. cb must not call back in here.
+ * none and have no mailRoutingAddress either. Until cb says false; it must not call back in here.
  */
 void recipients_homes(const struct recipients *r,
-	void (*cb)(const char *host, size_t count, void *ctx), void *ctx);
+	bool (*cb)(const char *host, size_t count, void *ctx), void *ctx);
 
 enum recipient_outcome {
 	RECIPIENT_NOT_LOADED,

@@ -102,6 +102,11 @@ class HostileDirectory(unittest.TestCase):
                      "inetOrgPerson inetLocalMailRecipient", uid=name, cn=name, sn=name,
                      mail=name + "@contoso.com", mailRoutingAddress=other + "@contoso.com")
               for name, other in (("ping", "pong"), ("pong", "ping"))],
+            # each with a server of their own that does not exist
+            *[record("uid=made%d,ou=People,%s" % (i, d.suffix),
+                     "inetOrgPerson inetLocalMailRecipient", uid="made%d" % i, cn="x", sn="x",
+                     mail="made%d@contoso.com" % i, mailHost="made%d.example" % i)
+              for i in range(60)],
         ])
 
     def hubctl(self, *arguments):
@@ -147,6 +152,12 @@ class HostileDirectory(unittest.TestCase):
         status = self.json("config", "status", status=1)
         for server in status["servers"]:
             self.assertEqual({r["dn"] for r in server["rejected"]}, set(rejected), server["server"])
+
+    def test_made_up_mailbox_servers_do_not_flood_the_status(self):
+        for server in self.json("config", "status", status=1)["servers"]:
+            told = [w for w in server["warnings"] if "mailHost" in w]
+            self.assertEqual(len(told), 51)
+            self.assertEqual(len([w for w in told if w.startswith("and more")]), 1)
 
     def test_what_has_too_long_a_name_is_told(self):
         told = [line for line in self.org.london1.log().splitlines()
