@@ -244,6 +244,44 @@ static void probe(struct failover *f, struct judged *j)
 	probe_next(f, j);
 }
 
+/* --- connectors --- */
+
+/* Is it a connector in force that this server delivers with? */
+static bool usable(const struct live *live, const char *name)
+{
+	const struct pool_connector *pc = connector_find(live->snapshot, name);
+	size_t i;
+
+	if (pc == NULL || !pc->obj.enabled)
+		return false;
+	for (i = 0; i < pc->sources.n; i++)
+		if (pc->sources.v[i].target == &live->self->obj)
+			return true;
+	return false;
+}
+
+/* Where it sends, and by which port where a host names none. */
+static const struct smart_hosts *hosts_of(const struct pool_connector *c, uint64_t *port)
+{
+	const struct routing_group_connector *rgc = (const void *)c;
+	const struct send_connector *sc = (const void *)c;
+
+	*port = 0;
+	if (c->obj.class->kind == OBJ_ROUTING_GROUP_CONNECTOR)
+		return &rgc->targets;
+	*port = sc->port;
+	return &sc->smart_hosts;
+}
+
+/* A connection made before a change may fail after it, by hosts where there is MX routing now. */
+static bool fits(const struct live *live, const struct note *n)
+{
+	uint64_t port;
+
+	return usable(live, n->connector) && (n->type == QUEUE_DNS_CONNECTOR) ==
+		(hosts_of(connector_find(live->snapshot, n->connector), &port)->n == 0);
+}
+
 /* --- judging --- */
 
 static void judge_failed(struct failover *f, struct judged *j)
@@ -311,15 +349,13 @@ static void take_failure(struct failover *f, const struct note *n)
 	}
 }
 
-static bool usable(const struct live *live, const char *name);
-
 static void on_note(struct inbox_node *node, void *ctx)
 {
 	struct failover *f = ctx;
 	struct note *n = INBOX_ENTRY(node, struct note, node);
 	struct judged *j = judged_find(f, n->connector);
 
-	if (n->kind == NOTE_FAILURE && delay_ms(f) != 0 && usable(f->live, n->connector))
+	if (n->kind == NOTE_FAILURE && delay_ms(f) != 0 && fits(f->live, n))
 		take_failure(f, n);
 	else if (n->kind == NOTE_PASSED && j != NULL && j->failed)
 		domains_add(&j->wanted, n->domain);
@@ -331,20 +367,6 @@ static void on_note(struct inbox_node *node, void *ctx)
 
 /* --- a new configuration --- */
 
-/* Is it a connector in force that this server delivers with? */
-static bool usable(const struct live *live, const char *name)
-{
-	const struct pool_connector *pc = connector_find(live->snapshot, name);
-	size_t i;
-
-	if (pc == NULL || !pc->obj.enabled)
-		return false;
-	for (i = 0; i < pc->sources.n; i++)
-		if (pc->sources.v[i].target == &live->self->obj)
-			return true;
-	return false;
-}
-
 static bool has_host(const struct smart_hosts *hosts, const char *text)
 {
 	size_t i;
@@ -353,19 +375,6 @@ static bool has_host(const struct smart_hosts *hosts, const char *text)
 		if (strcmp(hosts->v[i].text, text) == 0)
 			return true;
 	return false;
-}
-
-/* Where it sends, and by which port where a host names none. */
-static const struct smart_hosts *hosts_of(const struct pool_connector *c, uint64_t *port)
-{
-	const struct routing_group_connector *rgc = (const void *)c;
-	const struct send_connector *sc = (const void *)c;
-
-	*port = 0;
-	if (c->obj.class->kind == OBJ_ROUTING_GROUP_CONNECTOR)
-		return &rgc->targets;
-	*port = sc->port;
-	return &sc->smart_hosts;
 }
 
 static bool same_hosts(const struct live *a, const struct live *b, const char *name)

@@ -226,6 +226,18 @@ START_TEST(changed)
 }
 END_TEST
 
+/* A connection that fails after its connector was changed from smart hosts to MX. */
+START_TEST(late_failure_of_another_mode)
+{
+	const struct queue_key late = { QUEUE_SMART_HOST_CONNECTOR, "[192.0.2.9]", "Two" };
+
+	failover_port_failure(port, &late, "4.4.1", "no answer");
+	failover_port_failure(port, &smart, "4.4.1", "no answer");
+	AWAIT(l, failed, "Smart", PATIENCE_MS);
+	ck_assert(!has_failed("Two"));
+}
+END_TEST
+
 START_TEST(lives_in_order)
 {
 	const char *names[] = { "Smart" };
@@ -258,6 +270,7 @@ int main(void)
 	tcase_add_test(tc, probed_and_back);
 	tcase_add_test(tc, domains_that_mail_wants_are_probed);
 	tcase_add_test(tc, changed);
+	tcase_add_test(tc, late_failure_of_another_mode);
 	tcase_add_test(tc, lives_in_order);
 	return unit_run("failover", &tc, 1);
 }
