@@ -22,10 +22,11 @@ class Boomerang(Sink):
         super().__init__(place)
 
     def keep(self, message):
-        super().keep(message)
         thread = threading.Thread(target=self.send_back, args=(message,), daemon=True)
-        self.sending.append(thread)
         thread.start()
+        # whoever sees the message finds the thread
+        self.sending.append(thread)
+        super().keep(message)
 
     def send_back(self, message):
         """As a relay does: what is refused is reported to the sender, through the hubs."""
