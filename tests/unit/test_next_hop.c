@@ -187,6 +187,29 @@ START_TEST(absent_things)
 }
 END_TEST
 
+/* A queue's item has the pool after the arena is gone. */
+START_TEST(one_hub_of_this_site)
+{
+	struct fixture *f = routing_org_new();
+	struct server *hub = fixture_hub(f, "hub10", "London");
+	struct arena *a = arena_new();
+	const struct routing_table *t = routing_table_new(fixture_snapshot(f), "hub1", NULL);
+	struct route r, again;
+
+	ck_assert_ptr_nonnull(t);
+	route_to_hub(t, hub, 1, a, &r);
+	ck_assert_int_eq(r.queue.type, QUEUE_RELAY_WITHIN_SITE);
+	ck_assert_str_eq(r.queue.domain, "hub10");
+	ck_assert_uint_eq(r.next.n, 1);
+	ck_assert_ptr_eq(r.next.v[0], hub);
+	route_to_hub(t, hub, 1, a, &again);
+	ck_assert_ptr_eq(r.next.v, again.next.v);
+	routing_table_unref(&t);
+	arena_free(&a);
+	fixture_free(&f);
+}
+END_TEST
+
 START_TEST(linked)
 {
 	struct fixture *f = routing_org_new();
@@ -435,6 +458,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, hops, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, absent_things);
+	tcase_add_test(tc, one_hub_of_this_site);
 	tcase_add_test(tc, linked);
 	tcase_add_test(tc, to_one_hub);
 	tcase_add_loop_test(tc, fan_out, 0, sizeof(fan_outs) / sizeof(fan_outs[0]));
