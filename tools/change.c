@@ -158,16 +158,6 @@ static int check_rejections(const struct snapshot *before, const struct snapshot
 	return 0;
 }
 
-static bool has_warning(const struct snapshot *s, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < s->warning_count; i++)
-		if (strcmp(s->warnings[i], text) == 0)
-			return true;
-	return false;
-}
-
 int change_check(struct org *org, const struct change *list, struct err *e)
 {
 	const struct snapshot *before = org->snapshot;
@@ -182,7 +172,7 @@ int change_check(struct org *org, const struct change *list, struct err *e)
 	org->snapshot = builder_build(org->builder, NULL);
 	rc = check_rejections(before, org->snapshot, list, e);
 	for (i = 0; rc == 0 && i < org->snapshot->warning_count; i++)
-		if (!has_warning(before, org->snapshot->warnings[i]))
+		if (!snapshot_warns(before, org->snapshot->warnings[i]))
 			ctl_warn("warning: %s", org->snapshot->warnings[i]);
 	snapshot_unref(&before);
 	return rc;

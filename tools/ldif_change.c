@@ -341,10 +341,8 @@ static int do_rename(struct work *w, struct place *p, const struct entry **at,
 
 	/* The parent as the DN was written, so that what is shown stays as people know it. */
 	parent = r->lrop_newsup.bv_val;
-	if (parent == NULL) {
-		parent = strchr((*at)->dn, ',');
-		parent = parent != NULL ? parent + 1 : "";
-	}
+	if (parent == NULL)
+		parent = dn_parent((*at)->dn);
 	dn = arena_printf(w->a, "%s%s%s", r->lrop_newrdn.bv_val, *parent != '\0' ? "," : "",
 		parent);
 	if (find(p, dn) != NULL && !org_same_dn(dn, (*at)->dn))
@@ -517,16 +515,6 @@ static void judge_gone(struct work *w)
 		}
 }
 
-static bool has_warning(const struct snapshot *s, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < s->warning_count; i++)
-		if (strcmp(s->warnings[i], text) == 0)
-			return true;
-	return false;
-}
-
 static void judge(struct work *w)
 {
 	const struct snapshot *after = w->org->snapshot;
@@ -535,7 +523,7 @@ static void judge(struct work *w)
 	judge_rejections(w);
 	judge_gone(w);
 	for (i = 0; i < after->warning_count; i++)
-		if (!has_warning(w->out->before, after->warnings[i]))
+		if (!snapshot_warns(w->out->before, after->warnings[i]))
 			json_array_append_new(w->out->warnings, table_string(after->warnings[i]));
 }
 

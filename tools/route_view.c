@@ -290,24 +290,6 @@ bool route_view_has(const struct routing_table *t, const struct destination *d)
 	return routing_table_self(t)->role == ROLE_HUB || d->kind == DESTINATION_SPACE;
 }
 
-/* Objects of two snapshots are the same if they are called the same. */
-static bool same_name(const struct obj *a, const struct obj *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a->name, b->name) == 0);
-}
-
-static bool same_pool(const struct server_pool *a, const struct server_pool *b)
-{
-	size_t i;
-
-	if (a->n != b->n)
-		return false;
-	for (i = 0; i < a->n; i++)
-		if (!same_name(&a->v[i]->obj, &b->v[i]->obj))
-			return false;
-	return true;
-}
-
 static bool same_way(const struct route *a, const struct route *b)
 {
 	size_t i;
@@ -315,12 +297,12 @@ static bool same_way(const struct route *a, const struct route *b)
 	if (a->path_len != b->path_len || a->fallback_count != b->fallback_count)
 		return false;
 	for (i = 0; i < a->path_len; i++)
-		if (!same_name(&a->path[i]->obj, &b->path[i]->obj))
+		if (!snapshot_same_name(&a->path[i]->obj, &b->path[i]->obj))
 			return false;
 	for (i = 0; i < a->fallback_count; i++)
-		if (!same_pool(&a->fallback[i], &b->fallback[i]))
+		if (!server_pool_same(&a->fallback[i], &b->fallback[i]))
 			return false;
-	return same_pool(&a->next, &b->next);
+	return server_pool_same(&a->next, &b->next);
 }
 
 static const struct obj *object_of(const void *with_obj_first)
@@ -340,8 +322,9 @@ bool route_view_same(const struct route_view *a, const struct route_view *b)
 		return strcmp(x->status, y->status) == 0;
 	return x->decision == y->decision && x->queue.type == y->queue.type &&
 		strcmp(x->queue.domain, y->queue.domain) == 0 &&
-		same_name(object_of(x->connector), object_of(y->connector)) &&
-		same_name(object_of(x->next_site), object_of(y->next_site)) && same_way(x, y);
+		snapshot_same_name(object_of(x->connector), object_of(y->connector)) &&
+		snapshot_same_name(object_of(x->next_site), object_of(y->next_site)) &&
+		same_way(x, y);
 }
 
 static const char *member(struct arena *a, const json_t *view, const char *name)

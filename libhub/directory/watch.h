@@ -95,7 +95,8 @@ void watch_forget_point(struct watch *w);
 bool watch_refresh(struct watch *w, bool elsewhere);
 /*
  * The newest change that the server has shown: at the end of the last complete refresh, or since
- * then, or that of the point it goes on from; "" if it does not say. Sequence numbers of slapd compare as texts.
+ * then, or that of the point it goes on from; "" if it does not say. Sequence numbers of slapd
+ * compare as texts.
  */
 const char *watch_csn(const struct watch *w);
 enum watch_state watch_state(const struct watch *w);

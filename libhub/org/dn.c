@@ -169,13 +169,13 @@ const char *dn_relative(struct arena *a, const char *ndn, const char *base)
 	return arena_strndup(a, ndn, n - b - 1);
 }
 
-const char *dn_parent(const char *ndn)
+const char *dn_parent(const char *dn)
 {
-	for (; *ndn != '\0'; ndn++) {
-		if (*ndn == '\\' && ndn[1] != '\0')
-			ndn++;
-		else if (*ndn == ',')
-			return ndn + 1;
+	for (; *dn != '\0'; dn++) {
+		if (*dn == '\\' && dn[1] != '\0')
+			dn++;
+		else if (*dn == ',')
+			return dn + 1;
 	}
-	return ndn;
+	return dn;
 }

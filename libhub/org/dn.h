@@ -16,7 +16,7 @@ const char *dn_normalize(struct arena *a, const char *dn);
  * under it. Both normalized. In the arena.
  */
 const char *dn_relative(struct arena *a, const char *ndn, const char *base);
-/* Part of ndn after the first RDN; "" at the top. */
-const char *dn_parent(const char *ndn);
+/* Part of a DN, normalized or not, after the first RDN; "" at the top. */
+const char *dn_parent(const char *dn);
 
 #endif

@@ -27,8 +27,9 @@ void recipients_present(struct recipients *r, const unsigned char uuid[16]);
 bool recipients_moves(const struct recipients *r, const struct entry *e);
 
 /*
- * A sweep under way is finished first. anew: everything is sent; who had addresses and now shows none
- * is then taken for missing, since an access rule may hide them, and keeps them until the sweep.
+ * A sweep under way is finished first. anew: everything is sent; who had addresses and now shows
+ * none is then taken for missing, since an access rule may hide them, and keeps them until the
+ * sweep.
  */
 void recipients_refresh_begin(struct recipients *r, bool anew);
 /* It counts for nothing, or nothing has to be swept after it. */

@@ -171,6 +171,21 @@ const struct obj *snapshot_find(const struct snapshot *s, enum obj_kind kind, co
 	return lo < all->n && name_compare(all->v[lo]->name, name) == 0 ? all->v[lo] : NULL;
 }
 
+bool snapshot_warns(const struct snapshot *s, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < s->warning_count; i++)
+		if (strcmp(s->warnings[i], text) == 0)
+			return true;
+	return false;
+}
+
+bool snapshot_same_name(const struct obj *a, const struct obj *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a->name, b->name) == 0);
+}
+
 const struct mailbox_server *snapshot_mailbox_server(const struct snapshot *s, const char *host)
 {
 	struct arena *a = arena_new();

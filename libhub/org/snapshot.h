@@ -52,6 +52,10 @@ void snapshot_unref(const struct snapshot **s);
 
 /* By cn, compared with name_compare; NULL if there is none. */
 const struct obj *snapshot_find(const struct snapshot *s, enum obj_kind kind, const char *name);
+/* True if text is one of the warnings. */
+bool snapshot_warns(const struct snapshot *s, const char *text);
+/* Objects of two snapshots are the same if they are called the same; either may be NULL. */
+bool snapshot_same_name(const struct obj *a, const struct obj *b);
 /* The hubMailboxServer whose hubFQDN or cn is host (case-insensitive), or NULL. */
 const struct mailbox_server *snapshot_mailbox_server(const struct snapshot *s, const char *host);
 /* The most specific accepted (remote) domain that covers domain (lower case), or NULL. */

@@ -9,19 +9,14 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static bool same_name(const struct obj *a, const struct obj *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a->name, b->name) == 0);
-}
-
-static bool same_pool(const struct server_pool *a, const struct server_pool *b)
+bool server_pool_same(const struct server_pool *a, const struct server_pool *b)
 {
 	size_t i;
 
 	if (a->n != b->n)
 		return false;
 	for (i = 0; i < a->n; i++)
-		if (!same_name(&a->v[i]->obj, &b->v[i]->obj))
+		if (!snapshot_same_name(&a->v[i]->obj, &b->v[i]->obj))
 			return false;
 	return true;
 }
@@ -36,8 +31,8 @@ static bool same_site(const struct routing_change *c, uint32_t before, uint32_t 
 	const struct site_view *w = &c->after.base->sites[after];
 
 	return x->obj.enabled == y->obj.enabled && x->hub_site == y->hub_site &&
-		x->inbound_mail == y->inbound_mail && same_pool(&v->hubs, &w->hubs) &&
-		same_pool(&v->edges, &w->edges);
+		x->inbound_mail == y->inbound_mail && server_pool_same(&v->hubs, &w->hubs) &&
+		server_pool_same(&v->edges, &w->edges);
 }
 
 /* A site is the same one if it is called the same; how it is written shows in paths. */
@@ -99,7 +94,7 @@ static bool same_sources(const struct refs *a, const struct refs *b)
 	for (i = 0; i < a->n; i++) {
 		const struct obj *x = a->v[i].target, *y = b->v[i].target;
 
-		if (!same_name(x, y) || (x != NULL && x->enabled != y->enabled))
+		if (!snapshot_same_name(x, y) || (x != NULL && x->enabled != y->enabled))
 			return false;
 	}
 	return true;

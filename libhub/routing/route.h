@@ -68,6 +68,8 @@ struct server_pool {
 	const struct server *const *v;
 	size_t n;
 };
+/* Of two snapshots, by name and in the same order. */
+bool server_pool_same(const struct server_pool *a, const struct server_pool *b);
 
 /*
  * Connectors that failed where they deliver (5, connector failover), by name: passed over while
