@@ -469,7 +469,7 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 	t->m = m;
 	t->name = name;
 	t->base = base;
-	t->save_delay_ms = SAVE_MS;
+	t->save_delay_ms = 0;	/* the first at once: a restart without directory needs it */
 	t->save_timer = evtimer_new(loop_base(m->loop), on_save_timer, t);
 	BUG_ON(t->save_timer == NULL);
 	t->look = second_look_new(m->loop, name);

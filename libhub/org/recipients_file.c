@@ -379,8 +379,9 @@ static void on_change(uint32_t id, const unsigned char uuid[16], void *ctx)
 
 void recipients_file_begin(struct recipients_file *f)
 {
+	/* at once: until then a restart without directory would know nobody */
 	if (f->state == FILE_NONE && !f->busy)
-		plan_flush(f, FLUSH_MS);
+		plan_flush(f, 0);
 }
 
 void recipients_file_moved(struct recipients_file *f)

@@ -1,6 +1,7 @@
 """Mail over real lines: copies counted on the wire, slow and lossy lines, a hub that is cut off
 from its directories."""
 
+import os
 import unittest
 
 from .harness.base import wait_for
@@ -76,6 +77,9 @@ class Chain(unittest.TestCase):
     def test_cut_off_from_all_directories(self):
         """Mail goes on by the last snapshot, after a restart too; changes come when all heals."""
         lab = self.lab
+        cache = os.path.join(lab.directory, "state", "aachen1", "cache")
+        wait_for("the caches are written", lambda: {"organization.ldif", "recipients"}.issubset(
+            os.listdir(cache)))
         lab("cut", "aachen1", "directory1,directory2")
         before = self.configuration("aachen1")
         lab.change("cn=Gotha,cn=Sites", "description: not seen in Aachen")

@@ -39,6 +39,8 @@ class Memory(unittest.TestCase):
 
     def test_changes_leave_nothing_behind(self):
         hub, sizes = self.org.london1, []
+        cache = os.path.join(hub.state, "cache", "recipients")
+        wait_for("the file of recipients is open", lambda: os.path.exists(cache))
         for number in range(ROUNDS):
             self.change(number)
             sizes.append(hub.memory_kib())
