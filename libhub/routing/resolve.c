@@ -82,14 +82,6 @@ static void text_lower(char *text)
 		*text = (char)tolower((unsigned char)*text);
 }
 
-static const char *domain_lower(struct arena *a, const char *domain)
-{
-	char *copy = arena_strdup(a, domain);
-
-	text_lower(copy);
-	return copy;
-}
-
 static bool is_postmaster(const char *address)
 {
 	static const char name[] = "postmaster";
@@ -287,7 +279,7 @@ static enum step resolve_step(struct resolve *r)
 		return to_postmaster(r);
 	if (at == NULL || at == r->out->address || at[1] == '\0')
 		return reject(r, "5.1.3", "not an address: %s", r->out->address);
-	r->domain = domain_lower(r->arena, at + 1);
+	r->domain = value_lower(r->arena, at + 1);
 	return by_domain(r);
 }
 
