@@ -1,13 +1,12 @@
 """hubctl route explain: every rule by which a connector loses, ties, limits and hub sites."""
 
 import json
-import os
-import tempfile
 import unittest
 
 from oracle.model import Object, dn_of, line, to_ldif
 
 from .harness.base import build_path, run
+from .harness.offline import OfflineCase
 
 RULES = ("disabled", "invalid", "no-source", "unreachable", "scope", "no-match", "less-specific",
          "size", "cost", "proximity", "name", "failed")
@@ -58,18 +57,9 @@ def organization():
     yield connector("Wide as near", "*;6", "celle1")
 
 
-class Explain(unittest.TestCase):
-    def setUp(self):
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = place.name
-        self.file = self.write("org.ldif", to_ldif(organization()))
-
-    def write(self, name, text):
-        path = os.path.join(self.place, name)
-        with open(path, "w") as out:
-            out.write(text)
-        return path
+class Explain(OfflineCase):
+    def organization(self):
+        return to_ldif(organization())
 
     def text(self, *arguments, server="aachen1"):
         done = run(build_path("tools", "hubctl"), "--directory", "file:" + self.file, "route",

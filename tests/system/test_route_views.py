@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import random
-import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
@@ -12,6 +11,7 @@ from oracle.generate import Generator
 from oracle.model import Object, dn_of, to_ldif
 
 from .harness.base import build_path, run
+from .harness.offline import OfflineCase
 from .harness.organization import Organization
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -90,18 +90,9 @@ def meet(a, b):
             and a[1] < b[1] + b[3] - 0.2 and b[1] < a[1] + a[3] - 0.2)
 
 
-class Views(unittest.TestCase):
-    def setUp(self):
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = place.name
-        self.file = self.write("org.ldif", to_ldif(organization()))
-
-    def write(self, name, text):
-        path = os.path.join(self.place, name)
-        with open(path, "w") as out:
-            out.write(text)
-        return path
+class Views(OfflineCase):
+    def organization(self):
+        return to_ldif(organization())
 
     def hubctl(self, *arguments, status=0):
         done = run(build_path("tools", "hubctl"), "--directory", "file:" + self.file, *arguments)
