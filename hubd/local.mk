@@ -5,6 +5,7 @@ LIBHUBD = hubd/libhubd.a
 
 include hubd/config/local.mk
 include hubd/spool/local.mk
+include hubd/track/local.mk
 include hubd/queue/local.mk
 include hubd/receive/local.mk
 include hubd/report/local.mk

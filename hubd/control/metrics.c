@@ -5,6 +5,7 @@
 #include "hubd/control/control_priv.h"
 #include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
+#include "hubd/track/counters.h"
 #include "libhub/base/clock.h"
 
 static void gauge(struct evbuffer *out, const char *name, const char *help, uint64_t value)
@@ -86,6 +87,26 @@ static void configuration_metrics(const struct control *c, struct evbuffer *out)
 		s->warning_count);
 }
 
+/* The table of counters; those of one name share its lines of type and help. */
+static void table_metrics(struct evbuffer *out)
+{
+	int i;
+
+	for (i = 0; i < COUNTERS; i++) {
+		const struct counter_row *r = counter_row((enum counter)i);
+
+		if (r->help != NULL)
+			evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\n", r->name,
+				r->name, r->help);
+		if (r->label != NULL)
+			evbuffer_add_printf(out, "hub_%s_total{%s=\"%s\"} %" PRIu64 "\n", r->name,
+				r->label, r->value, counter_get((enum counter)i));
+		else
+			evbuffer_add_printf(out, "hub_%s_total %" PRIu64 "\n", r->name,
+				counter_get((enum counter)i));
+	}
+}
+
 void control_metrics(const struct control *c, struct evbuffer *out)
 {
 	gauge(out, "connections", "Incoming SMTP connections.", c->cfg.connections(c->cfg.ctx));
@@ -93,5 +114,6 @@ void control_metrics(const struct control *c, struct evbuffer *out)
 	queue_metrics(c, out);
 	failover_metrics(c, out);
 	configuration_metrics(c, out);
+	table_metrics(out);
 	evbuffer_add_printf(out, "# EOF\n");
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hubd/track/counters.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -162,6 +163,8 @@ static void on_committed(uint64_t id, const struct err *e, void *ctx)
 			"insufficient storage, try again later");
 	}
 	if (e == NULL) {
+		counter_add(COUNTER_RECEIVE_MESSAGES, 1);
+		counter_add(COUNTER_RECEIVE_BYTES, sub->message->body_size);
 		log_received(sub->message);
 		sub->receiver->cfg.on_message(sub->message, sub->receiver->cfg.ctx);
 	} else {

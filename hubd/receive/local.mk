@@ -10,6 +10,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/receiver.c %D%/receiver.h \
 	%D%/refusal.c %D%/refusal.h \
 	%D%/session.c %D%/session.h \
+	%D%/session_log.c \
 	%D%/trace.c %D%/trace.h \
 	%D%/verb_auth.c \
 	%D%/verb_ehlo.c \

@@ -68,6 +68,7 @@ void receiver_set_live(struct receiver *r, const struct live *live)
 {
 	live_unref(&r->live);
 	r->live = live_ref(live);
+	r->lives++;
 }
 
 void receiver_drain(struct receiver *r)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "hubd/track/counters.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
@@ -59,6 +60,7 @@ static void tarpit_start(struct session *s)
 	BUG_ON(s->tarpit == NULL);
 	evtimer_add(s->tarpit, &delay);
 	s->wait = WAIT_TARPIT;
+	counter_add(COUNTER_RECEIVE_TARPITS, 1);
 }
 
 void session_send(struct session *s, const struct smtp_reply *r)
@@ -374,5 +376,6 @@ void session_begin(struct receiver *r, struct arrival *a)
 	stream_set_inactivity(s->stream, (uint32_t)s->connector->inactivity_timeout_s);
 	stream_set_deadline(s->stream, s->connector->connection_timeout_s * 1000);
 	session_forget_peer(s);
+	counter_add(COUNTER_RECEIVE_SESSIONS, 1);
 	greet(s);
 }

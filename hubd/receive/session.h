@@ -51,6 +51,7 @@ struct receiver {
 	const struct live *live;
 	struct session *sessions;	/* by id */
 	uint64_t next_id;
+	uint32_t lives;			/* how often live was set */
 	bool draining;
 };
 
@@ -77,6 +78,8 @@ struct session {
 	bool ended_by_peer;		/* EOF seen; what is there is still obeyed */
 	bool finished;			/* 221 or 421 is on its way */
 	bool running;			/* session_run is on the stack */
+	bool log_verbose;		/* what session_is_logged found at log_checked */
+	uint32_t log_checked;
 	const char *peer_address;	/* the arrival's source */
 };
 
@@ -110,6 +113,23 @@ void session_forget_peer(struct session *s);
 const struct server *session_peer_server(const struct session *s);
 /* Ends the transaction, if any, without effect. */
 void session_reset(struct session *s);
+
+/* --- session_log.c: the Receive protocol log --- */
+
+/*
+ * A line of information ("*") in the Receive protocol log: what was decided, and in context why or
+ * about what; NULL for none. Never a credential. Costs a comparison while the session's connector
+ * is not logged (hubProtocolLogging), and the arguments are not evaluated then.
+ */
+#define session_note(s, context, ...)                                           \
+	do {                                                                    \
+		if (session_is_logged(s))                                       \
+			session_note_write((s), (context), __VA_ARGS__);        \
+	} while (0)
+
+bool session_is_logged(struct session *s);
+void session_note_write(struct session *s, const char *context, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 /* --- one verb, one function (verb_*.c) --- */
 

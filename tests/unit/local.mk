@@ -18,6 +18,7 @@ include tests/unit/stream.mk
 include tests/unit/resolver.mk
 include tests/unit/org.mk
 include tests/unit/receive.mk
+include tests/unit/track.mk
 include tests/unit/deliver.mk
 include tests/unit/hubctl.mk
 include tests/unit/validator.mk

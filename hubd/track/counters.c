@@ -1,0 +1,48 @@
+/* counters.c - see counters.h */
+#include "hubd/track/counters.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define LIMIT(v) { "receive_limit", NULL, "limit", v }
+
+static const struct counter_row rows[COUNTERS] = {
+	[COUNTER_RECEIVE_SESSIONS] = { "receive_sessions", "Incoming SMTP sessions.", NULL, NULL },
+	[COUNTER_RECEIVE_MESSAGES] = { "receive_messages", "Messages accepted by SMTP.", NULL,
+		NULL },
+	[COUNTER_RECEIVE_BYTES] = { "receive_bytes", "Bytes of messages accepted by SMTP.", NULL,
+		NULL },
+	[COUNTER_RECEIVE_TARPITS] = { "receive_tarpits",
+		"Times that a stranger was held back after a refusal.", NULL, NULL },
+	[COUNTER_LIMIT_CONNECTIONS] = { "receive_limit",
+		"Times that a limit of a Receive connector took effect.", "limit", "connections" },
+	[COUNTER_LIMIT_PER_SOURCE] = LIMIT("connections_per_source"),
+	[COUNTER_LIMIT_PERCENT_PER_SOURCE] = LIMIT("connections_percent_per_source"),
+	[COUNTER_LIMIT_MESSAGE_SIZE] = LIMIT("message_size"),
+	[COUNTER_LIMIT_HEADER_SIZE] = LIMIT("header_size"),
+	[COUNTER_LIMIT_RECIPIENTS] = LIMIT("recipients"),
+	[COUNTER_LIMIT_HOPS] = LIMIT("hops"),
+	[COUNTER_LIMIT_LOCAL_HOPS] = LIMIT("local_hops"),
+	[COUNTER_LIMIT_MESSAGE_RATE] = LIMIT("message_rate"),
+	[COUNTER_LIMIT_CONNECTION_TIMEOUT] = LIMIT("connection_timeout"),
+	[COUNTER_LIMIT_INACTIVITY] = LIMIT("inactivity"),
+	[COUNTER_LIMIT_PROTOCOL_ERRORS] = LIMIT("protocol_errors"),
+	[COUNTER_LIMIT_LOGON_FAILURES] = LIMIT("logon_failures"),
+};
+
+static _Atomic uint64_t values[COUNTERS];
+
+void counter_add(enum counter c, uint64_t n)
+{
+	atomic_fetch_add_explicit(&values[c], n, memory_order_relaxed);
+}
+
+uint64_t counter_get(enum counter c)
+{
+	return atomic_load_explicit(&values[c], memory_order_relaxed);
+}
+
+const struct counter_row *counter_row(enum counter c)
+{
+	return &rows[c];
+}

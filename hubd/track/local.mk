@@ -1,0 +1,2 @@
+hubd_libhubd_a_SOURCES += \
+	%D%/counters.c %D%/counters.h
