@@ -13,6 +13,7 @@ static const struct {
 	[PRINCIPAL_HUB] = { "hub", GROUP_HUB_SERVERS },
 	[PRINCIPAL_EXTERNAL] = { "external", GROUP_HUB_SERVERS },
 	[PRINCIPAL_LEGACY] = { "legacy", GROUP_LEGACY_SERVERS },
+	[PRINCIPAL_PARTNER] = { "partner", GROUP_PARTNERS },
 };
 
 /* What "Externally Secured Servers" do not get of the rights of hub servers. */

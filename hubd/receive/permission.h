@@ -16,6 +16,7 @@ enum principal {
 	PRINCIPAL_HUB,		/* an enabled hubServer, by its pinned key */
 	PRINCIPAL_EXTERNAL,	/* the connector is ExternalAuthoritative */
 	PRINCIPAL_LEGACY,	/* a target server of a routing group connector, by address */
+	PRINCIPAL_PARTNER,	/* another organization, by its certificate (Domain Security) */
 	PRINCIPALS
 };
 

@@ -58,6 +58,7 @@ static enum envelope_auth auth_kind(enum principal p)
 		[PRINCIPAL_HUB] = ENVELOPE_AUTH_HUB,
 		[PRINCIPAL_EXTERNAL] = ENVELOPE_AUTH_EXTERNAL,
 		[PRINCIPAL_LEGACY] = ENVELOPE_AUTH_EXTERNAL,
+		[PRINCIPAL_PARTNER] = ENVELOPE_AUTH_PARTNER,
 	};
 
 	return kinds[p];

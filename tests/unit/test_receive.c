@@ -48,6 +48,12 @@ static const struct {
 		{ 0, 0 }, PRINCIPAL_EXTERNAL, RIGHT_ACCEPT_HEADERS_ORGANIZATION, false },
 	{ "which relays all the same", BIT(GROUP_HUB_SERVERS), { 0, 0 }, { 0, 0 },
 		PRINCIPAL_EXTERNAL, RIGHT_ACCEPT_ANY_RECIPIENT, true },
+	{ "a partner submits where Partners is listed", BIT(GROUP_PARTNERS), { 0, 0 }, { 0, 0 },
+		PRINCIPAL_PARTNER, RIGHT_SUBMIT, true },
+	{ "not as a stranger does", BIT(GROUP_ANONYMOUS), { 0, 0 }, { 0, 0 }, PRINCIPAL_PARTNER,
+		RIGHT_SUBMIT, false },
+	{ "and does not relay", BIT(GROUP_PARTNERS), { 0, 0 }, { 0, 0 }, PRINCIPAL_PARTNER,
+		RIGHT_ACCEPT_ANY_RECIPIENT, false },
 };
 
 START_TEST(permissions)
