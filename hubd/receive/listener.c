@@ -141,7 +141,8 @@ static void turn_away(struct listeners *l, int fd, const char *source,
 static void admit(struct listeners *l, int fd, const struct sockaddr_storage *peer,
 	const struct sockaddr_storage *local, const char *source)
 {
-	const struct receive_connector *rc = listener_match(l->live, local, peer);
+	struct listener_match match = listener_match(l->live, local, peer);
+	const struct receive_connector *rc = match.connector;
 	struct slot *connector, *own;
 	struct arrival *a;
 	const char *why;
@@ -166,6 +167,7 @@ static void admit(struct listeners *l, int fd, const struct sockaddr_storage *pe
 	a->fd = fd;
 	a->live = live_ref(l->live);
 	a->connector = rc;
+	a->tls = match.binding->tls;
 	a->slot = own;
 	snprintf(a->source, sizeof(a->source), "%s", source);
 	atomic_fetch_add(&l->connections, 1);

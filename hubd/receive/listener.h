@@ -34,10 +34,14 @@ uint64_t listeners_connections(const struct listeners *l);
 void listeners_each(const struct listeners *l,
 	void (*cb)(const char *binding, const char *problem, void *ctx), void *ctx);
 
-/*
- * The connector for a connection, or NULL. Pure; for tests and explain. local carries the port.
- */
-const struct receive_connector *listener_match(const struct live *live,
-	const struct sockaddr_storage *local, const struct sockaddr_storage *peer);
+/* Both NULL if there is none. */
+struct listener_match {
+	const struct receive_connector *connector;
+	const struct endpoint *binding;		/* of the connector */
+};
+
+/* What takes a connection. Pure. local carries the port. */
+struct listener_match listener_match(const struct live *live, const struct sockaddr_storage *local,
+	const struct sockaddr_storage *peer);
 
 #endif

@@ -42,18 +42,23 @@ static enum fit binding_fit(const struct endpoint *binding, const struct sockadd
 	return memcmp(want, zeros, want_n) == 0 ? FIT_WILDCARD : FIT_NONE;
 }
 
-static enum fit connector_fit(const struct receive_connector *rc,
-	const struct sockaddr_storage *local)
+/* The binding that fits best, NULL if none does. */
+static const struct endpoint *best_binding(const struct receive_connector *rc,
+	const struct sockaddr_storage *local, enum fit *best)
 {
-	enum fit best = FIT_NONE, f;
+	const struct endpoint *found = NULL;
+	enum fit f;
 	size_t i;
 
+	*best = FIT_NONE;
 	for (i = 0; i < rc->bindings.n; i++) {
 		f = binding_fit(&rc->bindings.v[i], local);
-		if (f > best)
-			best = f;
+		if (f > *best) {
+			*best = f;
+			found = &rc->bindings.v[i];
+		}
 	}
-	return best;
+	return found;
 }
 
 /* The narrowest range of the connector that holds the peer; *all when it takes everyone. */
@@ -74,36 +79,38 @@ static const struct ip_range *narrowest(const struct receive_connector *rc,
 }
 
 struct candidate {
-	const struct receive_connector *connector;
+	struct listener_match match;
 	enum fit fit;
 	const struct ip_range *range;	/* NULL = all */
 };
 
 static bool better(const struct candidate *a, const struct candidate *b)
 {
-	if (b->connector == NULL || a->fit != b->fit)
-		return b->connector == NULL || a->fit > b->fit;
+	if (b->match.connector == NULL || a->fit != b->fit)
+		return b->match.connector == NULL || a->fit > b->fit;
 	if (a->range == NULL || b->range == NULL)
 		return a->range != NULL;
 	return ip_range_within(a->range, b->range) && !ip_range_within(b->range, a->range);
 }
 
-const struct receive_connector *listener_match(const struct live *live,
-	const struct sockaddr_storage *local, const struct sockaddr_storage *peer)
+struct listener_match listener_match(const struct live *live, const struct sockaddr_storage *local,
+	const struct sockaddr_storage *peer)
 {
-	const struct snapshot *s = live->snapshot;
+	struct objects own = snapshot_server_connectors(live->snapshot, live->self);
 	struct candidate best = { 0 }, c;
 	bool all;
 	size_t i;
 
-	for (i = 0; i < s->all[OBJ_RECEIVE_CONNECTOR].n; i++) {
-		c.connector = SNAPSHOT_AT(s, OBJ_RECEIVE_CONNECTOR, receive_connector, i);
-		if (c.connector->server != live->self || !c.connector->obj.enabled)
+	for (i = 0; i < own.n; i++) {
+		c.match.connector = (const void *)own.v[i];
+		if (!own.v[i]->enabled)
 			continue;
-		c.fit = connector_fit(c.connector, local);
-		c.range = narrowest(c.connector, peer, &all);
-		if (c.fit != FIT_NONE && (all || c.range != NULL) && better(&c, &best))
+		c.match.binding = best_binding(c.match.connector, local, &c.fit);
+		if (c.match.binding == NULL)
+			continue;
+		c.range = narrowest(c.match.connector, peer, &all);
+		if ((all || c.range != NULL) && better(&c, &best))
 			best = c;
 	}
-	return best.connector;
+	return best.match;
 }

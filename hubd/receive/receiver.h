@@ -18,6 +18,7 @@
 struct arrival {
 	struct inbox_node node;
 	int fd;
+	bool tls;			/* the binding says TLS from the first byte */
 	char source[64];		/* the peer's address as text */
 	const struct live *live;	/* reference; gone once the session ended */
 	const struct receive_connector *connector;	/* in live's snapshot */

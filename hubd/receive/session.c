@@ -351,8 +351,9 @@ static const struct stream_callbacks callbacks = {
 
 /* --- begin --- */
 
-static void greet(struct session *s)
+void session_greet(struct session *s)
 {
+	s->greeted = true;
 	if (s->connector->banner != NULL)
 		stream_printf(s->stream, "%.500s\r\n", s->connector->banner);
 	else
@@ -377,5 +378,8 @@ void session_begin(struct receiver *r, struct arrival *a)
 	stream_set_deadline(s->stream, s->connector->connection_timeout_s * 1000);
 	session_forget_peer(s);
 	counter_add(COUNTER_RECEIVE_SESSIONS, 1);
-	greet(s);
+	if (a->tls)
+		implicit_tls_begin(s);
+	else
+		session_greet(s);
 }

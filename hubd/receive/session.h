@@ -80,12 +80,14 @@ struct session {
 	bool running;			/* session_run is on the stack */
 	bool log_verbose;		/* what session_is_logged found at log_checked */
 	uint32_t log_checked;
+	bool greeted;
 	const char *peer_address;	/* the arrival's source */
 };
 
 /* --- session.c --- */
 
 void session_begin(struct receiver *r, struct arrival *a);
+void session_greet(struct session *s);
 /* Ends at once; idempotent against being called from callbacks. Frees the session. */
 void session_end(struct session *s);
 struct session *session_find(struct receiver *r, uint64_t id);
@@ -143,6 +145,8 @@ void auth_line(struct session *s, const char *line, size_t n);
 void auth_answered(struct session *s, const struct login *l);
 
 /* --- verb_starttls.c --- */
+/* TLS before the greeting. */
+void implicit_tls_begin(struct session *s);
 void starttls_done(struct session *s);
 
 /* --- content.c: DATA and BDAT bytes --- */

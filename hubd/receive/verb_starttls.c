@@ -1,4 +1,6 @@
-/* verb_starttls.c - STARTTLS (RFC 3207), and who the peer is by its key (direct trust). */
+/* verb_starttls.c - STARTTLS (RFC 3207), TLS from the first byte (RFC 8314), and who the peer is by
+ * its key (direct trust).
+ */
 #include "hubd/receive/session.h"
 
 #include "libhub/base/log.h"
@@ -29,6 +31,20 @@ void verb_starttls(struct session *s, const struct smtp_command *c)
 	s->wait = WAIT_TLS;
 }
 
+void implicit_tls_begin(struct session *s)
+{
+	struct err e;
+
+	if (s->arrival->live->tls_server == NULL) {
+		session_end(s);
+		return;
+	}
+	/* nothing has been read yet, so nothing can stand before the handshake */
+	BUG_ON(stream_starttls_server(s->stream, s->arrival->live->tls_server,
+		wants_certificate(s->connector), NULL, &e) != 0);
+	s->wait = WAIT_TLS;
+}
+
 /* RFC 3207 section 4.2: all knowledge from before TLS is forgotten. */
 static void forget(struct session *s)
 {
@@ -56,5 +72,7 @@ void starttls_done(struct session *s)
 			LOG_STR("hub", hub->obj.name), LOG_STR("peer", s->peer_address), LOG_END);
 	}
 	session_judge(s);
+	if (!s->greeted)
+		session_greet(s);
 	session_resume(s);
 }

@@ -150,8 +150,9 @@ static int decode_structured(struct decode *d, const struct attr_def *def, const
 		break;
 	case ATTR_ENDPOINT:
 	case ATTR_ENDPOINTS:
-		r = value_endpoint(d->arena, text, (def->flags & ATTR_PORT_REQUIRED) != 0, out,
-			&why);
+		r = (def->flags & ATTR_BINDING) != 0 ? value_binding(d->arena, text, out, &why) :
+			value_endpoint(d->arena, text, (def->flags & ATTR_PORT_REQUIRED) != 0, out,
+				&why);
 		break;
 	case ATTR_RANGES:
 		r = value_ip_range(d->arena, text, out, &why);

@@ -86,6 +86,7 @@ enum {
 	ATTR_HUB_ONLY = 4,	/* never pushed to an edge */
 	ATTR_PORT_REQUIRED = 8,	/* endpoints */
 	ATTR_WILDCARD = 16,	/* names: a leading "*." is allowed */
+	ATTR_BINDING = 32,	/* endpoints: port required, " tls" allowed */
 };
 
 struct attr_def {

@@ -1,15 +1,14 @@
 /* receive_connector.c - hubReceiveConnector: table, defaults by usage, rules (hub-directory(7)
  * sections 4 and 9).
  *
- * Two connectors of one server may share a binding if their remote ranges differ; ranges may
- * overlap only by containment, so that the most specific one is always a single one. A wildcard and
- * a specific local address do not conflict: the specific one wins.
+ * What concerns two connectors of one server at a time is in receive_sharing.c.
  */
 #include "libhub/org/connector.h"
 
 #include <string.h>
 
 #include "libhub/org/attr.h"
+#include "libhub/org/receive_sharing.h"
 #include "libhub/org/snapshot_impl.h"
 #include "libhub/org/topology.h"
 
@@ -36,7 +35,7 @@ enum { EDGE_MESSAGE_RATE = 600, CLIENT_MESSAGE_RATE = 5 };
 
 static const struct attr_def receive_connector_attrs[] = {
 	A_ENUM(receive_connector, usage, "hubUsage", usages, RECEIVE_CUSTOM),
-	A_ENDPOINTS(receive_connector, bindings, "hubBinding", ATTR_PORT_REQUIRED),
+	A_ENDPOINTS(receive_connector, bindings, "hubBinding", ATTR_BINDING),
 	A_RANGES(receive_connector, remotes, "hubRemoteIPRange"),
 	A_ENUMS_GIVEN(receive_connector, auth, "hubAuthMechanism", mechanisms, MECH(NONE),
 		auth_given),
@@ -146,6 +145,24 @@ static int check_auth(const struct receive_connector *c, struct err *e)
 	return 0;
 }
 
+static int check_bindings(const struct receive_connector *c, struct err *e)
+{
+	bool tls = (c->auth & MECH(TLS)) != 0;
+	const struct endpoint *one, *other;
+
+	for (one = c->bindings.v; one < c->bindings.v + c->bindings.n; one++) {
+		if (one->tls && !tls)
+			return err_config(e, "hubBinding %s needs hubAuthMechanism Tls",
+				one->text);
+		for (other = c->bindings.v; other < one; other++)
+			if (endpoint_same_place(one, other) && one->tls != other->tls)
+				return err_config(e, "hubBinding %s stands beside %s: TLS begins "
+					"with the first byte or it does not", one->text,
+					other->text);
+	}
+	return 0;
+}
+
 static int check_limits(const struct receive_connector *c, struct err *e)
 {
 	uint32_t binary = UINT32_C(1) << EXT_BINARYMIME, chunking = UINT32_C(1) << EXT_CHUNKING;
@@ -160,70 +177,6 @@ static int check_limits(const struct receive_connector *c, struct err *e)
 	if ((c->extensions & binary) != 0 && (c->extensions & chunking) == 0)
 		return needs(e, "hubExtension BinaryMime", "Chunking (RFC 3030)");
 	return 0;
-}
-
-static bool same_binding(const struct endpoint *a, const struct endpoint *b)
-{
-	return strcmp(a->text, b->text) == 0;
-}
-
-static const struct endpoint *shared_binding(const struct receive_connector *a,
-	const struct receive_connector *b)
-{
-	size_t i, j;
-
-	for (i = 0; i < a->bindings.n; i++)
-		for (j = 0; j < b->bindings.n; j++)
-			if (same_binding(&a->bindings.v[i], &b->bindings.v[j]))
-				return &a->bindings.v[i];
-	return NULL;
-}
-
-/* The ranges of c, or those that mean "all". */
-static struct ip_ranges ranges_of(const struct receive_connector *c)
-{
-	static const struct ip_range all[] = {
-		{ .lo = { [10] = 0xff, [11] = 0xff },
-		  .hi = { [10] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, .text = "all of IPv4" },
-		{ .hi = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-			0xff, 0xff, 0xff, 0xff }, .v6 = true, .text = "all of IPv6" },
-	};
-
-	return c->remotes.n != 0 ? c->remotes : (struct ip_ranges){ all, 2 };
-}
-
-/* A pair of ranges of which neither is properly inside the other, or NULL. */
-static const struct ip_range *clash(const struct receive_connector *a,
-	const struct receive_connector *b, bool v6)
-{
-	struct ip_ranges x = ranges_of(a), y = ranges_of(b);
-	size_t i, j;
-
-	for (i = 0; i < x.n; i++)
-		for (j = 0; j < y.n; j++)
-			if (x.v[i].v6 == v6 && ip_range_overlaps(&x.v[i], &y.v[j]) &&
-			    ip_range_within(&x.v[i], &y.v[j]) == ip_range_within(&y.v[j], &x.v[i]))
-				return &x.v[i];
-	return NULL;
-}
-
-static int check_beside(const struct receive_connector *c, const struct receive_connector *other,
-	struct err *e)
-{
-	const struct endpoint *binding;
-	const struct ip_range *range;
-
-	if (other == c || !other->obj.enabled || !c->obj.enabled)
-		return 0;
-	binding = shared_binding(c, other);
-	if (binding == NULL)
-		return 0;
-	range = clash(c, other, binding->addr.ss_family == AF_INET6);
-	if (range == NULL)
-		return 0;
-	return err_config(e, "hubBinding %s and hubRemoteIPRange %s overlap those of "
-		"\"%s\" of the same server without one containing the other", binding->text,
-		range->text, other->obj.name);
 }
 
 static void edge_defaults(struct receive_connector *c)
@@ -247,11 +200,11 @@ static int receive_connector_check(void *obj, const struct snapshot *s, struct e
 		return err_config(e, "a Receive connector stands below its hubServer, and "
 			"there is no valid one above this");
 	edge_defaults(c);
-	if (check_auth(c, e) < 0 || check_limits(c, e) < 0)
+	if (check_auth(c, e) < 0 || check_bindings(c, e) < 0 || check_limits(c, e) < 0)
 		return -1;
 	others = snapshot_server_connectors(s, c->server);
 	for (i = 0; i < others.n; i++)
-		if (check_beside(c, (const void *)others.v[i], e) < 0)
+		if (receive_sharing_check(c, (const void *)others.v[i], e) < 0)
 			return -1;
 	return 0;
 }

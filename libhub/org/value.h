@@ -64,11 +64,12 @@ struct smart_hosts {
 	size_t n;
 };
 
-/* hubBinding, hubAddress, hubExternalDNSServer...: address[:port] */
+/* hubAddress, hubExternalDNSServer...: address[:port]; hubBinding: address:port[ tls] */
 struct endpoint {
 	const char *text;	/* canonical form */
 	struct sockaddr_storage addr;	/* with the port; 0 if none was given */
 	uint16_t port;		/* 0 if none was given */
+	bool tls;		/* hubBinding only: TLS from the first byte */
 };
 
 struct endpoints {
@@ -114,9 +115,13 @@ int value_address_space(struct arena *a, const char *text, struct address_space 
 	struct err *e) MUST_CHECK;
 int value_smart_host(struct arena *a, const char *text, struct smart_host *out,
 	struct err *e) MUST_CHECK;
-/* port_required: hubBinding must name one, the others may. */
 int value_endpoint(struct arena *a, const char *text, bool port_required, struct endpoint *out,
 	struct err *e) MUST_CHECK;
+/* An address that can be bound, its port, and " tls" or nothing. */
+int value_binding(struct arena *a, const char *text, struct endpoint *out,
+	struct err *e) MUST_CHECK;
+/* The same address and port, whatever else the two say. */
+bool endpoint_same_place(const struct endpoint *a, const struct endpoint *b);
 int value_ip_range(struct arena *a, const char *text, struct ip_range *out,
 	struct err *e) MUST_CHECK;
 /* A host or domain: letters, digits, hyphens, underscores in labels of 1-63, at most 253 in all. */

@@ -180,6 +180,50 @@ int value_endpoint(struct arena *a, const char *text, bool port_required, struct
 	return 0;
 }
 
+/* Why nobody can connect to this address, or NULL. */
+static const char *unbindable(const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in6 *v6 = (const void *)addr;
+	const struct sockaddr_in *v4 = (const void *)addr;
+
+	if (addr->ss_family == AF_INET)
+		return IN_MULTICAST(ntohl(v4->sin_addr.s_addr)) ? "a multicast address" : NULL;
+	if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		return "an IPv4 address in IPv6 form; write it as IPv4";
+	return IN6_IS_ADDR_MULTICAST(&v6->sin6_addr) ? "a multicast address" : NULL;
+}
+
+int value_binding(struct arena *a, const char *text, struct endpoint *out, struct err *e)
+{
+	const char *space = strchr(text, ' '), *why;
+	size_t n = space != NULL ? (size_t)(space - text) : strlen(text);
+
+	memset(out, 0, sizeof(*out));
+	if (space != NULL && strcmp(space, " tls") != 0)
+		return err_config(e, "\"%.100s\": behind the port stands \" tls\" or nothing",
+			text);
+	if (value_endpoint(a, arena_strndup(a, text, n), true, out, e) < 0)
+		return -1;
+	why = unbindable(&out->addr);
+	if (why != NULL)
+		return err_config(e, "\"%.100s\": %s", text, why);
+	out->tls = space != NULL;
+	if (out->tls)
+		out->text = arena_printf(a, "%s tls", out->text);
+	return 0;
+}
+
+bool endpoint_same_place(const struct endpoint *a, const struct endpoint *b)
+{
+	const struct sockaddr_in6 *a6 = (const void *)&a->addr, *b6 = (const void *)&b->addr;
+	const struct sockaddr_in *a4 = (const void *)&a->addr, *b4 = (const void *)&b->addr;
+
+	if (a->port != b->port || a->addr.ss_family != b->addr.ss_family)
+		return false;
+	return a->addr.ss_family == AF_INET ? a4->sin_addr.s_addr == b4->sin_addr.s_addr :
+		IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
+}
+
 /* To 16 bytes, IPv4 mapped; false for other families. */
 static bool to_bytes(const struct sockaddr *addr, unsigned char out[16])
 {

@@ -8,3 +8,8 @@ tests_unit_test_acceptor_SOURCES = tests/unit/test_acceptor.c tests/unit/await.h
 	tests/unit/org_text.h tests/unit/unit.h
 tests_unit_test_acceptor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_acceptor_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_match
+tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/org_text.h tests/unit/unit.h
+tests_unit_test_match_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_match_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

@@ -127,6 +127,37 @@ START_TEST(endpoint_parses_or_refuses)
 }
 END_TEST
 
+static const struct {
+	const char *text, *canonical;
+	bool tls;
+} bindings[] = {
+	{ "0.0.0.0:25", "0.0.0.0:25", false },
+	{ "0.0.0.0:465 tls", "0.0.0.0:465 tls", true },
+	{ "[2001:DB8::1]:465 tls", "[2001:db8::1]:465 tls", true },
+	{ "0.0.0.0:465  tls", NULL, false }, { "0.0.0.0:465 TLS", NULL, false },
+	{ "0.0.0.0:465 tls ", NULL, false }, { "0.0.0.0:465 ", NULL, false },
+	{ "0.0.0.0:465 starttls", NULL, false }, { "0.0.0.0 tls", NULL, false },
+	{ " tls", NULL, false }, { "0.0.0.0", NULL, false }, { "[::]", NULL, false },
+	{ "[::ffff:192.0.2.1]:25", NULL, false }, { "224.0.0.1:25", NULL, false },
+	{ "[ff02::1]:25", NULL, false }, { "[fe80::1%lo]:25", NULL, false },
+};
+
+START_TEST(binding_parses_or_refuses)
+{
+	struct arena *a = arena_new();
+	struct endpoint p;
+	struct err e;
+	int r = value_binding(a, bindings[_i].text, &p, &e);
+
+	ck_assert_msg((r == 0) == (bindings[_i].canonical != NULL), "%s", bindings[_i].text);
+	if (r == 0) {
+		ck_assert_str_eq(p.text, bindings[_i].canonical);
+		ck_assert_int_eq(p.tls, bindings[_i].tls);
+	}
+	arena_free(&a);
+}
+END_TEST
+
 static struct ip_range range(struct arena *a, const char *text)
 {
 	struct ip_range r;
@@ -311,6 +342,7 @@ int main(void)
 	tcase_add_loop_test(cases[0], address_space_refuses, 0, COUNT(bad_spaces));
 	tcase_add_loop_test(cases[0], smart_host_parses_or_refuses, 0, COUNT(hosts));
 	tcase_add_loop_test(cases[0], endpoint_parses_or_refuses, 0, COUNT(endpoints));
+	tcase_add_loop_test(cases[0], binding_parses_or_refuses, 0, COUNT(bindings));
 	tcase_add_test(cases[0], ranges_contain_and_overlap);
 	tcase_add_test(cases[0], grants_and_sources);
 	tcase_add_loop_test(cases[1], names_order_by_folding, 0, COUNT(ordered));

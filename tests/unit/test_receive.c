@@ -1,6 +1,4 @@
-/* test_receive.c - hubd/receive without a network: permissions, matching, trace, rate. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
+/* test_receive.c - hubd/receive without a network: permissions, trace, rate. */
 #include <string.h>
 
 #include "hubd/receive/listener.h"
@@ -68,85 +66,6 @@ START_TEST(permissions)
 }
 END_TEST
 
-/* --- matching --- */
-
-static struct endpoint endpoint_of(const char *address, uint16_t port)
-{
-	struct endpoint e = { .text = address, .port = port };
-	struct sockaddr_in *in = (void *)&e.addr;
-
-	in->sin_family = AF_INET;
-	in->sin_port = htons(port);
-	ck_assert_int_eq(inet_pton(AF_INET, address, &in->sin_addr), 1);
-	return e;
-}
-
-static struct ip_range range_of(const char *lo, const char *hi)
-{
-	struct ip_range r = { .text = lo };
-
-	r.lo[10] = r.lo[11] = r.hi[10] = r.hi[11] = 0xff;
-	ck_assert_int_eq(inet_pton(AF_INET, lo, r.lo + 12), 1);
-	ck_assert_int_eq(inet_pton(AF_INET, hi, r.hi + 12), 1);
-	return r;
-}
-
-static const struct {
-	const char *local, *peer, *expect;
-	uint16_t port;
-} match_rows[] = {
-	{ "192.0.2.1", "203.0.113.9", "everyone", 25 },
-	{ "192.0.2.1", "10.1.2.3", "inside", 25 },
-	{ "192.0.2.1", "10.1.0.7", "one host", 25 },
-	{ "192.0.2.2", "10.1.0.7", "second address", 25 },
-	{ "192.0.2.2", "203.0.113.9", "second address", 25 },
-	{ "192.0.2.1", "203.0.113.9", NULL, 26 },
-	{ "192.0.2.1", "10.9.9.9", "limited", 587 },
-	{ "192.0.2.1", "11.0.0.1", NULL, 587 },
-};
-
-START_TEST(matching)
-{
-	static const struct server self, other;
-	struct endpoint any = endpoint_of("0.0.0.0", 25), second = endpoint_of("192.0.2.2", 25),
-			submission = endpoint_of("0.0.0.0", 587);
-	struct ip_range inside = range_of("10.0.0.0", "10.255.255.255"),
-			one = range_of("10.1.0.7", "10.1.0.7");
-	struct receive_connector rcs[] = {
-		{ .obj = { .name = "everyone", .enabled = true }, .server = &self,
-			.bindings = { &any, 1 } },
-		{ .obj = { .name = "inside", .enabled = true }, .server = &self,
-			.bindings = { &any, 1 }, .remotes = { &inside, 1 } },
-		{ .obj = { .name = "one host", .enabled = true }, .server = &self,
-			.bindings = { &any, 1 }, .remotes = { &one, 1 } },
-		{ .obj = { .name = "second address", .enabled = true }, .server = &self,
-			.bindings = { &second, 1 } },
-		{ .obj = { .name = "limited", .enabled = true }, .server = &self,
-			.bindings = { &submission, 1 }, .remotes = { &inside, 1 } },
-		{ .obj = { .name = "disabled", .enabled = false }, .server = &self,
-			.bindings = { &any, 1 }, .remotes = { &one, 1 } },
-		{ .obj = { .name = "not ours", .enabled = true }, .server = &other,
-			.bindings = { &any, 1 }, .remotes = { &one, 1 } },
-	};
-	const struct obj *objects[7];
-	struct snapshot s = { .all[OBJ_RECEIVE_CONNECTOR] = { objects, 7 } };
-	struct live live = { .snapshot = &s, .self = &self };
-	struct endpoint local = endpoint_of(match_rows[_i].local, match_rows[_i].port),
-			peer = endpoint_of(match_rows[_i].peer, 40000);
-	const struct receive_connector *found;
-	int i;
-
-	/* the answer does not depend on the order of the entries */
-	for (i = 0; i < 7; i++)
-		objects[i] = &rcs[(i + _i) % 7].obj;
-	found = listener_match(&live, &local.addr, &peer.addr);
-	if (match_rows[_i].expect == NULL)
-		ck_assert_ptr_null(found);
-	else
-		ck_assert_str_eq(found->obj.name, match_rows[_i].expect);
-}
-END_TEST
-
 /* --- trace --- */
 
 START_TEST(trace_field)
@@ -202,14 +121,11 @@ END_TEST
 
 int main(void)
 {
-	TCase *permission = tcase_create("permission"), *match = tcase_create("match"),
-	      *rest = tcase_create("rest");
-	TCase *const all[] = { permission, match, rest };
+	TCase *permission = tcase_create("permission"), *rest = tcase_create("rest");
+	TCase *const all[] = { permission, rest };
 
 	tcase_add_loop_test(permission, permissions, 0,
 		(int)(sizeof(permission_rows) / sizeof(permission_rows[0])));
-	tcase_add_loop_test(match, matching, 0,
-		(int)(sizeof(match_rows) / sizeof(match_rows[0])));
 	tcase_add_test(rest, trace_field);
 	tcase_add_test(rest, trace_longest);
 	tcase_add_test(rest, rate_counts_each_source);
