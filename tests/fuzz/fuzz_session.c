@@ -1,12 +1,15 @@
 /* fuzz_session.c - fuzz target for a whole incoming SMTP session.
  *
  * The real session code talks over a socketpair to the input; organization, spool and login answers
- * are real but small (fuzz_world.c). The first byte chooses the Receive connector; the rest is what
- * the client sends, where a byte 0xff is not sent but ends a write: the session settles before the
- * next one. Promises looked at: replies are CRLF lines of at most 512 bytes, well formed, no more
- * than were asked for; nothing is committed without its end; text that is committed has no bare CR
- * or LF; no stranger brings fields of the organization; the answer does not depend on where the
- * input is cut. With HUB_FUZZ_SHOW in the environment, what the session answers is shown.
+ * are real but small (fuzz_world.c). The first byte chooses the Receive connector, its highest bit
+ * TLS before all else; the rest is what the client sends, where a byte 0xff is not sent but ends a
+ * write: the session settles before the next one. 0xfe is a peer silent for too long, 0xfd a
+ * session that has lasted too long. Promises looked at: replies are CRLF lines of at most 512
+ * bytes, well formed, no more than were asked for; a message is committed exactly when 250 says so,
+ * with as many recipients as were accepted by 250 since its sender was, and not without its end;
+ * text that is committed has no bare CR or LF; no stranger brings fields of the organization; the
+ * answer does not depend on where the input is cut. With HUB_FUZZ_SHOW in the environment, what the
+ * session answers is shown.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -24,14 +27,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum {
 	INPUT_MAX = 1 << 16,
 	CUT = 0xff,
+	SILENCE = 0xfe,
+	TOO_LONG = 0xfd,
+	TLS_FIRST = 0x80,
 	EXTRA_REPLIES = 4,	/* greeting, 421, an overlong line, and its 421 */
 };
 
-/* What one session did. */
-struct result {
-	char *text;		/* all it sent, NUL-terminated */
-	size_t length;
-	uint32_t committed;
+/* What the replies say of the transactions. */
+struct story {
+	uint32_t accepted;	/* recipients since the last sender */
+	uint32_t queued;	/* messages */
+	size_t replies;
 };
 
 /* --- the transcript --- */
@@ -49,19 +55,38 @@ static void mask_ids(char *text)
 	}
 }
 
-static bool spoke_tls(const struct result *r)
+static bool spoke_tls(const struct world_result *r)
 {
 	return strstr(r->text, "ready to start TLS") != NULL ||
 		strstr(r->text, "input after STARTTLS") != NULL;
 }
 
-/* Returns the number of replies; after a TLS handshake began there is nothing more to read. */
-static size_t check_replies(const struct result *r)
+static void follow(struct story *t, const struct smtp_reply *reply, const struct world_result *r)
 {
+	static const char queued[] = "queued as ";
+
+	t->replies++;
+	if (reply->code != 250 || reply->lines != 1)
+		return;
+	if (strcmp(reply->text, "sender OK") == 0) {
+		t->accepted = 0;
+	} else if (strcmp(reply->text, "recipient OK") == 0) {
+		t->accepted++;
+	} else if (strncmp(reply->text, queued, sizeof(queued) - 1) == 0) {
+		BUG_ON(t->queued >= r->committed || t->accepted == 0);
+		BUG_ON(r->recipients[t->queued] != t->accepted);
+		t->queued++;
+		t->accepted = 0;
+	}
+}
+
+/* After a TLS handshake began there is nothing more to read. */
+static struct story read_replies(const struct world_result *r)
+{
+	struct story t = { 0 };
 	const char *p = r->text, *end;
 	struct smtp_reply reply;
 	struct err e;
-	size_t n = 0;
 	int rc = 0;
 
 	while (*p != '\0') {
@@ -72,12 +97,14 @@ static size_t check_replies(const struct result *r)
 		rc = smtp_reply_feed(&reply, p, (size_t)(end - p), &e);
 		BUG_ON(rc < 0);
 		p = end + 2;
-		n += rc == 0;
-		if (rc == 0 && n > 1 && reply.code == 220)
-			return n;
+		if (rc == 0)
+			follow(&t, &reply, r);
+		if (rc == 0 && t.replies > 1 && reply.code == 220)
+			break;
 	}
-	BUG_ON(rc != 0 || strlen(r->text) != r->length);
-	return n;
+	BUG_ON(rc != 0 || (*p == '\0' && (size_t)(p - r->text) != r->length));
+	BUG_ON(t.queued != r->committed);
+	return t;
 }
 
 /* --- what may have been committed --- */
@@ -91,54 +118,70 @@ static size_t count(const char *p, size_t n, const char *what)
 	return found;
 }
 
-static void check_counts(const struct result *r, const char *sent, size_t n)
+static void check(struct world_result *r, const char *sent, size_t n)
 {
-	BUG_ON(check_replies(r) > count(sent, n, "\n") + EXTRA_REPLIES);
+	mask_ids(r->text);
+	if (getenv("HUB_FUZZ_SHOW") != NULL)
+		fprintf(stderr, "%s-- %u committed\n", r->text, r->committed);
+	BUG_ON(read_replies(r).replies > count(sent, n, "\n") + EXTRA_REPLIES);
 	BUG_ON(r->committed > count(sent, n, "\r\n.\r\n") + count(sent, n, "last"));
 }
 
 /* --- one session --- */
 
-static void run(struct result *r, unsigned int connector, const uint8_t *data, size_t n, bool cuts)
+static bool is_mark(uint8_t c, bool cuts)
 {
-	struct world_session *s = world_connect(connector);
-	size_t at = 0, end;
+	return c == SILENCE || c == TOO_LONG || (c == CUT && cuts);
+}
 
-	while (at < n) {
-		const uint8_t *cut = cuts ? memchr(data + at, CUT, n - at) : NULL;
+static void run(struct world_result *r, uint8_t first, const uint8_t *p, size_t n, bool cuts)
+{
+	struct world_session *s = world_connect(first & ~(unsigned int)TLS_FIRST,
+		(first & TLS_FIRST) != 0);
+	size_t at, end;
 
-		end = cut != NULL ? (size_t)(cut - data) : n;
-		world_say(s, data + at, end - at);
-		at = end + (cut != NULL);
+	for (at = 0; at < n; at = end + 1) {
+		for (end = at; end < n && !is_mark(p[end], cuts); end++)
+			;
+		world_say(s, p + at, end - at);
+		if (end < n && p[end] != CUT)
+			world_time_out(s, p[end] == SILENCE ? WORLD_INACTIVE : WORLD_DEADLINE);
 	}
-	r->committed = world_hang_up(s, &r->text, &r->length);
-	mask_ids(r->text);
-	if (getenv("HUB_FUZZ_SHOW") != NULL)
-		fprintf(stderr, "%s-- %u committed\n", r->text, r->committed);
+	world_hang_up(s, r);
+}
+
+static bool same(const struct world_result *a, const struct world_result *b)
+{
+	return a->committed == b->committed && a->length == b->length &&
+		strcmp(a->text, b->text) == 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct result cut, whole;
-	uint8_t *joined;
-	size_t i, n = 0;
+	static struct world_result cut, whole;
+	uint8_t *sent, *joined;
+	size_t i, n_sent = 0, n_joined = 0;
 
 	if (size < 1 || size > INPUT_MAX)
 		return 0;
+	sent = xmalloc(size);
 	joined = xmalloc(size);
-	for (i = 1; i < size; i++)
+	for (i = 1; i < size; i++) {
 		if (data[i] != CUT)
-			joined[n++] = data[i];
+			joined[n_joined++] = data[i];
+		if (!is_mark(data[i], true))
+			sent[n_sent++] = data[i];
+	}
 	run(&cut, data[0], data + 1, size - 1, true);
-	check_counts(&cut, (const char *)joined, n);
-	if (n != size - 1 && !spoke_tls(&cut)) {
-		run(&whole, data[0], joined, n, false);
-		check_counts(&whole, (const char *)joined, n);
-		BUG_ON(!spoke_tls(&whole) && (cut.committed != whole.committed ||
-			cut.length != whole.length || strcmp(cut.text, whole.text) != 0));
+	check(&cut, (const char *)sent, n_sent);
+	if (n_joined != size - 1 && !spoke_tls(&cut)) {
+		run(&whole, data[0], joined, n_joined, false);
+		check(&whole, (const char *)sent, n_sent);
+		BUG_ON(!spoke_tls(&whole) && !same(&cut, &whole));
 		free(whole.text);
 	}
 	free(cut.text);
 	free(joined);
+	free(sent);
 	return 0;
 }

@@ -1,18 +1,12 @@
 /* fuzz_world.c - see fuzz_world.h */
-#include "fuzz_world.h"
+#include "fuzz_world_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "hubd/receive/session.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/org/print.h"
@@ -24,8 +18,6 @@ enum {
 	SESSIONS_PER_SPOOL = 500,
 	SEGMENT = 64 * 1024,
 	WAIT_US = 500,
-	ROUNDS_MAX = 20000,	/* of the loop for one write: more is a session that hangs */
-	QUIET_ROUNDS = 3,	/* deferred callbacks take a turn each */
 };
 
 #define BASE "cn=Transport,o=Contoso"
@@ -52,7 +44,21 @@ static const char organization[] =
 	"hubMaxProtocolErrors: 2\nhubMaxLogonFailures: 1\nhubMaxRecipients: 2\n"
 	"hubMaxMessageSize: 65536\nhubMaxHeaderSize: 600\nhubMaxHopCount: 3\n"
 	"hubMaxLocalHopCount: 1\nhubExtension: Pipelining\nhubExtension: Size\n"
-	"hubExtension: Chunking\n\n";
+	"hubExtension: Chunking\n\n"
+	CONNECTOR("secure") "hubBinding: 127.0.0.1:1029\nhubAuthMechanism: Tls\n"
+	"hubPermissionGroup: AnonymousUsers\nhubRequireTLS: TRUE\n\n"
+	"dn: cn=slow," HUB "\nobjectClass: hubReceiveConnector\ncn: slow\n"
+	"hubBinding: 127.0.0.1:1030\nhubPermissionGroup: AnonymousUsers\n"
+	"hubPermissionGroup: HubUsers\nhubAuthMechanism: Tls\nhubAuthMechanism: BasicAuth\n"
+	"hubAuthMechanism: BasicAuthRequireTLS\nhubTarpitInterval: 5\n"
+	"hubMaxProtocolErrors: 0\nhubMaxLogonFailures: 3\n\n"
+	CONNECTOR("denied") "hubBinding: 127.0.0.1:1031\nhubAuthMechanism: BasicAuth\n"
+	"hubPermissionGroup: AnonymousUsers\nhubPermissionGroup: HubUsers\n"
+	"hubDeny: HubUsers Submit\nhubGrant: AnonymousUsers Accept-Headers-Routing\n"
+	"hubDeny: AnonymousUsers Accept-Authoritative-Domain-Sender\n\n"
+	CONNECTOR("bare") "hubBinding: 127.0.0.1:1032\nhubAuthMechanism: None\n"
+	"hubPermissionGroup: AnonymousUsers\nhubExtension: Chunking\n"
+	"hubExtension: BinaryMime\nhubExtension: DSN\n\n";
 
 static const char people[] =
 	"dn: uid=anna,ou=People,o=Contoso\nobjectClass: inetOrgPerson\n"
@@ -62,33 +68,7 @@ static const char people[] =
 	"entryUUID: 00000000000000000000000000000002\nuid: bruno\nmail: bruno@contoso.com\n"
 	"hubRefuseOutsideMail: TRUE\n\n";
 
-static const char *const connectors[] = { "open", "trusted", "users", "tight" };
-
-struct world_session {
-	uint64_t id;
-	int fd;			/* the client's end */
-	char *text;
-	size_t length, room;
-	bool ended;		/* EOF or reset from the session */
-};
-
-static struct {
-	struct loop *loop;
-	struct event *turn_over;
-	char folder[64];
-	struct spool *spool;
-	struct spool_port *port;
-	struct recipients *recipients;
-	struct tls_context *tls;
-	const struct snapshot *snapshot;
-	const struct live *live;
-	struct rate_table *rates;
-	struct inbox *logins, *departures;
-	struct receiver *receiver;
-	struct message *messages[256];	/* committed, not yet checked */
-	size_t message_count;
-	uint32_t departed, sessions;
-} world;
+struct world world;
 
 /* --- turns of the loop --- */
 
@@ -100,8 +80,7 @@ static void on_turn_over(evutil_socket_t fd, short what, void *ctx)
 	loop_stop(world.loop);
 }
 
-/* One turn for what is ready, or turns for a moment while something is under way. */
-static void turn(bool waiting)
+void world_turn(bool waiting)
 {
 	static const struct timeval moment = { .tv_usec = WAIT_US };
 
@@ -117,7 +96,7 @@ static void turn(bool waiting)
 static void on_message(struct message *m, void *ctx)
 {
 	(void)ctx;
-	BUG_ON(world.message_count == sizeof(world.messages) / sizeof(world.messages[0]));
+	BUG_ON(world.message_count == WORLD_MESSAGES_MAX);
 	world.messages[world.message_count++] = m;
 	loop_stop(world.loop);
 }
@@ -256,7 +235,7 @@ static char *body_read(uint64_t id, size_t *size)
 	while ((n = spool_body_read(b, body + at, *size + 1 - at, &e)) != 0) {
 		BUG_ON(n < 0 && n != SPOOL_BODY_WAIT);
 		for (; n == SPOOL_BODY_WAIT && !ready; )
-			turn(true);
+			world_turn(true);
 		ready = false;
 		at += n > 0 ? (size_t)n : 0;
 	}
@@ -331,131 +310,24 @@ static void take_message(struct message *m)
 	message_free(&m);
 }
 
-static uint32_t take_messages(void)
+uint32_t world_take_messages(uint32_t *recipients)
 {
 	uint32_t i, n = (uint32_t)world.message_count;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		recipients[i] = world.messages[i]->envelope->recipient_count;
 		take_message(world.messages[i]);
+	}
 	world.message_count = 0;
 	return n;
 }
 
-/* --- the client's end --- */
-
-static bool listen_once(struct world_session *s)
+void world_begin_session(void)
 {
-	ssize_t n;
-
-	if (s->ended)
-		return false;
-	if (s->room - s->length < 4096) {
-		s->room = 2 * s->room + 8192;
-		s->text = xreallocarray(s->text, s->room, 1);
-	}
-	n = recv(s->fd, s->text + s->length, s->room - s->length - 1, MSG_DONTWAIT);
-	if (n < 0 && errno == EAGAIN)
-		return false;
-	s->ended = n <= 0;
-	s->length += n > 0 ? (size_t)n : 0;
-	return true;
-}
-
-/* Something is under way that ends by itself. */
-static bool is_waiting(const struct world_session *s)
-{
-	const struct session *session = session_find(world.receiver, s->id);
-
-	return session != NULL && (session->wait == WAIT_LOGIN || session->wait == WAIT_SPOOL ||
-		session->wait == WAIT_COMMIT);
-}
-
-static bool is_unread(const struct world_session *s)
-{
-	int left = 0;
-
-	return session_find(world.receiver, s->id) != NULL &&
-		ioctl(s->fd, SIOCOUTQ, &left) == 0 && left != 0;
-}
-
-static void settle(struct world_session *s)
-{
-	unsigned int quiet, rounds = 0;
-
-	for (quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
-		bool waiting = is_waiting(s);
-
-		turn(waiting);
-		if (listen_once(s) || waiting || is_unread(s))
-			quiet = 0;
-		BUG_ON(++rounds > ROUNDS_MAX);
-	}
-}
-
-struct world_session *world_connect(unsigned int connector)
-{
-	const char *name = connectors[connector % (sizeof(connectors) / sizeof(connectors[0]))];
-	struct world_session *s = xcalloc(1, sizeof(*s));
-	struct arrival *a = xcalloc(1, sizeof(*a));
-	int fds[2];
-
 	if (world.loop == NULL)
 		world_make();
-	if (world.sessions++ % SESSIONS_PER_SPOOL == 0) {
-		spool_end();
-		spool_begin();
-	}
-	BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0);
-	s->fd = fds[0];
-	a->fd = fds[1];
-	strcpy(a->source, "local");
-	a->live = live_ref(world.live);
-	a->connector = (const void *)snapshot_find(world.snapshot, OBJ_RECEIVE_CONNECTOR, name);
-	BUG_ON(a->connector == NULL);
-	world.departed = 0;
-	s->id = world.receiver->next_id;
-	inbox_post(receiver_inbox(world.receiver), &a->node);
-	settle(s);
-	return s;
-}
-
-void world_say(struct world_session *s, const void *data, size_t n)
-{
-	const char *p = data;
-	ssize_t sent;
-
-	for (; n != 0 && !s->ended; n -= (size_t)sent, p += sent) {
-		sent = send(s->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent < 0 && errno != EAGAIN)
-			return;
-		sent = sent < 0 ? 0 : sent;
-		settle(s);
-	}
-}
-
-uint32_t world_hang_up(struct world_session *s, char **text, size_t *length)
-{
-	unsigned int rounds;
-	uint32_t committed;
-
-	shutdown(s->fd, SHUT_WR);
-	settle(s);
-	for (rounds = 0; !s->ended; rounds++) {
-		turn(true);
-		listen_once(s);
-		BUG_ON(rounds > ROUNDS_MAX);
-	}
-	close(s->fd);
-	for (rounds = 0; session_find(world.receiver, s->id) != NULL || world.departed == 0;
-		rounds++) {
-		turn(true);
-		BUG_ON(rounds > ROUNDS_MAX);
-	}
-	BUG_ON(world.departed != 1);
-	committed = take_messages();
-	s->text[s->length] = '\0';
-	*text = s->text;
-	*length = s->length;
-	free(s);
-	return committed;
+	if (world.sessions++ % SESSIONS_PER_SPOOL != 0)
+		return;
+	spool_end();
+	spool_begin();
 }

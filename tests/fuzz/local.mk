@@ -7,7 +7,8 @@ check_PROGRAMS += tests/fuzz/replay_command tests/fuzz/replay_session
 tests_fuzz_replay_command_SOURCES = tests/fuzz/fuzz_command.c tests/fuzz/replay_main.c
 tests_fuzz_replay_command_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 
-FUZZ_SESSION_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/fuzz_world.c tests/fuzz/fuzz_world.h \
+FUZZ_SESSION_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/fuzz_client.c tests/fuzz/fuzz_world.c \
+	tests/fuzz/fuzz_world.h tests/fuzz/fuzz_world_priv.h \
 	tests/unit/identity.c tests/unit/identity.h tests/unit/org_text.h
 FUZZ_SESSION_LIBS = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
 tests_fuzz_replay_session_SOURCES = $(FUZZ_SESSION_SOURCES) tests/fuzz/replay_main.c
