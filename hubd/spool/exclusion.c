@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libhub/org/value.h"
@@ -92,13 +93,16 @@ static bool parse_line(const char *line, size_t n, struct arena *a, struct exclu
 {
 	const char *text = arena_strndup(a, line, n);
 	size_t name = strcspn(text, ";");
+	char expires[16], lasts[10];	/* digits alone: %u would take a sign */
 	int end = -1;
 
-	if (sscanf(text + name, "; expires=%15" SCNd64 "; lasts=%9" SCNu32 "%n", &out->expires_s,
-		&out->lasts_s, &end) != 2 || end < 0 || text[name + (size_t)end] != '\0')
+	if (sscanf(text + name, "; expires=%15[0-9]; lasts=%9[0-9]%n", expires, lasts, &end) != 2 ||
+		end < 0 || text[name + (size_t)end] != '\0')
 		return false;
+	out->expires_s = strtoll(expires, NULL, 10);
+	out->lasts_s = (uint32_t)strtoul(lasts, NULL, 10);
 	out->connector = name_decode(text, name, a);
-	return out->connector != NULL && out->expires_s >= 0;
+	return out->connector != NULL;
 }
 
 void exclusions_parse(const char *text, struct arena *a, struct exclusions *out)

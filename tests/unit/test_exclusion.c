@@ -20,6 +20,7 @@ static const struct { const char *text, *same; } rows[] = {
 	{ "A; expires=5; lasts=60 x", "" },
 	{ "A; expires=x; lasts=60\nB; expires=5; lasts=60", "B; expires=5; lasts=60" },
 	{ "A; expires=-5; lasts=60", "" },
+	{ "A; expires=5; lasts=-60", "" },
 	{ "; expires=5; lasts=60", "" },
 	{ "A B; expires=5; lasts=60", "" },
 	{ "A%; expires=5; lasts=60", "" },

@@ -1,0 +1,74 @@
+/* fuzz_header.c - fuzz target for the header scan: the first byte is the size of the pieces.
+ *
+ * The result does not depend on the cuts, and what stays has nothing more to take out.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "fuzz_checks.h"
+#include "libhub/base/err.h"
+#include "libhub/smtp/header.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { INPUT_MAX = 1 << 16 };
+
+static const struct smtp_header_rule rules[] = {
+	{ "X-Hub-Organization-", true },
+	{ "X-Hub-Forest-", true },
+	{ "List-", false },
+};
+
+static void on_field(void *ctx, const struct smtp_header_rule *rule, const char *name,
+	const char *value, size_t n)
+{
+	(void)ctx;
+	BUG_ON(strncasecmp(name, rule->prefix, strlen(rule->prefix)) != 0);
+	BUG_ON(n > SMTP_HEADER_VALUE_MAX || value[n] != '\0');
+}
+
+static void scan(struct smtp_header_scan *s, struct sink *out, const char *p, size_t n,
+	size_t piece)
+{
+	size_t at, part;
+
+	smtp_header_init(s, rules, 3, sink_take, on_field, out);
+	for (at = 0; at < n; at += part) {
+		part = n - at < piece ? n - at : piece;
+		smtp_header_feed(s, p + at, part);
+	}
+	smtp_header_end(s);
+}
+
+static void try_header(const char *p, size_t n, size_t piece)
+{
+	struct sink whole = sink_new(n), out = sink_new(n), again = sink_new(n);
+	struct smtp_header_scan a, b;
+
+	scan(&a, &whole, p, n, n > 0 ? n : 1);
+	scan(&b, &out, p, n, piece);
+	BUG_ON(!sink_same(&whole, &out));
+	BUG_ON(a.size != b.size || a.received != b.received || a.dropped != b.dropped
+		|| a.malformed != b.malformed || strcmp(a.message_id, b.message_id) != 0
+		|| strcmp(a.subject, b.subject) != 0 || a.has_from != b.has_from
+		|| a.has_date != b.has_date || a.has_message_id != b.has_message_id);
+	BUG_ON(a.size > n || (a.dropped == 0 && out.length != n));
+	/* what stays has nothing more to drop */
+	scan(&b, &again, out.text, out.length, 7);
+	BUG_ON(b.dropped != 0 || !sink_same(&again, &out));
+	sink_free(&whole);
+	sink_free(&out);
+	sink_free(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *p = (const char *)data;
+	size_t n = size, piece;
+
+	if (size <= INPUT_MAX && cut_size(&p, &n, &piece))
+		try_header(p, n, piece);
+	return 0;
+}
