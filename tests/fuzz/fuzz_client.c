@@ -125,7 +125,7 @@ static void settle(struct world_session *s)
 		bool waiting = is_waiting(s);
 
 		world_turn(waiting);
-		if (listen_once(s) || waiting || is_unread(s) || end_tarpit(s))
+		if (end_tarpit(s) || listen_once(s) || waiting || is_unread(s))
 			quiet = 0;
 		BUG_ON(++rounds > ROUNDS_MAX);
 	}
