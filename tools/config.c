@@ -142,7 +142,7 @@ static const char *text_of(const json_t *o, const char *name)
 /* Members of the answer that the report repeats. */
 static const char *const repeated[] = {
 	"generation", "age_s", "from_cache", "directory", "recipients", "rejected", "warnings",
-	"key_in_directory", "version", "failed_connectors"
+	"key_in_directory", "version", "failed_connectors", "listeners"
 };
 
 /* The trees of a server's answer of which the directory may show what is not believed. */
@@ -246,6 +246,17 @@ static void print_failed(const json_t *server)
 			text_of(o, "reason") != NULL ? text_of(o, "reason") : "");
 }
 
+static void print_bindings_off(const json_t *server)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(server, "listeners"), i, o)
+		if (text_of(o, "problem") != NULL)
+			printf("%s: binding %s is off: %s\n", text_of(server, "server"),
+				text_of(o, "binding"), text_of(o, "problem"));
+}
+
 static void print_status(struct ctl *ctl, const json_t *status)
 {
 	static const char *const heads[] = {
@@ -272,6 +283,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 	json_array_foreach(json_object_get(status, "servers"), i, o) {
 		print_held(o);
 		print_failed(o);
+		print_bindings_off(o);
 		if (json_array_size(json_object_get(o, "rejected")) == 0 &&
 			json_array_size(json_object_get(o, "warnings")) == 0)
 			continue;

@@ -107,9 +107,33 @@ static void table_metrics(struct evbuffer *out)
 	}
 }
 
+struct binding_count {
+	uint64_t all, off;
+};
+
+static void count_binding(const char *binding, const char *problem, void *ctx)
+{
+	struct binding_count *n = ctx;
+
+	(void)binding;
+	n->all++;
+	n->off += problem != NULL;
+}
+
+static void binding_metrics(const struct control *c, struct evbuffer *out)
+{
+	struct binding_count n = { 0, 0 };
+
+	c->cfg.each_binding(c->cfg.ctx, count_binding, &n);
+	gauge(out, "bindings", "Bindings of Receive connectors.", n.all);
+	gauge(out, "bindings_off", "Bindings that are off, as where the host lacks the address.",
+		n.off);
+}
+
 void control_metrics(const struct control *c, struct evbuffer *out)
 {
 	gauge(out, "connections", "Incoming SMTP connections.", c->cfg.connections(c->cfg.ctx));
+	binding_metrics(c, out);
 	spool_metrics(c, out);
 	queue_metrics(c, out);
 	failover_metrics(c, out);

@@ -1,188 +1,104 @@
-/* listener.c - see listener.h */
+/* listener.c - see listener.h
+ *
+ * Linux refuses a specific address beside a wildcard that listens on the same port, unless both
+ * sockets have SO_REUSEPORT. In the long run there is one socket then, the wildcard's: it serves
+ * both bindings, and the connector is chosen by the local address of the connection. SO_REUSEPORT
+ * is set only for the moment in which one takes over from the other, so that nobody is refused in
+ * between; were it set for good, a second hub of the same user would share the port by mistake.
+ *
+ *   to the wildcard	sockets of specific addresses stay beside it; they do no harm
+ *   from the wildcard	it goes on for LINGER_MS, since handshakes that it began come back to it
+ *
+ * Whoever waits in the queue of a socket that closes is accepted first.
+ */
 #include "hubd/receive/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uthash.h>
+#include <utlist.h>
 
-#include "hubd/receive/refusal.h"
+#include "hubd/receive/address_watch.h"
+#include "hubd/receive/admission.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
 enum {
 	BACKLOG = 1024,
 	ACCEPTS_PER_TURN = 64,
-	RETRY_S = 5,		/* bindings that could not be opened */
+	ACCEPTS_AT_END = 2 * BACKLOG,
+	RETRY_S = 5,		/* bindings that are off */
 	PAUSE_MS = 200,		/* after running out of descriptors */
+	LINGER_MS = 1000,	/* a handshake comes to its end meanwhile */
 };
 
-/* One socket. */
+/* One binding, with a socket or without. */
 struct listener {
 	struct listener *next;
 	struct listeners *all;
-	struct sockaddr_storage addr;
-	char *text;
-	char *problem;		/* NULL while it listens */
-	struct event *readable;	/* NULL while it does not */
+	struct endpoint at;	/* its text is ours */
+	char *problem;		/* why it is off, or NULL */
+	struct event *readable;	/* NULL without a socket */
 	int fd;
-	bool wanted;		/* mark and sweep at a new configuration */
-};
-
-/* Connections of one source on one connector. Source "" counts the connector as a whole. */
-struct slot {
-	UT_hash_handle hh;
-	uint64_t connections;
-	struct slot *connector;	/* the connector's own slot */
-	char key[];
+	bool wanted;		/* the configuration names it */
 };
 
 struct listeners {
 	struct loop *loop;
-	const struct live *live;
+	struct admission *admission;
+	struct address_watch *addresses;
 	struct listener *list;
-	struct slot *slots;
-	struct inbox *departures;
-	struct event *retry, *unpause;
-	struct refusals *refusals;
-	struct inbox *const *receivers;
-	size_t receiver_count, next_receiver;
-	atomic_uint_fast64_t connections;
+	struct event *retry, *unpause, *linger;
 	void (*on_change)(void *ctx);
 	void *ctx;
 	bool stopped;
 };
 
-/* --- accounting --- */
-
-static struct slot *slot_get(struct listeners *l, const char *connector, const char *source)
+static bool is_wildcard(const struct listener *one)
 {
-	char key[512];
-	struct slot *s;
-	size_t n;
+	const struct sockaddr_in6 *in6 = (const void *)&one->at.addr;
+	const struct sockaddr_in *in = (const void *)&one->at.addr;
 
-	n = (size_t)snprintf(key, sizeof(key), "%.300s|%.64s", connector, source);
-	HASH_FIND(hh, l->slots, key, n, s);
-	if (s == NULL) {
-		s = xcalloc(1, sizeof(*s) + n + 1);
-		memcpy(s->key, key, n);
-		HASH_ADD_KEYPTR(hh, l->slots, s->key, n, s);
-	}
-	return s;
+	return one->at.addr.ss_family == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY) :
+		IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
 }
 
-static void slot_drop(struct listeners *l, struct slot *s)
+static bool is_open(const struct listener *one)
 {
-	if (--s->connections != 0)
-		return;
-	HASH_DEL(l->slots, s);
-	free(s);
+	return one->readable != NULL;
 }
 
-static void on_departure(struct inbox_node *node, void *ctx)
+/* One of the two may be the wildcard of the other. */
+static bool same_port(const struct listener *a, const struct listener *b)
 {
-	struct arrival *a = INBOX_ENTRY(node, struct arrival, node);
-	struct listeners *l = ctx;
-	struct slot *source = a->slot, *connector = source->connector;
-
-	slot_drop(l, source);
-	slot_drop(l, connector);
-	atomic_fetch_sub(&l->connections, 1);
-	free(a);
+	return a->at.port == b->at.port && a->at.addr.ss_family == b->at.addr.ss_family;
 }
 
-/* Why this connection is one too many, or NULL. 0 = unlimited everywhere. */
-static const char *over_limit(const struct receive_connector *rc, const struct slot *connector,
-	const struct slot *source)
+/* Does a wildcard that is wanted and open serve it? */
+static bool is_covered(const struct listener *one)
 {
-	uint64_t left, share;
+	const struct listener *other;
 
-	if (rc->max_connections != 0 && connector->connections >= rc->max_connections)
-		return "too many concurrent connections";
-	if (rc->max_per_source != 0 && source->connections >= rc->max_per_source)
-		return "too many concurrent connections from your address";
-	if (rc->max_connections == 0 || rc->max_percent_per_source == 0 ||
-		rc->max_percent_per_source >= 100)
-		return NULL;
-	left = rc->max_connections - connector->connections;
-	share = left * rc->max_percent_per_source / 100;
-	return source->connections >= (share != 0 ? share : 1) ?
-		"too large a share of connections from your address" : NULL;
+	if (is_wildcard(one))
+		return false;
+	LL_FOREACH(one->all->list, other)
+		if (other->wanted && is_open(other) && is_wildcard(other) && same_port(one, other))
+			return true;
+	return false;
 }
 
 /* --- accept --- */
-
-static void source_text(const struct sockaddr_storage *peer, char *buf, size_t size)
-{
-	const struct sockaddr_in6 *in6 = (const void *)peer;
-	const struct sockaddr_in *in = (const void *)peer;
-
-	inet_ntop(peer->ss_family, peer->ss_family == AF_INET ? (const void *)&in->sin_addr :
-		(const void *)&in6->sin6_addr, buf, (socklen_t)size);
-}
-
-static void turn_away(struct listeners *l, int fd, const char *source,
-	const struct receive_connector *rc, const char *why)
-{
-	char text[200];
-	int n = snprintf(text, sizeof(text), "421 4.3.2 %s\r\n", why);
-	/* a fresh socket takes this much without blocking; if not, it is only courtesy */
-	ssize_t sent = send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	(void)sent;
-	refusals_log(l->refusals, source, rc != NULL ? rc->obj.name : NULL, why);
-	close(fd);
-}
-
-static void admit(struct listeners *l, int fd, const struct sockaddr_storage *peer,
-	const struct sockaddr_storage *local, const char *source)
-{
-	struct listener_match match = listener_match(l->live, local, peer);
-	const struct receive_connector *rc = match.connector;
-	struct slot *connector, *own;
-	struct arrival *a;
-	const char *why;
-
-	if (rc == NULL) {
-		turn_away(l, fd, source, NULL, "no connector for your address");
-		return;
-	}
-	connector = slot_get(l, rc->obj.rdn, "");
-	own = slot_get(l, rc->obj.rdn, source);
-	own->connector = connector;
-	why = over_limit(rc, connector, own);
-	connector->connections++;
-	own->connections++;
-	if (why != NULL) {
-		turn_away(l, fd, source, rc, why);
-		slot_drop(l, own);
-		slot_drop(l, connector);
-		return;
-	}
-	a = xcalloc(1, sizeof(*a));
-	a->fd = fd;
-	a->live = live_ref(l->live);
-	a->connector = rc;
-	a->tls = match.binding->tls;
-	a->slot = own;
-	snprintf(a->source, sizeof(a->source), "%s", source);
-	atomic_fetch_add(&l->connections, 1);
-	inbox_post(l->receivers[l->next_receiver], &a->node);
-	l->next_receiver = (l->next_receiver + 1) % l->receiver_count;
-}
 
 static void set_accepting(struct listeners *l, bool on)
 {
 	struct listener *one;
 
-	for (one = l->list; one != NULL; one = one->next) {
-		if (one->readable != NULL && on)
+	LL_FOREACH(l->list, one) {
+		if (is_open(one) && on)
 			event_add(one->readable, NULL);
-		else if (one->readable != NULL)
+		else if (is_open(one))
 			event_del(one->readable);
 	}
 }
@@ -194,29 +110,35 @@ static void on_unpause(evutil_socket_t fd, short what, void *ctx)
 	set_accepting(ctx, true);
 }
 
+static void pause_accepting(struct listener *one, const char *why)
+{
+	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+
+	log_event(LOG_LEVEL_ERROR, "accept-failed", LOG_STR("binding", one->at.text),
+		LOG_STR("why", why), LOG_END);
+	set_accepting(one->all, false);
+	evtimer_add(one->all->unpause, &pause);
+}
+
 /* True if there may be more to accept. */
 static bool accept_one(struct listener *one)
 {
-	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
 	struct sockaddr_storage peer = { 0 }, local = { 0 };
 	socklen_t n = sizeof(peer), local_n = sizeof(local);
-	char source[64];
 	int fd = accept4(one->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-		log_event(LOG_LEVEL_ERROR, "accept-failed", LOG_STR("binding", one->text),
-			LOG_STR("why", strerror(errno)), LOG_END);
-		set_accepting(one->all, false);
-		evtimer_add(one->all->unpause, &pause);
+		pause_accepting(one, strerror(errno));
 		return false;
 	}
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
-	source_text(&peer, source, sizeof(source));
-	if (getsockname(fd, (struct sockaddr *)&local, &local_n) != 0)
-		close(fd);
+	if (!is_wildcard(one))
+		admission_take(one->all->admission, fd, &peer, &one->at.addr);
+	else if (getsockname(fd, (struct sockaddr *)&local, &local_n) == 0)
+		admission_take(one->all->admission, fd, &peer, &local);
 	else
-		admit(one->all, fd, &peer, &local, source);
+		close(fd);
 	return true;
 }
 
@@ -232,167 +154,198 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 		;
 }
 
-/* --- opening and closing --- */
+/* --- sockets --- */
 
 static socklen_t addr_len(const struct sockaddr_storage *a)
 {
 	return a->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
-static int open_socket(const struct sockaddr_storage *addr)
+static int close_failed(int fd)
 {
-	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-	int saved;
+	int saved = errno;
 
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (addr->ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (const struct sockaddr *)addr, addr_len(addr)) == 0 && listen(fd,
-		BACKLOG) == 0)
-		return fd;
-	saved = errno;
 	close(fd);
 	errno = saved;
 	return -1;
 }
 
-static void listener_open(struct listener *one)
+static int bound_socket(const struct sockaddr_storage *addr, bool share)
 {
-	char *problem;
+	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
-	one->fd = open_socket(&one->addr);
-	if (one->fd < 0) {
-		problem = xstrdup(strerror(errno));
-		if (one->problem == NULL || strcmp(one->problem, problem) != 0)
-			log_event(LOG_LEVEL_ERROR, "binding-off", LOG_STR("binding", one->text),
-				LOG_STR("why", problem), LOG_END);
-		free(one->problem);
-		one->problem = problem;
-		return;
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (share)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	if (addr->ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, (const struct sockaddr *)addr, addr_len(addr)) == 0)
+		return fd;
+	return close_failed(fd);
+}
+
+/* Lets sockets of ours that have this port share it, or no longer. True if there are any. */
+static bool set_sharing(const struct listener *one, int on)
+{
+	const struct listener *other;
+	bool any = false;
+
+	LL_FOREACH(one->all->list, other) {
+		if (other == one || !is_open(other) || !same_port(one, other))
+			continue;
+		any = true;
+		setsockopt(other->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	}
+	return any;
+}
+
+static int listening_socket(const struct listener *one)
+{
+	bool share = set_sharing(one, 1);
+	int fd = bound_socket(&one->at.addr, share), off = 0, saved;
+
+	if (fd >= 0 && listen(fd, BACKLOG) != 0)
+		fd = close_failed(fd);
+	if (!share)
+		return fd;
+	saved = errno;
+	set_sharing(one, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+	errno = saved;
+	return fd;
+}
+
+/* Has this host the address? If not, errno says so. */
+static bool has_address(const struct listener *one)
+{
+	struct sockaddr_storage addr = one->at.addr;
+	struct sockaddr_in6 *in6 = (void *)&addr;
+	struct sockaddr_in *in = (void *)&addr;
+	int fd;
+
+	if (addr.ss_family == AF_INET)
+		in->sin_port = 0;
+	else
+		in6->sin6_port = 0;
+	fd = bound_socket(&addr, false);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* --- one binding --- */
+
+/* why NULL = it is on. */
+static void set_problem(struct listener *one, const char *why)
+{
+	if (why != NULL && (one->problem == NULL || strcmp(one->problem, why) != 0))
+		log_event(LOG_LEVEL_ERROR, "binding-off", LOG_STR("binding", one->at.text),
+			LOG_STR("why", why), LOG_END);
+	else if (why == NULL && one->problem != NULL)
+		log_event(LOG_LEVEL_INFO, "binding-on", LOG_STR("binding", one->at.text), LOG_END);
 	free(one->problem);
-	one->problem = NULL;
+	one->problem = why != NULL ? xstrdup(why) : NULL;
+}
+
+static bool listener_open(struct listener *one)
+{
+	one->fd = listening_socket(one);
+	if (one->fd < 0)
+		return false;
 	one->readable = event_new(loop_base(one->all->loop), one->fd, EV_READ | EV_PERSIST,
 		on_acceptable, one);
 	BUG_ON(one->readable == NULL || event_add(one->readable, NULL) != 0);
-	log_event(LOG_LEVEL_INFO, "listening", LOG_STR("binding", one->text), LOG_END);
+	log_event(LOG_LEVEL_INFO, "listening", LOG_STR("binding", one->at.text), LOG_END);
+	return true;
 }
 
-static void listener_free(struct listener *one)
+/* Opens it if it has no socket and needs one; otherwise the address may have come or gone. */
+static void listener_refresh(struct listener *one)
 {
-	if (one->readable != NULL) {
+	bool ok = !is_open(one) && !is_covered(one) ? listener_open(one) :
+		is_wildcard(one) || has_address(one);
+
+	set_problem(one, ok ? NULL : strerror(errno));
+}
+
+/* serve: those who have connected are let in first. */
+static void listener_free(struct listener *one, bool serve)
+{
+	int i;
+
+	LL_DELETE(one->all->list, one);
+	if (is_open(one)) {
+		for (i = 0; serve && i < ACCEPTS_AT_END && accept_one(one); i++)
+			;
 		event_free(one->readable);
 		close(one->fd);
-		log_event(LOG_LEVEL_INFO, "not-listening", LOG_STR("binding", one->text), LOG_END);
+		log_event(LOG_LEVEL_INFO, "not-listening", LOG_STR("binding", one->at.text),
+			LOG_END);
 	}
 	free(one->problem);
-	free(one->text);
+	free((char *)(uintptr_t)one->at.text);
 	free(one);
 }
 
-static void sweep(struct listeners *l)
-{
-	struct listener **at = &l->list, *one;
+/* --- all of them --- */
 
-	while ((one = *at) != NULL) {
-		if (one->wanted) {
-			at = &one->next;
+/* A wildcard whose port goes on with other addresses. */
+static bool hands_over(const struct listener *one)
+{
+	const struct listener *other;
+
+	if (!is_open(one) || !is_wildcard(one))
+		return false;
+	LL_FOREACH(one->all->list, other)
+		if (other->wanted && is_open(other) && same_port(one, other))
+			return true;
+	return false;
+}
+
+/* Frees what is no longer wanted and serves nobody. True if some still have to linger. */
+static bool sweep(struct listeners *l, bool may_linger)
+{
+	struct listener *one, *next;
+	bool left = false;
+
+	LL_FOREACH_SAFE(l->list, one, next) {
+		if (one->wanted || (is_open(one) && is_covered(one)))
 			continue;
-		}
-		*at = one->next;
-		listener_free(one);
+		if (may_linger && hands_over(one))
+			left = true;
+		else
+			listener_free(one, true);
 	}
+	return left;
 }
 
-static void want(struct listeners *l, const struct endpoint *binding)
+static void on_linger_over(evutil_socket_t fd, short what, void *ctx)
 {
-	struct listener *one;
-
-	for (one = l->list; one != NULL; one = one->next) {
-		if (strcmp(one->text, binding->text) == 0) {
-			one->wanted = true;
-			return;
-		}
-	}
-	one = xcalloc(1, sizeof(*one));
-	one->all = l;
-	one->addr = binding->addr;
-	one->text = xstrdup(binding->text);
-	one->wanted = true;
-	one->next = l->list;
-	l->list = one;
+	(void)fd;
+	(void)what;
+	(void)sweep(ctx, false);
 }
 
-static bool is_wildcard(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in6 *in6 = (const void *)a;
-	const struct sockaddr_in *in = (const void *)a;
-
-	return a->ss_family == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY) :
-		IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
-}
-
-typedef void binding_cb(struct listeners *l, const struct endpoint *binding, void *ctx);
-
-static void each_binding(struct listeners *l, binding_cb *cb, void *ctx)
-{
-	const struct snapshot *s = l->live->snapshot;
-	const struct receive_connector *rc;
-	size_t i, k;
-
-	for (i = 0; i < s->all[OBJ_RECEIVE_CONNECTOR].n; i++) {
-		rc = SNAPSHOT_AT(s, OBJ_RECEIVE_CONNECTOR, receive_connector, i);
-		if (rc->server != l->live->self || !rc->obj.enabled)
-			continue;
-		for (k = 0; k < rc->bindings.n; k++)
-			cb(l, &rc->bindings.v[k], ctx);
-	}
-}
-
-struct cover {
-	const struct endpoint *binding;
-	bool found;
-};
-
-static void look_for_cover(struct listeners *l, const struct endpoint *other, void *ctx)
-{
-	struct cover *c = ctx;
-
-	(void)l;
-	if (is_wildcard(&other->addr) && other->port == c->binding->port &&
-		other->addr.ss_family == c->binding->addr.ss_family)
-		c->found = true;
-}
-
-/*
- * Linux refuses a specific address beside a wildcard that listens on the same port: the wildcard's
- * socket serves both, and the connector is chosen by the local address of the connection.
- */
-static void want_unless_covered(struct listeners *l, const struct endpoint *binding, void *ctx)
-{
-	struct cover c = { .binding = binding };
-
-	(void)ctx;
-	if (!is_wildcard(&binding->addr))
-		each_binding(l, look_for_cover, &c);
-	if (!c.found)
-		want(l, binding);
-}
-
-static void open_missing(struct listeners *l)
+static void refresh(struct listeners *l)
 {
 	static const struct timeval later = { .tv_sec = RETRY_S };
 	struct listener *one;
-	bool missing = false;
+	bool off = false;
 
-	for (one = l->list; one != NULL; one = one->next) {
-		if (one->readable == NULL)
-			listener_open(one);
-		missing = missing || one->readable == NULL;
-	}
-	if (missing)
+	/* wildcards first: what they cover needs no socket */
+	LL_FOREACH(l->list, one)
+		if (one->wanted && is_wildcard(one))
+			listener_refresh(one);
+	LL_FOREACH(l->list, one)
+		if (one->wanted && !is_wildcard(one))
+			listener_refresh(one);
+	LL_FOREACH(l->list, one)
+		off = off || (one->wanted && one->problem != NULL);
+	if (off)
 		evtimer_add(l->retry, &later);
 	l->on_change(l->ctx);
 }
@@ -401,36 +354,85 @@ static void on_retry(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
-	open_missing(ctx);
+	refresh(ctx);
+}
+
+static void on_addresses(void *ctx)
+{
+	struct listeners *l = ctx;
+
+	if (!l->stopped)
+		refresh(l);
+}
+
+static void want(struct listeners *l, const struct endpoint *binding)
+{
+	struct listener *one;
+
+	LL_FOREACH(l->list, one)
+		if (endpoint_same_place(&one->at, binding))
+			break;
+	if (one == NULL) {
+		one = xcalloc(1, sizeof(*one));
+		one->all = l;
+		LL_PREPEND(l->list, one);
+	} else {
+		/* whether TLS comes first may have changed */
+		free((char *)(uintptr_t)one->at.text);
+	}
+	one->at = *binding;
+	one->at.text = xstrdup(binding->text);
+	one->wanted = true;
+}
+
+static void want_all(struct listeners *l, const struct live *live)
+{
+	struct objects own = snapshot_server_connectors(live->snapshot, live->self);
+	const struct receive_connector *rc;
+	size_t i, k;
+
+	for (i = 0; i < own.n; i++) {
+		rc = (const void *)own.v[i];
+		for (k = 0; rc->obj.enabled && k < rc->bindings.n; k++)
+			want(l, &rc->bindings.v[k]);
+	}
 }
 
 void listeners_set_live(struct listeners *l, const struct live *live)
 {
+	static const struct timeval linger = { .tv_usec = (LINGER_MS % 1000) * 1000,
+		.tv_sec = LINGER_MS / 1000 };
 	struct listener *one;
 
-	live_unref(&l->live);
-	l->live = live_ref(live);
 	if (l->stopped)
 		return;
-	for (one = l->list; one != NULL; one = one->next)
+	LL_FOREACH(l->list, one)
 		one->wanted = false;
-	each_binding(l, want_unless_covered, NULL);
-	sweep(l);
-	open_missing(l);
+	want_all(l, live);
+	refresh(l);
+	/* who waits at a binding that goes comes in as it was */
+	if (sweep(l, true))
+		evtimer_add(l->linger, &linger);
+	admission_set_live(l->admission, live);
+}
+
+static void close_all(struct listeners *l, bool serve)
+{
+	l->stopped = true;
+	while (l->list != NULL)
+		listener_free(l->list, serve);
+	evtimer_del(l->retry);
+	evtimer_del(l->unpause);
+	evtimer_del(l->linger);
 }
 
 void listeners_stop(struct listeners *l)
 {
-	struct listener *one;
-
-	l->stopped = true;
-	for (one = l->list; one != NULL; one = one->next)
-		one->wanted = false;
-	sweep(l);
-	evtimer_del(l->retry);
-	evtimer_del(l->unpause);
+	close_all(l, true);
 	l->on_change(l->ctx);
 }
+
+/* --- life --- */
 
 struct listeners *listeners_new(struct loop *loop, void (*on_change)(void *ctx), void *ctx)
 {
@@ -439,11 +441,12 @@ struct listeners *listeners_new(struct loop *loop, void (*on_change)(void *ctx),
 	l->loop = loop;
 	l->on_change = on_change;
 	l->ctx = ctx;
-	l->departures = inbox_new(loop, on_departure, l);
+	l->admission = admission_new(loop);
 	l->retry = evtimer_new(loop_base(loop), on_retry, l);
 	l->unpause = evtimer_new(loop_base(loop), on_unpause, l);
-	BUG_ON(l->retry == NULL || l->unpause == NULL);
-	l->refusals = refusals_new(loop);
+	l->linger = evtimer_new(loop_base(loop), on_linger_over, l);
+	BUG_ON(l->retry == NULL || l->unpause == NULL || l->linger == NULL);
+	l->addresses = address_watch_new(loop, on_addresses, l);
 	return l;
 }
 
@@ -453,30 +456,29 @@ void listeners_free(struct listeners **lp)
 
 	if (l == NULL)
 		return;
-	listeners_stop(l);
-	inbox_free(&l->departures);
+	close_all(l, false);
+	address_watch_free(&l->addresses);
+	admission_free(&l->admission);
 	event_free(l->retry);
 	event_free(l->unpause);
-	refusals_free(&l->refusals);
-	live_unref(&l->live);
+	event_free(l->linger);
 	free(l);
 	*lp = NULL;
 }
 
 void listeners_set_receivers(struct listeners *l, struct inbox *const *receivers, size_t n)
 {
-	l->receivers = receivers;
-	l->receiver_count = n;
+	admission_set_receivers(l->admission, receivers, n);
 }
 
 struct inbox *listeners_departures(struct listeners *l)
 {
-	return l->departures;
+	return admission_departures(l->admission);
 }
 
 uint64_t listeners_connections(const struct listeners *l)
 {
-	return atomic_load(&l->connections);
+	return admission_connections(l->admission);
 }
 
 void listeners_each(const struct listeners *l,
@@ -484,6 +486,7 @@ void listeners_each(const struct listeners *l,
 {
 	const struct listener *one;
 
-	for (one = l->list; one != NULL; one = one->next)
-		cb(one->text, one->problem, ctx);
+	LL_FOREACH(l->list, one)
+		if (one->wanted)
+			cb(one->at.text, one->problem, ctx);
 }

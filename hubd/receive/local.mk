@@ -1,9 +1,11 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/acceptor.c %D%/acceptor.h \
+	%D%/address_watch.c %D%/address_watch.h \
+	%D%/admission.c %D%/admission.h \
 	%D%/content.c \
 	%D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h \
-	%D%/match.c \
+	%D%/match.c %D%/match.h \
 	%D%/login.c %D%/login.h \
 	%D%/permission.c %D%/permission.h \
 	%D%/rate.c %D%/rate.h \

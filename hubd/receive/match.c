@@ -1,9 +1,9 @@
-/* match.c - which Receive connector a connection belongs to. Pure. */
+/* match.c - see match.h */
+#include "hubd/receive/match.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
-
-#include "hubd/receive/listener.h"
 
 /* How well a binding fits a local address. */
 enum fit { FIT_NONE, FIT_WILDCARD, FIT_EXACT };
@@ -79,7 +79,7 @@ static const struct ip_range *narrowest(const struct receive_connector *rc,
 }
 
 struct candidate {
-	struct listener_match match;
+	struct connector_match match;
 	enum fit fit;
 	const struct ip_range *range;	/* NULL = all */
 };
@@ -93,8 +93,8 @@ static bool better(const struct candidate *a, const struct candidate *b)
 	return ip_range_within(a->range, b->range) && !ip_range_within(b->range, a->range);
 }
 
-struct listener_match listener_match(const struct live *live, const struct sockaddr_storage *local,
-	const struct sockaddr_storage *peer)
+struct connector_match connector_match(const struct live *live,
+	const struct sockaddr_storage *local, const struct sockaddr_storage *peer)
 {
 	struct objects own = snapshot_server_connectors(live->snapshot, live->self);
 	struct candidate best = { 0 }, c;

@@ -1,4 +1,4 @@
-/* test_match.c - which Receive connector takes a connection (listener_match), and which may stand
+/* test_match.c - which Receive connector takes a connection (connector_match), and which may stand
  * beside each other (receive_sharing.h): by table, and by many random ones.
  */
 #include <arpa/inet.h>
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hubd/receive/listener.h"
+#include "hubd/receive/match.h"
 #include "libhub/org/connector.h"
 #include "org_text.h"
 #include "unit.h"
@@ -105,14 +105,14 @@ START_TEST(matching)
 		peer = address(match_rows[_i].peer, 40000);
 	const struct snapshot *s;
 	const struct live *live;
-	struct listener_match found;
+	struct connector_match found;
 
 	org_text_put(b, connectors);
 	s = builder_build(b, NULL);
 	ck_assert_msg(s->rejection_count == 0, "%s", s->rejection_count != 0 ?
 		s->rejections[0].reason : "");
 	live = live_of(s);
-	found = listener_match(live, &local, &peer);
+	found = connector_match(live, &local, &peer);
 	if (match_rows[_i].expect == NULL) {
 		ck_assert_ptr_null(found.connector);
 	} else {
@@ -257,7 +257,7 @@ static void probe(const struct live *live)
 	struct sockaddr_storage local, peer;
 	struct claim best = { 0, UINT64_MAX }, c;
 	const struct obj *expect = NULL;
-	struct listener_match found;
+	struct connector_match found;
 	unsigned int ties = 0;
 	size_t i;
 
@@ -276,7 +276,7 @@ static void probe(const struct live *live)
 	}
 	/* what the rules let through leaves no choice */
 	ck_assert_uint_eq(ties, 0);
-	found = listener_match(live, &local, &peer);
+	found = connector_match(live, &local, &peer);
 	ck_assert_ptr_eq(found.connector, expect);
 }
 
