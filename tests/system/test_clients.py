@@ -16,13 +16,6 @@ from .harness.base import wait_for
 from .harness.keys import Key
 from .harness.relay import PASSWORD, Relay, message, with_protocol, without_trace
 
-CONNECTORS = {
-    "open": dict(hubAuthMechanism="Tls", hubPermissionGroup="AnonymousUsers",
-                 hubGrant="AnonymousUsers Accept-Any-Recipient"),
-    "clear": dict(hubAuthMechanism=["Tls", "BasicAuth"], hubPermissionGroup="HubUsers"),
-    "users": dict(hubUsage="Client",
-                  hubAuthMechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS"]),
-}
 PROGRAMS = {name: getattr(programs, name) for name in ("python", "swaks", "msmtp", "nodemailer")}
 
 # connector, TLS, mechanism, and what the hub's Received field has to call it
@@ -32,10 +25,12 @@ WAYS = {
     "PLAIN in clear": ("clear", None, "PLAIN", "ESMTPA"),
     "PLAIN": ("users", "starttls", "PLAIN", "ESMTPSA"),
     "LOGIN": ("users", "starttls", "LOGIN", "ESMTPSA"),
+    "implicit": ("implicit", "implicit", None, "ESMTPS"),
+    "implicit PLAIN": ("implicit", "implicit", "PLAIN", "ESMTPSA"),
 }
 
-# how each program ends, and what it says besides, after a wrong password, a certificate that it does
-# not trust, a refused recipient
+# how each program ends, and what it says besides, after a wrong password, a certificate that it
+# does not trust, a refused recipient
 COMPLAINTS = {
     "python": (("SMTPAuthenticationError", "(535, b'5.7.8 "), ("SSLCertVerificationError", ""),
                ("SMTPRecipientsRefused", "(550, b'5.1.1 <nobody@contoso.com>")),
@@ -51,7 +46,7 @@ COMPLAINTS = {
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.relay = Relay(CONNECTORS).start()
+        cls.relay = Relay().start()
         cls.addClassCleanup(cls.relay.close)
         cls.stranger = Key(cls.relay.place, "stranger.example")
 
@@ -87,6 +82,8 @@ class Clients(unittest.TestCase):
                     ("password", password, "LOGIN", dict(password="wrong")),
                     ("user", password, "PLAIN", dict(user="nobody")),
                     ("certificate", certificate, "STARTTLS",
+                     dict(trust=self.stranger.certificate)),
+                    ("certificate", certificate, "implicit",
                      dict(trust=self.stranger.certificate)),
                     ("recipient", recipient, "plain", dict(recipient="nobody@contoso.com"))):
                 with self.subTest("%s %s %s" % (name, way, what)):
@@ -145,7 +142,8 @@ class Clients(unittest.TestCase):
     def test_smtp_source_is_refused(self):
         """Without a greeting of its own, for a recipient."""
         for options, complaint in ((("-o",), "sender rejected: 503 "),
-                                   (("-t", "nobody@contoso.com"), "recipient rejected: 550 <1nobody@")):
+                                   (("-t", "nobody@contoso.com"),
+                                    "recipient rejected: 550 <1nobody@")):
             with self.subTest(options):
                 said = self.smtp_source(*options)
                 self.assertFalse(said.taken)

@@ -9,16 +9,27 @@ from .peers import Sink
 
 EVERYTHING = ("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING",
               "SMTPUTF8")
+CONNECTORS = {
+    "open": dict(hubAuthMechanism="Tls", hubPermissionGroup="AnonymousUsers",
+                 hubGrant="AnonymousUsers Accept-Any-Recipient"),
+    "clear": dict(hubAuthMechanism=["Tls", "BasicAuth"], hubPermissionGroup="HubUsers"),
+    "users": dict(hubUsage="Client",
+                  hubAuthMechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS"]),
+    "implicit": dict(flags=" tls", hubUsage="Client",
+                     hubAuthMechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS"],
+                     hubPermissionGroup=["AnonymousUsers", "HubUsers"],
+                     hubGrant="AnonymousUsers Accept-Any-Recipient"),
+}
 PASSWORD = "p@ss:w0rd +="
 
 
 class Relay:
     """connectors: name to attributes, besides those of Hub; ports: name to port."""
 
-    def __init__(self, connectors, **hub_settings):
+    def __init__(self, connectors=None, **hub_settings):
         self.place = Place()
         try:
-            self._build(connectors, hub_settings)
+            self._build(connectors or CONNECTORS, hub_settings)
         except BaseException:
             self.place.close()
             raise
@@ -74,8 +85,9 @@ def message(sender, recipient):
         "X-Long: " + "x" * 900, "X-Folded: a", *["\t%d %s" % (i, "y" * 70) for i in range(100)],
         "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=\"=_b\"", "",
         "--=_b", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", "",
-        "Gr\u00fc\u00dfe \u20ac", ".", "..", "...", ". ", ".a", " .", "trailing blanks  ", "\ttab\t",
-        "From here", "z" * 990, "%s $x \\x41 &amp; `id`", "QUIT", "",
+        "Gr\u00fc\u00dfe \u20ac", ".", "..", "...", ". ", ".a", " .", "trailing blanks  ",
+        "\ttab\t", "From here",
+        "z" * 990, "%s $x \\x41 &amp; `id`", "QUIT", "",
         "--=_b", "Content-Type: application/octet-stream; name=a.bin",
         "Content-Disposition: attachment; filename=a.bin", "Content-Transfer-Encoding: base64", "",
         *["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4"] * 500,
