@@ -52,6 +52,31 @@ static int store_uint(struct reader *r, const struct setting *row, const char *v
 	return 0;
 }
 
+static int store_size(struct reader *r, const struct setting *row, const char *value)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+	unsigned long long n;
+	unsigned int shift = 0;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	unit = *end != '\0' ? strchr(units, *end) : NULL;
+	if (unit != NULL) {
+		shift = 10 * (unsigned int)(unit - units + 1);
+		end++;
+	}
+	if (errno != 0 || *end != '\0' || !isdigit((unsigned char)*value) ||
+		n > UINT64_MAX >> shift || n << shift < (uint64_t)row->min << 10 ||
+		n << shift > (uint64_t)row->max << 10)
+		return err_set(r->err, ERR_CONFIG, 0, "%s:%u: %s must be a size in bytes, or with "
+			"K, M or G, from %uK to %uK", r->path, r->line, row->key, row->min,
+			row->max);
+	*(uint64_t *)(void *)((char *)r->target + row->offset) = n << shift;
+	return 0;
+}
+
 static int store_choice(struct reader *r, const struct setting *row, const char *value)
 {
 	int i;
@@ -84,6 +109,8 @@ static int store(struct reader *r, const struct setting *row, const char *value)
 	switch (row->kind) {
 	case SETTING_UINT:
 		return store_uint(r, row, value);
+	case SETTING_SIZE:
+		return store_size(r, row, value);
 	case SETTING_CHOICE:
 		return store_choice(r, row, value);
 	case SETTING_FLAG:

@@ -17,6 +17,7 @@ enum setting_kind {
 	SETTING_TEXT,		/* const char * */
 	SETTING_PATH,		/* const char *, absolute */
 	SETTING_UINT,		/* uint32_t within min..max */
+	SETTING_SIZE,		/* uint64_t bytes, such as 500, 64K, 10M, 2G; min and max in K */
 	SETTING_FLAG,		/* bool: yes or no */
 	SETTING_CHOICE,		/* int: index into choices */
 };
@@ -28,7 +29,7 @@ struct setting {
 	enum setting_kind kind;
 	unsigned int flags;
 	size_t offset;			/* of the field in the target struct */
-	uint32_t min, max;		/* SETTING_UINT */
+	uint32_t min, max;		/* SETTING_UINT, SETTING_SIZE */
 	const char *const *choices;	/* SETTING_CHOICE, ends with NULL */
 };
 
