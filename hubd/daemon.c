@@ -43,6 +43,7 @@ struct daemon {
 	struct queues *queues;
 	struct failover *failover;
 	struct rate_table *rates;
+	struct protocol_log *received;	/* NULL = off */
 	struct authenticator *authenticator;
 	struct login_service *logins;
 	struct acceptor *acceptor;
@@ -170,6 +171,7 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 		return;
 	}
 	log_rejections(s, d->live != NULL ? d->live->snapshot : NULL);
+	receiver_check_logging(live, d->received != NULL);
 	failover_adopt(d->failover, live);
 	publish(d, with_failed(d, live), on_adopted);
 }
@@ -190,6 +192,8 @@ static void reload(struct daemon *d)
 {
 	struct err e;
 
+	if (d->received != NULL)
+		protocol_log_reopen(d->received);
 	if (identity_reload(&d->identity, d->settings, &e) != 0) {
 		log_text(LOG_LEVEL_ERROR, "reload-failed", "%s", e.text);
 		return;
@@ -280,6 +284,7 @@ static int start_threads(struct daemon *d, struct err *e)
 	uint32_t i, n = d->settings->workers;
 	struct worker_config cfg = { .settings = d->settings, .spool = d->spool,
 		.queues = d->queues, .failover = d->failover, .rates = d->rates,
+		.received = d->received,
 		.logins = login_service_inbox(d->logins),
 		.departures = acceptor_departures(d->acceptor), .main_loop = d->loop,
 		.on_stopped = on_worker_stopped, .ctx = d };
@@ -364,6 +369,17 @@ static void watch_signals(struct daemon *d)
 	BUG_ON(d->stop_limit == NULL);
 }
 
+static void start_protocol_logs(struct daemon *d)
+{
+	const struct settings *s = d->settings;
+	struct protocol_log_config cfg = { .side = PROTOCOL_LOG_RECEIVE,
+		.folder = s->protocol_log, .file_size = s->protocol_log_file_size,
+		.total_size = s->protocol_log_total_size, .age_days = s->protocol_log_age };
+
+	if (s->protocol_log != NULL)
+		d->received = protocol_log_new(&cfg);
+}
+
 static int start(struct daemon *d, struct err *e)
 {
 	const struct settings *s = d->settings;
@@ -385,6 +401,7 @@ static int start(struct daemon *d, struct err *e)
 	d->failover = failover_new(d->loop, d->queues, on_failover, d);
 	queues_set_failover(d->queues, d->failover);
 	d->rates = rate_table_new();
+	start_protocol_logs(d);
 	d->authenticator = authenticator_new(d->loop, d->resolver, &s->directory,
 		s->recipient_base);
 	d->logins = login_service_new(d->loop, d->authenticator);
@@ -437,6 +454,7 @@ static void finish(struct daemon *d)
 	failover_free(&d->failover);
 	queues_free(&d->queues);
 	rate_table_free(&d->rates);
+	protocol_log_free(&d->received);
 	resolver_free(&d->resolver);
 	identity_deinit(&d->identity);
 	loop_free(&d->loop);

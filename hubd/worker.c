@@ -233,7 +233,8 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 		.port = w->port, .queues = cfg->queues, .reporter = w->reporter,
 		.failover = cfg->failover });
 	w->receiver = receiver_new(&(struct receiver_config){ .loop = w->loop,
-		.worker = cfg->index, .port = w->port, .rates = cfg->rates, .logins = cfg->logins,
+		.worker = cfg->index, .port = w->port, .rates = cfg->rates,
+		.protocol_log = cfg->received, .logins = cfg->logins,
 		.departures = cfg->departures, .on_message = on_message, .ctx = w });
 	w->resolver = resolver_new(w->loop, &dns, e);
 	if (w->resolver == NULL) {

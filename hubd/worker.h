@@ -19,6 +19,7 @@ struct worker_config {
 	struct queues *queues;
 	struct failover *failover;
 	struct rate_table *rates;
+	struct protocol_log *received;	/* the Receive protocol log, or NULL */
 	struct inbox *logins, *departures;
 	struct loop *main_loop;
 	void (*on_stopped)(void *ctx);	/* on main_loop, once, after worker_stop */

@@ -39,6 +39,13 @@ static const struct setting table[] = {
 	ROW("user", SETTING_TEXT, 0, s.user),
 	ROW("resolver", SETTING_TEXT, 0, s.resolver),
 	{ "log", SETTING_CHOICE, 0, offsetof(struct raw, s.log_format), 0, 0, log_formats },
+	ROW("protocol_log", SETTING_TEXT, 0, s.protocol_log),
+	{ "protocol_log_file_size", SETTING_SIZE, 0, offsetof(struct raw,
+		s.protocol_log_file_size), 1, 2u << 20, NULL },
+	{ "protocol_log_total_size", SETTING_SIZE, 0, offsetof(struct raw,
+		s.protocol_log_total_size), 0, UINT32_MAX, NULL },
+	{ "protocol_log_age", SETTING_UINT, 0, offsetof(struct raw, s.protocol_log_age), 0,
+		24855, NULL },
 	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
 };
 
@@ -177,6 +184,24 @@ static const char *parent_dn(const char *dn)
 	return comma != NULL ? comma + 1 : dn;
 }
 
+/* A folder of the state directory unless the file names one; "off" is none. */
+static int settle_protocol_log(struct settings *s, struct arena *arena, struct err *e)
+{
+	if (s->protocol_log == NULL) {
+		s->protocol_log = arena_printf(arena, "%s/log/protocol", s->state);
+	} else if (strcmp(s->protocol_log, "off") == 0) {
+		s->protocol_log = NULL;
+	} else if (*s->protocol_log != '/') {
+		err_set(e, ERR_CONFIG, 0, "must be \"off\" or a path that begins with /");
+		return settings_blame(s, "protocol_log", e);
+	}
+	if (s->protocol_log_total_size == 0 ||
+		s->protocol_log_total_size >= s->protocol_log_file_size)
+		return 0;
+	err_set(e, ERR_CONFIG, 0, "is less than one file");
+	return settings_blame(s, "protocol_log_total_size", e);
+}
+
 int settings_load(const char *path, struct arena *arena, struct settings *out, struct err *e)
 {
 	struct raw raw;
@@ -186,6 +211,9 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 	memset(&raw, 0, sizeof(raw));
 	raw.s.workers = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
 	raw.s.log_format = LOG_FORMAT_TEXT;
+	raw.s.protocol_log_file_size = 10u << 20;
+	raw.s.protocol_log_total_size = 250u << 20;
+	raw.s.protocol_log_age = 30;
 	raw.s.path = arena_strdup(arena, path);
 	raw.s.lines = lines;
 	if (settings_read_lines(path, table, &raw, arena, lines, e) != 0)
@@ -196,6 +224,8 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 	if (split_bind(arena_strdup(arena, raw.bind), &raw.s, e) != 0)
 		return settings_blame(&raw.s, "bind", e);
 	if (check_values(&raw.s, arena, e) != 0)
+		return -1;
+	if (settle_protocol_log(&raw.s, arena, e) != 0)
 		return -1;
 	if (raw.s.recipient_base == NULL)
 		raw.s.recipient_base = parent_dn(raw.s.base);

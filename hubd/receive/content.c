@@ -77,6 +77,7 @@ void content_begin(struct session *s)
 		.wall_s = clock_wall_s(),
 	};
 	intake_trace(tx->intake, &t);
+	session_note(s, "receiving message", "%s", id);
 	stream_set_input_limit(s->stream, STREAM_INPUT_BULK);
 }
 

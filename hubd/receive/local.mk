@@ -2,6 +2,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/acceptor.c %D%/acceptor.h \
 	%D%/address_watch.c %D%/address_watch.h \
 	%D%/admission.c %D%/admission.h \
+	%D%/blank.c %D%/blank.h \
 	%D%/content.c \
 	%D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h \
@@ -13,6 +14,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/refusal.c %D%/refusal.h \
 	%D%/session.c %D%/session.h \
 	%D%/session_log.c \
+	%D%/session_reply.c \
 	%D%/trace.c %D%/trace.h \
 	%D%/verb_auth.c \
 	%D%/verb_ehlo.c \

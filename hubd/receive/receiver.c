@@ -2,10 +2,14 @@
 #include "hubd/receive/receiver.h"
 
 #include "hubd/receive/session.h"
+#include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
-/* Session ids carry their worker in the upper bits, so they are unique in the process. */
-enum { WORKER_SHIFT = 48 };
+/*
+ * Session ids carry their worker in the upper bits and begin with the second of the start, so that
+ * logs of days do not show one twice.
+ */
+enum { WORKER_SHIFT = 48, START_SHIFT = 16 };
 
 static void on_arrival(struct inbox_node *node, void *ctx)
 {
@@ -30,7 +34,8 @@ struct receiver *receiver_new(const struct receiver_config *cfg)
 	struct receiver *r = xcalloc(1, sizeof(*r));
 
 	r->cfg = *cfg;
-	r->next_id = ((uint64_t)cfg->worker << WORKER_SHIFT) + 1;
+	r->next_id = (uint64_t)cfg->worker << WORKER_SHIFT |
+		(uint64_t)(uint32_t)clock_wall_s() << START_SHIFT | 1;
 	r->arrivals = inbox_new(cfg->loop, on_arrival, r);
 	r->logins = inbox_new(cfg->loop, on_login_answer, r);
 	return r;

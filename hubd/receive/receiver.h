@@ -12,6 +12,7 @@
 #include "hubd/spool/message.h"
 #include "hubd/config/live.h"
 #include "hubd/receive/rate.h"
+#include "hubd/track/protocol_log.h"
 #include "libhub/base/inbox.h"
 
 /* A connection on its way from the listener to a worker, and, when it ended, back again. */
@@ -36,6 +37,7 @@ struct receiver_config {
 	uint32_t worker;		/* index, part of session ids */
 	struct spool_port *port;
 	struct rate_table *rates;
+	struct protocol_log *protocol_log;	/* NULL = none is kept */
 	struct inbox *logins;		/* of the login service */
 	struct inbox *departures;	/* the listener's: ended arrivals go back there */
 	receiver_message_cb *on_message;
@@ -56,5 +58,7 @@ void receiver_set_live(struct receiver *r, const struct live *live);
 /* No new transactions: each session gets 421 4.3.2 at its next command boundary. */
 void receiver_drain(struct receiver *r);
 uint32_t receiver_sessions(const struct receiver *r);
+/* Says in the event log which connectors want a protocol log where none is kept. Any thread. */
+void receiver_check_logging(const struct live *live, bool is_kept);
 
 #endif

@@ -1,7 +1,6 @@
 /* session.c - see session.h: the life of a session and the dispatch of its commands. */
 #include "hubd/receive/session.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "hubd/track/counters.h"
@@ -35,66 +34,6 @@ static const struct {
 };
 
 static void session_run(struct session *s);
-
-/* --- replies --- */
-
-static void on_tarpit_over(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	session_resume(ctx);
-}
-
-/*
- * hubTarpitInterval: after a refusal a stranger waits for its next reply. The reply itself goes out
- * at once; what follows it is held back, which slows address harvesting just as well.
- */
-static void tarpit_start(struct session *s)
-{
-	struct timeval delay = { .tv_sec = (time_t)s->connector->tarpit_s };
-
-	if (delay.tv_sec == 0 || s->principal != PRINCIPAL_ANONYMOUS || s->wait != WAIT_NOTHING)
-		return;
-	if (s->tarpit == NULL)
-		s->tarpit = evtimer_new(loop_base(s->receiver->cfg.loop), on_tarpit_over, s);
-	BUG_ON(s->tarpit == NULL);
-	evtimer_add(s->tarpit, &delay);
-	s->wait = WAIT_TARPIT;
-	counter_add(COUNTER_RECEIVE_TARPITS, 1);
-}
-
-void session_send(struct session *s, const struct smtp_reply *r)
-{
-	char wire[SMTP_REPLY_WIRE_MAX];
-	size_t n = smtp_reply_format(r, s->esmtp, wire);
-
-	stream_write(s->stream, wire, n);
-	if (smtp_reply_is_permanent(r) && !s->finished)
-		tarpit_start(s);
-}
-
-void session_reply(struct session *s, int code, const char *enhanced, const char *fmt, ...)
-{
-	struct smtp_reply r;
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	smtp_reply_set(&r, code, enhanced, "%s", text);
-	session_send(s, &r);
-}
-
-void session_shutdown(struct session *s, const char *enhanced, const char *text)
-{
-	s->finished = true;
-	session_reply(s, 421, enhanced, "%s %s", session_fqdn(s), text);
-	log_event(LOG_LEVEL_INFO, "session-closed", LOG_UINT("session", s->id),
-		LOG_STR("peer", s->peer_address), LOG_STR("why", text), LOG_END);
-	if (!s->running)
-		session_end(s);
-}
 
 /* --- state --- */
 
@@ -178,11 +117,13 @@ static void session_free(struct session *s)
 	free(s->identity);
 	free(s->identity_mail);
 	free(s->auth_name);
+	free(s->log_session);
 	free(s);
 }
 
 void session_end(struct session *s)
 {
+	session_log_disconnected(s);
 	HASH_DEL(s->receiver->sessions, s);
 	session_reset(s);
 	if (s->finished || s->ended_by_peer)
@@ -229,8 +170,10 @@ static void obey(struct session *s, const char *line, size_t n)
 		.utf8 = s->tx != NULL && s->tx->envelope->smtputf8 };
 	struct smtp_command c;
 	struct smtp_reply error;
+	bool well_formed = smtp_command_parse(&c, line, n, &context, &error) == 0;
 
-	if (smtp_command_parse(&c, line, n, &context, &error) != 0) {
+	session_log_command(s, &(struct blank_line){ line, n, c.verb, well_formed, false });
+	if (!well_formed) {
 		/* nobody knows how long the chunk behind a malformed BDAT is */
 		s->finished = c.verb == SMTP_VERB_BDAT;
 		session_send(s, &error);
@@ -244,8 +187,9 @@ static void obey(struct session *s, const char *line, size_t n)
 	}
 }
 
-static void refuse_line(struct session *s, enum stream_line what)
+static void refuse_line(struct session *s, enum stream_line what, size_t n)
 {
+	session_log_hidden(s, n, what == STREAM_LINE_TOO_LONG ? "line too long" : "bare CR or LF");
 	if (what == STREAM_LINE_TOO_LONG)
 		session_reply(s, 500, "5.5.6", "line too long");
 	else
@@ -268,10 +212,11 @@ static bool take_line(struct session *s)
 		return false;
 	if (what != STREAM_LINE_OK) {
 		s->phase = PHASE_COMMAND;
-		refuse_line(s, what);
+		refuse_line(s, what, n);
 	} else if (s->phase == PHASE_COMMAND) {
 		obey(s, line, n);
 	} else {
+		session_log_hidden(s, n, NULL);
 		auth_line(s, line, n);
 	}
 	return true;
@@ -337,6 +282,8 @@ static void on_closed(struct stream *stream, enum stream_end reason, const char 
 		session_shutdown(s, "4.4.2", "timeout");
 		return;
 	}
+	if (reason == STREAM_END_TLS)
+		session_note(s, "TLS", "%s", text);
 	log_event(reason == STREAM_END_TLS ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "session-lost",
 		LOG_UINT("session", s->id), LOG_STR("peer", s->peer_address),
 		LOG_STR("why", text), LOG_END);
@@ -350,15 +297,6 @@ static const struct stream_callbacks callbacks = {
 };
 
 /* --- begin --- */
-
-void session_greet(struct session *s)
-{
-	s->greeted = true;
-	if (s->connector->banner != NULL)
-		stream_printf(s->stream, "%.500s\r\n", s->connector->banner);
-	else
-		stream_printf(s->stream, "220 %s ESMTP Hub Transport\r\n", session_fqdn(s));
-}
 
 void session_begin(struct receiver *r, struct arrival *a)
 {
@@ -378,6 +316,7 @@ void session_begin(struct receiver *r, struct arrival *a)
 	stream_set_deadline(s->stream, s->connector->connection_timeout_s * 1000);
 	session_forget_peer(s);
 	counter_add(COUNTER_RECEIVE_SESSIONS, 1);
+	session_log_connected(s);
 	if (a->tls)
 		implicit_tls_begin(s);
 	else

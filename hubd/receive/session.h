@@ -10,6 +10,7 @@
 
 #include <uthash.h>
 
+#include "hubd/receive/blank.h"
 #include "hubd/receive/intake.h"
 #include "hubd/receive/login.h"
 #include "hubd/receive/permission.h"
@@ -78,8 +79,10 @@ struct session {
 	bool ended_by_peer;		/* EOF seen; what is there is still obeyed */
 	bool finished;			/* 221 or 421 is on its way */
 	bool running;			/* session_run is on the stack */
-	bool log_verbose;		/* what session_is_logged found at log_checked */
+	struct protocol_session *log_session;	/* NULL before the first line that is logged */
 	uint32_t log_checked;
+	bool log_verbose;		/* what session_is_logged found at log_checked */
+	bool secretive;			/* see blank.h */
 	bool greeted;
 	const char *peer_address;	/* the arrival's source */
 };
@@ -87,19 +90,26 @@ struct session {
 /* --- session.c --- */
 
 void session_begin(struct receiver *r, struct arrival *a);
-void session_greet(struct session *s);
 /* Ends at once; idempotent against being called from callbacks. Frees the session. */
 void session_end(struct session *s);
 struct session *session_find(struct receiver *r, uint64_t id);
 /* An awaited answer came: wait is over, go on with what is in the input. */
 void session_resume(struct session *s);
 
+/* --- session_reply.c --- */
+
+void session_greet(struct session *s);
 /* One reply; enhanced codes only where they were announced. 5xx to strangers may be delayed. */
 void session_reply(struct session *s, int code, const char *enhanced, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 void session_send(struct session *s, const struct smtp_reply *r);
+/* 334 and a challenge of AUTH, which is not shown in the protocol log. */
+void session_challenge(struct session *s, const char *base64);
 /* A reply and the end: 421 4.x.x. */
 void session_shutdown(struct session *s, const char *enhanced, const char *text);
+
+/* --- session.c: state --- */
+
 /* Counts a protocol error; the session ends by it at hubMaxProtocolErrors. */
 void session_fault(struct session *s);
 /* Rights anew from principal and connector. */
@@ -132,6 +142,14 @@ void session_reset(struct session *s);
 bool session_is_logged(struct session *s);
 void session_note_write(struct session *s, const char *context, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
+void session_log_connected(struct session *s);
+void session_log_disconnected(struct session *s);
+/* Lines as they went out, with their CRLF. */
+void session_log_sent(struct session *s, const char *wire, size_t n);
+/* A command line as it came, whether the connector is logged now or not; secretive is ours. */
+void session_log_command(struct session *s, const struct blank_line *line);
+/* A line of n bytes that is not to be seen. */
+void session_log_hidden(struct session *s, size_t n, const char *context);
 
 /* --- one verb, one function (verb_*.c) --- */
 

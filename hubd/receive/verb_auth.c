@@ -113,7 +113,7 @@ static void login_response(struct session *s, const struct response *r)
 		free(s->auth_name);
 		s->auth_name = xstrdup(r->text);
 		s->phase = PHASE_AUTH_LOGIN_PASSWORD;
-		stream_printf(s->stream, "334 UGFzc3dvcmQ6\r\n");
+		session_challenge(s, "UGFzc3dvcmQ6");
 	} else {
 		check(s, s->auth_name, r->text);
 	}
@@ -147,7 +147,7 @@ static void begin(struct session *s, const struct smtp_command_auth *a, enum ses
 	if (a->initial != NULL)
 		auth_line(s, a->initial, a->initial_length);
 	else
-		stream_printf(s->stream, "334 %s\r\n", challenge);
+		session_challenge(s, challenge);
 }
 
 /* AUTH was not offered: never, or not before STARTTLS. */

@@ -6,6 +6,8 @@
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
+#define READY "220 2.0.0 ready to start TLS\r\n"
+
 /* Client certificates are asked for only where somebody looks at them. */
 static bool wants_certificate(const struct receive_connector *rc)
 {
@@ -23,11 +25,12 @@ void verb_starttls(struct session *s, const struct smtp_command *c)
 		return;
 	}
 	if (stream_starttls_server(s->stream, s->arrival->live->tls_server,
-		wants_certificate(s->connector), "220 2.0.0 ready to start TLS\r\n", &e) != 0) {
+		wants_certificate(s->connector), READY, &e) != 0) {
 		/* input behind STARTTLS: RFC 3207 section 5, never to be obeyed after TLS */
 		session_shutdown(s, "4.7.0", "input after STARTTLS");
 		return;
 	}
+	session_log_sent(s, READY, sizeof(READY) - 1);
 	s->wait = WAIT_TLS;
 }
 

@@ -28,6 +28,13 @@ static const struct counter_row rows[COUNTERS] = {
 	[COUNTER_LIMIT_INACTIVITY] = LIMIT("inactivity"),
 	[COUNTER_LIMIT_PROTOCOL_ERRORS] = LIMIT("protocol_errors"),
 	[COUNTER_LIMIT_LOGON_FAILURES] = LIMIT("logon_failures"),
+	[COUNTER_PROTOCOL_LOG_RECEIVE_LINES] = { "protocol_log_lines",
+		"Lines written to protocol logs.", "log", "receive" },
+	[COUNTER_PROTOCOL_LOG_SEND_LINES] = { "protocol_log_lines", NULL, "log", "send" },
+	[COUNTER_PROTOCOL_LOG_RECEIVE_LOST] = { "protocol_log_lost",
+		"Lines of protocol logs that were dropped or could not be written.", "log",
+		"receive" },
+	[COUNTER_PROTOCOL_LOG_SEND_LOST] = { "protocol_log_lost", NULL, "log", "send" },
 };
 
 static _Atomic uint64_t values[COUNTERS];

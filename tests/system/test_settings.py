@@ -25,6 +25,8 @@ class Settings(unittest.TestCase):
 
     def test_good(self):
         for extra in ([], ["workers = 4", "log = json", "resolver = 127.0.0.1:5353"],
+                      ["protocol_log = off"], ["protocol_log = /tmp", "protocol_log_age = 0",
+                       "protocol_log_file_size = 1024", "protocol_log_total_size = 0"],
                       ["admin = 127.0.0.1:1", "control = /tmp/x", "user = nobody"]):
             done = self.check(self.good + extra)[1]
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
@@ -49,6 +51,14 @@ class Settings(unittest.TestCase):
             ("workers = 99999999999999999999", "workers"),
             ("workers =", "workers"),
             ("log = xml", "log", "xml"),
+            ("protocol_log = here", "protocol_log", "off"),
+            ("protocol_log_file_size = 10X", "protocol_log_file_size", "1K"),
+            ("protocol_log_file_size = 500", "protocol_log_file_size", "1K"),
+            ("protocol_log_file_size = 3G", "protocol_log_file_size"),
+            ("protocol_log_file_size = 99999999999999G", "protocol_log_file_size"),
+            ("protocol_log_file_size = M", "protocol_log_file_size"),
+            ("protocol_log_total_size = 9M", "protocol_log_total_size", "one file"),
+            ("protocol_log_age = -1", "protocol_log_age"),
             ("control = relative/path", "control"),
             ("ca = /does/not/exist", "ca", "/does/not/exist"),
             ("ca = %s" % self.password, "ca"),
