@@ -28,6 +28,7 @@
 #include "libhub/base/mem.h"
 #include "libhub/base/resolver.h"
 #include "libhub/org/mirror.h"
+#include "libhub/tls/ticket.h"
 
 enum {
 	STOP_LIMIT_S = 30,	/* what is in flight has this long to finish */
@@ -54,7 +55,7 @@ struct daemon {
 	struct inbox **arrivals;
 	struct recovered recovered;
 	struct event *signals[3];
-	struct event *stop_limit;
+	struct event *stop_limit, *rotate_tickets;
 	uint32_t running;
 	bool ready, stopping, forced;
 };
@@ -203,6 +204,17 @@ static void reload(struct daemon *d)
 		adopt(d, d->live->snapshot);
 	else
 		(void)identity_settle(&d->identity, NULL);
+}
+
+static void on_rotate_tickets(evutil_socket_t fd, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)fd;
+	(void)what;
+	identity_rotate_tickets(&d->identity);
+	if (d->live != NULL)
+		adopt(d, d->live->snapshot);
 }
 
 /* --- stopping --- */
@@ -359,6 +371,7 @@ static int start_control(struct daemon *d, struct err *e)
 static void watch_signals(struct daemon *d)
 {
 	static const int numbers[] = { SIGHUP, SIGTERM, SIGINT };
+	static const struct timeval rotation = { .tv_sec = TLS_TICKET_KEY_LIFE_S };
 	size_t i;
 
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -366,7 +379,9 @@ static void watch_signals(struct daemon *d)
 		BUG_ON(d->signals[i] == NULL || event_add(d->signals[i], NULL) != 0);
 	}
 	d->stop_limit = evtimer_new(loop_base(d->loop), on_stop_limit, d);
-	BUG_ON(d->stop_limit == NULL);
+	d->rotate_tickets = event_new(loop_base(d->loop), -1, EV_PERSIST, on_rotate_tickets, d);
+	BUG_ON(d->stop_limit == NULL || d->rotate_tickets == NULL);
+	event_add(d->rotate_tickets, &rotation);
 }
 
 static void start_protocol_logs(struct daemon *d)
@@ -441,6 +456,7 @@ static void finish(struct daemon *d)
 
 	block_signals();
 	event_free(d->stop_limit);
+	event_free(d->rotate_tickets);
 	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
 		event_free(d->signals[i]);
 	acceptor_join(d->acceptor);
@@ -481,8 +497,12 @@ int daemon_run(const struct settings *settings)
 /* The key whose file a failure of identity_load speaks of. */
 static const char *blamed(const struct settings *s, const struct err *e)
 {
-	if (s->key != NULL && strstr(e->text, s->key) != NULL)
-		return "key";
+	size_t i;
+
+	for (i = 0; i < s->pairs.n; i++)
+		if (strstr(e->text, s->pairs.keys[i]) != NULL &&
+			strcmp(s->pairs.keys[i], s->pairs.certificates[i]) != 0)
+			return "key";
 	return s->ca != NULL && strstr(e->text, s->ca) != NULL ? "ca" : "certificate";
 }
 

@@ -1,8 +1,13 @@
-/* identity.h - the certificate and key this server shows, and the next ones. Main thread.
+/* identity.h - the certificates and keys this server shows, and the next ones. Main thread.
  *
- * Peers trust a key because it is in the directory (hub-routing(7) section 6a). So a key that
- * replaces one waits until the directory has it; a new certificate for the same key is taken at
- * once.
+ * The first certificate of the settings is how this server is known to others of the organization:
+ * they trust a key because it is in the directory (hub-routing(7) section 6a). So a key that
+ * replaces one waits until the directory has it, and of several in the files that one is shown
+ * which the directory names; a new certificate for the same key is taken at once. All the others
+ * are shown to those who ask for a name in them.
+ *
+ * Files are read when the daemon starts and at SIGHUP, contexts made from what was read: that costs
+ * half a millisecond a certificate.
  */
 #ifndef HUB_IDENTITY_H
 #define HUB_IDENTITY_H
@@ -11,19 +16,32 @@
 #include "libhub/org/topology.h"
 #include "libhub/tls/context.h"
 
+/* What was read from the files of the settings. */
+struct identity_files {
+	struct tls_certificate **certificates;
+	size_t n;
+	struct tls_authorities *authorities;
+};
+
 struct identity {
 	struct tls_context *server;	/* NULL without certificate */
 	struct tls_context *client;
-	struct tls_context *next_server, *next_client;	/* wait; NULL = nothing does */
+	struct identity_files files;
+	struct tls_certificate *own;	/* NULL without certificate */
+	struct tls_tickets *tickets;
+	const char *waiting;		/* key that waits for the directory, NULL = none does */
+	bool stale;			/* contexts are made of something else */
 };
 
 /* Reads the files. -1 with the reason. id is zero before. */
 int identity_load(struct identity *id, const struct settings *s, struct err *e) MUST_CHECK;
-/* Reads them again, as the next ones; on failure nothing changes. */
+/* Reads them again, to be settled; on failure nothing changes. */
 int identity_reload(struct identity *id, const struct settings *s, struct err *e) MUST_CHECK;
+/* Other keys for session tickets, to be settled. Every TLS_TICKET_KEY_LIFE_S. */
+void identity_rotate_tickets(struct identity *id);
 /*
- * Takes the next ones if peers that follow self (this server's object, NULL = none yet) will know
- * them. True if server and client are others now.
+ * Takes what peers that follow self (this server's object, NULL = none yet) will know. True if
+ * server and client are others now.
  */
 bool identity_settle(struct identity *id, const struct server *self);
 void identity_deinit(struct identity *id);

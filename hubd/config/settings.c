@@ -16,7 +16,7 @@
 /* As written in the file, before the values that have a structure are taken apart. */
 struct raw {
 	struct settings s;
-	const char *directory, *bind;
+	const char *directory, *bind, *certificates, *keys;
 };
 
 static const char *const log_formats[] = { "text", "json", NULL };
@@ -30,8 +30,8 @@ static const struct setting table[] = {
 	ROW("recipient_base", SETTING_TEXT, 0, s.recipient_base),
 	ROW("bind", SETTING_TEXT, SETTING_REQUIRED, bind),
 	ROW("ca", SETTING_PATH, 0, s.ca),
-	ROW("certificate", SETTING_PATH, 0, s.certificate),
-	ROW("key", SETTING_PATH, 0, s.key),
+	ROW("certificate", SETTING_PATH, 0, certificates),
+	ROW("key", SETTING_PATH, 0, keys),
 	ROW("state", SETTING_PATH, SETTING_REQUIRED, s.state),
 	ROW("control", SETTING_PATH, 0, s.control),
 	ROW("admin", SETTING_TEXT, 0, s.admin),
@@ -49,7 +49,7 @@ static const struct setting table[] = {
 	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
 };
 
-enum { URIS_MAX = 16, ROWS = sizeof(table) / sizeof(table[0]) - 1 };
+enum { URIS_MAX = 16, PAIRS_MAX = 64, ROWS = sizeof(table) / sizeof(table[0]) - 1 };
 
 int settings_blame(const struct settings *s, const char *key, struct err *e)
 {
@@ -107,6 +107,50 @@ static int split_bind(char *text, struct settings *s, struct err *e)
 	return 0;
 }
 
+/* Paths separated by blanks; none without the key. Returns how many, or -1. */
+static int split_paths(const char *value, struct arena *arena, const char *const **out,
+	struct err *e)
+{
+	const char **paths = arena_alloc(arena, (PAIRS_MAX + 1) * sizeof(*paths));
+	char *text = arena_strdup(arena, value != NULL ? value : ""), *save = NULL, *word;
+	int n = 0;
+
+	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t",
+		&save)) {
+		if (*word != '/')
+			return err_set(e, ERR_CONFIG, 0, "%s: path must begin with /", word);
+		if (n == PAIRS_MAX)
+			return err_set(e, ERR_CONFIG, 0, "more than %d paths", PAIRS_MAX);
+		if (access(word, R_OK) != 0)
+			return err_set(e, ERR_CONFIG, errno, "%s", word);
+		paths[n++] = word;
+	}
+	paths[n] = NULL;
+	*out = paths;
+	return n;
+}
+
+static int split_pairs(struct raw *raw, struct arena *arena, struct err *e)
+{
+	struct settings_key_pairs *pairs = &raw->s.pairs;
+	int certificates = split_paths(raw->certificates, arena, &pairs->certificates, e), keys;
+
+	if (certificates < 0)
+		return settings_blame(&raw->s, "certificate", e);
+	keys = split_paths(raw->keys, arena, &pairs->keys, e);
+	if (keys < 0)
+		return settings_blame(&raw->s, "key", e);
+	if (certificates != keys) {
+		err_set(e, ERR_CONFIG, 0, "certificate and key go together: there are %d and %d",
+			certificates, keys);
+		return settings_blame(&raw->s, raw->keys == NULL ? "certificate" : "key", e);
+	}
+	pairs->n = (size_t)keys;
+	raw->s.certificate = pairs->certificates[0];
+	raw->s.key = pairs->keys[0];
+	return 0;
+}
+
 static int check_readable(const struct settings *s, const char *key, const char *file,
 	struct err *e)
 {
@@ -133,13 +177,7 @@ static int check_state(const struct settings *s, struct err *e)
 
 static int check_files(const struct settings *s, struct err *e)
 {
-	if ((s->certificate == NULL) != (s->key == NULL)) {
-		err_set(e, ERR_CONFIG, 0, "certificate and key go together");
-		return settings_blame(s, s->key == NULL ? "certificate" : "key", e);
-	}
-	if (check_readable(s, "ca", s->ca, e) != 0 ||
-		check_readable(s, "certificate", s->certificate, e) != 0 ||
-		check_readable(s, "key", s->key, e) != 0)
+	if (check_readable(s, "ca", s->ca, e) != 0)
 		return -1;
 	return check_state(s, e);
 }
@@ -223,7 +261,7 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 		return settings_blame(&raw.s, "directory", e);
 	if (split_bind(arena_strdup(arena, raw.bind), &raw.s, e) != 0)
 		return settings_blame(&raw.s, "bind", e);
-	if (check_values(&raw.s, arena, e) != 0)
+	if (split_pairs(&raw, arena, e) != 0 || check_values(&raw.s, arena, e) != 0)
 		return -1;
 	if (settle_protocol_log(&raw.s, arena, e) != 0)
 		return -1;

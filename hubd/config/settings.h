@@ -7,12 +7,20 @@
 #include "libhub/base/mem.h"
 #include "libhub/directory/watch.h"
 
+/* Certificates and keys of the file, one beside the other; a folder stands for what is in it. */
+struct settings_key_pairs {
+	const char *const *certificates, *const *keys;
+	size_t n;
+};
+
 struct settings {
 	const char *server;		/* cn of our hubServer entry */
 	struct directory_config directory;
 	const char *base;		/* DN of the hubOrganization */
 	const char *recipient_base;
-	const char *ca, *certificate, *key;
+	const char *ca;
+	const char *certificate, *key;	/* the first pair: the server's own */
+	struct settings_key_pairs pairs;
 	const char *state;		/* directory of spool, cache and logs */
 	const char *control;		/* path of the local socket, or NULL */
 	const char *admin;		/* address:port, or NULL */

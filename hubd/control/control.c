@@ -121,7 +121,9 @@ static void make_count_index(void)
 static struct bufferevent *new_stream(struct event_base *base, void *ctx)
 {
 	struct control *c = ctx;
-	SSL *ssl = tls_context_accept(c->tls, -1, true);
+	/* no name: who comes here, knows the key */
+	static const struct tls_accept how = { .request_cert = true, .service = "admin" };
+	SSL *ssl = tls_context_accept(c->tls, -1, &how);
 	struct bufferevent *bev;
 
 	/* libevent looks for input on the socket only: none may wait in the session */

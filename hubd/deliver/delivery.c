@@ -197,6 +197,14 @@ static const char *own_name(const struct delivery *s)
 	return s->live->fqdn;
 }
 
+/* Of ours it is asked for the key that we know, elsewhere for the certificate of its name. */
+static const char *asked_name(const struct delivery *s)
+{
+	if (s->policy.trust == POLICY_TRUST_SERVER || s->policy.trust == POLICY_TRUST_ANY_SERVER)
+		return TLS_HUB_NAME;
+	return s->target->host[0] != '\0' ? s->target->host : NULL;
+}
+
 static uint32_t timeout_of(const struct delivery *s)
 {
 	return s->connector != NULL ? (uint32_t)s->connector->inactivity_timeout_s :
@@ -214,7 +222,7 @@ void delivery_connect(struct delivery *s)
 		.name = own_name(s),
 		.tls = clear ? CLIENT_TLS_NEVER : s->policy.tls,
 		.context = s->live->tls_client,
-		.sni = s->target->host[0] != '\0' ? s->target->host : NULL,
+		.sni = asked_name(s),
 		.check_peer = check_peer,
 		.user = s->policy.user, .password = s->policy.password,
 		.timeout_s = timeout_of(s),

@@ -8,10 +8,18 @@
 
 #define READY "220 2.0.0 ready to start TLS\r\n"
 
-/* Client certificates are asked for only where somebody looks at them. */
-static bool wants_certificate(const struct receive_connector *rc)
+/* ready NULL: TLS from the first byte. */
+static int start(struct session *s, const char *ready, struct err *e)
 {
-	return (rc->auth >> AUTH_MECH_HUB_SERVER & 1) != 0 || rc->domain_secure;
+	const struct receive_connector *rc = s->connector;
+	const struct tls_accept how = {
+		/* asked for only where somebody looks at it */
+		.request_cert = (rc->auth >> AUTH_MECH_HUB_SERVER & 1) != 0 || rc->domain_secure,
+		.name = session_fqdn(s),
+		.service = rc->obj.name,
+	};
+
+	return stream_starttls_server(s->stream, s->arrival->live->tls_server, &how, ready, e);
 }
 
 void verb_starttls(struct session *s, const struct smtp_command *c)
@@ -24,8 +32,7 @@ void verb_starttls(struct session *s, const struct smtp_command *c)
 		session_fault(s);
 		return;
 	}
-	if (stream_starttls_server(s->stream, s->arrival->live->tls_server,
-		wants_certificate(s->connector), READY, &e) != 0) {
+	if (start(s, READY, &e) != 0) {
 		/* input behind STARTTLS: RFC 3207 section 5, never to be obeyed after TLS */
 		session_shutdown(s, "4.7.0", "input after STARTTLS");
 		return;
@@ -43,8 +50,7 @@ void implicit_tls_begin(struct session *s)
 		return;
 	}
 	/* nothing has been read yet, so nothing can stand before the handshake */
-	BUG_ON(stream_starttls_server(s->stream, s->arrival->live->tls_server,
-		wants_certificate(s->connector), NULL, &e) != 0);
+	BUG_ON(start(s, NULL, &e) != 0);
 	s->wait = WAIT_TLS;
 }
 

@@ -137,12 +137,12 @@ void stream_set_deadline(struct stream *s, uint64_t timeout_ms);
 
 /*
  * Sends ready ("220 2.0.0 Ready\r\n"; NULL for TLS from the first byte) in clear, then shakes hands
- * as server; on_tls or on_closed follows. request_cert asks the client for a certificate, which it
- * may not have; any is accepted, the caller checks the pin. -1: there was input behind the STARTTLS
- * line (CVE-2011-0411); it has been thrown away, nothing sent, the stream is as before, and the
- * caller refuses and closes. Keeps a reference to tls.
+ * as server; on_tls or on_closed follows. how says whether the client is asked for a certificate,
+ * which it may not have; any is accepted, the caller checks. -1: there was input behind the
+ * STARTTLS line (CVE-2011-0411); it has been thrown away, nothing sent, the stream is as before,
+ * and the caller refuses and closes. Keeps a reference to tls.
  */
-int stream_starttls_server(struct stream *s, struct tls_context *tls, bool request_cert,
+int stream_starttls_server(struct stream *s, struct tls_context *tls, const struct tls_accept *how,
 	const char *ready, struct err *e) MUST_CHECK;
 /*
  * The same as client, after the line 220 was taken. name for SNI, may be NULL. Any certificate is

@@ -158,7 +158,7 @@ static void start(struct stream *s, struct tls_context *tls, struct ssl_st *ssl)
 	stream_schedule_flush(s);
 }
 
-int stream_starttls_server(struct stream *s, struct tls_context *tls, bool request_cert,
+int stream_starttls_server(struct stream *s, struct tls_context *tls, const struct tls_accept *how,
 	const char *ready, struct err *e)
 {
 	BUG_ON(s->tls_state != STREAM_TLS_NONE || s->connecting);
@@ -166,7 +166,7 @@ int stream_starttls_server(struct stream *s, struct tls_context *tls, bool reque
 		return -1;
 	if (ready != NULL)
 		stream_write(s, ready, strlen(ready));
-	start(s, tls, tls_context_accept(tls, s->fd, request_cert));
+	start(s, tls, tls_context_accept(tls, s->fd, how));
 	return 0;
 }
 

@@ -1,5 +1,8 @@
 libhub_libhub_a_SOURCES += \
-	%D%/context.c %D%/context.h \
+	%D%/certificate.c %D%/certificate.h \
+	%D%/context.c %D%/context.h %D%/context_priv.h \
+	%D%/context_server.c \
 	%D%/error.c %D%/error.h \
 	%D%/pin.c %D%/pin.h \
+	%D%/ticket.c %D%/ticket.h \
 	%D%/verify.c %D%/verify.h

@@ -39,6 +39,10 @@ int tls_verify_peer(const struct ssl_st *ssl, enum tls_verify mode, const char *
 	if (cert == NULL)
 		return err_set(e, ERR_TEMP, 0, "peer showed no certificate");
 	result = SSL_get_verify_result(ssl);
+	/* a resumed session was verified when it began */
+	if (result == X509_V_OK && X509_cmp_timeframe(NULL,
+		X509_get0_notBefore(cert), X509_get0_notAfter(cert)) != 0)
+		result = X509_V_ERR_CERT_HAS_EXPIRED;
 	if (result != X509_V_OK)
 		return err_set(e, ERR_TEMP, 0, "certificate not accepted: %s",
 			X509_verify_cert_error_string(result));

@@ -71,7 +71,8 @@ static void shake_hands(struct peer *p, const char *text)
 	struct err e;
 
 	snprintf(ready, sizeof(ready), "%.190s\r\n", text);
-	if (stream_starttls_server(p->stream, peer_tls, true, ready, &e) != 0)
+	if (stream_starttls_server(p->stream, peer_tls,
+		&(struct tls_accept){ .request_cert = true }, ready, &e) != 0)
 		trouble(p, "nothing behind STARTTLS", e.text);
 }
 

@@ -22,3 +22,9 @@ tests_unit_test_pin_SOURCES = tests/unit/test_pin.c tests/unit/unit.h \
 	tests/unit/identity.c tests/unit/identity.h
 tests_unit_test_pin_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_pin_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_choice
+tests_unit_test_tls_choice_SOURCES = tests/unit/test_tls_choice.c tests/unit/unit.h \
+	tests/unit/identity.c tests/unit/identity.h
+tests_unit_test_tls_choice_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_tls_choice_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

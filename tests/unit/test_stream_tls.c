@@ -8,6 +8,7 @@
 
 static struct identity server_id, client_id;
 static struct tls_context *server_tls, *client_tls, *anonymous_tls;
+static const struct tls_accept anybody;
 
 static void setup_tls(void)
 {
@@ -47,8 +48,8 @@ static void starttls(struct end *server, struct end *client, struct tls_context 
 	stream_write(client->s, "STARTTLS\r\n", 10);
 	WAIT(server->readable == 1);
 	ck_assert_int_eq(stream_line(server->s, &text, &len, 100), STREAM_LINE_OK);
-	ck_assert_int_eq(stream_starttls_server(server->s, server_tls, request_cert,
-		"220 ready\r\n", &e), 0);
+	ck_assert_int_eq(stream_starttls_server(server->s, server_tls,
+		&(struct tls_accept){ .request_cert = request_cert }, "220 ready\r\n", &e), 0);
 	WAIT(client->readable == 1);
 	ck_assert_int_eq(stream_line(client->s, &text, &len, 100), STREAM_LINE_OK);
 	ck_assert_str_eq(text, "220 ready");
@@ -147,7 +148,8 @@ START_TEST(tls_injection)
 	ends_say(fd, "STARTTLS\r\nMAIL FROM:<>\r\n");
 	WAIT(e.readable == 1);
 	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_OK);
-	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, false, "220 ready\r\n", &err), -1);
+	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, &anybody, "220 ready\r\n",
+		&err), -1);
 	ck_assert_uint_eq(stream_input_len(e.s), 0);
 	ck_assert_uint_eq(stream_pending_output(e.s), 0);
 	stream_close(&e.s);
@@ -171,7 +173,7 @@ START_TEST(tls_garbage)
 	char buf[100];
 
 	e.close_in_closed = true;
-	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, false, NULL, &err), 0);
+	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, &anybody, NULL, &err), 0);
 	ends_say(fd, "EHLO this is not a handshake at all\r\n");
 	WAIT(e.closed == 1);
 	ck_assert_int_eq(e.reason, STREAM_END_TLS);
@@ -200,7 +202,7 @@ START_TEST(tls_after_eof)
 	shutdown(fd, SHUT_WR);
 	WAIT(e.closed == 1);
 	ck_assert_int_eq(e.reason, STREAM_END_EOF);
-	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, false, NULL, &err), 0);
+	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, &anybody, NULL, &err), 0);
 	WAIT(e.closed == 2);
 	ck_assert_int_eq(e.reason, STREAM_END_TLS);
 	stream_close(&e.s);
@@ -214,7 +216,7 @@ START_TEST(tls_timeout)
 	int fd = ends_bare(&e);
 	struct err err;
 
-	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, false, NULL, &err), 0);
+	ck_assert_int_eq(stream_starttls_server(e.s, server_tls, &anybody, NULL, &err), 0);
 	stream_set_inactivity(e.s, 1);
 	WAIT(e.closed == 1);
 	ck_assert_int_eq(e.reason, STREAM_END_INACTIVE);
