@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "hubd/config/certificate_check.h"
 #include "hubd/control/control.h"
 #include "hubd/identity.h"
 #include "hubd/privilege.h"
@@ -173,6 +174,7 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 	}
 	log_rejections(s, d->live != NULL ? d->live->snapshot : NULL);
 	receiver_check_logging(live, d->received != NULL);
+	certificate_check_log(live, d->live);
 	failover_adopt(d->failover, live);
 	publish(d, with_failed(d, live), on_adopted);
 }

@@ -142,7 +142,8 @@ static const char *text_of(const json_t *o, const char *name)
 /* Members of the answer that the report repeats. */
 static const char *const repeated[] = {
 	"generation", "age_s", "from_cache", "directory", "recipients", "rejected", "warnings",
-	"key_in_directory", "version", "failed_connectors", "listeners"
+	"key_in_directory", "version", "failed_connectors", "listeners",
+	"missing_certificates"
 };
 
 /* The trees of a server's answer of which the directory may show what is not believed. */
@@ -257,6 +258,16 @@ static void print_bindings_off(const json_t *server)
 				text_of(o, "binding"), text_of(o, "problem"));
 }
 
+static void print_missing(const json_t *server)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(server, "missing_certificates"), i, o)
+		printf("%s: connector %s, %s: %s\n", text_of(server, "server"),
+			text_of(o, "connector"), text_of(o, "name"), text_of(o, "problem"));
+}
+
 static void print_status(struct ctl *ctl, const json_t *status)
 {
 	static const char *const heads[] = {
@@ -284,6 +295,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 		print_held(o);
 		print_failed(o);
 		print_bindings_off(o);
+		print_missing(o);
 		if (json_array_size(json_object_get(o, "rejected")) == 0 &&
 			json_array_size(json_object_get(o, "warnings")) == 0)
 			continue;

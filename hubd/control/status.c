@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "hubd/config/certificate_check.h"
 #include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
 #include "libhub/base/clock.h"
@@ -177,9 +178,20 @@ static void put_failed(const struct failover_row *row, void *ctx)
 	json_array_append_new(ctx, o);
 }
 
+static void put_certificate(const char *connector, const char *name, const char *problem, void *ctx)
+{
+	json_t *o = json_object();
+
+	put(o, "connector", text(connector));
+	put(o, "name", text(name));
+	put(o, "problem", text(problem));
+	json_array_append_new(ctx, o);
+}
+
 json_t *control_status(const struct control *c)
 {
-	json_t *o = json_object(), *listeners = json_array(), *failed = json_array();
+	json_t *o = json_object(), *listeners = json_array(), *failed = json_array(),
+		*missing = json_array();
 	const char *key = c->tls != NULL ? tls_context_key_digest(c->tls) : NULL;
 
 	put(o, "server", text(c->cfg.settings->server));
@@ -195,6 +207,9 @@ json_t *control_status(const struct control *c)
 	put_queues(o, c);
 	failover_each(c->cfg.failover, put_failed, failed);
 	put(o, "failed_connectors", failed);
+	if (c->live != NULL)
+		certificate_check_each(c->live, put_certificate, missing);
+	put(o, "missing_certificates", missing);
 	put(o, "key_digest", text(key));
 	put(o, "key_in_directory", json_boolean(key != NULL && c->live != NULL &&
 		server_has_key(c->live->self, key)));
