@@ -83,7 +83,8 @@ void session_forget_peer(struct session *s)
 		s->principal = PRINCIPAL_ANONYMOUS;
 	free(s->identity);
 	free(s->identity_mail);
-	s->identity = s->identity_mail = NULL;
+	free(s->domain);
+	s->identity = s->identity_mail = s->domain = NULL;
 	session_judge(s);
 }
 
@@ -116,6 +117,7 @@ static void session_free(struct session *s)
 	free(s->helo);
 	free(s->identity);
 	free(s->identity_mail);
+	free(s->domain);
 	free(s->auth_name);
 	free(s->log_session);
 	free(s);
@@ -282,8 +284,10 @@ static void on_closed(struct stream *stream, enum stream_end reason, const char 
 		session_shutdown(s, "4.4.2", "timeout");
 		return;
 	}
-	if (reason == STREAM_END_TLS)
+	if (reason == STREAM_END_TLS) {
 		session_note(s, "TLS", "%s", text);
+		counter_add(COUNTER_TLS_FAILED, 1);
+	}
 	log_event(reason == STREAM_END_TLS ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "session-lost",
 		LOG_UINT("session", s->id), LOG_STR("peer", s->peer_address),
 		LOG_STR("why", text), LOG_END);

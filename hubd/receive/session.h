@@ -67,6 +67,7 @@ struct session {
 	struct event *tarpit;		/* made when first needed */
 	char *helo;			/* as given; NULL before EHLO or HELO */
 	char *identity;			/* login name or server name; NULL while anonymous */
+	char *domain;			/* proven by its certificate (partner.h), or NULL */
 	char *identity_mail;		/* its address, PRINCIPAL_USER only */
 	char *auth_name;		/* AUTH LOGIN between its two lines */
 	uint32_t rights;		/* bits of enum right */
@@ -83,6 +84,7 @@ struct session {
 	uint32_t log_checked;
 	bool log_verbose;		/* what session_is_logged found at log_checked */
 	bool secretive;			/* see blank.h */
+	uint32_t partner_checked;	/* receiver's lives when the domain was judged */
 	bool greeted;
 	const char *peer_address;	/* the arrival's source */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hubd/receive/partner.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
@@ -103,8 +104,12 @@ static void begin(struct session *s, const struct smtp_command_mail *mail)
 
 void verb_mail(struct session *s, const struct smtp_command *c)
 {
-	uint64_t limit = session_size_limit(s);
+	uint64_t limit;
 
+	/* first: it may find that the session is a partner's, or no longer */
+	if (!partner_allows(s, smtp_address_domain(&c->mail.from)))
+		return;
+	limit = session_size_limit(s);
 	if (!session_may(s, RIGHT_SUBMIT))
 		session_reply(s, 530, "5.7.1", "client was not authenticated");
 	else if (limit != 0 && c->mail.size_given && c->mail.size > limit)

@@ -3,6 +3,8 @@
  */
 #include "hubd/receive/session.h"
 
+#include "hubd/receive/partner.h"
+#include "hubd/track/counters.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
@@ -65,13 +67,31 @@ static void forget(struct session *s)
 	session_forget_peer(s);
 }
 
+/* What the protocol log says of a handshake. */
+static void note(struct session *s)
+{
+	struct tls_peer_text peer;
+
+	session_note(s, NULL, "%s with %s%s", stream_tls_version(s->stream),
+		stream_tls_cipher(s->stream), stream_tls_resumed(s->stream) ? ", resumed" : "");
+	if (!session_is_logged(s) || !stream_peer_text(s->stream, &peer))
+		return;
+	session_note(s, "Certificate subject", "%s", peer.subject);
+	session_note(s, "Certificate issuer name", "%s", peer.issuer);
+	session_note(s, "Certificate serial number", "%s", peer.serial);
+	session_note(s, "Certificate thumbprint", "%s", peer.thumbprint);
+	session_note(s, "Certificate alternate names", "%s", peer.names);
+}
+
 void starttls_done(struct session *s)
 {
 	const struct live *live = s->receiver->live;
 	const char *digest = stream_peer_key_digest(s->stream);
 	const struct server *hub = NULL;
 
+	counter_add(stream_tls_resumed(s->stream) ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL, 1);
 	forget(s);
+	note(s);
 	if (digest != NULL && (s->connector->auth >> AUTH_MECH_HUB_SERVER & 1) != 0)
 		hub = snapshot_server_by_key(live->snapshot, digest);
 	if (hub != NULL) {
@@ -81,6 +101,7 @@ void starttls_done(struct session *s)
 			LOG_STR("hub", hub->obj.name), LOG_STR("peer", s->peer_address), LOG_END);
 	}
 	session_judge(s);
+	partner_judge(s);
 	if (!s->greeted)
 		session_greet(s);
 	session_resume(s);

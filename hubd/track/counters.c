@@ -35,6 +35,15 @@ static const struct counter_row rows[COUNTERS] = {
 		"Lines of protocol logs that were dropped or could not be written.", "log",
 		"receive" },
 	[COUNTER_PROTOCOL_LOG_SEND_LOST] = { "protocol_log_lost", NULL, "log", "send" },
+	[COUNTER_TLS_FULL] = { "receive_tls_sessions",
+		"TLS handshakes of incoming SMTP sessions.", "handshake", "full" },
+	[COUNTER_TLS_RESUMED] = { "receive_tls_sessions", NULL, "handshake", "resumed" },
+	[COUNTER_TLS_FAILED] = { "receive_tls_sessions", NULL, "handshake", "failed" },
+	[COUNTER_DOMAIN_SECURE_PROVEN] = { "receive_domain_secure",
+		"Mail from domains that are taken by mutual TLS only.", "result", "proven" },
+	[COUNTER_DOMAIN_SECURE_NO_TLS] = { "receive_domain_secure", NULL, "result", "no_tls" },
+	[COUNTER_DOMAIN_SECURE_UNPROVEN] = { "receive_domain_secure", NULL, "result",
+		"not_proven" },
 };
 
 static _Atomic uint64_t values[COUNTERS];

@@ -36,6 +36,16 @@ enum counter {
 	COUNTER_PROTOCOL_LOG_RECEIVE_LOST,
 	COUNTER_PROTOCOL_LOG_SEND_LOST,
 
+	/* receive_tls_sessions{handshake="..."} */
+	COUNTER_TLS_FULL,
+	COUNTER_TLS_RESUMED,
+	COUNTER_TLS_FAILED,
+
+	/* receive_domain_secure{result="..."}: mail from domains of hubTLSReceiveDomainSecure */
+	COUNTER_DOMAIN_SECURE_PROVEN,
+	COUNTER_DOMAIN_SECURE_NO_TLS,
+	COUNTER_DOMAIN_SECURE_UNPROVEN,
+
 	COUNTERS
 };
 

@@ -20,6 +20,7 @@
 #include "libhub/base/err.h"
 #include "libhub/base/loop.h"
 #include "libhub/tls/context.h"
+#include "libhub/tls/peer.h"
 #include "libhub/tls/verify.h"
 
 struct stream;
@@ -157,6 +158,10 @@ const char *stream_peer_key_digest(const struct stream *s);
 /* See tls/verify.h; -1 with the reason, no TLS included. */
 int stream_peer_verify(const struct stream *s, enum tls_verify mode, const char *name,
 	struct err *e) MUST_CHECK;
+/* Of the peer's certificate; false if it showed none. */
+bool stream_peer_text(const struct stream *s, struct tls_peer_text *out);
+/* Did the handshake resume an earlier session? */
+bool stream_tls_resumed(const struct stream *s);
 /* Such as "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; NULL without TLS. */
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);

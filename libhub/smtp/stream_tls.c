@@ -213,6 +213,16 @@ int stream_peer_verify(const struct stream *s, enum tls_verify mode, const char 
 	return tls_verify_peer(s->ssl, mode, name, e);
 }
 
+bool stream_peer_text(const struct stream *s, struct tls_peer_text *out)
+{
+	return stream_is_tls(s) && tls_peer_text(s->ssl, out);
+}
+
+bool stream_tls_resumed(const struct stream *s)
+{
+	return stream_is_tls(s) && SSL_session_reused(s->ssl);
+}
+
 const char *stream_tls_version(const struct stream *s)
 {
 	return stream_is_tls(s) ? SSL_get_version(s->ssl) : NULL;

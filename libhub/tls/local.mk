@@ -3,6 +3,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/context.c %D%/context.h %D%/context_priv.h \
 	%D%/context_server.c \
 	%D%/error.c %D%/error.h \
+	%D%/peer.c %D%/peer.h \
 	%D%/pin.c %D%/pin.h \
 	%D%/ticket.c %D%/ticket.h \
 	%D%/verify.c %D%/verify.h
