@@ -166,7 +166,7 @@ static void choose_own(struct identity *id, const struct server *self)
 	if (id->files.n == 0)
 		return;
 	first = id->files.certificates[0];
-	/* it waits only while the directory has the old key and no new one: else nobody is helped */
+	/* waiting helps only while the directory has the old key and no new one */
 	if (known != NULL)
 		take_own(id, known);
 	else if (self != NULL && id->own != NULL &&

@@ -13,7 +13,7 @@
 
 /* After a handshake: principal and domain of the session by its certificate. */
 void partner_judge(struct session *s);
-/* May a message with that sender domain ("" = null sender) come by this session? If not, replies. */
+/* May mail from that domain ("" = null sender) come by this session? If not, replies. */
 bool partner_allows(struct session *s, const char *domain);
 
 #endif
