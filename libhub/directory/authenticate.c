@@ -45,7 +45,8 @@ struct link {
 
 struct authenticate_op {
 	struct authenticator *a;
-	char *name, *password;
+	char *filter, *password;	/* no password: the entry is only to be found */
+	const char *also;
 	authenticate_cb *cb;
 	void *ctx;
 	enum phase phase;
@@ -53,7 +54,8 @@ struct authenticate_op {
 	int request;
 	unsigned int tries;		/* lost connections that it will still bear */
 	size_t found;
-	char *dn, *mail;
+	struct arena *arena;		/* of the entry, once there is one */
+	const struct entry *entry;
 	enum authenticate_outcome outcome;
 	char text[300];
 	struct event *timer;		/* the deadline, or delivery of what is decided at once */
@@ -107,17 +109,22 @@ static void leave_link(struct authenticate_op *op)
 	op->link = NULL;
 }
 
+static void wipe_password(struct authenticate_op *op)
+{
+	if (op->password != NULL)
+		OPENSSL_cleanse(op->password, strlen(op->password));
+}
+
 static void op_free(struct authenticate_op *op)
 {
 	leave_link(op);
 	DL_DELETE(op->a->ops, op);
 	op->a->n--;
 	event_free(op->timer);
-	OPENSSL_cleanse(op->password, strlen(op->password));
+	wipe_password(op);
 	free(op->password);
-	free(op->name);
-	free(op->dn);
-	free(op->mail);
+	free(op->filter);
+	arena_free(&op->arena);
 	free(op);
 }
 
@@ -278,20 +285,29 @@ static void answered(struct authenticate_op *op)
 	link_watch(l);
 }
 
+static const char *text_of(const struct authenticate_op *op, const char *name)
+{
+	const char *text = op->entry != NULL ? entry_text(op->entry, name) : NULL;
+
+	return text != NULL ? text : "";
+}
+
 /* Hands the outcome over. The callback may free the authenticator. */
 static void finish(struct authenticate_op *op)
 {
 	struct authenticator *a = op->a;
 	struct authenticate_result r = {
 		.outcome = op->outcome,
-		.dn = op->dn != NULL ? op->dn : "",
-		.mail = op->mail != NULL ? op->mail : "",
+		.dn = op->entry != NULL ? op->entry->dn : "",
+		.uid = text_of(op, "uid"),
+		.mail = text_of(op, "mail"),
+		.entry = op->outcome == AUTHENTICATE_OK ? op->entry : NULL,
 		.text = op->text,
 	};
 
 	op->phase = DECIDED;
 	event_del(op->timer);
-	OPENSSL_cleanse(op->password, strlen(op->password));
+	wipe_password(op);
 	op->cb(&r, op->ctx);
 	if (a->freed)
 		return;
@@ -326,10 +342,10 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 	answered(op);
 	code = directory_result(ld, m, text, sizeof(text));
 	if (code == LDAP_SUCCESS)
-		decide(op, AUTHENTICATE_OK, "bound as %s", op->dn);
+		decide(op, AUTHENTICATE_OK, "bound as %s", op->entry->dn);
 	else
 		decide(op, is_refusal(code) ? AUTHENTICATE_REFUSED : AUTHENTICATE_UNAVAILABLE,
-			"bind as %s: %s", op->dn, text);
+			"bind as %s: %s", op->entry->dn, text);
 	finish(op);
 }
 
@@ -337,7 +353,7 @@ static void begin_bind(struct authenticate_op *op, struct link *l)
 {
 	struct err e = { 0 };
 
-	op->request = directory_bind(l->c, op->dn, op->password, on_bound, op, &e);
+	op->request = directory_bind(l->c, op->entry->dn, op->password, on_bound, op, &e);
 	if (op->request < 0) {
 		decide_later(op, AUTHENTICATE_UNAVAILABLE, e.text);
 		return;
@@ -348,6 +364,7 @@ static void begin_bind(struct authenticate_op *op, struct link *l)
 	link_watch(l);
 }
 
+/* The first one; that there is a second is enough to know. */
 static void take_found(struct authenticate_op *op, LDAP *ld, LDAPMessage *m)
 {
 	struct arena *a = arena_new();
@@ -356,19 +373,18 @@ static void take_found(struct authenticate_op *op, LDAP *ld, LDAPMessage *m)
 
 	draft_init(&r, a);
 	if (directory_entry(ld, m, &r, &e) == 0 && op->found++ == 0) {
-		op->dn = xstrdup(r.entry.dn);
-		if (draft_entry(&r)->n > 0)
-			op->mail = xstrdup((const char *)r.entry.attrs[0].values[0].data);
+		op->entry = entry_copy(a, draft_entry(&r));
+		op->arena = a;
+	} else {
+		arena_free(&a);
 	}
-	arena_free(&a);
 }
 
 static void forget_found(struct authenticate_op *op)
 {
 	op->found = 0;
-	free(op->dn);
-	free(op->mail);
-	op->dn = op->mail = NULL;
+	op->entry = NULL;
+	arena_free(&op->arena);
 }
 
 static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
@@ -388,11 +404,13 @@ static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 	code = directory_result(ld, m, text, sizeof(text));
 	if (code == LDAP_SIZELIMIT_EXCEEDED || op->found > 1) {
 		forget_found(op);
-		decide(op, AUTHENTICATE_REFUSED, "more than one entry has that uid or mail");
+		decide(op, AUTHENTICATE_REFUSED, "more than one entry has that name");
 	} else if (code != LDAP_SUCCESS) {
 		decide(op, AUTHENTICATE_UNAVAILABLE, "search below %s: %s", a->base, text);
 	} else if (op->found == 0) {
-		decide(op, AUTHENTICATE_REFUSED, "no entry has that uid or mail");
+		decide(op, AUTHENTICATE_REFUSED, "no entry has that name");
+	} else if (op->password == NULL) {
+		decide(op, AUTHENTICATE_OK, "found %s", op->entry->dn);
 	} else {
 		op->phase = WAIT_BIND;
 	}
@@ -402,24 +420,33 @@ static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 		finish(op);
 }
 
-static char *name_filter(const char *name)
+static char *escaped(const char *value)
 {
-	struct berval in = { strlen(name), (char *)(uintptr_t)name }, out = { 0, NULL };
-	char *filter;
+	struct berval in = { strlen(value), (char *)(uintptr_t)value }, out = { 0, NULL };
+	char *copy;
 
 	BUG_ON(ldap_bv2escaped_filter_value(&in, &out) != 0);
-	filter = xasprintf("(|(uid=%s)(mail=%s))", out.bv_val, out.bv_val);
+	copy = xstrdup(out.bv_val);
 	ber_memfree(out.bv_val);
+	return copy;
+}
+
+char *authenticate_name_filter(const char *uid, const char *mail)
+{
+	char *u = escaped(uid), *m = escaped(mail), *filter;
+
+	filter = xasprintf("(|(uid=%s)(mail=%s))", u, m);
+	free(u);
+	free(m);
 	return filter;
 }
 
 static void begin_search(struct authenticate_op *op)
 {
-	static const char *const attrs[] = { "mail", NULL };
+	const char *const attrs[] = { "uid", "mail", op->also, NULL };
 	struct authenticator *a = op->a;
-	char *filter = name_filter(op->name);
 	struct directory_query q = {
-		.base = a->base, .filter = filter, .scope = LDAP_SCOPE_SUBTREE, .attrs = attrs,
+		.base = a->base, .filter = op->filter, .scope = LDAP_SCOPE_SUBTREE, .attrs = attrs,
 		.size_limit = 2,
 	};
 	struct err e = { 0 };
@@ -427,7 +454,6 @@ static void begin_search(struct authenticate_op *op)
 	/* of a search whose connection was lost */
 	forget_found(op);
 	op->request = directory_search(a->search.c, &q, on_found, op, &e);
-	free(filter);
 	if (op->request < 0) {
 		decide_later(op, AUTHENTICATE_UNAVAILABLE, e.text);
 		return;
@@ -479,22 +505,45 @@ static void on_op_timer(evutil_socket_t fd, short what, void *ctx)
 	finish(op);
 }
 
-static void prepare(struct authenticate_op *op)
+/* Takes the operation up, if there is room for it and nothing decided yet. */
+static struct authenticate_op *begin(struct authenticate_op *op)
 {
 	struct authenticator *a = op->a;
+	bool decided = op->phase == DECIDED;
 
-	op->phase = DECIDED;
-	if (a->n > OPS_MAX)
-		decide(op, AUTHENTICATE_UNAVAILABLE, "too many authentications at once");
-	else if (a->uris == 0)
-		decide(op, AUTHENTICATE_UNAVAILABLE, "no directory is configured");
-	else if (op->name[0] == '\0' || strlen(op->name) > NAME_MAX_SIZE)
-		decide(op, AUTHENTICATE_REFUSED, "name empty or too long");
-	/* a bind without a password succeeds as nobody (RFC 4513 section 5.1.2) */
-	else if (op->password[0] == '\0' || strlen(op->password) > PASSWORD_MAX_SIZE)
-		decide(op, AUTHENTICATE_REFUSED, "password empty or too long");
+	op->tries = (unsigned int)a->uris;
+	op->timer = evtimer_new(loop_base(a->loop), on_op_timer, op);
+	BUG_ON(op->timer == NULL);
+	DL_APPEND(a->ops, op);
+	a->n++;
+	if (!decided && a->n > OPS_MAX)
+		decide_later(op, AUTHENTICATE_UNAVAILABLE, "too many authentications at once");
+	else if (!decided && a->uris == 0)
+		decide_later(op, AUTHENTICATE_UNAVAILABLE, "no directory is configured");
 	else
-		op->phase = WAIT_SEARCH;
+		set_timer(op->timer, decided ? 0 : DEADLINE_MS);
+	if (op->phase != DECIDED)
+		advance(a);
+	return op;
+}
+
+static void refuse(struct authenticate_op *op, const char *why)
+{
+	decide(op, AUTHENTICATE_REFUSED, "%s", why);
+	op->phase = DECIDED;
+}
+
+struct authenticate_op *authenticate_find_start(struct authenticator *a, const char *filter,
+	const char *also, authenticate_cb *cb, void *ctx)
+{
+	struct authenticate_op *op = xcalloc(1, sizeof(*op));
+
+	*op = (struct authenticate_op){ .a = a, .also = also, .cb = cb, .ctx = ctx };
+	if (strlen(filter) > AUTHENTICATE_FILTER_MAX)
+		refuse(op, "name too long");
+	else
+		op->filter = xstrdup(filter);
+	return begin(op);
 }
 
 struct authenticate_op *authenticate_start(struct authenticator *a, const char *name,
@@ -502,21 +551,17 @@ struct authenticate_op *authenticate_start(struct authenticator *a, const char *
 {
 	struct authenticate_op *op = xcalloc(1, sizeof(*op));
 
-	op->a = a;
-	op->name = xstrdup(name);
-	op->password = xstrdup(password);
-	op->cb = cb;
-	op->ctx = ctx;
-	op->tries = (unsigned int)a->uris;
-	op->timer = evtimer_new(loop_base(a->loop), on_op_timer, op);
-	BUG_ON(op->timer == NULL);
-	DL_APPEND(a->ops, op);
-	a->n++;
-	prepare(op);
-	set_timer(op->timer, op->phase == DECIDED ? 0 : DEADLINE_MS);
-	if (op->phase != DECIDED)
-		advance(a);
-	return op;
+	*op = (struct authenticate_op){ .a = a, .cb = cb, .ctx = ctx };
+	if (name[0] == '\0' || strlen(name) > NAME_MAX_SIZE) {
+		refuse(op, "name empty or too long");
+	} else if (password[0] == '\0' || strlen(password) > PASSWORD_MAX_SIZE) {
+		/* a bind without a password succeeds as nobody (RFC 4513 section 5.1.2) */
+		refuse(op, "password empty or too long");
+	} else {
+		op->filter = authenticate_name_filter(name, name);
+		op->password = xstrdup(password);
+	}
+	return begin(op);
 }
 
 void authenticate_cancel(struct authenticate_op **opp)

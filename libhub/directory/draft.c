@@ -196,3 +196,20 @@ void entry_uuid_format(const unsigned char uuid[16], char text[ENTRY_UUID_TEXT])
 	}
 	text[at] = '\0';
 }
+
+const struct entry_attr *entry_attr(const struct entry *e, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < e->n; i++)
+		if (strcasecmp(e->attrs[i].name, name) == 0)
+			return &e->attrs[i];
+	return NULL;
+}
+
+const char *entry_text(const struct entry *e, const char *name)
+{
+	const struct entry_attr *a = entry_attr(e, name);
+
+	return a != NULL && a->n > 0 ? (const char *)a->values[0].data : NULL;
+}

@@ -28,4 +28,9 @@ struct entry {
 	size_t n;
 };
 
+/* NULL if the entry has none of that name (compared without regard to case). */
+const struct entry_attr *entry_attr(const struct entry *e, const char *name);
+/* Its first value, ended by a NUL, or NULL. */
+const char *entry_text(const struct entry *e, const char *name);
+
 #endif
