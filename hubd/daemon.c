@@ -1,9 +1,9 @@
 /* daemon.c - see daemon.h.
  *
- * The main thread owns the directory mirror, the login service, the signals, and the configuration
- * in force, which it makes anew from each snapshot and hands to all workers and to the acceptor. In
- * an organization of 10,000 connectors it stands still for 100 ms and more meanwhile: mail, and who
- * wants to bring some, must not wait for it.
+ * The main thread owns the directory mirror, the signals, and the configuration in force, which it
+ * makes anew from each snapshot and hands to all workers and to the acceptor. In an organization of
+ * 10,000 connectors it stands still for 100 ms and more meanwhile: mail, and who wants to bring some
+ * or to log in, must not wait for it.
  */
 #include "hubd/daemon.h"
 
@@ -17,10 +17,12 @@
 #include "hubd/config/certificate_check.h"
 #include "hubd/control/control.h"
 #include "hubd/identity.h"
+#include "hubd/login/gssapi.h"
+#include "hubd/login/keytab.h"
+#include "hubd/login/service.h"
 #include "hubd/privilege.h"
 #include "hubd/queue/failover.h"
 #include "hubd/receive/acceptor.h"
-#include "hubd/receive/login.h"
 #include "hubd/recovered.h"
 #include "hubd/worker.h"
 #include "libhub/base/clock.h"
@@ -46,7 +48,7 @@ struct daemon {
 	struct failover *failover;
 	struct rate_table *rates;
 	struct protocol_log *received;	/* NULL = off */
-	struct authenticator *authenticator;
+	struct authenticator *authenticator;	/* of administrators */
 	struct login_service *logins;
 	struct acceptor *acceptor;
 	struct mirror *mirror;
@@ -291,6 +293,23 @@ static int open_spool(struct daemon *d, struct err *e)
 	return 0;
 }
 
+/* --- logins --- */
+
+/* After the privileges are dropped and before there are threads. */
+static int open_logins(struct daemon *d, struct err *e)
+{
+	const struct settings *s = d->settings;
+	struct login_service_config cfg = { .directory = &s->directory,
+		.recipient_base = s->recipient_base, .resolver = s->resolver,
+		.keytab = s->keytab };
+
+	if (s->keytab != NULL && (keytab_check(s->keytab, e) != 0 ||
+		gssapi_prepare(s->keytab, s->state, e) != 0))
+		return settings_blame(s, "keytab", e);
+	d->logins = login_service_new(&cfg, e);
+	return d->logins != NULL ? login_service_start(d->logins, e) : -1;
+}
+
 /* --- life --- */
 
 static int start_threads(struct daemon *d, struct err *e)
@@ -329,6 +348,7 @@ static void on_provider(size_t uri, void *ctx)
 	struct daemon *d = ctx;
 
 	authenticator_prefer(d->authenticator, uri);
+	login_service_prefer(d->logins, uri);
 }
 
 static void start_mirror(struct daemon *d)
@@ -421,7 +441,8 @@ static int start(struct daemon *d, struct err *e)
 	start_protocol_logs(d);
 	d->authenticator = authenticator_new(d->loop, d->resolver, &s->directory,
 		s->recipient_base);
-	d->logins = login_service_new(d->loop, d->authenticator);
+	if (open_logins(d, e) != 0)
+		return -1;
 	d->acceptor = acceptor_new(d->loop);
 	watch_signals(d);
 	if (start_threads(d, e) != 0)
@@ -436,6 +457,7 @@ static void free_workers(struct daemon *d)
 
 	for (i = 0; i < d->settings->workers; i++)
 		worker_join(d->workers[i]);
+	login_service_join(d->logins);
 	spool_close(&d->spool);
 	for (i = 0; i < d->settings->workers; i++)
 		worker_free(&d->workers[i]);
@@ -515,5 +537,7 @@ int daemon_check(const struct settings *settings, struct err *e)
 	if (identity_load(&id, settings, e) != 0)
 		return settings_blame(settings, blamed(settings, e), e);
 	identity_deinit(&id);
+	if (settings->keytab != NULL && keytab_check(settings->keytab, e) != 0)
+		return settings_blame(settings, "keytab", e);
 	return 0;
 }

@@ -7,6 +7,7 @@ include hubd/config/local.mk
 include hubd/spool/local.mk
 include hubd/track/local.mk
 include hubd/queue/local.mk
+include hubd/login/local.mk
 include hubd/receive/local.mk
 include hubd/report/local.mk
 include hubd/categorize/local.mk
@@ -22,6 +23,7 @@ hubd_libhubd_a_SOURCES += \
 
 sbin_PROGRAMS += hubd/hubd
 hubd_hubd_SOURCES = %D%/main.c
-hubd_hubd_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS) $(CAP_LIBS)
+hubd_hubd_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS) $(CAP_LIBS) \
+	$(GSASL_LIBS) $(KRB5_LIBS)
 
 dist_man_MANS += %D%/hubd.8 %D%/hubd.conf.5

@@ -32,6 +32,7 @@ static const struct setting table[] = {
 	ROW("ca", SETTING_PATH, 0, s.ca),
 	ROW("certificate", SETTING_PATH, 0, certificates),
 	ROW("key", SETTING_PATH, 0, keys),
+	ROW("keytab", SETTING_PATH, 0, s.keytab),
 	ROW("state", SETTING_PATH, SETTING_REQUIRED, s.state),
 	ROW("control", SETTING_PATH, 0, s.control),
 	ROW("admin", SETTING_TEXT, 0, s.admin),
@@ -177,7 +178,8 @@ static int check_state(const struct settings *s, struct err *e)
 
 static int check_files(const struct settings *s, struct err *e)
 {
-	if (check_readable(s, "ca", s->ca, e) != 0)
+	if (check_readable(s, "ca", s->ca, e) != 0 ||
+		check_readable(s, "keytab", s->keytab, e) != 0)
 		return -1;
 	return check_state(s, e);
 }

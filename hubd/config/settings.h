@@ -21,6 +21,7 @@ struct settings {
 	const char *ca;
 	const char *certificate, *key;	/* the first pair: the server's own */
 	struct settings_key_pairs pairs;
+	const char *keytab;		/* or NULL */
 	const char *state;		/* directory of spool, cache and logs */
 	const char *control;		/* path of the local socket, or NULL */
 	const char *admin;		/* address:port, or NULL */

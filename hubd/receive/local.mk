@@ -7,7 +7,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/match.c %D%/match.h \
-	%D%/login.c %D%/login.h \
+	%D%/mechanism.c %D%/mechanism.h \
 	%D%/partner.c %D%/partner.h \
 	%D%/permission.c %D%/permission.h \
 	%D%/rate.c %D%/rate.h \

@@ -26,7 +26,8 @@ static void on_login_answer(struct inbox_node *node, void *ctx)
 
 	if (s != NULL)
 		auth_answered(s, l);
-	login_free(&l);
+	else
+		login_abandon(&l, r->cfg.logins);
 }
 
 struct receiver *receiver_new(const struct receiver_config *cfg)

@@ -39,6 +39,7 @@ struct receiver_config {
 	struct rate_table *rates;
 	struct protocol_log *protocol_log;	/* NULL = none is kept */
 	struct inbox *logins;		/* of the login service */
+	bool gssapi;			/* it has a keytab */
 	struct inbox *departures;	/* the listener's: ended arrivals go back there */
 	receiver_message_cb *on_message;
 	void *ctx;

@@ -118,8 +118,8 @@ static void session_free(struct session *s)
 	free(s->identity);
 	free(s->identity_mail);
 	free(s->domain);
-	free(s->auth_name);
 	free(s->log_session);
+	login_abandon(&s->login, s->receiver->cfg.logins);
 	free(s);
 }
 

@@ -10,9 +10,9 @@
 
 #include <uthash.h>
 
+#include "hubd/login/login.h"
 #include "hubd/receive/blank.h"
 #include "hubd/receive/intake.h"
-#include "hubd/receive/login.h"
 #include "hubd/receive/permission.h"
 #include "hubd/receive/receiver.h"
 #include "libhub/smtp/command.h"
@@ -20,9 +20,7 @@
 
 enum session_phase {
 	PHASE_COMMAND,
-	PHASE_AUTH_PLAIN,	/* the next line is a response */
-	PHASE_AUTH_LOGIN_NAME,
-	PHASE_AUTH_LOGIN_PASSWORD,
+	PHASE_AUTH,		/* the next line is a response */
 	PHASE_DATA,
 	PHASE_BDAT,
 };
@@ -69,7 +67,9 @@ struct session {
 	char *identity;			/* login name or server name; NULL while anonymous */
 	char *domain;			/* proven by its certificate (partner.h), or NULL */
 	char *identity_mail;		/* its address, PRINCIPAL_USER only */
-	char *auth_name;		/* AUTH LOGIN between its two lines */
+	struct login *login;		/* while AUTH waits for the client */
+	uint8_t mechanism;		/* enum mechanism, while AUTH is under way */
+	uint32_t mechanisms;		/* bits of them, as announced */
 	uint32_t rights;		/* bits of enum right */
 	uint32_t extensions;		/* enum smtp_extension, as announced */
 	uint32_t errors, logon_failures, messages;
@@ -77,6 +77,7 @@ struct session {
 	enum session_phase phase;
 	enum session_wait wait;
 	bool esmtp;
+	bool logged_in;			/* AUTH has succeeded */
 	bool ended_by_peer;		/* EOF seen; what is there is still obeyed */
 	bool finished;			/* 221 or 421 is on its way */
 	bool running;			/* session_run is on the stack */
@@ -162,7 +163,8 @@ verb_run verb_ehlo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset, verb_
 
 /* --- verb_auth.c --- */
 void auth_line(struct session *s, const char *line, size_t n);
-void auth_answered(struct session *s, const struct login *l);
+/* Takes the login over. */
+void auth_answered(struct session *s, struct login *l);
 
 /* --- verb_starttls.c --- */
 /* TLS before the greeting. */

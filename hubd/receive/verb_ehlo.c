@@ -1,5 +1,5 @@
 /* verb_ehlo.c - EHLO and HELO: the greeting, and what this session is offered. */
-#include "hubd/receive/session.h"
+#include "hubd/receive/mechanism.h"
 
 #include <inttypes.h>
 
@@ -32,12 +32,6 @@ static bool offers_starttls(const struct session *s)
 			has_auth(s->connector, AUTH_MECH_HUB_SERVER));
 }
 
-static bool offers_auth(const struct session *s)
-{
-	return has_auth(s->connector, AUTH_MECH_BASIC) &&
-		(stream_is_tls(s->stream) || !has_auth(s->connector, AUTH_MECH_BASIC_TLS));
-}
-
 static uint32_t offer(const struct session *s)
 {
 	uint32_t set = 0;
@@ -51,9 +45,22 @@ static uint32_t offer(const struct session *s)
 		set &= ~(uint32_t)SMTP_EXT_BINARYMIME;
 	if (offers_starttls(s))
 		set |= SMTP_EXT_STARTTLS;
-	if (offers_auth(s))
+	if (s->mechanisms != 0)
 		set |= SMTP_EXT_AUTH;
 	return set;
+}
+
+static void announce_auth(const struct session *s, struct smtp_reply *r)
+{
+	char line[200];
+	size_t n = (size_t)snprintf(line, sizeof(line), "AUTH");
+	enum mechanism m;
+
+	for (m = 0; m < MECHANISMS; m++)
+		if ((s->mechanisms >> m & 1) != 0)
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " %s",
+				mechanism_name(m));
+	smtp_reply_add_line(r, "%s", line);
 }
 
 static void announce(struct session *s, const struct smtp_command_helo *helo)
@@ -74,7 +81,7 @@ static void announce(struct session *s, const struct smtp_command_helo *helo)
 	if ((s->extensions & SMTP_EXT_STARTTLS) != 0)
 		smtp_reply_add_line(&r, "STARTTLS");
 	if ((s->extensions & SMTP_EXT_AUTH) != 0)
-		smtp_reply_add_line(&r, "AUTH PLAIN LOGIN");
+		announce_auth(s, &r);
 	session_send(s, &r);
 }
 
@@ -89,6 +96,7 @@ void verb_ehlo(struct session *s, const struct smtp_command *c)
 		session_reply(s, 250, NULL, "%s", session_fqdn(s));
 		return;
 	}
+	s->mechanisms = mechanism_offer(s);
 	s->extensions = offer(s);
 	announce(s, &c->helo);
 	s->esmtp = (s->extensions & SMTP_EXT_ENHANCEDSTATUSCODES) != 0;

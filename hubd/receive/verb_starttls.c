@@ -1,7 +1,7 @@
 /* verb_starttls.c - STARTTLS (RFC 3207), TLS from the first byte (RFC 8314), and who the peer is by
  * its key (direct trust).
  */
-#include "hubd/receive/session.h"
+#include "hubd/receive/mechanism.h"
 
 #include "hubd/receive/partner.h"
 #include "hubd/track/counters.h"
@@ -16,7 +16,7 @@ static int start(struct session *s, const char *ready, struct err *e)
 	const struct receive_connector *rc = s->connector;
 	const struct tls_accept how = {
 		/* asked for only where somebody looks at it */
-		.request_cert = (rc->auth >> AUTH_MECH_HUB_SERVER & 1) != 0 || rc->domain_secure,
+		.request_cert = mechanism_wants_certificate(rc),
 		.name = session_fqdn(s),
 		.service = rc->obj.name,
 	};
@@ -63,6 +63,7 @@ static void forget(struct session *s)
 	free(s->helo);
 	s->helo = NULL;
 	s->extensions = 0;
+	s->logged_in = false;
 	s->esmtp = false;
 	session_forget_peer(s);
 }

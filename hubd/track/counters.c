@@ -44,6 +44,10 @@ static const struct counter_row rows[COUNTERS] = {
 	[COUNTER_DOMAIN_SECURE_NO_TLS] = { "receive_domain_secure", NULL, "result", "no_tls" },
 	[COUNTER_DOMAIN_SECURE_UNPROVEN] = { "receive_domain_secure", NULL, "result",
 		"not_proven" },
+	[COUNTER_LOGINS_ACCEPTED] = { "receive_logins", "Ends of AUTH commands.", "result",
+		"accepted" },
+	[COUNTER_LOGINS_REFUSED] = { "receive_logins", NULL, "result", "refused" },
+	[COUNTER_LOGINS_UNAVAILABLE] = { "receive_logins", NULL, "result", "unavailable" },
 };
 
 static _Atomic uint64_t values[COUNTERS];

@@ -162,6 +162,11 @@ int stream_peer_verify(const struct stream *s, enum tls_verify mode, const char 
 bool stream_peer_text(const struct stream *s, struct tls_peer_text *out);
 /* Did the handshake resume an earlier session? */
 bool stream_tls_resumed(const struct stream *s);
+/* The peer's certificate as DER, the caller's by free, and its size; NULL where there is none. */
+unsigned char *stream_peer_certificate(const struct stream *s, size_t *size);
+enum { STREAM_BINDING_SIZE = 32 };
+/* The tls-exporter channel binding (RFC 9266); false without TLS, or where it is not safe. */
+bool stream_channel_binding(const struct stream *s, unsigned char out[STREAM_BINDING_SIZE]);
 /* Such as "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; NULL without TLS. */
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);

@@ -223,6 +223,30 @@ bool stream_tls_resumed(const struct stream *s)
 	return stream_is_tls(s) && SSL_session_reused(s->ssl);
 }
 
+unsigned char *stream_peer_certificate(const struct stream *s, size_t *size)
+{
+	const X509 *cert = stream_is_tls(s) ? SSL_get0_peer_certificate(s->ssl) : NULL;
+	unsigned char *der, *p;
+	int n = cert != NULL ? i2d_X509(cert, NULL) : -1;
+
+	if (n <= 0)
+		return NULL;
+	der = p = xmalloc((size_t)n);
+	*size = (size_t)i2d_X509(cert, &p);
+	return der;
+}
+
+bool stream_channel_binding(const struct stream *s, unsigned char out[STREAM_BINDING_SIZE])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	/* before TLS 1.3 it is unique with extended master secrets only: RFC 9266 section 4.2 */
+	return stream_is_tls(s) && (SSL_version(s->ssl) >= TLS1_3_VERSION ||
+			SSL_get_extms_support(s->ssl) == 1) &&
+		SSL_export_keying_material(s->ssl, out, STREAM_BINDING_SIZE, label,
+			sizeof(label) - 1, NULL, 0, 0) == 1;
+}
+
 const char *stream_tls_version(const struct stream *s)
 {
 	return stream_is_tls(s) ? SSL_get_version(s->ssl) : NULL;

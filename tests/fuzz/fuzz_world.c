@@ -101,17 +101,25 @@ static void on_message(struct message *m, void *ctx)
 	loop_stop(world.loop);
 }
 
-/* "good" is everybody's password; for "down" the directory does not answer. */
+/* "good" is everybody's proof; for "down" the directory does not answer, "more" asks on. */
 static void on_login(struct inbox_node *node, void *ctx)
 {
 	struct login *l = INBOX_ENTRY(node, struct login, node);
+	const char *said;
 
 	(void)ctx;
-	l->outcome = strcmp(l->password, "good") == 0 ? AUTHENTICATE_OK :
-		strcmp(l->password, "down") == 0 ? AUTHENTICATE_UNAVAILABLE :
-		AUTHENTICATE_REFUSED;
+	if (l->abandoned) {
+		login_free(&l);
+		return;
+	}
+	said = l->mechanism == LOGIN_PASSWORD ? l->password : l->mechanism == LOGIN_CERTIFICATE ?
+		l->name : (const char *)l->response.data;
+	snprintf(l->user, sizeof(l->user), "anna");
 	snprintf(l->mail, sizeof(l->mail), "anna@contoso.com");
-	inbox_post(l->reply_to, &l->node);
+	login_bytes_set(&l->challenge, "more", 4);
+	login_answer(l, strcmp(said, "good") == 0 ? LOGIN_OK : strcmp(said, "down") == 0 ?
+		LOGIN_UNAVAILABLE : strcmp(said, "more") == 0 ? LOGIN_CHALLENGE :
+		strcmp(said, "odd") == 0 ? LOGIN_MALFORMED : LOGIN_REFUSED, "so it is");
 }
 
 static void on_departure(struct inbox_node *node, void *ctx)

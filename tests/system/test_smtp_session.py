@@ -6,7 +6,7 @@ import unittest
 import uuid
 
 from .harness.base import free_port, wait_for
-from .harness.client import Client, b64
+from .harness.client import Client, b64, mechanisms
 from .harness.directory import record
 from .harness.hub import Hub
 from .harness.organization import Organization, message
@@ -294,7 +294,7 @@ class SmtpSession(unittest.TestCase):
 
     def test_starttls_forgets_what_was_before(self):
         client = self.client("clear")
-        self.assertIn("AUTH PLAIN LOGIN", client.ehlo())
+        self.assertIn("PLAIN", mechanisms(client.ehlo()))
         self.assertTrue(client.plain("anna", "password-of-anna").startswith("235"))
         client.starttls()
         self.assertTrue(client.say("MAIL FROM:<anna@contoso.com>").startswith("503"))
@@ -356,7 +356,7 @@ class SmtpSession(unittest.TestCase):
             with self.subTest(lines), Client(self.ports["submission"]) as client:
                 client.ehlo()
                 client.starttls()
-                self.assertIn("AUTH PLAIN LOGIN", client.ehlo())
+                self.assertIn("PLAIN", mechanisms(client.ehlo()))
                 for line in lines[:-1]:
                     self.assertTrue(client.say(line).startswith("334"))
                 reply = client.say(lines[-1])

@@ -107,5 +107,10 @@ class Client:
         return self.say(content if isinstance(content, bytes) else content.encode())
 
 
+def mechanisms(offers):
+    """Those of AUTH among the keywords that EHLO offers."""
+    return [name for line in offers if line.startswith("AUTH ") for name in line.split()[1:]]
+
+
 def b64(text):
     return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()

@@ -1,0 +1,16 @@
+/* keytab.h - what is in the Kerberos keytab of this server. Reads files: at the start, and in the
+ * login service's thread.
+ */
+#ifndef HUB_LOGIN_KEYTAB_H
+#define HUB_LOGIN_KEYTAB_H
+
+#include <stdbool.h>
+
+#include "libhub/base/err.h"
+
+/* Is it a keytab, with a key of some smtp/... principal in it? */
+int keytab_check(const char *path, struct err *e) MUST_CHECK;
+/* Has it a key of a principal smtp/... of that realm? The trust is in whoever gave us the key. */
+bool keytab_has_realm(const char *path, const char *realm);
+
+#endif
