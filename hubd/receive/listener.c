@@ -218,7 +218,7 @@ static int listening_socket(const struct listener *one)
 	return fd;
 }
 
-/* Has this host the address? If not, errno says so. */
+/* Has this host the address, as far as anybody can tell? If not, errno says so. */
 static bool has_address(const struct listener *one)
 {
 	struct sockaddr_storage addr = one->at.addr;
@@ -232,7 +232,7 @@ static bool has_address(const struct listener *one)
 		in6->sin6_port = 0;
 	fd = bound_socket(&addr, false);
 	if (fd < 0)
-		return false;
+		return errno != EADDRNOTAVAIL && errno != EINVAL;
 	close(fd);
 	return true;
 }
