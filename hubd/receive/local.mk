@@ -14,6 +14,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/receiver.c %D%/receiver.h \
 	%D%/refusal.c %D%/refusal.h \
 	%D%/session.c %D%/session.h \
+	%D%/session_connector.c \
 	%D%/session_log.c \
 	%D%/session_reply.c \
 	%D%/trace.c %D%/trace.h \

@@ -216,7 +216,8 @@ static bool take_line(struct session *s)
 		s->phase = PHASE_COMMAND;
 		refuse_line(s, what, n);
 	} else if (s->phase == PHASE_COMMAND) {
-		obey(s, line, n);
+		if (s->tx != NULL || session_renew(s))
+			obey(s, line, n);
 	} else {
 		session_log_hidden(s, n, NULL);
 		auth_line(s, line, n);

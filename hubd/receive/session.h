@@ -58,7 +58,7 @@ struct session {
 	UT_hash_handle hh;
 	uint64_t id;
 	struct receiver *receiver;
-	struct arrival *arrival;	/* holds live and connector for the whole session */
+	struct arrival *arrival;	/* holds live and connector */
 	const struct receive_connector *connector;
 	struct stream *stream;
 	struct transaction *tx;		/* NULL between transactions */
@@ -160,6 +160,15 @@ typedef void verb_run(struct session *s, const struct smtp_command *c);
 
 verb_run verb_ehlo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset, verb_noop, verb_vrfy,
 	verb_help, verb_quit, verb_starttls, verb_auth;
+
+/* --- session_connector.c --- */
+/* Its connector as now configured, whatever its name; NULL if it is gone. */
+const struct receive_connector *session_current_connector(const struct session *s);
+/*
+ * Between transactions: from now on with the configuration as it is now. False: that does not let
+ * it go on, and the session is being shut down.
+ */
+bool session_renew(struct session *s);
 
 /* --- verb_auth.c --- */
 void auth_line(struct session *s, const char *line, size_t n);

@@ -10,22 +10,6 @@
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
-/* The connector as it is now; its name may have changed since it admitted the session. */
-static const struct receive_connector *current_connector(const struct session *s)
-{
-	const struct live *live = s->receiver->live;
-	struct objects mine = snapshot_server_connectors(live->snapshot, live->self);
-	size_t i;
-
-	for (i = 0; i < mine.n; i++) {
-		const struct receive_connector *rc = (const void *)mine.v[i];
-
-		if (memcmp(rc->obj.uuid, s->connector->obj.uuid, sizeof(rc->obj.uuid)) == 0)
-			return rc;
-	}
-	return NULL;
-}
-
 /* "192.0.2.1:25", "[2001:db8::1]:25" */
 static void put_endpoint(const struct sockaddr_storage *a, char *out, size_t size)
 {
@@ -72,7 +56,7 @@ bool session_is_logged(struct session *s)
 
 	if (s->log_checked != s->receiver->lives) {
 		s->log_checked = s->receiver->lives;
-		rc = current_connector(s);
+		rc = session_current_connector(s);
 		s->log_verbose = s->receiver->cfg.protocol_log != NULL && rc != NULL &&
 			rc->logging == PROTOCOL_LOGGING_VERBOSE;
 	}
