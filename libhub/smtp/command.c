@@ -6,6 +6,8 @@
 #include "libhub/smtp/chars_priv.h"
 #include "libhub/smtp/command_priv.h"
 
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -97,18 +99,45 @@ static int parse_needed_text(struct smtp_command *c, struct smtp_args *in)
 	return -1;
 }
 
-/* An IPv4 address without brackets: wrong, but common and clear. */
-static bool take_bare_address(struct smtp_command_helo *helo, const char *word, size_t n)
+/*
+ * Wrong, but common and clear: an address without brackets, an IPv6 address without its tag, as
+ * JavaMail writes it also with a zone.
+ */
+static bool take_loose_address(struct smtp_command_helo *helo, const char *word, size_t n)
 {
-	char literal[sizeof("[255.255.255.255]")];
+	static const char tag[] = "IPv6:";
+	char literal[sizeof("[IPv6:]") + INET6_ADDRSTRLEN];
+	bool six = memchr(word, ':', n) != NULL;
+	const char *zone;
+	int length;
 
-	if (n > sizeof(literal) - 3)
+	if (n >= 2 && word[0] == '[' && word[n - 1] == ']') {
+		word++;
+		n -= 2;
+	}
+	zone = six ? memchr(word, '%', n) : NULL;
+	if (zone != NULL)
+		n = (size_t)(zone - word);
+	if (n >= INET6_ADDRSTRLEN)
 		return false;
-	literal[0] = '[';
-	memcpy(literal + 1, word, n);
-	literal[n + 1] = ']';
-	helo->literal = smtp_literal_canonize(helo->name, literal, n + 2, NULL) == 0;
-	return helo->literal;
+	length = snprintf(literal, sizeof(literal), "[%s%.*s]",
+		six && strncasecmp(word, tag, strlen(tag)) != 0 ? tag : "", (int)n, word);
+	return smtp_literal_canonize(helo->name, literal, (size_t)length, NULL) == 0;
+}
+
+/* A host may well be called 4711, as containers are after part of their digest. */
+static bool take_number(struct smtp_command_helo *helo, const char *word, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!smtp_is_digit(word[i]))
+			return false;
+	if (n > SMTP_LABEL_MAX)
+		return false;
+	memcpy(helo->name, word, n);
+	helo->name[n] = '\0';
+	return true;
 }
 
 /* A domain or an address literal, RFC 5321 §4.1.1.1; what real clients send after it is let by. */
@@ -125,10 +154,12 @@ static int parse_helo(struct smtp_command *c, struct smtp_args *in)
 			smtp_verb_name(c->verb));
 		return -1;
 	}
-	if (take_bare_address(&c->helo, word, n))
+	if (n > 1 && word[n - 1] == '.')	/* as in zone files */
+		n--;
+	c->helo.literal = take_loose_address(&c->helo, word, n);
+	if (c->helo.literal || take_number(&c->helo, word, n))
 		return 0;
-	c->helo.literal = *word == '[';
-	rc = c->helo.literal ? smtp_literal_canonize(c->helo.name, word, n, &why)
+	rc = *word == '[' ? smtp_literal_canonize(c->helo.name, word, n, &why)
 		: smtp_domain_canonize(c->helo.name, word, n, false, &why);
 	if (rc == 0)
 		return 0;

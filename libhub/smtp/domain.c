@@ -9,8 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LABEL_MAX = 63 };
-
 static bool is_label_char(char c)
 {
 	return smtp_is_alnum(c) || c == '-' || c == '_';
@@ -39,7 +37,7 @@ static const char *hostname_fault(const char *p, size_t n)
 			return "domain has a character that is no letter, digit or hyphen";
 		if (label == 0 && p[i] == '-')
 			return "domain has a label that begins with a hyphen";
-		if (++label > LABEL_MAX)
+		if (++label > SMTP_LABEL_MAX)
 			return "domain has a label longer than 63 bytes";
 		letters = letters || !smtp_is_digit(p[i]);
 	}

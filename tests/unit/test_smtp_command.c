@@ -33,6 +33,13 @@ static const struct {
 	{ "EHLO", ALL, 501, "5.5.4", "EHLO needs the name" },
 	{ "EHLO a..b", ALL, 501, "5.5.4", "EHLO: domain has an empty label" },
 	{ "HELO [1.2.3]", ALL, 501, "5.5.4", "HELO: address literal" },
+	{ "EHLO a..", ALL, 501, "5.5.4", "EHLO: domain has an empty label" },
+	{ "EHLO .", ALL, 501, "5.5.4", "EHLO: domain has an empty label" },
+	{ "EHLO []", ALL, 501, "5.5.4", "EHLO: address literal" },
+	{ "EHLO [::1", ALL, 501, "5.5.4", "EHLO: address literal" },
+	{ "EHLO [::12345]", ALL, 501, "5.5.4", "EHLO: address literal" },
+	{ "EHLO 1234567890123456789012345678901234567890123456789012345678901234", ALL, 501,
+	  "5.5.4", "longer than 63" },
 	{ "EHLO 192.0.2", ALL, 501, "5.5.4", "brackets" },
 	{ "EHLO 192.0.2.256", ALL, 501, "5.5.4", "brackets" },
 	{ "DATA now", ALL, 501, "5.5.4", "DATA takes no argument" },
@@ -235,23 +242,43 @@ START_TEST(value_limits)
 }
 END_TEST
 
+/* What real clients call themselves; RFC 5321 allows only some of it. */
+static const struct {
+	const char *line, *name;
+	bool literal;
+} names[] = {
+	{ "ehlo Mail.Example.org", "mail.example.org", false },
+	{ "EHLO my_pc", "my_pc", false },
+	{ "HELO mail.example.org.", "mail.example.org", false },
+	{ "EHLO 123456789012", "123456789012", false },
+	{ "EHLO office pc", "office", false },
+	{ "LHLO [IPv6:2001:DB8::0:1]", "[IPv6:2001:db8::1]", true },
+	{ "EHLO 192.0.2.1", "[192.0.2.1]", true },
+	{ "EHLO 255.255.255.255 and more", "[255.255.255.255]", true },
+	{ "EHLO ::1", "[IPv6:::1]", true },
+	{ "EHLO [0:0:0:0:0:0:0:1]", "[IPv6:::1]", true },
+	{ "EHLO ipv6:::1", "[IPv6:::1]", true },
+	{ "EHLO [FE80::1%eth0]", "[IPv6:fe80::1]", true },
+	{ "EHLO [IPv6:fe80:0:0:0:0:0:0:1%4]", "[IPv6:fe80::1]", true },
+};
+
+START_TEST(names_of_clients)
+{
+	struct smtp_command c;
+	struct smtp_reply r;
+
+	ck_assert_int_eq(parse(&c, names[_i].line, 0, false, &r), 0);
+	ck_assert_str_eq(c.helo.name, names[_i].name);
+	ck_assert_int_eq(c.helo.literal, names[_i].literal);
+}
+END_TEST
+
 START_TEST(others)
 {
 	static const struct smtp_command_context none = { 0, false };
 	struct smtp_command c;
 	struct smtp_reply r;
 
-	ck_assert_int_eq(parse(&c, "ehlo Mail.Example.org", 0, false, &r), 0);
-	ck_assert_int_eq(c.verb, SMTP_VERB_EHLO);
-	ck_assert_str_eq(c.helo.name, "mail.example.org");
-	ck_assert_int_eq(parse(&c, "LHLO [IPv6:2001:DB8::0:1]", 0, false, &r), 0);
-	ck_assert_str_eq(c.helo.name, "[IPv6:2001:db8::1]");
-	ck_assert(c.helo.literal);
-	ck_assert_int_eq(parse(&c, "EHLO 192.0.2.1", 0, false, &r), 0);
-	ck_assert_str_eq(c.helo.name, "[192.0.2.1]");
-	ck_assert(c.helo.literal);
-	ck_assert_int_eq(parse(&c, "EHLO 255.255.255.255 and more", 0, false, &r), 0);
-	ck_assert_str_eq(c.helo.name, "[255.255.255.255]");
 	ck_assert_int_eq(parse(&c, "BDAT 86 last", 0, false, &r), 0);
 	ck_assert(c.bdat.last && c.bdat.size == 86);
 	ck_assert_int_eq(parse(&c, "BDAT 0", 0, false, &r), 0);
@@ -286,6 +313,7 @@ int main(void)
 	tcase_add_loop_test(command, mail_choices, 0, sizeof(choices) / sizeof(choices[0]));
 	tcase_add_loop_test(command, value_limits, 0, sizeof(limits) / sizeof(limits[0]));
 	tcase_add_test(command, rcpt);
+	tcase_add_loop_test(command, names_of_clients, 0, sizeof(names) / sizeof(names[0]));
 	tcase_add_test(command, others);
 	return unit_run("smtp_command", &command, 1);
 }
