@@ -289,9 +289,9 @@ static void on_closed(struct stream *stream, enum stream_end reason, const char 
 		session_note(s, "TLS", "%s", text);
 		counter_add(COUNTER_TLS_FAILED, 1);
 	}
-	log_event(reason == STREAM_END_TLS ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "session-lost",
-		LOG_UINT("session", s->id), LOG_STR("peer", s->peer_address),
-		LOG_STR("why", text), LOG_END);
+	/* no warning, whatever it is: anybody who looks whether a port is open causes it */
+	log_event(LOG_LEVEL_INFO, "session-lost", LOG_UINT("session", s->id),
+		LOG_STR("peer", s->peer_address), LOG_STR("why", text), LOG_END);
 	session_end(s);
 }
 
