@@ -5,6 +5,8 @@ libhub_libhub_a_SOURCES += \
 	%D%/address.c %D%/address.h %D%/domain.c %D%/xtext.c \
 	%D%/body.c %D%/body.h \
 	%D%/capability.c %D%/capability.h %D%/chars_priv.h \
+	%D%/conversion.c %D%/conversion.h %D%/mime_field.c %D%/mime_field.h \
+	%D%/transfer_encoder.c %D%/transfer_encoder.h \
 	%D%/command.c %D%/command.h %D%/command_params.c %D%/command_priv.h \
 	%D%/extension.c %D%/extension.h \
 	%D%/header.c %D%/header.h \
