@@ -251,6 +251,7 @@ void client_free(struct client **cp)
 	c->over = true;
 	c->msg = NULL;
 	c->pump_on = false;
+	client_fit_end(c);
 	if (c->state == CLIENT_QUIT)
 		stream_finish(&c->stream);
 	else

@@ -55,6 +55,7 @@ void client_decided(struct client *c)
 {
 	c->msg = NULL;
 	c->pump_on = false;
+	client_fit_end(c);
 	c->cb->on_sent(c, c->facts, c->ctx);
 }
 
@@ -77,14 +78,6 @@ static void rest_by_reply(struct client *c, enum verdict_stage stage, const stru
 	client_fact_rest(c, &f);
 }
 
-/* A fact of our own about the whole message: nothing was asked. */
-static void rest_by_event(struct client *c, enum verdict_event event, const char *text)
-{
-	struct client_fact f = { .stage = STAGE_MAIL, .event = event, .text = text };
-
-	client_fact_rest(c, &f);
-}
-
 /* --- MAIL --- */
 
 void client_begin(struct client *c)
@@ -99,114 +92,11 @@ void client_begin(struct client *c)
 	c->rcpt_sent = c->rcpt_done = c->accepted = c->final_next = 0;
 	c->chunks_pending = 0;
 	c->mail_refused = c->data_sent = c->last_sent = c->prefix_sent = c->chunk_failed = false;
-	c->scanned = c->has_8bit = c->line_used = false;
+	c->line_used = false;
+	client_fit_begin(c);
 	c->pump_waits = c->pump_on = false;
 	c->encoder.emit = NULL;
 	c->bdat = smtp_capability_has(&c->caps, SMTP_EXT_CHUNKING);
-}
-
-static uint64_t wire_size(const struct client_message *m)
-{
-	return m->size + strlen(m->prefix);
-}
-
-/* Text that claims to be 8-bit often is not: look before refusing it. */
-enum step client_scan_enter(struct client *c)
-{
-	const struct client_message *m = c->msg;
-	unsigned char buf[8192];
-	struct err e;
-	ssize_t n, i;
-
-	while ((n = m->source->read(m->src, buf, sizeof(buf), &e)) > 0)
-		for (i = 0; i < n; i++)
-			c->has_8bit = c->has_8bit || (buf[i] & 0x80) != 0;
-	if (n == SPOOL_BODY_WAIT)
-		return STEP_WAIT;
-	if (n < 0)
-		return client_fail(c, EVENT_DAMAGED, NULL, "%s", e.text);
-	m->source->rewind(m->src);
-	c->scanned = true;
-	return client_next(c, CLIENT_MAIL);
-}
-
-static bool needs_scan(const struct client *c)
-{
-	return c->msg->env->body == ENVELOPE_BODY_8BITMIME && !c->scanned &&
-		!smtp_capability_has(&c->caps, SMTP_EXT_8BITMIME);
-}
-
-/* Addresses may come from the directory: nothing in one may end the command that carries it. */
-static bool is_carryable(const char *address)
-{
-	bool quoted = *address == '"';
-
-	for (; *address != '\0'; address++) {
-		unsigned char ch = (unsigned char)*address;
-
-		if (ch < 0x20 || ch == 0x7f ||
-			(!quoted && (ch == ' ' || ch == '<' || ch == '>')))
-			return false;
-	}
-	return true;
-}
-
-static bool is_skipped(const struct client *c, uint32_t i)
-{
-	return c->facts[i].text != NULL && c->facts[i].event == EVENT_BAD_ADDRESS;
-}
-
-/* Recipients that cannot be named get their fact; true if any is left. */
-static bool addresses_fit(struct client *c)
-{
-	static const struct client_fact bad = { .stage = STAGE_RCPT, .event = EVENT_BAD_ADDRESS,
-		.text = "the address has characters that SMTP cannot carry" };
-	const struct envelope *env = c->msg->env;
-	uint32_t i, left = 0;
-
-	if (!is_carryable(env->sender)) {
-		client_fact_rest(c, &bad);
-		return false;
-	}
-	for (i = 0; i < c->n; i++) {
-		if (is_carryable(env->recipients[i].address))
-			left++;
-		else
-			client_fact_set(c, i, &bad);
-	}
-	return left > 0;
-}
-
-/* Can the peer take it at all? False with the facts set. */
-static bool fits(struct client *c)
-{
-	const struct envelope *env = c->msg->env;
-	char text[CLIENT_TEXT_MAX];
-
-	if (!addresses_fit(c))
-		return false;
-
-	if (c->caps.size_max != 0 && wire_size(c->msg) > c->caps.size_max) {
-		snprintf(text, sizeof(text), "the message has %llu bytes, the peer takes %llu",
-			(unsigned long long)wire_size(c->msg),
-			(unsigned long long)c->caps.size_max);
-		rest_by_event(c, EVENT_TOO_BIG, text);
-		return false;
-	}
-	if (env->smtputf8 && !smtp_capability_has(&c->caps, SMTP_EXT_SMTPUTF8)) {
-		rest_by_event(c, EVENT_NO_UTF8, "the peer does not offer SMTPUTF8");
-		return false;
-	}
-	if (env->body == ENVELOPE_BODY_BINARYMIME &&
-		!smtp_capability_has(&c->caps, SMTP_EXT_BINARYMIME | SMTP_EXT_CHUNKING)) {
-		rest_by_event(c, EVENT_NO_BINARY, "the peer does not offer BINARYMIME");
-		return false;
-	}
-	if (c->has_8bit) {
-		rest_by_event(c, EVENT_NO_8BIT, "the peer does not offer 8BITMIME");
-		return false;
-	}
-	return true;
 }
 
 static void write_mail(struct client *c)
@@ -215,15 +105,14 @@ static void write_mail(struct client *c)
 	static const char *const rets[] = { "", " RET=FULL", " RET=HDRS" };
 	const struct envelope *env = c->msg->env;
 	bool dsn = smtp_capability_has(&c->caps, SMTP_EXT_DSN);
-	bool eight = smtp_capability_has(&c->caps, SMTP_EXT_8BITMIME);
 	char size[32] = "";
 
-	if (smtp_capability_has(&c->caps, SMTP_EXT_SIZE))
+	/* how large a converted message gets is not known yet */
+	if (smtp_capability_has(&c->caps, SMTP_EXT_SIZE) && !c->converting)
 		snprintf(size, sizeof(size), " SIZE=%llu",
-			(unsigned long long)wire_size(c->msg));
+			(unsigned long long)client_wire_size(c->msg));
 	stream_printf(c->stream, "MAIL FROM:<%s>%s%s%s%s%s%s\r\n", env->sender, size,
-		eight || env->body == ENVELOPE_BODY_BINARYMIME ? bodies[env->body] : "",
-		env->smtputf8 ? " SMTPUTF8" : "", dsn ? rets[env->ret] : "",
+		bodies[c->body], c->utf8 ? " SMTPUTF8" : "", dsn ? rets[env->ret] : "",
 		dsn && *env->envid != '\0' ? " ENVID=" : "", dsn ? env->envid : "");
 }
 
@@ -264,7 +153,7 @@ static void write_rcpt(struct client *c)
 {
 	const struct envelope_recipient *r = &c->msg->env->recipients[c->rcpt_sent++];
 
-	if (is_skipped(c, c->rcpt_sent - 1))
+	if (client_is_skipped(c, c->rcpt_sent - 1))
 		return;
 	stream_printf(c->stream, "RCPT TO:<%s>", r->address);
 	if (smtp_capability_has(&c->caps, SMTP_EXT_DSN)) {
@@ -287,9 +176,9 @@ static enum step begin_body(struct client *c)
 
 enum step client_mail_enter(struct client *c)
 {
-	if (needs_scan(c))
+	if (client_needs_scan(c))
 		return client_next(c, CLIENT_SCAN);
-	if (!fits(c)) {
+	if (!client_fits(c)) {
 		client_decided(c);
 		return c->over ? STEP_OVER : client_next(c, CLIENT_READY);
 	}
@@ -298,7 +187,7 @@ enum step client_mail_enter(struct client *c)
 		return STEP_WAIT;
 	while (c->rcpt_sent < c->n)
 		write_rcpt(c);
-	if (c->bdat && wire_size(c->msg) > PIPELINED_BODY_MAX)
+	if (c->bdat && client_wire_size(c->msg) > PIPELINED_BODY_MAX)
 		return STEP_WAIT;
 	return begin_body(c);
 }
@@ -337,7 +226,7 @@ static enum step after_rcpt(struct client *c)
 
 enum step client_rcpt_enter(struct client *c)
 {
-	while (c->rcpt_done < c->n && is_skipped(c, c->rcpt_done)) {
+	while (c->rcpt_done < c->n && client_is_skipped(c, c->rcpt_done)) {
 		if (c->rcpt_sent == c->rcpt_done)
 			c->rcpt_sent++;
 		c->rcpt_done++;

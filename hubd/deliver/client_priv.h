@@ -6,6 +6,7 @@
 #include "libhub/base/mem.h"
 #include "libhub/smtp/body.h"
 #include "libhub/smtp/capability.h"
+#include "libhub/smtp/conversion.h"
 
 enum client_state {
 	CLIENT_GREETING,
@@ -17,7 +18,7 @@ enum client_state {
 	CLIENT_AUTH_USER,
 	CLIENT_AUTH_PASSWORD,
 	CLIENT_READY,
-	CLIENT_SCAN,		/* looks whether the body has 8-bit text */
+	CLIENT_SCAN,		/* looks whether the peer can take the message as it is */
 	CLIENT_MAIL,
 	CLIENT_RCPT,
 	CLIENT_DATA,
@@ -62,7 +63,6 @@ struct client {
 	uint32_t accepted;
 	uint32_t final_next;		/* LMTP: the recipient whose reply comes next */
 	bool mail_refused;
-	bool scanned, has_8bit;
 	bool bdat;
 	bool data_sent;			/* DATA or the first BDAT is out */
 	bool last_sent;			/* the end of the message is out */
@@ -72,6 +72,16 @@ struct client {
 	bool pump_waits;		/* for the source */
 	bool pump_on;
 	struct smtp_body_encoder encoder;
+
+	/* the form in which the peer takes it */
+	enum envelope_body body;
+	bool utf8;
+	bool scanned;
+	bool converting;		/* what goes out comes from the conversion */
+	bool source_over;
+	struct smtp_conversion *conversion;	/* NULL if the message was not looked at */
+	struct evbuffer *converted;
+	struct event *breath;		/* between two turns of a long scan; NULL until needed */
 };
 
 /* --- client.c --- */
@@ -86,7 +96,6 @@ void client_advance(struct client *c, enum step step);
 
 /* Takes the message that client_send gave. */
 void client_begin(struct client *c);
-enum step client_scan_enter(struct client *c);
 enum step client_mail_enter(struct client *c);
 enum step client_mail_reply(struct client *c, const struct smtp_reply *r);
 enum step client_rcpt_enter(struct client *c);
@@ -103,6 +112,21 @@ void client_fact_of_reply(struct client_fact *f, enum verdict_stage stage,
 	const struct smtp_reply *r, char text[CLIENT_TEXT_MAX]);
 /* The message is decided: tells the owner and forgets it. */
 void client_decided(struct client *c);
+
+/* --- client_fit.c: what the peer can take --- */
+
+void client_fit_begin(struct client *c);
+void client_fit_end(struct client *c);
+bool client_needs_scan(const struct client *c);
+enum step client_scan_enter(struct client *c);
+/* Can the peer take the message, and in what form? False with the facts set. */
+bool client_fits(struct client *c);
+/* The recipient has its fact before anything is said of it. */
+bool client_is_skipped(const struct client *c, uint32_t i);
+/* With the prefix, before any conversion. */
+uint64_t client_wire_size(const struct client_message *m);
+/* As client_source's read, of what goes out. */
+ssize_t client_body_read(struct client *c, void *buf, size_t size, struct err *e);
 
 /* --- client_pump.c: the body --- */
 

@@ -30,7 +30,7 @@ static ssize_t fill(struct client *c, char *buf, size_t size, bool *end, struct 
 		c->prefix_sent = true;
 	}
 	while (n < size) {
-		got = m->source->read(m->src, buf + n, size - n, e);
+		got = client_body_read(c, buf + n, size - n, e);
 		if (got == SPOOL_BODY_WAIT) {
 			c->pump_waits = true;
 			break;

@@ -1,5 +1,6 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/client.c %D%/client.h \
+	%D%/client_fit.c \
 	%D%/client_mail.c \
 	%D%/client_priv.h \
 	%D%/client_pump.c \

@@ -39,7 +39,8 @@ enum verdict_event {
 	EVENT_TOO_BIG,		/* for the limit that the peer named */
 	EVENT_NO_8BIT,		/* 8-bit text, no 8BITMIME */
 	EVENT_NO_BINARY,
-	EVENT_NO_UTF8,		/* address or header needs SMTPUTF8 */
+	EVENT_NO_UTF8,		/* an address needs SMTPUTF8 */
+	EVENT_NO_UTF8_HEADER,	/* so does a header */
 	EVENT_BAD_ADDRESS,	/* that no command can carry */
 	EVENT_DAMAGED,		/* our own copy of the body cannot be read */
 	EVENTS

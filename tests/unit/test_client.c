@@ -15,7 +15,7 @@ enum {
 	LMTP = 1, FORCE_HELO = 2, TLS_ALWAYS = 4, AUTH = 8, NEVER_TLS = 16,
 	EIGHT = 32, BINARY = 64, UTF8 = 128, SLOW_BODY = 256, BAD_BODY = 512, ASCII = 1024,
 	PREFIX = 2048, DSN = 4096, BIG_BODY = 8192,
-	BAD_NAME = 16384,
+	BAD_NAME = 16384, EIGHT_HEADER = 32768, UTF8_NAME = 65536, UTF8_SENDER = 131072,
 };
 
 /* Recipients r1@x, r2@x ...; log: what the owner was told, one entry a line. */
@@ -123,7 +123,7 @@ static void note_fact(struct owner *o, const struct client_fact *f)
 		[EVENT_NONSENSE] = "nonsense", [EVENT_POLICY] = "policy",
 		[EVENT_TOO_BIG] = "too big", [EVENT_NO_8BIT] = "no 8bit",
 		[EVENT_NO_BINARY] = "no binary", [EVENT_NO_UTF8] = "no utf8",
-		[EVENT_BAD_ADDRESS] = "bad address", [EVENT_DAMAGED] = "damaged",
+		[EVENT_NO_UTF8_HEADER] = "no utf8 header", [EVENT_BAD_ADDRESS] = "bad address", [EVENT_DAMAGED] = "damaged",
 	};
 
 	if (f->ok)
@@ -173,7 +173,7 @@ static void make_message(struct owner *o)
 	static struct envelope_recipient rcpts[10];
 	static const char *const names[] = { "r1@x", "r2@x", "r3@x", "r4@x" };
 	static const char body[] = "Subject: t\r\n\r\n.dot\r\n", eight[] =
-		"A: b\r\n\r\n\xc3\xa4\r\n";
+		"A: b\r\n\r\n\xc3\xa4\r\n", eight_header[] = "A: \xc3\xa4\r\n\r\n";
 	static char big[200 * 1024];
 	unsigned int f = o->row->flags, i;
 
@@ -187,6 +187,10 @@ static void make_message(struct owner *o)
 	if ((f & DSN) != 0)
 		rcpts[0].original = "old+1@x";
 	o->body = (f & EIGHT) != 0 && (f & ASCII) == 0 ? eight : body;
+	if ((f & EIGHT_HEADER) != 0)
+		o->body = eight_header;
+	if ((f & UTF8_NAME) != 0)
+		rcpts[0].address = "\xc3\xa4@x";
 	o->size = strlen(o->body);
 	if ((f & BIG_BODY) != 0) {
 		for (i = 0; i < sizeof(big); i++)
@@ -195,7 +199,7 @@ static void make_message(struct owner *o)
 		o->size = sizeof(big) / 9 * 9;
 	}
 	o->env = (struct envelope){
-		.sender = "s@y", .envid = (f & DSN) != 0 ? "E+2B1" : "",
+		.sender = (f & UTF8_SENDER) != 0 ? "\xc3\xb6@y" : "s@y", .envid = (f & DSN) != 0 ? "E+2B1" : "",
 		.ret = (f & DSN) != 0 ? ENVELOPE_RET_HDRS : ENVELOPE_RET_NONE,
 		.body = (f & EIGHT) != 0 ? ENVELOPE_BODY_8BITMIME :
 			(f & BINARY) != 0 ? ENVELOPE_BODY_BINARYMIME : ENVELOPE_BODY_7BIT,
@@ -251,6 +255,10 @@ static void play(const struct row *row)
 #define CHUNK "C BDAT 65536\nD 65536\n"
 #define BIG_CHUNKS CHUNKED "C MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nS 250 ok\nS 250 ok\n" CHUNK CHUNK \
 	CHUNK "C BDAT 8187 LAST\nD 8187\n"
+#define EIGHTS HELLO "S 250-peer\nS 250 8BITMIME\n"
+#define TO_R1 "C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC DATA\nS 354 go\n"
+#define EIGHT_IN_7 "C A: b\nC MIME-Version: 1.0\nC Content-Type: text/plain; " \
+	"charset=unknown-8bit\nC Content-Transfer-Encoding: quoted-printable\nC \nC =C3=A4\n"
 #define MAIL1 "C MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nC DATA\n"
 
 static const struct row rows[] = {
@@ -349,7 +357,18 @@ static const struct row rows[] = {
 	/* --- what the peer cannot take --- */
 	{ "too big", 0, 1, 1, HELLO "S 250-peer\nS 250 SIZE 19\nC QUIT\n",
 		"sent: MAIL too big\nend: ok \n" },
-	{ "8-bit", EIGHT, 1, 1, PLAIN "C QUIT\n", "sent: MAIL no 8bit\nend: ok \n" },
+	{ "8-bit", EIGHT, 1, 1, PLAIN TO_R1 EIGHT_IN_7 "C .\nS 250 taken\nC QUIT\n",
+		"sent: ok 250 taken\nend: ok \n" },
+	{ "8-bit, slow body", EIGHT | SLOW_BODY, 1, 1, PLAIN TO_R1 EIGHT_IN_7
+		"C .\nS 250 taken\nC QUIT\n", "sent: ok 250 taken\nend: ok \n" },
+	{ "8-bit, chunked", EIGHT, 1, 1, CHUNKED "C MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\n"
+		"C BDAT 128 LAST\n" EIGHT_IN_7 "S 250 ok\nS 250 ok\nS 250 taken\nC QUIT\n",
+		"sent: ok 250 taken\nend: ok \n" },
+	{ "8-bit in the header", EIGHT | EIGHT_HEADER, 1, 1, PLAIN "C QUIT\n",
+		"sent: MAIL no 8bit\nend: ok \n" },
+	{ "8-bit in the header, not declared", EIGHT_HEADER, 1, 1, PLAIN TO_R1
+		"C A: \xc3\xa4\nC \nC .\nS 250 taken\nC QUIT\n",
+		"sent: ok 250 taken\nend: ok \n" },
 	{ "8-bit only in name", EIGHT | ASCII, 1, 1, PLAIN "C MAIL FROM:<s@y>\nS 250 ok\n"
 		"C RCPT TO:<r1@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY "S 250 taken\nC QUIT\n",
 		"sent: ok 250 taken\nend: ok \n" },
@@ -359,12 +378,25 @@ static const struct row rows[] = {
 	{ "8-bit offered", EIGHT | ASCII, 1, 1, HELLO "S 250-peer\nS 250 8BITMIME\n"
 		"C MAIL FROM:<s@y> BODY=8BITMIME\nS 550 no\nC QUIT\n",
 		"sent: MAIL permanent 550 no\nend: ok \n" },
-	{ "binary", BINARY, 1, 1, HELLO "S 250-peer\nS 250 CHUNKING\nC QUIT\n",
+	{ "binary", BINARY, 1, 1, HELLO "S 250-peer\nS 250 CHUNKING\nC MAIL FROM:<s@y>\n"
+		"S 550 no\nC QUIT\n", "sent: MAIL permanent 550 no\nend: ok \n" },
+	{ "binary to 8-bit", BINARY, 1, 1, HELLO "S 250-peer\nS 250-SIZE\nS 250 8BITMIME\n"
+		"C MAIL FROM:<s@y> BODY=8BITMIME\nS 550 no\nC QUIT\n",
+		"sent: MAIL permanent 550 no\nend: ok \n" },
+	{ "binary in the header", BINARY | EIGHT_HEADER, 1, 1, PLAIN "C QUIT\n",
 		"sent: MAIL no binary\nend: ok \n" },
 	{ "binary offered", BINARY, 1, 1, HELLO "S 250-peer\nS 250-CHUNKING\nS 250 BINARYMIME\n"
 		"C MAIL FROM:<s@y> BODY=BINARYMIME\nS 550 no\nC QUIT\n",
 		"sent: MAIL permanent 550 no\nend: ok \n" },
-	{ "UTF-8", UTF8, 1, 1, PLAIN "C QUIT\n", "sent: MAIL no utf8\nend: ok \n" },
+	{ "UTF-8 that is not needed", UTF8, 1, 1, PLAIN TO_R1 BODY "S 250 taken\nC QUIT\n",
+		"sent: ok 250 taken\nend: ok \n" },
+	{ "UTF-8 in the header", UTF8 | EIGHT_HEADER, 1, 1, EIGHTS "C QUIT\n",
+		"sent: MAIL no utf8 header\nend: ok \n" },
+	{ "UTF-8 in the sender", UTF8 | UTF8_SENDER, 1, 1, EIGHTS "C QUIT\n",
+		"sent: MAIL no utf8\nend: ok \n" },
+	{ "UTF-8 in one recipient", UTF8 | UTF8_NAME, 2, 1, EIGHTS "C MAIL FROM:<s@y>\n"
+		"S 250 ok\nC RCPT TO:<r2@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY
+		"S 250 taken\nC QUIT\n", "sent: RCPT no utf8 | ok 250 taken\nend: ok \n" },
 	{ "UTF-8 offered", UTF8, 1, 1, HELLO "S 250-peer\nS 250 SMTPUTF8\n"
 		"C MAIL FROM:<s@y> SMTPUTF8\nS 550 no\nC QUIT\n",
 		"sent: MAIL permanent 550 no\nend: ok \n" },
@@ -376,8 +408,11 @@ static const struct row rows[] = {
 	{ "address that breaks out, pipelined", BAD_NAME, 2, 1, PIPED "C MAIL FROM:<s@y>\n"
 		"C RCPT TO:<r2@x>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n" BODY
 		"S 250 taken\nC QUIT\n", "sent: RCPT bad address | ok 250 taken\nend: ok \n" },
-	{ "stored body is damaged", BAD_BODY, 1, 1, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\nW\n",
+	{ "stored body is damaged", BAD_BODY, 1, 1, HELLO "S 250-peer\nS 250-8BITMIME\n"
+		"S 250 PIPELINING\n" MAIL1 "S 250 ok\nS 250 ok\nS 354 go\nW\n",
 		"sent: end of message damaged\nend: end of message damaged\n" },
+	{ "stored body is damaged, as the look at it shows", BAD_BODY, 1, 1, PLAIN "W\n",
+		"sent: MAIL damaged\nend: MAIL damaged\n" },
 
 	/* --- MAIL --- */
 	{ "MAIL put off, next message", 0, 1, 2, PLAIN "C MAIL FROM:<s@y>\nS 451 4.3.0 later\n"
