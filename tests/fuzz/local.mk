@@ -137,3 +137,14 @@ noinst_PROGRAMS += %D%/fuzz_session
 %C%_fuzz_session_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
 %C%_fuzz_session_LDFLAGS = $(FUZZ_LINK)
 endif
+
+check_PROGRAMS += tests/fuzz/replay_conversion
+tests_fuzz_replay_conversion_SOURCES = tests/fuzz/fuzz_conversion.c tests/fuzz/replay_main.c
+tests_fuzz_replay_conversion_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_conversion
+tests_fuzz_fuzz_conversion_SOURCES = tests/fuzz/fuzz_conversion.c
+tests_fuzz_fuzz_conversion_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_fuzz_conversion_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

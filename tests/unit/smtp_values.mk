@@ -16,3 +16,8 @@ tests_unit_test_smtp_header_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_smtp_reply_SOURCES = tests/unit/test_smtp_reply.c tests/unit/unit.h
 tests_unit_test_smtp_reply_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_smtp_reply_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_smtp_conversion
+tests_unit_test_smtp_conversion_SOURCES = tests/unit/test_smtp_conversion.c tests/unit/unit.h
+tests_unit_test_smtp_conversion_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_smtp_conversion_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
