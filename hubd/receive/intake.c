@@ -25,6 +25,7 @@ struct intake {
 	struct exclusions excluded;
 	unsigned exclusion_fields;
 	bool too_large;
+	bool has_nul;
 	bool pause;
 };
 
@@ -178,17 +179,29 @@ static bool take_pause(struct intake *in)
 	return pause;
 }
 
+/*
+ * Text has no NUL (RFC 5322 section 4, RFC 6152 section 3), and some servers drop it: CRLF NUL "."
+ * CRLF ends the message for them.
+ */
+static void look_for_nul(struct intake *in, const char *p, size_t n)
+{
+	in->has_nul = in->has_nul || memchr(p, '\0', n) != NULL;
+}
+
 bool intake_data(struct intake *in, const char *p, size_t n, size_t *used, bool *pause)
 {
 	*used = smtp_body_decode(&in->decoder, p, n);
+	look_for_nul(in, p, *used);
 	*pause = take_pause(in);
 	return in->decoder.ended;
 }
 
 void intake_chunk(struct intake *in, const char *p, size_t n, bool *pause)
 {
-	if (!in->limits.binary)
+	if (!in->limits.binary) {
 		smtp_body_check_feed(&in->check, p, n);
+		look_for_nul(in, p, n);
+	}
 	on_content(in, p, n);
 	*pause = take_pause(in);
 }
@@ -209,6 +222,10 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 		smtp_reply_set(r, 550, "5.6.0", "bare LF in the message: lines end by CRLF");
 	else if ((faults & SMTP_BODY_BARE_CR) != 0)
 		smtp_reply_set(r, 550, "5.6.0", "bare CR in the message: lines end by CRLF");
+	else if (in->header.bare)
+		smtp_reply_set(r, 550, "5.6.0", "bare CR or LF in the header");
+	else if (in->has_nul)
+		smtp_reply_set(r, 550, "5.6.0", "NUL in the message: only BINARYMIME may have it");
 	else if (in->too_large)
 		smtp_reply_set(r, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
 			(unsigned long long)l->max_size);

@@ -24,7 +24,7 @@ struct intake_limits {
 	const char *own_name, *own_alias;
 	bool trust_organization;	/* X-Hub-Organization-OriginalSize is believed */
 	bool trust_exclusions;		/* likewise EXCLUSION_FIELD: from hubs only */
-	bool binary;			/* BODY=BINARYMIME: bare CR and LF are content */
+	bool binary;			/* BODY=BINARYMIME: bare CR and LF, and NUL, are content */
 };
 
 struct intake;

@@ -168,6 +168,7 @@ static void at_line(struct smtp_header_scan *s, struct place *pl)
 	field_end(s, pl);
 	s->name_length = 0;
 	if (c == '\n') {
+		s->bare = true;
 		pl->at++;
 		s->size++;
 		header_end(s);
@@ -216,6 +217,17 @@ static void in_name(struct smtp_header_scan *s, struct place *pl)
 	}
 }
 
+/* Line ends within n > 0 bytes of a field; lf is the last of them, or NULL. */
+static void look_for_bare(struct smtp_header_scan *s, const char *p, size_t n, const char *lf)
+{
+	const char *end = p + n, *cr = memchr(p, '\r', n);
+	bool crlf = lf != NULL && (lf == p ? s->cr : lf[-1] == '\r');
+
+	s->bare = s->bare || (s->cr && lf != p) || (lf != NULL && !crlf) ||
+		(cr != NULL && cr + 1 != end && cr + 1 != lf);
+	s->cr = end[-1] == '\r';
+}
+
 /* To the end of the line or of the input; the value without line ends and leading blanks. */
 static void in_field(struct smtp_header_scan *s, struct place *pl)
 {
@@ -230,6 +242,7 @@ static void in_field(struct smtp_header_scan *s, struct place *pl)
 		s->value[s->value_length++] = *p;
 	}
 	s->size += (uint64_t)(stop - pl->at);
+	look_for_bare(s, pl->at, (size_t)(stop - pl->at), lf);
 	pl->at = stop;
 	if (lf != NULL)
 		s->state = AT_LINE;

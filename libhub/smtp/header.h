@@ -4,7 +4,8 @@
  * any cut of the input; behind it, every span goes straight on. The header ends at an empty line or
  * at the first line that is no field (no name with a colon: malformed, that line belongs to the
  * body). A line ends at LF, with or without CR before it, so that a field cannot hide from the
- * header firewall behind a bare LF of a BINARYMIME message. Fixed memory: names beyond
+ * header firewall behind a bare LF of a BINARYMIME message; behind a bare CR one could, for whoever
+ * makes CRLF of it, so it is told of. Fixed memory: names beyond
  * SMTP_HEADER_NAME_MAX match by their beginning, values are kept to SMTP_HEADER_VALUE_MAX bytes.
  * One owner, no thread, no allocation.
  */
@@ -39,6 +40,7 @@ typedef void (*smtp_header_cb)(void *ctx, const struct smtp_header_rule *rule, c
 struct smtp_header_scan {
 	bool ended;			/* the header is over */
 	bool malformed;			/* it ended at a line that is no field */
+	bool bare;			/* a field or the empty line has a CR or LF alone */
 	bool has_date, has_from, has_message_id;
 	unsigned received;		/* Received: fields */
 	unsigned dropped;		/* fields taken out */
@@ -53,6 +55,7 @@ struct smtp_header_scan {
 	void *ctx;
 	int state;
 	int kind;			/* of the field being read */
+	bool cr;			/* the last byte read, in a field, was CR */
 	const struct smtp_header_rule *rule;	/* that it matched */
 	size_t held;			/* bytes at the start of name not given out yet */
 	size_t name_length;

@@ -42,6 +42,18 @@ static void scan(struct smtp_header_scan *s, struct sink *out, const char *p, si
 	smtp_header_end(s);
 }
 
+/* Said byte by byte: does the header have a CR or LF that is not one with the other? */
+static bool has_bare(const char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if ((p[i] == '\n' && (i == 0 || p[i - 1] != '\r')) ||
+			(p[i] == '\r' && i + 1 < n && p[i + 1] != '\n'))
+			return true;
+	return false;
+}
+
 static void try_header(const char *p, size_t n, size_t piece)
 {
 	struct sink whole = sink_new(n), out = sink_new(n), again = sink_new(n);
@@ -51,9 +63,10 @@ static void try_header(const char *p, size_t n, size_t piece)
 	scan(&b, &out, p, n, piece);
 	BUG_ON(!sink_same(&whole, &out));
 	BUG_ON(a.size != b.size || a.received != b.received || a.dropped != b.dropped
-		|| a.malformed != b.malformed || strcmp(a.message_id, b.message_id) != 0
+		|| a.malformed != b.malformed || a.bare != b.bare || strcmp(a.message_id, b.message_id) != 0
 		|| strcmp(a.subject, b.subject) != 0 || a.has_from != b.has_from
 		|| a.has_date != b.has_date || a.has_message_id != b.has_message_id);
+	BUG_ON(a.bare != has_bare(p, a.size));
 	BUG_ON(a.size > n || (a.dropped == 0 && out.length != n));
 	/* what stays has nothing more to drop */
 	scan(&b, &again, out.text, out.length, 7);

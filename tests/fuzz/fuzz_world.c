@@ -1,6 +1,7 @@
 /* fuzz_world.c - see fuzz_world.h */
 #include "fuzz_world_priv.h"
 
+#include <event2/buffer.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -258,6 +259,7 @@ static void check_text(const char *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		BUG_ON(p[i] == '\0');
 		BUG_ON(p[i] == '\n' && (i == 0 || p[i - 1] != '\r'));
 		BUG_ON(p[i] == '\r' && (i + 1 == n || p[i + 1] != '\n'));
 	}
@@ -291,6 +293,25 @@ static void check_header(const char *p, size_t n)
 	}
 }
 
+static void put_encoded(void *ctx, const char *p, size_t n)
+{
+	evbuffer_add(ctx, p, n);
+}
+
+/* What a server gets by DATA, where there is no bare CR or LF any more, is as clean. */
+static void check_as_data(const char *body, size_t size)
+{
+	struct evbuffer *out = evbuffer_new();
+	struct smtp_body_encoder x;
+
+	BUG_ON(out == NULL);
+	smtp_body_encoder_init(&x, put_encoded, out);
+	smtp_body_encode(&x, body, size);
+	smtp_body_encode_end(&x);
+	check_header((const char *)evbuffer_pullup(out, -1), evbuffer_get_length(out));
+	evbuffer_free(out);
+}
+
 static void check_envelope(const struct envelope *env)
 {
 	uint32_t i;
@@ -310,6 +331,7 @@ static void take_message(struct message *m)
 	BUG_ON(size != m->body_size);
 	check_envelope(m->envelope);
 	check_header(body, size);
+	check_as_data(body, size);
 	if (m->envelope->body != ENVELOPE_BODY_BINARYMIME)
 		check_text(body, size);
 	free(body);
