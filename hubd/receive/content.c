@@ -81,19 +81,30 @@ void content_begin(struct session *s)
 	stream_set_input_limit(s->stream, STREAM_INPUT_BULK);
 }
 
+/*
+ * DATA is the last of a group (RFC 2920 section 3.1). What came behind it is a message, whose author
+ * need not be the client: it must not be read as commands.
+ */
+static void refuse_data(struct session *s, int code, const char *why)
+{
+	session_reply(s, code, "5.5.1", "%s", why);
+	session_fault(s);
+	if (!s->finished && stream_input_len(s->stream) != 0)
+		session_shutdown(s, "4.7.0", "input behind a refused DATA");
+}
+
 void verb_data(struct session *s, const struct smtp_command *c)
 {
 	(void)c;
-	if (s->tx == NULL || s->tx->envelope->recipient_count == 0) {
-		session_reply(s, s->tx == NULL ? 503 : 554, "5.5.1", "no valid recipients");
-		session_fault(s);
+	if (s->tx == NULL) {
+		refuse_data(s, 503, "no valid recipients");
+	} else if (s->tx->envelope->recipient_count == 0) {
+		refuse_data(s, 554, "no valid recipients");
 	} else if (s->tx->intake != NULL) {
-		session_reply(s, 503, "5.5.1", "DATA and BDAT do not mix");
-		session_fault(s);
+		refuse_data(s, 503, "DATA and BDAT do not mix");
 	} else if (s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME) {
 		/* RFC 3030 section 3 */
-		session_reply(s, 503, "5.5.1", "BINARYMIME goes with BDAT");
-		session_fault(s);
+		refuse_data(s, 503, "BINARYMIME goes with BDAT");
 	} else {
 		content_begin(s);
 		s->phase = PHASE_DATA;

@@ -6,6 +6,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/content.c \
 	%D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h \
+	%D%/manners.c %D%/manners.h \
 	%D%/match.c %D%/match.h \
 	%D%/mechanism.c %D%/mechanism.h \
 	%D%/partner.c %D%/partner.h \

@@ -24,6 +24,7 @@ struct arrival {
 	const struct live *live;	/* reference; gone once the session ended */
 	const struct receive_connector *connector;	/* in live's snapshot */
 	void *slot;			/* the listener's own accounting */
+	struct inbox *departures;	/* where it goes back, once the session ended */
 };
 
 /*

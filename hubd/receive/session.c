@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hubd/receive/manners.h"
 #include "hubd/track/counters.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -32,6 +33,9 @@ static const struct {
 	[SMTP_VERB_STARTTLS] = { verb_starttls, NEEDS_NO_TX },
 	[SMTP_VERB_AUTH] = { verb_auth, NEEDS_HELO | NEEDS_TLS | NEEDS_NO_TX },
 };
+
+/* Bytes of replies that wait for the peer before it has to fetch some. */
+enum { OUTPUT_MAX = 32 * 1024 };
 
 static void session_run(struct session *s);
 
@@ -113,7 +117,6 @@ static void session_free(struct session *s)
 {
 	if (s->tarpit != NULL)
 		event_free(s->tarpit);
-	inbox_post(s->receiver->cfg.departures, &s->arrival->node);
 	free(s->helo);
 	free(s->identity);
 	free(s->identity_mail);
@@ -123,16 +126,27 @@ static void session_free(struct session *s)
 	free(s);
 }
 
+/* A connection counts against the limits until it is closed: a peer may be slow to take leave. */
+static void arrival_depart(void *ctx)
+{
+	struct arrival *a = ctx;
+
+	inbox_post(a->departures, &a->node);
+}
+
 void session_end(struct session *s)
 {
 	session_log_disconnected(s);
 	HASH_DEL(s->receiver->sessions, s);
 	session_reset(s);
-	if (s->finished || s->ended_by_peer)
-		stream_finish(&s->stream);
-	else
-		stream_close(&s->stream);
 	live_unref(&s->arrival->live);
+	s->arrival->departures = s->receiver->cfg.departures;
+	if (s->finished || s->ended_by_peer) {
+		stream_finish_then(&s->stream, arrival_depart, s->arrival);
+	} else {
+		stream_close(&s->stream);
+		arrival_depart(s->arrival);
+	}
 	session_free(s);
 }
 
@@ -176,6 +190,10 @@ static void obey(struct session *s, const char *line, size_t n)
 
 	session_log_command(s, &(struct blank_line){ line, n, c.verb, well_formed, false });
 	if (!well_formed) {
+		if (c.verb == SMTP_VERB_UNKNOWN && manners_is_web(line, n)) {
+			session_refuse_stranger(s, "speaks SMTP, not HTTP");
+			return;
+		}
 		/* nobody knows how long the chunk behind a malformed BDAT is */
 		s->finished = c.verb == SMTP_VERB_BDAT;
 		session_send(s, &error);
@@ -212,7 +230,10 @@ static bool take_line(struct session *s)
 	what = stream_line(s->stream, &line, &n, max);
 	if (what == STREAM_LINE_NONE)
 		return false;
-	if (what != STREAM_LINE_OK) {
+	if (what == STREAM_LINE_BARE_LF && manners_is_web(line, n)) {
+		session_log_hidden(s, n, "HTTP");
+		session_refuse_stranger(s, "speaks SMTP, not HTTP");
+	} else if (what != STREAM_LINE_OK) {
 		s->phase = PHASE_COMMAND;
 		refuse_line(s, what, n);
 	} else if (s->phase == PHASE_COMMAND) {
@@ -230,6 +251,16 @@ static bool in_content(const struct session *s)
 	return s->phase == PHASE_DATA || s->phase == PHASE_BDAT;
 }
 
+/*
+ * Replies that the peer does not fetch are kept, so no more are made for a while (RFC 2920 section
+ * 3.2 asks clients to read while they write, as they would wait for each other else).
+ */
+static void hold_for_output(struct session *s)
+{
+	if (s->wait == WAIT_NOTHING && stream_pending_output(s->stream) > OUTPUT_MAX)
+		s->wait = WAIT_OUTPUT;
+}
+
 static void session_run(struct session *s)
 {
 	bool more = true;
@@ -240,6 +271,7 @@ static void session_run(struct session *s)
 			session_shutdown(s, "4.3.2", "the server is stopping");
 		else
 			more = in_content(s) ? content_feed(s) : take_line(s);
+		hold_for_output(s);
 	}
 	s->running = false;
 	if (s->finished || (s->ended_by_peer && s->wait == WAIT_NOTHING))
@@ -264,6 +296,15 @@ static void on_readable(struct stream *stream, void *ctx)
 		session_run(s);
 }
 
+static void on_drained(struct stream *stream, void *ctx)
+{
+	struct session *s = ctx;
+
+	(void)stream;
+	if (s->wait == WAIT_OUTPUT)
+		session_resume(s);
+}
+
 static void on_tls(struct stream *stream, void *ctx)
 {
 	(void)stream;
@@ -277,7 +318,10 @@ static void on_closed(struct stream *stream, enum stream_end reason, const char 
 	(void)stream;
 	if (reason == STREAM_END_EOF) {
 		s->ended_by_peer = true;
-		if (s->wait == WAIT_NOTHING)
+		/* a stranger that is held back and hangs up need not be waited for */
+		if (s->wait == WAIT_TARPIT)
+			session_end(s);
+		else if (s->wait == WAIT_NOTHING)
 			session_run(s);
 		return;
 	}
@@ -297,6 +341,7 @@ static void on_closed(struct stream *stream, enum stream_end reason, const char 
 
 static const struct stream_callbacks callbacks = {
 	.on_readable = on_readable,
+	.on_drained = on_drained,
 	.on_tls = on_tls,
 	.on_closed = on_closed,
 };
@@ -322,8 +367,12 @@ void session_begin(struct receiver *r, struct arrival *a)
 	session_forget_peer(s);
 	counter_add(COUNTER_RECEIVE_SESSIONS, 1);
 	session_log_connected(s);
-	if (a->tls)
+	if (a->tls) {
 		implicit_tls_begin(s);
-	else
+	} else if (s->principal == PRINCIPAL_ANONYMOUS && manners_spoke_first(a->fd)) {
+		session_refuse_stranger(s, "greets first: wait for it");
+		session_end(s);
+	} else {
 		session_greet(s);
+	}
 }

@@ -32,6 +32,7 @@ enum session_wait {
 	WAIT_SPOOL,		/* room in the spool */
 	WAIT_COMMIT,
 	WAIT_TARPIT,
+	WAIT_OUTPUT,		/* the peer does not read what it asked for */
 };
 
 struct transaction {
@@ -98,6 +99,8 @@ void session_end(struct session *s);
 struct session *session_find(struct receiver *r, uint64_t id);
 /* An awaited answer came: wait is over, go on with what is in the input. */
 void session_resume(struct session *s);
+/* The peer does not speak SMTP: 554 and the end; nothing it sent is obeyed. */
+void session_refuse_stranger(struct session *s, const char *why);
 
 /* --- session_reply.c --- */
 

@@ -91,6 +91,15 @@ void session_shutdown(struct session *s, const char *enhanced, const char *text)
 		session_end(s);
 }
 
+void session_refuse_stranger(struct session *s, const char *why)
+{
+	s->finished = true;
+	session_reply(s, 554, "5.5.1", "%s %s", session_fqdn(s), why);
+	counter_add(COUNTER_RECEIVE_NOT_MAIL, 1);
+	log_event(LOG_LEVEL_INFO, "session-closed", LOG_UINT("session", s->id),
+		LOG_STR("peer", s->peer_address), LOG_STR("why", why), LOG_END);
+}
+
 void session_challenge(struct session *s, const char *base64)
 {
 	session_print(s, "334 %s\r\n", base64);

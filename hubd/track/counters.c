@@ -14,6 +14,8 @@ static const struct counter_row rows[COUNTERS] = {
 		NULL },
 	[COUNTER_RECEIVE_TARPITS] = { "receive_tarpits",
 		"Times that a stranger was held back after a refusal.", NULL, NULL },
+	[COUNTER_RECEIVE_NOT_MAIL] = { "receive_not_mail",
+		"Sessions ended since the peer spoke first, or spoke HTTP.", NULL, NULL },
 	[COUNTER_LIMIT_CONNECTIONS] = { "receive_limit",
 		"Times that a limit of a Receive connector took effect.", "limit", "connections" },
 	[COUNTER_LIMIT_PER_SOURCE] = LIMIT("connections_per_source"),

@@ -14,6 +14,7 @@ enum counter {
 	COUNTER_RECEIVE_MESSAGES,
 	COUNTER_RECEIVE_BYTES,
 	COUNTER_RECEIVE_TARPITS,
+	COUNTER_RECEIVE_NOT_MAIL,
 
 	/* receive_limit{limit="..."}: a limit of a Receive connector took effect */
 	COUNTER_LIMIT_CONNECTIONS,

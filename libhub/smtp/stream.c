@@ -70,6 +70,8 @@ static void free_deferred(void *ctx)
 {
 	struct stream *s = ctx;
 
+	if (s->gone != NULL)
+		s->gone(s->gone_ctx);
 	stream_tls_free(s);
 	evbuffer_free(s->in);
 	evbuffer_free(s->out);
@@ -506,6 +508,13 @@ void stream_finish(struct stream **sp)
 	s->deadline_ms = clock_mono_ms() + STREAM_FINISH_MS;
 	arm_timer(s);
 	stream_schedule_flush(s);
+}
+
+void stream_finish_then(struct stream **sp, void (*gone)(void *ctx), void *ctx)
+{
+	(*sp)->gone = gone;
+	(*sp)->gone_ctx = ctx;
+	stream_finish(sp);
 }
 
 void stream_set_callbacks(struct stream *s, const struct stream_callbacks *cb, void *ctx)

@@ -70,6 +70,8 @@ void stream_close(struct stream **s);
  * reply is not lost to a reset. Bounded by STREAM_FINISH_MS. *s becomes NULL.
  */
 void stream_finish(struct stream **s);
+/* The same; gone(ctx) comes on this thread once the connection is closed, after this returns. */
+void stream_finish_then(struct stream **s, void (*gone)(void *ctx), void *ctx);
 enum { STREAM_FINISH_MS = 5000 };
 
 /* Another owner takes over (an idle connection changes hands). */

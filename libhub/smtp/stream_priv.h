@@ -39,6 +39,8 @@ struct stream {
 	char *key_digest;
 	struct event read_ev, write_ev, timer_ev;
 	struct loop_hook hook;		/* while finishing: nobody else knows the stream */
+	void (*gone)(void *ctx);	/* of stream_finish_then, or NULL */
+	void *gone_ctx;
 	size_t taken;			/* bytes in front of in that stream_line gave out */
 	size_t scanned;			/* bytes in front of in that hold no LF */
 	size_t input_limit;
