@@ -23,7 +23,7 @@ DIALOGUES = {
     # lines, verbs, arguments
     "unknown verb": ("internet", E, ("FOO bar", "500 5.5.1"), ("NOOP", "250 2.0.0")),
     "empty line": ("internet", E, ("", "500 5.5.1")),
-    "http": ("internet", ("GET / HTTP/1.1", "500 command")),
+    "http": ("internet", ("GET / HTTP/1.1", "554 london1"), (b"", "")),
     "no enhanced code before EHLO": ("internet", ("FOO", "500 command")),
     "none for HELO": ("internet", ("HELO client.example", "250 london1"), ("NOOP", "250 OK")),
     "bare LF": ("internet", E, (b"NOOP\n", "500 5.5.2"), ("NOOP", "250")),
@@ -145,9 +145,9 @@ SMUGGLING = {
     "CRLF.LF": (b"\r\n.\n", "550 5.6.0"), "CR.CR": (b"\r.\r", "550 5.6.0"),
     "CR.CRLF": (b"\r.\r\n", "550 5.6.0"), "CRLF.CR": (b"\r\n.\r", "550 5.6.0"),
     "CR.LF": (b"\r.\n", "550 5.6.0"), "CRCRLF.CRCRLF": (b"\r\r\n.\r\r\n", "550 5.6.0"),
-    "NUL.": (b"\r\n\0.\r\n", "250 2.6.0"), "blank.": (b"\r\n .\r\n", "250 2.6.0"),
+    "NUL.": (b"\r\n\0.\r\n", "550 5.6.0"), "blank.": (b"\r\n .\r\n", "250 2.6.0"),
     ".blank": (b"\r\n. \r\n", "250 2.6.0"), "..": (b"\r\n..\r\n", "250 2.6.0"),
-    ".NUL": (b"\r\n.\0\r\n", "250 2.6.0"),
+    ".NUL": (b"\r\n.\0\r\n", "550 5.6.0"),
 }
 
 EVERYTHING = ("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING",
