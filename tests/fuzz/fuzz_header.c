@@ -63,7 +63,8 @@ static void try_header(const char *p, size_t n, size_t piece)
 	scan(&b, &out, p, n, piece);
 	BUG_ON(!sink_same(&whole, &out));
 	BUG_ON(a.size != b.size || a.received != b.received || a.dropped != b.dropped
-		|| a.malformed != b.malformed || a.bare != b.bare || strcmp(a.message_id, b.message_id) != 0
+		|| a.malformed != b.malformed || a.bare != b.bare
+		|| strcmp(a.message_id, b.message_id) != 0
 		|| strcmp(a.subject, b.subject) != 0 || a.has_from != b.has_from
 		|| a.has_date != b.has_date || a.has_message_id != b.has_message_id);
 	BUG_ON(a.bare != has_bare(p, a.size));
