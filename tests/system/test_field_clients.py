@@ -272,7 +272,6 @@ CONTENTS = {
     "blank before the colon": b"Subject : x\r\n\r\ntext\r\n",
     "fields twice": b"From: <a@b.example>\r\nFrom: <c@d.example>\r\nTo:\r\nTo: x\r\n\r\n",
     "long lines": b"Subject: %s\r\n\r\n%s\r\n" % (b"s" * 2000, b"l" * 5000),
-    "NUL": b"Subject: x\r\n\r\n\0\0\r\n",
     "blank lines at the end": b"Subject: x\r\n\r\ntext\r\n\r\n\r\n\r\n",
     "no BODY": b"Subject: x\r\n\r\n\xc3\xa4\xff\xfe\r\n",
 }
