@@ -319,6 +319,7 @@ static int start_threads(struct daemon *d, struct err *e)
 		.queues = d->queues, .failover = d->failover, .rates = d->rates,
 		.received = d->received,
 		.logins = login_service_inbox(d->logins),
+		.has_verifiers = login_service_has_verifiers(d->logins),
 		.departures = acceptor_departures(d->acceptor), .main_loop = d->loop,
 		.on_stopped = on_worker_stopped, .ctx = d };
 

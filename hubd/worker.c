@@ -235,6 +235,7 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 	w->receiver = receiver_new(&(struct receiver_config){ .loop = w->loop,
 		.worker = cfg->index, .port = w->port, .rates = cfg->rates,
 		.protocol_log = cfg->received, .logins = cfg->logins,
+		.has_verifiers = cfg->has_verifiers,
 		.gssapi = cfg->settings->keytab != NULL,
 		.departures = cfg->departures, .on_message = on_message, .ctx = w });
 	w->resolver = resolver_new(w->loop, &dns, e);

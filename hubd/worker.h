@@ -21,6 +21,7 @@ struct worker_config {
 	struct rate_table *rates;
 	struct protocol_log *received;	/* the Receive protocol log, or NULL */
 	struct inbox *logins, *departures;
+	const atomic_bool *has_verifiers;
 	struct loop *main_loop;
 	void (*on_stopped)(void *ctx);	/* on main_loop, once, after worker_stop */
 	void *ctx;

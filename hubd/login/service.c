@@ -18,6 +18,8 @@
 #include "hubd/login/verifier.h"
 #include "libhub/base/mem.h"
 
+enum { LOOK_FOR_VERIFIERS_S = 60 };
+
 enum order_kind { ORDER_PREFER, ORDER_END };
 
 struct order {
@@ -36,6 +38,8 @@ struct login_service {
 	struct resolver *resolver;
 	struct authenticator *authenticator;
 	struct Gsasl *sasl;
+	struct event *verifiers_timer;
+	atomic_bool has_verifiers;	/* until the directory says that there are none */
 	struct verifier seen;		/* what a genuine verifier looked like last */
 	unsigned char secret[32];	/* where the organization has no hubEpoch */
 };
@@ -203,6 +207,39 @@ static void advance_scram(struct login_service *s, struct login *l)
 	decide(l, outcome, why);
 }
 
+/* --- does anybody have a verifier? --- */
+
+static void look_again(struct login_service *s, time_t s_from_now)
+{
+	struct timeval tv = { .tv_sec = s_from_now };
+
+	evtimer_add(s->verifiers_timer, &tv);
+}
+
+static void on_verifiers(const struct authenticate_result *r, void *ctx)
+{
+	struct login_service *s = ctx;
+
+	if (r->outcome != AUTHENTICATE_UNAVAILABLE)
+		atomic_store_explicit(&s->has_verifiers, r->outcome == AUTHENTICATE_OK,
+			memory_order_relaxed);
+	look_again(s, LOOK_FOR_VERIFIERS_S);
+}
+
+static void on_verifiers_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct login_service *s = ctx;
+
+	(void)fd;
+	(void)what;
+	(void)authenticate_any_start(s->authenticator, "(authPassword=*)", on_verifiers, s);
+}
+
+const atomic_bool *login_service_has_verifiers(const struct login_service *s)
+{
+	return &s->has_verifiers;
+}
+
 /* --- GSSAPI --- */
 
 /* Who a Kerberos name is here: uid without realm, or mail with it. */
@@ -342,6 +379,9 @@ struct login_service *login_service_new(const struct login_service_config *cfg, 
 	s->loop = loop_new("login");
 	s->logins = inbox_new(s->loop, on_login, s);
 	s->orders = inbox_new(s->loop, on_order, s);
+	s->verifiers_timer = evtimer_new(loop_base(s->loop), on_verifiers_timer, s);
+	BUG_ON(s->verifiers_timer == NULL);
+	atomic_init(&s->has_verifiers, true);
 	if (prepare(s, e) != 0) {
 		login_service_free(&s);
 		return NULL;
@@ -358,6 +398,7 @@ void login_service_free(struct login_service **sp)
 	if (s == NULL)
 		return;
 	BUG_ON(s->started);
+	event_free(s->verifiers_timer);
 	inbox_free(&s->orders);
 	inbox_free(&s->logins);
 	authenticator_free(&s->authenticator);
@@ -376,6 +417,7 @@ int login_service_start(struct login_service *s, struct err *e)
 	/* signals are the main thread's */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
+	look_again(s, 0);
 	s->started = true;
 	rc = pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -11,6 +11,8 @@
 #ifndef HUB_LOGIN_SERVICE_H
 #define HUB_LOGIN_SERVICE_H
 
+#include <stdatomic.h>
+
 #include "hubd/login/login.h"
 #include "libhub/directory/authenticate.h"
 
@@ -34,6 +36,11 @@ int login_service_start(struct login_service *s, struct err *e) MUST_CHECK;
 void login_service_join(struct login_service *s);
 /* As authenticator_prefer. */
 void login_service_prefer(struct login_service *s, size_t uri);
+/*
+ * Whether anybody has an authPassword, as far as is known; read by any thread. Where nobody has one,
+ * nobody can log in by SCRAM, and programs that choose it by themselves try nothing else after it.
+ */
+const atomic_bool *login_service_has_verifiers(const struct login_service *s);
 /* Where workers post logins; any thread. */
 struct inbox *login_service_inbox(struct login_service *s);
 

@@ -39,6 +39,14 @@ static bool has_auth(const struct receive_connector *rc, enum auth_mechanism m)
 	return (rc->auth >> m & 1) != 0;
 }
 
+/* SCRAM is for those whose password's verifier is in the directory. */
+static bool has_verifiers(const struct session *s)
+{
+	const atomic_bool *known = s->receiver->cfg.has_verifiers;
+
+	return known == NULL || atomic_load_explicit(known, memory_order_relaxed);
+}
+
 /* Whoever may not submit gains nothing by logging in, so there is nothing to try passwords on. */
 static bool takes_users(const struct receive_connector *rc)
 {
@@ -64,7 +72,7 @@ static uint32_t offer_to_users(const struct session *s, bool tls)
 	if (!takes_users(rc))
 		return 0;
 	if (has_auth(rc, AUTH_MECH_BASIC) && (tls || !has_auth(rc, AUTH_MECH_BASIC_TLS)))
-		set |= BY_PASSWORD;
+		set |= has_verifiers(s) ? BY_PASSWORD : BY_PASSWORD & ~BIT(SCRAM);
 	if (has_auth(rc, AUTH_MECH_INTEGRATED) && s->receiver->cfg.gssapi)
 		set |= BIT(GSSAPI);
 	return set;

@@ -6,6 +6,7 @@
 #ifndef HUB_RECEIVE_RECEIVER_H
 #define HUB_RECEIVE_RECEIVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct receiver_config {
 	struct rate_table *rates;
 	struct protocol_log *protocol_log;	/* NULL = none is kept */
 	struct inbox *logins;		/* of the login service */
+	const atomic_bool *has_verifiers;	/* SCRAM is of use to somebody; NULL = yes */
 	bool gssapi;			/* it has a keytab */
 	struct inbox *departures;	/* the listener's: ended arrivals go back there */
 	receiver_message_cb *on_message;

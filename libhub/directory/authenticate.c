@@ -27,6 +27,7 @@ enum {
 	ANSWER_AMONG_MS = 1500,		/* while there is another server to ask */
 	OPEN_MAX_MS = 8000,
 	IDLE_MS = 30 * 1000,
+	ANY_LIMIT_S = 1,		/* less than any of the above, lest it look like silence */
 	NAME_MAX_SIZE = 512,
 	PASSWORD_MAX_SIZE = 1024,
 };
@@ -47,6 +48,7 @@ struct authenticate_op {
 	struct authenticator *a;
 	char *filter, *password;	/* no password: the entry is only to be found */
 	const char *also;
+	bool any;			/* nobody is to be found, only whether there is one */
 	authenticate_cb *cb;
 	void *ctx;
 	enum phase phase;
@@ -402,7 +404,10 @@ static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 		return;
 	answered(op);
 	code = directory_result(ld, m, text, sizeof(text));
-	if (code == LDAP_SIZELIMIT_EXCEEDED || op->found > 1) {
+	if (op->any && op->found > 0) {
+		forget_found(op);
+		decide(op, AUTHENTICATE_OK, "there is one");
+	} else if (code == LDAP_SIZELIMIT_EXCEEDED || op->found > 1) {
 		forget_found(op);
 		decide(op, AUTHENTICATE_REFUSED, "more than one entry has that name");
 	} else if (code != LDAP_SUCCESS) {
@@ -443,11 +448,13 @@ char *authenticate_name_filter(const char *uid, const char *mail)
 
 static void begin_search(struct authenticate_op *op)
 {
-	const char *const attrs[] = { "uid", "mail", op->also, NULL };
+	const char *const wanted[] = { "uid", "mail", op->also, NULL };
+	const char *const none[] = { LDAP_NO_ATTRS, NULL };
 	struct authenticator *a = op->a;
 	struct directory_query q = {
-		.base = a->base, .filter = op->filter, .scope = LDAP_SCOPE_SUBTREE, .attrs = attrs,
-		.size_limit = 2,
+		.base = a->base, .filter = op->filter, .scope = LDAP_SCOPE_SUBTREE,
+		.attrs = op->any ? none : wanted,
+		.size_limit = op->any ? 1 : 2, .time_limit_s = op->any ? ANY_LIMIT_S : 0,
 	};
 	struct err e = { 0 };
 
@@ -543,6 +550,16 @@ struct authenticate_op *authenticate_find_start(struct authenticator *a, const c
 		refuse(op, "name too long");
 	else
 		op->filter = xstrdup(filter);
+	return begin(op);
+}
+
+struct authenticate_op *authenticate_any_start(struct authenticator *a, const char *filter,
+	authenticate_cb *cb, void *ctx)
+{
+	struct authenticate_op *op = xcalloc(1, sizeof(*op));
+
+	*op = (struct authenticate_op){ .a = a, .any = true, .filter = xstrdup(filter), .cb = cb,
+		.ctx = ctx };
 	return begin(op);
 }
 

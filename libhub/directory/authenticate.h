@@ -44,12 +44,18 @@ size_t authenticator_uri(const struct authenticator *a);
 enum { AUTHENTICATE_FILTER_MAX = 8192 };	/* bytes of a filter; longer ones find nobody */
 
 /*
- * Both: exactly one callback, never before it returns; none after cancel. find: the one entry below
+ * All: exactly one callback, never before it returns; none after cancel. find: the one entry below
  * the recipient base that the filter fits, with its uid, mail and the attribute also (may be NULL;
  * the caller's); OK says that it is there, no more.
  */
 struct authenticate_op *authenticate_find_start(struct authenticator *a, const char *filter,
 	const char *also, authenticate_cb *cb, void *ctx);
+/*
+ * Whether the filter fits anybody at all: OK, or REFUSED if it does not; UNAVAILABLE also if that
+ * takes the directory longer than a moment. The result names nobody.
+ */
+struct authenticate_op *authenticate_any_start(struct authenticator *a, const char *filter,
+	authenticate_cb *cb, void *ctx);
 struct authenticate_op *authenticate_start(struct authenticator *a, const char *name,
 	const char *password, authenticate_cb *cb, void *ctx);
 void authenticate_cancel(struct authenticate_op **op);

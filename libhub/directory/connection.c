@@ -459,11 +459,12 @@ struct directory_connection *directory_open(struct loop *loop, struct resolver *
 int directory_search(struct directory_connection *c, const struct directory_query *q,
 	directory_message_cb *cb, void *ctx, struct err *e)
 {
+	struct timeval limit = { .tv_sec = q->time_limit_s };
 	int id, rc;
 
 	BUG_ON(!c->ready);
 	rc = ldap_search_ext(c->ld, q->base, q->scope, q->filter, (char **)(uintptr_t)q->attrs, 0,
-		q->controls, NULL, NULL, q->size_limit, &id);
+		q->controls, NULL, q->time_limit_s != 0 ? &limit : NULL, q->size_limit, &id);
 	if (rc != LDAP_SUCCESS)
 		return err_set(e, ERR_CONFIG, 0, "cannot search %s with %s: %s", q->base, q->filter,
 			ldap_err2string(rc));

@@ -47,6 +47,7 @@ struct directory_query {
 	const char *const *attrs;	/* ends with NULL; NULL = all user attributes */
 	LDAPControl **controls;		/* ends with NULL; may be NULL */
 	int size_limit;			/* 0 = none */
+	int time_limit_s;		/* of the server; 0 = its own */
 };
 
 /* Only after on_ready. The id of the request, or -1 when it cannot be encoded: no callback then. */

@@ -29,6 +29,7 @@ WAYS = {
                   (*EXIM_VERIFY, "hosts_require_auth = *")),
     "implicit": ("implicit", "ESMTPS", (*VERIFY, "smtp_tls_wrappermode=yes"),
                  (*EXIM_VERIFY, "protocol = smtps")),
+    # by what it likes best of what is offered: nobody here could log in by SCRAM
     "implicitauth": ("implicit", "ESMTPSA", (*VERIFY, *LOGIN, "smtp_tls_wrappermode=yes"),
                      (*EXIM_VERIFY, "protocol = smtps", "hosts_require_auth = *")),
     "many": ("open", None, ("smtp_tls_security_level=none",

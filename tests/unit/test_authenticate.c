@@ -124,6 +124,29 @@ START_TEST(answers_by_name_and_password)
 }
 END_TEST
 
+static const struct {
+	const char *filter;
+	enum authenticate_outcome outcome;
+} anybody[] = {
+	{ "(uid=anna)", AUTHENTICATE_OK },
+	{ "(uid=*)", AUTHENTICATE_OK },
+	{ "(uid=nobody)", AUTHENTICATE_REFUSED },
+	{ "(uid=outside)", AUTHENTICATE_REFUSED },
+	{ "(noSuchAttribute=*)", AUTHENTICATE_REFUSED },
+};
+
+START_TEST(whether_there_is_anybody)
+{
+	struct answer *a = &answers[0];
+
+	memset(a, 0, sizeof(*a));
+	authenticate_any_start(authenticator, anybody[_i].filter, on_answer, a);
+	AWAIT(loop, is_answered, a, PATIENCE_MS);
+	ck_assert_msg(a->outcome == anybody[_i].outcome, "%d: %s", (int)a->outcome, a->text);
+	ck_assert_str_eq(a->dn, "");
+}
+END_TEST
+
 static bool all_answered(void *ctx)
 {
 	int i;
@@ -283,6 +306,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, answers_by_name_and_password, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, whether_there_is_anybody, 0, sizeof(anybody) / sizeof(anybody[0]));
 	tcase_add_test(t, many_at_once);
 	tcase_add_test(t, survives_a_restart);
 	tcase_add_test(t, second_server_when_the_first_hangs);
