@@ -458,7 +458,7 @@ static enum step rset_reply(struct client *c, const struct smtp_reply *r)
 {
 	if (!smtp_reply_is_ok(r))
 		return refused(c, r);
-	return client_next(c, CLIENT_READY);
+	return client_next(c, c->msg != NULL ? CLIENT_MAIL : CLIENT_READY);
 }
 
 /* The 221 is not waited for: the stream sees to it that QUIT gets there. */
@@ -473,6 +473,11 @@ static enum step quit_enter(struct client *c)
 bool client_peer_has_dsn(const struct client *c)
 {
 	return smtp_capability_has(&c->caps, SMTP_EXT_DSN);
+}
+
+bool client_is_spent(const struct client *c)
+{
+	return c->caps.mail_max != 0 && c->mails >= c->caps.mail_max;
 }
 
 const char *client_tls_version(const struct client *c)

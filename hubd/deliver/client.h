@@ -6,7 +6,8 @@
  *
  * Commands are pipelined as far as the peer allows: with CHUNKING a small message is one write
  * (MAIL, RCPT, BDAT and the body) and one read. Bodies stream from their source and wait while the
- * peer is slow; at most CLIENT_OUTPUT_MAX bytes are held.
+ * peer is slow; at most CLIENT_OUTPUT_MAX bytes are held. A message for more recipients than the
+ * peer takes at once (RFC 9422) is sent as often as it takes.
  */
 #ifndef HUB_DELIVER_CLIENT_H
 #define HUB_DELIVER_CLIENT_H
@@ -100,6 +101,8 @@ void client_body_ready(struct client *c);
 
 /* Did the peer offer DSN (so it takes over NOTIFY)? */
 bool client_peer_has_dsn(const struct client *c);
+/* RFC 9422: the peer takes no more messages on this connection. */
+bool client_is_spent(const struct client *c);
 /* "TLSv1.3" or NULL. */
 const char *client_tls_version(const struct client *c);
 

@@ -43,7 +43,7 @@ void client_fit_begin(struct client *c)
 {
 	c->body = c->msg->env->body;
 	c->utf8 = c->msg->env->smtputf8;
-	c->scanned = c->converting = c->source_over = false;
+	c->fitted = c->scanned = c->converting = c->source_over = false;
 }
 
 void client_fit_end(struct client *c)
@@ -221,6 +221,16 @@ static void convert(struct client *c)
 	smtp_conversion_rewind(c->conversion, emit, c);
 }
 
+void client_body_rewind(struct client *c)
+{
+	c->msg->source->rewind(c->msg->src);
+	if (!c->converting)
+		return;
+	evbuffer_drain(c->converted, evbuffer_get_length(c->converted));
+	c->source_over = false;
+	smtp_conversion_rewind(c->conversion, emit, c);
+}
+
 static bool body_fits(struct client *c)
 {
 	bool binary = c->msg->env->body == ENVELOPE_BODY_BINARYMIME;
@@ -267,6 +277,7 @@ bool client_fits(struct client *c)
 	/* 8BITMIME is needed by nobody who was not asked for it */
 	if (c->body == ENVELOPE_BODY_8BITMIME && !has(c, SMTP_EXT_8BITMIME))
 		c->body = ENVELOPE_BODY_7BIT;
+	c->fitted = true;
 	return true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "hubd/deliver/client_priv.h"
 #include "hubd/spool/spool.h"
@@ -68,14 +69,16 @@ static char *room(struct client *c, char *own)
 	return p;
 }
 
-/* All undecided recipients share this reply. */
+/* All undecided recipients of the transaction share this reply. */
 static void rest_by_reply(struct client *c, enum verdict_stage stage, const struct smtp_reply *r)
 {
 	char own[CLIENT_TEXT_MAX];
 	struct client_fact f;
+	uint32_t i;
 
 	client_fact_of_reply(&f, stage, r, room(c, own));
-	client_fact_rest(c, &f);
+	for (i = c->slice; i < c->slice_end; i++)
+		client_fact_set(c, i, &f);
 }
 
 /* --- MAIL --- */
@@ -89,14 +92,71 @@ void client_begin(struct client *c)
 	}
 	memset(c->facts, 0, c->n * sizeof(*c->facts));
 	arena_free(&c->texts);
-	c->rcpt_sent = c->rcpt_done = c->accepted = c->final_next = 0;
-	c->chunks_pending = 0;
-	c->mail_refused = c->data_sent = c->last_sent = c->prefix_sent = c->chunk_failed = false;
 	c->line_used = false;
 	client_fit_begin(c);
+	c->bdat = smtp_capability_has(&c->caps, SMTP_EXT_CHUNKING);
+	client_slice_begin(c, 0);
+}
+
+/* Without looking for it among those further back: recipients come sorted by domain, mostly. */
+static bool has_other_domain(const struct client *c, uint32_t a, uint32_t b)
+{
+	const struct envelope_recipient *r = c->msg->env->recipients;
+	const char *x = strrchr(r[a].address, '@'), *y = strrchr(r[b].address, '@');
+
+	return x == NULL || y == NULL || strcasecmp(x, y) != 0;
+}
+
+/* RFC 9422: the end of what the peer takes in one transaction. */
+static uint32_t slice_end(const struct client *c, uint32_t start)
+{
+	const struct smtp_capability *caps = &c->caps;
+	uint32_t i, last = start, domains = 0, named = 0;
+
+	if (caps->rcpt_max == 0 && caps->rcpt_domain_max == 0)
+		return c->n;
+	for (i = start; i < c->n; i++) {
+		if (client_is_skipped(c, i))
+			continue;
+		domains += named == 0 || has_other_domain(c, last, i);
+		if ((caps->rcpt_max != 0 && named == caps->rcpt_max) ||
+			(caps->rcpt_domain_max != 0 && domains > caps->rcpt_domain_max))
+			break;
+		named++;
+		last = i;
+	}
+	return i;
+}
+
+void client_slice_begin(struct client *c, uint32_t start)
+{
+	c->slice = start;
+	c->slice_end = slice_end(c, start);
+	c->rcpt_sent = c->rcpt_done = c->final_next = start;
+	c->accepted = c->chunks_pending = 0;
+	c->mail_refused = c->data_sent = c->last_sent = c->prefix_sent = c->chunk_failed = false;
 	c->pump_waits = c->pump_on = false;
 	c->encoder.emit = NULL;
-	c->bdat = smtp_capability_has(&c->caps, SMTP_EXT_CHUNKING);
+}
+
+/* Goes on with recipients that were more than the peer takes at once; false if there are none. */
+static bool next_slice(struct client *c)
+{
+	static const struct client_fact enough = { .stage = STAGE_MAIL, .event = EVENT_CLOSING,
+		.text = "the peer takes no more messages on this connection" };
+	uint32_t i = c->slice_end;
+
+	while (i < c->n && c->facts[i].text != NULL)
+		i++;
+	if (i == c->n)
+		return false;
+	if (client_is_spent(c)) {
+		client_fact_rest(c, &enough);
+		return false;
+	}
+	client_body_rewind(c);
+	client_slice_begin(c, i);
+	return true;
 }
 
 static void write_mail(struct client *c)
@@ -178,23 +238,26 @@ enum step client_mail_enter(struct client *c)
 {
 	if (client_needs_scan(c))
 		return client_next(c, CLIENT_SCAN);
-	if (!client_fits(c)) {
+	if (!c->fitted && !client_fits(c)) {
 		client_decided(c);
 		return c->over ? STEP_OVER : client_next(c, CLIENT_READY);
 	}
 	write_mail(c);
+	c->mails++;
 	if (!smtp_capability_has(&c->caps, SMTP_EXT_PIPELINING))
 		return STEP_WAIT;
-	while (c->rcpt_sent < c->n)
+	while (c->rcpt_sent < c->slice_end)
 		write_rcpt(c);
 	if (c->bdat && client_wire_size(c->msg) > PIPELINED_BODY_MAX)
 		return STEP_WAIT;
 	return begin_body(c);
 }
 
-/* The transaction is over; the session goes on. */
+/* The transaction is over; the session goes on, by RSET if next says so. */
 static enum step finish(struct client *c, enum client_state next)
 {
+	if (next_slice(c))
+		return client_next(c, next == CLIENT_RSET ? CLIENT_RSET : CLIENT_MAIL);
 	client_decided(c);
 	return c->over ? STEP_OVER : client_next(c, next);
 }
@@ -226,12 +289,12 @@ static enum step after_rcpt(struct client *c)
 
 enum step client_rcpt_enter(struct client *c)
 {
-	while (c->rcpt_done < c->n && client_is_skipped(c, c->rcpt_done)) {
+	while (c->rcpt_done < c->slice_end && client_is_skipped(c, c->rcpt_done)) {
 		if (c->rcpt_sent == c->rcpt_done)
 			c->rcpt_sent++;
 		c->rcpt_done++;
 	}
-	if (c->rcpt_done == c->n)
+	if (c->rcpt_done == c->slice_end)
 		return after_rcpt(c);
 	if (c->rcpt_sent == c->rcpt_done)
 		write_rcpt(c);

@@ -49,6 +49,8 @@ struct client {
 	char line[CLIENT_TEXT_MAX];	/* text of the first reply that facts refer to */
 	bool line_used;
 
+	uint32_t mails;			/* MAIL commands so far */
+
 	/* owner's wishes while ready */
 	bool asking;			/* inside on_ready */
 	bool quit;
@@ -59,6 +61,7 @@ struct client {
 	struct client_fact *facts;
 	uint32_t facts_size;
 	uint32_t n;			/* recipients */
+	uint32_t slice, slice_end;	/* those of the present transaction */
 	uint32_t rcpt_sent, rcpt_done;	/* commands written, replies taken */
 	uint32_t accepted;
 	uint32_t final_next;		/* LMTP: the recipient whose reply comes next */
@@ -74,6 +77,7 @@ struct client {
 	struct smtp_body_encoder encoder;
 
 	/* the form in which the peer takes it */
+	bool fitted;			/* it is decided */
 	enum envelope_body body;
 	bool utf8;
 	bool scanned;
@@ -110,6 +114,8 @@ void client_fact_set(struct client *c, uint32_t i, const struct client_fact *f);
 void client_fact_rest(struct client *c, const struct client_fact *f);
 void client_fact_of_reply(struct client_fact *f, enum verdict_stage stage,
 	const struct smtp_reply *r, char text[CLIENT_TEXT_MAX]);
+/* Begins with the recipients from start on, as many as the peer takes at once. */
+void client_slice_begin(struct client *c, uint32_t start);
 /* The message is decided: tells the owner and forgets it. */
 void client_decided(struct client *c);
 
@@ -125,6 +131,8 @@ bool client_fits(struct client *c);
 bool client_is_skipped(const struct client *c, uint32_t i);
 /* With the prefix, before any conversion. */
 uint64_t client_wire_size(const struct client_message *m);
+/* Back to the beginning of what goes out. */
+void client_body_rewind(struct client *c);
 /* As client_source's read, of what goes out. */
 ssize_t client_body_read(struct client *c, void *buf, size_t size, struct err *e);
 

@@ -177,7 +177,8 @@ static void begin_idle(struct delivery *s)
 
 void delivery_next_message(struct delivery *s)
 {
-	bool over = s->stopping || (s->max_messages != 0 && s->sent >= s->max_messages);
+	bool over = s->stopping || client_is_spent(s->client) ||
+		(s->max_messages != 0 && s->sent >= s->max_messages);
 
 	while (!over) {
 		s->item = queue_conn_next(s->qc, &over);

@@ -125,6 +125,8 @@ bool session_may(const struct session *s, enum right r);
 const char *session_fqdn(const struct session *s);
 /* What this session may send in one message at most; 0 = unlimited. */
 uint64_t session_size_limit(const struct session *s);
+/* How many recipients it may name in one transaction. */
+uint64_t session_recipient_limit(const struct session *s);
 /* Anonymous, or trusted by the connector; no identity: as at the beginning. */
 void session_forget_peer(struct session *s);
 /* The server of ours that the peer is, by its key, as now configured; NULL if it is none. */

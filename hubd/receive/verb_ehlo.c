@@ -5,7 +5,7 @@
 
 #include "libhub/base/mem.h"
 
-/* hubExtension choices that are a plain keyword here. */
+/* hubExtension choices that depend on nothing else. */
 static const struct {
 	enum smtp_extension_choice choice;
 	enum smtp_extension extension;
@@ -18,6 +18,7 @@ static const struct {
 	{ EXT_BINARYMIME, SMTP_EXT_BINARYMIME },
 	{ EXT_SMTPUTF8, SMTP_EXT_SMTPUTF8 },
 	{ EXT_SIZE, SMTP_EXT_SIZE },
+	{ EXT_LIMITS, SMTP_EXT_LIMITS },
 };
 
 static bool has_auth(const struct receive_connector *rc, enum auth_mechanism m)
@@ -75,6 +76,9 @@ static void announce(struct session *s, const struct smtp_command_helo *helo)
 			continue;
 		if (plain[i].extension == SMTP_EXT_SIZE)
 			smtp_reply_add_line(&r, "SIZE %" PRIu64, session_size_limit(s));
+		else if (plain[i].extension == SMTP_EXT_LIMITS)
+			smtp_reply_add_line(&r, "LIMITS RCPTMAX=%" PRIu64,
+				session_recipient_limit(s));
 		else
 			smtp_reply_add_line(&r, "%s", smtp_extension_name(plain[i].extension));
 	}

@@ -92,7 +92,7 @@ static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 	return (!must_exist && (edge || !is_outside(s))) || recipient_takes(s, to, must_exist);
 }
 
-static uint64_t recipient_limit(const struct session *s)
+uint64_t session_recipient_limit(const struct session *s)
 {
 	uint64_t connector = s->connector->max_recipients,
 		 org = s->receiver->live->snapshot->org->max_recipients, limit;
@@ -139,7 +139,7 @@ void verb_rcpt(struct session *s, const struct smtp_command *c)
 	} else if (s->tx->intake != NULL) {
 		session_reply(s, 503, "5.5.1", "not between BDAT chunks");
 		session_fault(s);
-	} else if (s->tx->envelope->recipient_count >= recipient_limit(s)) {
+	} else if (s->tx->envelope->recipient_count >= session_recipient_limit(s)) {
 		session_reply(s, 452, "4.5.3", "too many recipients");
 	} else if (recipient_allowed(s, &c->rcpt.to)) {
 		add(s, &c->rcpt);

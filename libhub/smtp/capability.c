@@ -70,6 +70,25 @@ static void read_mechanisms(struct smtp_capability *c, const char *p, const char
 		c->mechanisms |= smtp_mechanism_find(word, n);
 }
 
+/* RFC 9422 section 4: 1 to 6 digits; what is malformed or not known is passed over. */
+static void read_limit(struct smtp_capability *c, const char *word, size_t n)
+{
+	const struct {
+		const char *name;
+		uint32_t *value;
+	} limits[] = {
+		{ "MAILMAX=", &c->mail_max }, { "RCPTMAX=", &c->rcpt_max },
+		{ "RCPTDOMAINMAX=", &c->rcpt_domain_max },
+	};
+	size_t i, name;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		name = strlen(limits[i].name);
+		if (n > name && n <= name + 6 && strncasecmp(word, limits[i].name, name) == 0)
+			*limits[i].value = (uint32_t)read_size(word + name, n - name);
+	}
+}
+
 static void read_line(struct smtp_capability *c, const char *p, size_t length)
 {
 	const char *end = p + length, *word;
@@ -92,6 +111,8 @@ static void read_line(struct smtp_capability *c, const char *p, size_t length)
 	c->extensions |= extension;
 	if (extension == SMTP_EXT_SIZE && (word = next_word(&p, end, &n)) != NULL)
 		c->size_max = read_size(word, n);
+	while (extension == SMTP_EXT_LIMITS && (word = next_word(&p, end, &n)) != NULL)
+		read_limit(c, word, n);
 }
 
 void smtp_capability_parse(struct smtp_capability *c, const struct smtp_reply *ehlo)

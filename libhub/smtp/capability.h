@@ -25,9 +25,13 @@ struct smtp_capability {
 	uint32_t extensions;	/* enum smtp_extension */
 	uint32_t mechanisms;	/* enum smtp_mechanism */
 	uint64_t size_max;	/* bytes; 0: no limit was named */
+	/* RFC 9422, 0: no limit was named: messages on a connection, recipients of a message, and
+	 * domains of those */
+	uint32_t mail_max, rcpt_max, rcpt_domain_max;
 };
 
-/* Reads a complete reply to EHLO. A malformed SIZE counts as SIZE without limit; the old "AUTH="
+/* Reads a complete reply to EHLO. A malformed SIZE counts as SIZE without limit, as
+ * does a malformed limit; the old "AUTH="
  * form is understood. */
 void smtp_capability_parse(struct smtp_capability *c, const struct smtp_reply *ehlo);
 

@@ -78,12 +78,16 @@ static int parse_body(struct param *p)
 		p->mail->body = SMTP_BODY_7BIT;
 	else if (value_is(p, "8BITMIME"))
 		p->mail->body = SMTP_BODY_8BITMIME;
-	else if (!value_is(p, "BINARYMIME"))
-		return bad(p, "BODY= takes 7BIT, 8BITMIME or BINARYMIME");
-	else if ((p->in->context->extensions & SMTP_EXT_BINARYMIME) == 0)
-		return not_offered(p, "BODY=BINARYMIME");
-	else
+	else if (value_is(p, "BINARYMIME"))
 		p->mail->body = SMTP_BODY_BINARYMIME;
+	else
+		return bad(p, "BODY= takes 7BIT, 8BITMIME or BINARYMIME");
+	if (p->mail->body == SMTP_BODY_8BITMIME &&
+		(p->in->context->extensions & SMTP_EXT_8BITMIME) == 0)
+		return not_offered(p, "BODY=8BITMIME");
+	if (p->mail->body == SMTP_BODY_BINARYMIME &&
+		(p->in->context->extensions & SMTP_EXT_BINARYMIME) == 0)
+		return not_offered(p, "BODY=BINARYMIME");
 	return 0;
 }
 

@@ -21,6 +21,7 @@ static const struct {
 	{ SMTP_EXT_ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES" },
 	{ SMTP_EXT_AUTH, "AUTH" },
 	{ SMTP_EXT_STARTTLS, "STARTTLS" },
+	{ SMTP_EXT_LIMITS, "LIMITS" },
 };
 
 enum { NAMES = sizeof(names) / sizeof(names[0]) };

@@ -20,6 +20,7 @@ enum smtp_extension {
 	SMTP_EXT_ENHANCEDSTATUSCODES = 1u << 7,	/* RFC 2034 */
 	SMTP_EXT_AUTH = 1u << 8,		/* RFC 4954 */
 	SMTP_EXT_STARTTLS = 1u << 9,		/* RFC 3207 */
+	SMTP_EXT_LIMITS = 1u << 10,		/* RFC 9422 */
 };
 
 /* The EHLO keyword of one extension (exactly one bit), a constant. */

@@ -16,6 +16,7 @@ enum {
 	EIGHT = 32, BINARY = 64, UTF8 = 128, SLOW_BODY = 256, BAD_BODY = 512, ASCII = 1024,
 	PREFIX = 2048, DSN = 4096, BIG_BODY = 8192,
 	BAD_NAME = 16384, EIGHT_HEADER = 32768, UTF8_NAME = 65536, UTF8_SENDER = 131072,
+	OTHER_DOMAIN = 262144,
 };
 
 /* Recipients r1@x, r2@x ...; log: what the owner was told, one entry a line. */
@@ -184,6 +185,8 @@ static void make_message(struct owner *o)
 			0 };
 	if ((f & BAD_NAME) != 0)
 		rcpts[0].address = "r1@x>\r\nRCPT TO:<evil@x";
+	if ((f & OTHER_DOMAIN) != 0)
+		rcpts[0].address = "r1@z";
 	if ((f & DSN) != 0)
 		rcpts[0].original = "old+1@x";
 	o->body = (f & EIGHT) != 0 && (f & ASCII) == 0 ? eight : body;
@@ -413,6 +416,43 @@ static const struct row rows[] = {
 		"sent: end of message damaged\nend: end of message damaged\n" },
 	{ "stored body is damaged, as the look at it shows", BAD_BODY, 1, 1, PLAIN "W\n",
 		"sent: MAIL damaged\nend: MAIL damaged\n" },
+
+	/* --- RFC 9422: more recipients, or messages, than the peer takes at once --- */
+	{ "two at once", 0, 3, 1, HELLO "S 250-peer\nS 250 LIMITS RCPTMAX=2\n"
+		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC RCPT TO:<r2@x>\n"
+		"S 550 no\nC DATA\nS 354 go\n" BODY "S 250 one\nC MAIL FROM:<s@y>\nS 250 ok\n"
+		"C RCPT TO:<r3@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY "S 451 two\nC RSET\n"
+		"S 250 ok\nC QUIT\n",
+		"sent: ok 250 one | RCPT permanent 550 no | end of message temporary 451 two\n"
+		"end: ok \n" },
+	{ "one at once, pipelined, converted", EIGHT, 2, 1, HELLO "S 250-peer\nS 250-PIPELINING\n"
+		"S 250 LIMITS RCPTMAX=1\n" MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" EIGHT_IN_7
+		"C .\nS 250 one\nC MAIL FROM:<s@y>\nC RCPT TO:<r2@x>\nC DATA\nS 250 ok\n"
+		"S 250 ok\nS 354 go\n" EIGHT_IN_7 "C .\nS 250 two\nC QUIT\n",
+		"sent: ok 250 one | ok 250 two\nend: ok \n" },
+	{ "the first is refused, the next goes on", 0, 2, 1, HELLO "S 250-peer\n"
+		"S 250 LIMITS RCPTMAX=1\nC MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 550 no\n"
+		"C RSET\nS 250 ok\nC MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r2@x>\nS 250 ok\n"
+		"C DATA\nS 354 go\n" BODY "S 250 two\nC QUIT\n",
+		"sent: RCPT permanent 550 no | ok 250 two\nend: ok \n" },
+	{ "lost between two", 0, 2, 1, HELLO "S 250-peer\nS 250 LIMITS RCPTMAX=1\n"
+		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY
+		"S 250 one\nC MAIL FROM:<s@y>\nX\n",
+		"sent: ok 250 one | MAIL lost\nend: MAIL lost\n" },
+	{ "one domain at once", OTHER_DOMAIN, 3, 1, HELLO "S 250-peer\n"
+		"S 250 LIMITS RCPTDOMAINMAX=1\nC MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@z>\n"
+		"S 250 ok\nC DATA\nS 354 go\n" BODY "S 250 one\nC MAIL FROM:<s@y>\nS 250 ok\n"
+		"C RCPT TO:<r2@x>\nS 250 ok\nC RCPT TO:<r3@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY
+		"S 250 two\nC QUIT\n", "sent: ok 250 one | ok 250 two | ok 250 two\nend: ok \n" },
+	{ "no more messages", 0, 2, 1, HELLO "S 250-peer\nS 250 LIMITS RCPTMAX=1 MAILMAX=1\n"
+		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY
+		"S 250 one\nC QUIT\n", "sent: ok 250 one | MAIL closing\nend: ok \n" },
+	{ "LMTP, two at once", LMTP, 3, 1, "S 220 hi\nC LHLO me\nS 250-peer\n"
+		"S 250 LIMITS RCPTMAX=2\nC MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\n"
+		"C RCPT TO:<r2@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY "S 250 one\nS 452 full\n"
+		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r3@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY
+		"S 250 three\nC QUIT\n", "sent: ok 250 one | end of message temporary 452 full | "
+		"ok 250 three\nend: ok \n" },
 
 	/* --- MAIL --- */
 	{ "MAIL put off, next message", 0, 1, 2, PLAIN "C MAIL FROM:<s@y>\nS 451 4.3.0 later\n"

@@ -214,6 +214,7 @@ static const struct {
 	{ "AUTH", SMTP_EXT_AUTH, 0, 0 },
 	{ "AUTH CRAM-MD5 GSSAPI XOAUTH2", SMTP_EXT_AUTH,
 		SMTP_MECH_CRAM_MD5 | SMTP_MECH_GSSAPI | SMTP_MECH_XOAUTH2, 0 },
+	{ "LIMITS RCPTMAX=1", SMTP_EXT_LIMITS, 0, 0 },
 	{ "PIPELININGS", 0, 0, 0 },
 	{ "X-PIPELINING", 0, 0, 0 },
 	{ "", 0, 0, 0 },
@@ -232,6 +233,32 @@ START_TEST(capabilities)
 	ck_assert_uint_eq(c.size_max, announced[_i].size);
 	ck_assert(smtp_capability_has(&c, announced[_i].extensions));
 	ck_assert(!smtp_capability_has(&c, 1u << 31 | announced[_i].extensions));
+}
+END_TEST
+
+static const struct {
+	const char *line;
+	uint32_t mail, rcpt, domain;
+} limited[] = {
+	{ "LIMITS", 0, 0, 0 },
+	{ "LIMITS RCPTMAX=100 MAILMAX=7 RCPTDOMAINMAX=1", 7, 100, 1 },
+	{ "limits  rcptmax=999999 X-NEW=5 X-FLAG", 0, 999999, 0 },
+	{ "LIMITS RCPTMAX=1000000 MAILMAX=x RCPTDOMAINMAX=", 0, 0, 0 },
+	{ "LIMITS RCPTMAX MAILMAX=-1 RCPTMAX=1x", 0, 0, 0 },
+	{ "LIMITS MAILMAX=1;2 XRCPTMAX=3", 0, 0, 0 },
+};
+
+START_TEST(limits)
+{
+	struct smtp_capability c;
+	struct smtp_reply r;
+
+	smtp_reply_set(&r, 250, NULL, "server");
+	smtp_reply_add_line(&r, "%s", limited[_i].line);
+	smtp_capability_parse(&c, &r);
+	ck_assert_uint_eq(c.mail_max, limited[_i].mail);
+	ck_assert_uint_eq(c.rcpt_max, limited[_i].rcpt);
+	ck_assert_uint_eq(c.rcpt_domain_max, limited[_i].domain);
 }
 END_TEST
 
@@ -257,6 +284,7 @@ int main(void)
 	tcase_add_test(reply, reading_is_bounded);
 	tcase_add_test(reply, lines);
 	tcase_add_loop_test(reply, capabilities, 0, sizeof(announced) / sizeof(announced[0]));
+	tcase_add_loop_test(reply, limits, 0, sizeof(limited) / sizeof(limited[0]));
 	tcase_add_test(reply, extension_names);
 	return unit_run("smtp_reply", &reply, 1);
 }
