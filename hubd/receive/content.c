@@ -136,11 +136,16 @@ void verb_bdat(struct session *s, const struct smtp_command *c)
 	s->phase = PHASE_BDAT;
 }
 
-static void refuse(struct session *s, const struct smtp_reply *r)
+static void log_refused(const struct session *s, const struct smtp_reply *r)
 {
 	log_event(LOG_LEVEL_WARNING, "refused", LOG_UINT("session", s->id),
 		LOG_STR("from", s->tx->envelope->sender), LOG_STR("peer", s->peer_address),
 		LOG_UINT("code", (uint64_t)r->code), LOG_STR("reply", r->text), LOG_END);
+}
+
+static void refuse(struct session *s, const struct smtp_reply *r)
+{
+	log_refused(s, r);
 	session_reset(s);
 	session_send(s, r);
 }
@@ -279,22 +284,45 @@ static bool take_data(struct session *s)
 	return total != 0;
 }
 
+/* A chunk of a transaction that has failed: out of sequence, or behind one that was refused. */
+static void refuse_chunk(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	bool sequence = tx->intake == NULL;
+
+	if (tx->chunk_last || tx->envelope == NULL)
+		session_reset(s);
+	session_reply(s, 503, "5.5.1", sequence ? "no valid recipients" :
+		"the message was refused already");
+	if (sequence)
+		session_fault(s);
+}
+
+/* Not the last one: what is wrong with the message so far need not wait for the rest. */
+static void judge_chunk(struct session *s)
+{
+	struct smtp_reply r;
+
+	if (intake_verdict(s->tx->intake, &r) == NULL) {
+		session_reply(s, 250, "2.0.0", "chunk received");
+		return;
+	}
+	log_refused(s, &r);
+	s->tx->failed = true;
+	session_send(s, &r);
+}
+
 static void end_chunk(struct session *s)
 {
 	struct transaction *tx = s->tx;
-	bool last = tx->chunk_last;
 
 	s->phase = PHASE_COMMAND;
-	if (tx->failed) {
-		if (last || tx->envelope == NULL)
-			session_reset(s);
-		session_reply(s, 503, "5.5.1", "no valid recipients");
-		session_fault(s);
-	} else if (last) {
+	if (tx->failed)
+		refuse_chunk(s);
+	else if (tx->chunk_last)
 		content_finish(s);
-	} else {
-		session_reply(s, 250, "2.0.0", "chunk received");
-	}
+	else
+		judge_chunk(s);
 }
 
 static bool take_chunk(struct session *s)
