@@ -14,6 +14,7 @@
 
 #include "hubd/deliver/client_priv.h"
 #include "hubd/spool/spool.h"
+#include "libhub/smtp/address.h"
 
 enum {
 	READ_SIZE = 8192,
@@ -149,14 +150,6 @@ static bool is_carryable(const char *address)
 	return true;
 }
 
-static bool is_ascii(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s > 0x7f)
-			return false;
-	return true;
-}
-
 /* NULL if SMTP can name the address to this peer. */
 static const struct client_fact *address_fault(const struct client *c, const char *address)
 {
@@ -170,7 +163,7 @@ static const struct client_fact *address_fault(const struct client *c, const cha
 	if (!is_carryable(address))
 		return &bad;
 	/* domains are A-labels already, so it is the local part */
-	if (c->msg->env->smtputf8 && !has(c, SMTP_EXT_SMTPUTF8) && !is_ascii(address))
+	if (c->msg->env->smtputf8 && !has(c, SMTP_EXT_SMTPUTF8) && !smtp_is_ascii(address))
 		return address == c->msg->env->sender ? &sender : &utf8;
 	return NULL;
 }

@@ -10,7 +10,7 @@
 
 #include "hubd/deliver/client_priv.h"
 #include "hubd/spool/spool.h"
-#include "libhub/smtp/address.h"
+#include "libhub/smtp/command.h"
 
 enum { PIPELINED_BODY_MAX = 64 * 1024 };	/* larger ones wait for the recipients' replies */
 
@@ -197,16 +197,30 @@ static void write_notify(struct client *c, uint32_t notify)
 		}
 }
 
-/* RFC 3461 section 4.2: the address as the sender knows it survives our rewriting. */
+/*
+ * RFC 3461 section 4.2: the address as the sender knows it survives our rewriting. What is not
+ * ASCII goes to a peer without SMTPUTF8 in the other form of RFC 6533 section 3, if that fits.
+ */
 static void write_orcpt(struct client *c, const struct envelope_recipient *r)
 {
-	char xtext[SMTP_ADDRESS_SIZE * 3 + 1];
+	const char *original = r->original;
+	char text[SMTP_ORCPT_MAX + 1];
+	int n;
 
-	if (*r->orcpt != '\0')
+	if (*r->orcpt != '\0' && (c->utf8 || smtp_is_ascii(r->orcpt)))
 		stream_printf(c->stream, " ORCPT=%s", r->orcpt);
-	else if (*r->original != '\0' &&
-		smtp_xtext_encode(xtext, sizeof(xtext), r->original, strlen(r->original)) > 0)
-		stream_printf(c->stream, " ORCPT=rfc822;%s", xtext);
+	else if (*r->orcpt != '\0' && smtp_utf8_address_encode(text, sizeof(text), r->orcpt,
+		strlen(r->orcpt), false) > 0)
+		stream_printf(c->stream, " ORCPT=%s", text);
+	if (*r->orcpt != '\0' || *original == '\0')
+		return;
+	if (smtp_is_ascii(original))
+		n = smtp_xtext_encode(text, sizeof(text), original, strlen(original));
+	else
+		n = smtp_utf8_address_encode(text, sizeof(text), original, strlen(original), true);
+	if (n > 0)
+		stream_printf(c->stream, " ORCPT=%s;%s", smtp_is_ascii(original) ? "rfc822" : "utf-8",
+			text);
 }
 
 static void write_rcpt(struct client *c)

@@ -8,6 +8,7 @@
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
+#include "libhub/smtp/address.h"
 
 /* Without RET the original comes back whole up to this size, in bytes; above it, its header. */
 enum { WHOLE_MAX = 64 * 1024 };
@@ -127,7 +128,7 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	 * what UTF-8 the original has lies in a body part (RFC 6533 section 4): any 8-bit way will
 	 * do
 	 */
-	env->smtputf8 = !report_is_ascii(q->env->sender);
+	env->smtputf8 = !smtp_is_ascii(q->env->sender);
 	env->received_ms = env->expires_base_ms = clock_wall_ms();
 	env->auth = ENVELOPE_AUTH_LOCAL;
 	env->recipient_count = 1;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "libhub/base/clock.h"
 #include "libhub/smtp/address.h"
@@ -45,20 +46,12 @@ static void put_field(FILE *f, const char *s, bool utf8)
 			(unsigned char)*s > 0x7f && !utf8 ? '?' : *s, f);
 }
 
-bool report_is_ascii(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s > 0x7f)
-			return false;
-	return true;
-}
-
 static bool has_utf8_recipient(const struct report_request *q, const struct report_parts *p)
 {
 	size_t i;
 
 	for (i = 0; i < p->due_n; i++)
-		if (!report_is_ascii(q->env->recipients[q->v[p->due[i]].i].address))
+		if (!smtp_is_ascii(q->env->recipients[q->v[p->due[i]].i].address))
 			return true;
 	return false;
 }
@@ -120,13 +113,22 @@ static void put_envid(FILE *f, const char *envid)
 	fputs("\r\n", f);
 }
 
-/* ORCPT is "type;xtext" (RFC 3461 section 4.2). */
-static void put_orcpt(FILE *f, const char *orcpt)
+/* ORCPT is "type;xtext" (RFC 3461 section 4.2), or "utf-8;" and text of RFC 6533 section 3. */
+static void put_orcpt(FILE *f, const char *orcpt, bool utf8)
 {
 	const char *semi = strchr(orcpt, ';');
-	char text[ENVELOPE_TEXT_MAX];
+	char text[3 * ENVELOPE_TEXT_MAX];
+	int n;
 
-	if (semi == NULL || smtp_xtext_decode(text, sizeof(text), semi + 1, strlen(semi + 1)) < 0)
+	if (semi == NULL)
+		return;
+	if (strncasecmp(orcpt, "utf-8;", 6) != 0)
+		n = smtp_xtext_decode(text, sizeof(text), semi + 1, strlen(semi + 1));
+	else if (utf8)
+		n = smtp_utf8_address_decode(text, sizeof(text), semi + 1, strlen(semi + 1));
+	else
+		n = smtp_utf8_address_encode(text, sizeof(text), semi + 1, strlen(semi + 1), false);
+	if (n < 0)
 		return;
 	fprintf(f, "Original-Recipient: %.*s; ", (int)(semi - orcpt), orcpt);
 	put_clean(f, text);
@@ -140,8 +142,8 @@ static void put_recipient(FILE *f, const struct report_request *q, const struct 
 	char date[64];
 
 	fputs("\r\n", f);
-	put_orcpt(f, to->orcpt);
-	fprintf(f, "Final-Recipient: %s; ", report_is_ascii(to->address) ? "rfc822" : "utf-8");
+	put_orcpt(f, to->orcpt, utf8);
+	fprintf(f, "Final-Recipient: %s; ", smtp_is_ascii(to->address) ? "rfc822" : "utf-8");
 	put_clean(f, to->address);
 	fprintf(f, "\r\nAction: %s\r\nStatus: %s\r\n", kinds[q->kind].action, r->status);
 	if (*q->remote != '\0')

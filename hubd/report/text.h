@@ -20,6 +20,4 @@ char *report_text(const struct report_request *q, const struct report_parts *p, 
 /* What follows it; malloc'd. */
 char *report_tail(const struct report_parts *p, size_t *size);
 
-bool report_is_ascii(const char *s);
-
 #endif

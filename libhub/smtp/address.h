@@ -82,7 +82,13 @@ bool smtp_address_equal_folded(const struct smtp_address *a, const struct smtp_a
  * decoding, the input is not xtext. Decoded text may hold any byte, NUL included. */
 int smtp_xtext_encode(char *out, size_t size, const char *p, size_t n);
 int smtp_xtext_decode(char *out, size_t size, const char *p, size_t n);
+/* RFC 6533 section 3, the text of an ORCPT of type utf-8. Decoding takes "\x{E4}" for what it
+ * stands for; encoding writes so what is not ASCII, and with specials also blanks and what ORCPT
+ * cannot carry. As above, and -1 as well when the input is not UTF-8. */
+int smtp_utf8_address_decode(char *out, size_t size, const char *p, size_t n);
+int smtp_utf8_address_encode(char *out, size_t size, const char *p, size_t n, bool specials);
 /* Whether n bytes are well-formed UTF-8 (RFC 3629). */
 bool smtp_utf8_is_valid(const char *p, size_t n);
+bool smtp_is_ascii(const char *s);
 
 #endif

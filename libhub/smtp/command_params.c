@@ -190,16 +190,22 @@ static int parse_notify(struct param *p)
 	return 0;
 }
 
-/* utf-8-addr-xtext and utf-8-addr-unitext of RFC 6533 §3; only the bytes are checked here. */
+/* utf-8-addr-xtext, and with raw utf-8-addr-unitext, of RFC 6533 §3, as a report can show it. */
 static bool is_utf8_address_text(const char *p, size_t n, bool raw)
 {
+	char text[SMTP_ORCPT_MAX + 1];
 	size_t i;
+	int length;
 
 	for (i = 0; i < n; i++)
 		if ((unsigned char)p[i] < 0x21 || p[i] == 0x7f || p[i] == '='
 			|| ((unsigned char)p[i] >= 0x80 && !raw))
 			return false;
-	return n > 0 && smtp_utf8_is_valid(p, n);
+	length = smtp_utf8_address_decode(text, sizeof(text), p, n);
+	for (i = 0; (int)i < length; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	return length > 0;
 }
 
 static bool is_type(const char *p, size_t n)

@@ -1,9 +1,14 @@
-/* xtext.c - the encoding of RFC 3461 §4, and whether bytes are UTF-8 (see address.h). */
+/* xtext.c - the encodings of RFC 3461 §4 and RFC 6533 §3, and whether bytes are UTF-8 (see
+ * address.h).
+ */
 #include "libhub/smtp/address.h"
 
 #include "libhub/smtp/chars_priv.h"
 
 #include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 static int hex_value(char c)
 {
@@ -105,4 +110,110 @@ bool smtp_utf8_is_valid(const char *p, size_t n)
 		n -= length;
 	}
 	return true;
+}
+
+bool smtp_is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s > 0x7f)
+			return false;
+	return true;
+}
+
+/* --- RFC 6533 section 3 --- */
+
+enum { ESCAPE_DIGITS_MAX = 6, UTF8_MAX = 4 };
+
+/* Reads "\x{65E5}"; the bytes taken, or 0. */
+static size_t take_escape(uint32_t *point, const char *p, size_t n)
+{
+	size_t i;
+	int digit;
+
+	*point = 0;
+	if (n < 4 || memcmp(p, "\\x{", 3) != 0)
+		return 0;
+	for (i = 3; i < n && i <= 3 + ESCAPE_DIGITS_MAX; i++) {
+		if (p[i] == '}')
+			return i > 4 && *point <= 0x10ffff ? i + 1 : 0;
+		digit = hex_value(p[i]);
+		if (digit < 0)
+			return 0;
+		*point = *point * 16 + (uint32_t)digit;
+	}
+	return 0;
+}
+
+static size_t put_utf8(char out[UTF8_MAX], uint32_t point)
+{
+	size_t n = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4, i;
+	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+
+	for (i = n - 1; i > 0; i--) {
+		out[i] = (char)(0x80 | (point & 0x3f));
+		point >>= 6;
+	}
+	out[0] = (char)(first[n] | point);
+	return n;
+}
+
+int smtp_utf8_address_decode(char *out, size_t size, const char *p, size_t n)
+{
+	size_t i, length = 0, taken, used;
+	char text[UTF8_MAX];
+	uint32_t point;
+
+	for (i = 0; i < n; i += taken) {
+		taken = used = 1;
+		text[0] = p[i];
+		if (p[i] == '\\') {
+			taken = take_escape(&point, p + i, n - i);
+			if (taken == 0)
+				return -1;
+			used = put_utf8(text, point);
+		}
+		if (length + used >= size || length > INT_MAX - UTF8_MAX)
+			return -1;
+		memcpy(out + length, text, used);
+		length += used;
+	}
+	if (size == 0 || !smtp_utf8_is_valid(out, length))
+		return -1;
+	out[length] = '\0';
+	return (int)length;
+}
+
+/* The character that begins at p, which is UTF-8. */
+static size_t take_utf8(uint32_t *point, const char *p)
+{
+	static const unsigned char mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	unsigned char low, high;
+	size_t n = utf8_sequence((unsigned char)*p, &low, &high), i;
+
+	*point = (unsigned char)*p & mask[n];
+	for (i = 1; i < n; i++)
+		*point = *point << 6 | ((unsigned char)p[i] & 0x3f);
+	return n;
+}
+
+int smtp_utf8_address_encode(char *out, size_t size, const char *p, size_t n, bool specials)
+{
+	size_t i, length = 0, taken;
+	uint32_t point;
+	bool escaped;
+	int used;
+
+	if (size == 0 || !smtp_utf8_is_valid(p, n))
+		return -1;
+	for (i = 0; i < n; i += taken) {
+		taken = take_utf8(&point, p + i);
+		escaped = point > 0x7e || (specials && (point <= ' ' || point == '+' ||
+			point == '=' || point == '\\'));
+		used = snprintf(out + length, size - length, escaped ? "\\x{%02X}" : "%c", point);
+		if (used < 0 || (size_t)used >= size - length || length > INT_MAX - 16)
+			return -1;
+		length += (size_t)used;
+	}
+	out[length] = '\0';
+	return (int)length;
 }

@@ -124,7 +124,8 @@ static void note_fact(struct owner *o, const struct client_fact *f)
 		[EVENT_NONSENSE] = "nonsense", [EVENT_POLICY] = "policy",
 		[EVENT_TOO_BIG] = "too big", [EVENT_NO_8BIT] = "no 8bit",
 		[EVENT_NO_BINARY] = "no binary", [EVENT_NO_UTF8] = "no utf8",
-		[EVENT_NO_UTF8_HEADER] = "no utf8 header", [EVENT_BAD_ADDRESS] = "bad address", [EVENT_DAMAGED] = "damaged",
+		[EVENT_NO_UTF8_HEADER] = "no utf8 header",
+		[EVENT_BAD_ADDRESS] = "bad address", [EVENT_DAMAGED] = "damaged",
 	};
 
 	if (f->ok)
@@ -202,7 +203,8 @@ static void make_message(struct owner *o)
 		o->size = sizeof(big) / 9 * 9;
 	}
 	o->env = (struct envelope){
-		.sender = (f & UTF8_SENDER) != 0 ? "\xc3\xb6@y" : "s@y", .envid = (f & DSN) != 0 ? "E+2B1" : "",
+		.sender = (f & UTF8_SENDER) != 0 ? "\xc3\xb6@y" : "s@y",
+		.envid = (f & DSN) != 0 ? "E+2B1" : "",
 		.ret = (f & DSN) != 0 ? ENVELOPE_RET_HDRS : ENVELOPE_RET_NONE,
 		.body = (f & EIGHT) != 0 ? ENVELOPE_BODY_8BITMIME :
 			(f & BINARY) != 0 ? ENVELOPE_BODY_BINARYMIME : ENVELOPE_BODY_7BIT,

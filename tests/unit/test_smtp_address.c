@@ -233,6 +233,50 @@ START_TEST(hostnames)
 }
 END_TEST
 
+/* RFC 6533 section 3: text, as written without and with the specials; NULL: not so */
+START_TEST(utf8_address)
+{
+	static const struct {
+		const char *text, *coded, *special;
+	} rows[] = {
+		{ "a@b", "a@b", "a@b" },
+		{ "\xc3\xa4@b", "\\x{E4}@b", "\\x{E4}@b" },
+		{ "\xe6\x97\xa5\xf0\x9f\x98\x80", "\\x{65E5}\\x{1F600}", "\\x{65E5}\\x{1F600}" },
+		{ "a+b=c", "a+b=c", "a\\x{2B}b\\x{3D}c" },
+		{ "a b", "a b", "a\\x{20}b" },
+		{ "a\\b", NULL, "a\\x{5C}b" },
+	};
+	static const char *const no[] = { "\\", "\\x", "\\x{}", "\\x{4}", "\\x{41", "\\x{g1}",
+		"\\x{D800}", "\\x{110000}", "\\x{0000041}", "\\y{41}", "\xff" };
+	char out[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *text = rows[i].text, *special = rows[i].special;
+
+		ck_assert_int_gt(smtp_utf8_address_encode(out, sizeof(out), text, strlen(text),
+			true), 0);
+		ck_assert_str_eq(out, special);
+		ck_assert_int_gt(smtp_utf8_address_decode(out, sizeof(out), special,
+			strlen(special)), 0);
+		ck_assert_str_eq(out, text);
+		if (rows[i].coded == NULL)
+			continue;
+		ck_assert_int_gt(smtp_utf8_address_encode(out, sizeof(out), text, strlen(text),
+			false), 0);
+		ck_assert_str_eq(out, rows[i].coded);
+	}
+	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		ck_assert_int_eq(smtp_utf8_address_decode(out, sizeof(out), no[i], strlen(no[i])),
+			-1);
+	ck_assert_int_eq(smtp_utf8_address_encode(out, sizeof(out), "\xff", 1, false), -1);
+	ck_assert_int_eq(smtp_utf8_address_encode(out, 6, "\xc3\xa4", 2, false), -1);
+	ck_assert_int_eq(smtp_utf8_address_encode(out, 7, "\xc3\xa4", 2, false), 6);
+	ck_assert_int_eq(smtp_utf8_address_decode(out, 2, "\xc3\xa4", 2), -1);
+	ck_assert_int_eq(smtp_utf8_address_decode(out, 3, "\xc3\xa4", 2), 2);
+}
+END_TEST
+
 START_TEST(xtext)
 {
 	static const struct {
@@ -292,6 +336,7 @@ int main(void)
 	tcase_add_test(address, mailbox);
 	tcase_add_test(address, hostnames);
 	tcase_add_test(address, xtext);
+	tcase_add_test(address, utf8_address);
 	tcase_add_test(address, utf8);
 	return unit_run("smtp_address", &address, 1);
 }
