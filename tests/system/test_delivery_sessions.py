@@ -1,5 +1,6 @@
 """Sessions and copies: how few of them carry the mail, and what one message costs on the wire."""
 
+import email
 import smtplib
 import unittest
 
@@ -156,19 +157,19 @@ class Sessions(unittest.TestCase):
             self.assertLess(peak[i] - before[i], 6 * 1024)
 
     def test_what_a_peer_cannot_take(self):
-        """RFC 6152 section 3, RFC 3030 section 3, RFC 6531 section 3.5."""
+        """RFC 6152 section 3, RFC 3030 section 3, RFC 6531 section 3.6."""
         org = self.org
         plain, able = (Sink(org.place, offers=["PIPELINING"]),
                        Sink(org.place, offers=["8BITMIME", "CHUNKING", "BINARYMIME", "SMTPUTF8"]))
         self.connector("plain.example", plain)
         self.connector("able.example", able)
         rows = (
-            ("8BITMIME", ["BODY=8BITMIME"], "h\u00e9llo\r\n".encode(), "5.6.3"),
-            ("in name only", ["BODY=8BITMIME"], b"hello\r\n", None),
-            ("BINARYMIME", ["BODY=BINARYMIME"], b"\x00\x80 bare\nline", "5.6.3"),
-            ("SMTPUTF8", ["BODY=8BITMIME", "SMTPUTF8"], "h\u00e9llo\r\n".encode(), "5.6.7"),
+            ("8BITMIME", ["BODY=8BITMIME"], "h\u00e9llo\r\n".encode()),
+            ("in name only", ["BODY=8BITMIME"], b"hello\r\n"),
+            ("BINARYMIME", ["BODY=BINARYMIME"], b"\x00\x80 bare\nline"),
+            ("SMTPUTF8", ["BODY=8BITMIME", "SMTPUTF8"], "h\u00e9llo\r\n".encode()),
         )
-        for name, options, body, status in rows:
+        for name, options, body in rows:
             with self.subTest(name):
                 token = self.bdat("x@able.example", options, body)
                 self.assertTrue(able.wait(token)[0].data.endswith(body))
@@ -176,12 +177,11 @@ class Sessions(unittest.TestCase):
                 for option in options:
                     self.assertIn(option, line)
                 token = self.bdat("x@plain.example", options, body)
-                if status is None:
-                    self.assertTrue(plain.wait(token)[0].data.endswith(body))
-                    continue
-                report = wait_report(org.mailbox, token, "x@plain.example")
-                self.assertEqual(report.per_recipient[0]["Status"], status)
-                self.assertFalse(plain.find(token))
+                data = plain.wait(token)[0].data
+                self.assertLess(max(data), 128)
+                self.assertEqual(email.message_from_bytes(data).get_payload(decode=True), body)
+                line = [c for c in plain.commands if c.startswith("MAIL")][-1]
+                self.assertTrue(line.endswith(">"), line)
 
     def bdat(self, address, options, body):
         token, data = message(sender=SENDER, to=address, body="")

@@ -563,24 +563,6 @@ class SmtpSession(unittest.TestCase):
                     mail=" SMTPUTF8")
         self.assertEqual(mailbox.wait(token)[0].sender, "j\u00fcrgen@outside.example")
 
-    def test_kinds_of_bodies_to_a_peer_without(self):
-        """The smart host offers neither BINARYMIME nor SMTPUTF8: a report comes back."""
-        org = self.org
-        for mail, status, body in ((" BODY=BINARYMIME", b"5.6.3", b"a\nb\r\n"),
-                                   (" SMTPUTF8", b"5.6.7", b"text\r\n")):
-            with self.subTest(mail):
-                token, data = message(sender="anna@contoso.com", to="x@faraway.example")
-                self.submit(org.application_port, "anna@contoso.com", "x@faraway.example",
-                            data + body, mail=mail, chunks=True)
-                report = org.mailbox.wait(token)[0]
-                self.assertEqual(report.sender, "")
-                self.assertIn(b"Status: " + status, report.data)
-                self.assertFalse(org.smart_host.find(token))
-        token, data = message(sender="anna@contoso.com", to="x@faraway.example", body="\u00e4\r\n")
-        self.submit(org.application_port, "anna@contoso.com", "x@faraway.example", data,
-                    mail=" BODY=8BITMIME")
-        self.assertTrue(org.smart_host.wait(token)[0].data.endswith(data))
-
     def test_hub_without_a_certificate_takes_mail_in_clear(self):
         org = self.org
         hub = Hub(org.place, org.directory, "bare", "London", certificate=None, key=None,
