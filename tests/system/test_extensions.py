@@ -230,7 +230,7 @@ class Extensions(unittest.TestCase):
         return sink.commands[at - 1], sink.commands[at]
 
     def test_dsn_across_two_hubs(self):
-        """RFC 3461 section 5.2.1: what came goes on as it came; what did not come is not made up."""
+        """RFC 3461 section 5.2.1: what came goes on as it came, and nothing is made up."""
         rows = (
             ("", "<%s@able.example>", "", ""),
             (" RET=FULL ENVID=a+2Bb", "<%s@able.example> NOTIFY=NEVER", " RET=FULL ENVID=a+2Bb",
