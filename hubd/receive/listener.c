@@ -22,13 +22,13 @@
 
 #include "hubd/receive/address_watch.h"
 #include "hubd/receive/admission.h"
+#include "hubd/receive/listen_socket.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
 enum {
-	BACKLOG = 1024,
 	ACCEPTS_PER_TURN = 64,
-	ACCEPTS_AT_END = 2 * BACKLOG,
+	ACCEPTS_AT_END = 2 * LISTEN_SOCKET_BACKLOG,
 	RETRY_S = 5,		/* bindings that are off */
 	PAUSE_MS = 200,		/* after running out of descriptors */
 	LINGER_MS = 1000,	/* a handshake comes to its end meanwhile */
@@ -156,38 +156,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 
 /* --- sockets --- */
 
-static socklen_t addr_len(const struct sockaddr_storage *a)
-{
-	return a->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-}
-
-static int close_failed(int fd)
-{
-	int saved = errno;
-
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-static int bound_socket(const struct sockaddr_storage *addr, bool share)
-{
-	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (share)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-	if (addr->ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (const struct sockaddr *)addr, addr_len(addr)) == 0)
-		return fd;
-	return close_failed(fd);
-}
-
 /* Lets sockets of ours that have this port share it, or no longer. True if there are any. */
-static bool set_sharing(const struct listener *one, int on)
+static bool set_sharing(const struct listener *one, bool on)
 {
 	const struct listener *other;
 	bool any = false;
@@ -196,45 +166,23 @@ static bool set_sharing(const struct listener *one, int on)
 		if (other == one || !is_open(other) || !same_port(one, other))
 			continue;
 		any = true;
-		setsockopt(other->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+		listen_socket_share(other->fd, on);
 	}
 	return any;
 }
 
-static int listening_socket(const struct listener *one)
+static int open_beside_others(const struct listener *one)
 {
-	bool share = set_sharing(one, 1);
-	int fd = bound_socket(&one->at.addr, share), off = 0, saved;
+	bool share = set_sharing(one, true);
+	int fd = listen_socket_open(&one->at.addr, share), saved = errno;
 
-	if (fd >= 0 && listen(fd, BACKLOG) != 0)
-		fd = close_failed(fd);
 	if (!share)
 		return fd;
-	saved = errno;
-	set_sharing(one, 0);
+	set_sharing(one, false);
 	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+		listen_socket_share(fd, false);
 	errno = saved;
 	return fd;
-}
-
-/* Has this host the address, as far as anybody can tell? If not, errno says so. */
-static bool has_address(const struct listener *one)
-{
-	struct sockaddr_storage addr = one->at.addr;
-	struct sockaddr_in6 *in6 = (void *)&addr;
-	struct sockaddr_in *in = (void *)&addr;
-	int fd;
-
-	if (addr.ss_family == AF_INET)
-		in->sin_port = 0;
-	else
-		in6->sin6_port = 0;
-	fd = bound_socket(&addr, false);
-	if (fd < 0)
-		return errno != EADDRNOTAVAIL && errno != EINVAL;
-	close(fd);
-	return true;
 }
 
 /* --- one binding --- */
@@ -253,7 +201,7 @@ static void set_problem(struct listener *one, const char *why)
 
 static bool listener_open(struct listener *one)
 {
-	one->fd = listening_socket(one);
+	one->fd = open_beside_others(one);
 	if (one->fd < 0)
 		return false;
 	one->readable = event_new(loop_base(one->all->loop), one->fd, EV_READ | EV_PERSIST,
@@ -267,7 +215,7 @@ static bool listener_open(struct listener *one)
 static void listener_refresh(struct listener *one)
 {
 	bool ok = !is_open(one) && !is_covered(one) ? listener_open(one) :
-		is_wildcard(one) || has_address(one);
+		is_wildcard(one) || host_has_address(&one->at.addr);
 
 	set_problem(one, ok ? NULL : strerror(errno));
 }

@@ -5,6 +5,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/blank.c %D%/blank.h \
 	%D%/content.c \
 	%D%/intake.c %D%/intake.h \
+	%D%/listen_socket.c %D%/listen_socket.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/manners.c %D%/manners.h \
 	%D%/match.c %D%/match.h \
