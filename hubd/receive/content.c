@@ -82,8 +82,8 @@ void content_begin(struct session *s)
 }
 
 /*
- * DATA is the last of a group (RFC 2920 section 3.1). What came behind it is a message, whose author
- * need not be the client: it must not be read as commands.
+ * DATA is the last of a group (RFC 2920 section 3.1). What came behind it is a message, and its
+ * author need not be the client: it must not be read as commands.
  */
 static void refuse_data(struct session *s, int code, const char *why)
 {

@@ -34,8 +34,10 @@ static const struct {
 	[SMTP_VERB_AUTH] = { verb_auth, NEEDS_HELO | NEEDS_TLS | NEEDS_NO_TX },
 };
 
-/* Bytes of replies that wait for the peer before it has to fetch some. */
-enum { OUTPUT_MAX = 32 * 1024 };
+enum {
+	OUTPUT_MAX = 32 * 1024,	/* bytes of replies before the peer has to fetch some */
+	STEPS_MAX = 32,	/* commands, or pieces of content, before others have their turn */
+};
 
 static void session_run(struct session *s);
 
@@ -115,8 +117,8 @@ struct session *session_find(struct receiver *r, uint64_t id)
 
 static void session_free(struct session *s)
 {
-	if (s->tarpit != NULL)
-		event_free(s->tarpit);
+	if (s->timer != NULL)
+		event_free(s->timer);
 	free(s->helo);
 	free(s->identity);
 	free(s->identity_mail);
@@ -261,8 +263,16 @@ static void hold_for_output(struct session *s)
 		s->wait = WAIT_OUTPUT;
 }
 
+/* However much one peer asks for at once, a turn of the loop stays short. */
+static void hold_for_others(struct session *s)
+{
+	if (s->wait == WAIT_NOTHING)
+		session_hold(s, WAIT_TURN, 0);
+}
+
 static void session_run(struct session *s)
 {
+	unsigned int steps = 0;
 	bool more = true;
 
 	s->running = true;
@@ -272,6 +282,8 @@ static void session_run(struct session *s)
 		else
 			more = in_content(s) ? content_feed(s) : take_line(s);
 		hold_for_output(s);
+		if (++steps == STEPS_MAX && more)
+			hold_for_others(s);
 	}
 	s->running = false;
 	if (s->finished || (s->ended_by_peer && s->wait == WAIT_NOTHING))
@@ -301,8 +313,9 @@ static void on_drained(struct stream *stream, void *ctx)
 	struct session *s = ctx;
 
 	(void)stream;
+	/* not at once: output is tried at the end of a turn, and this one would never end */
 	if (s->wait == WAIT_OUTPUT)
-		session_resume(s);
+		session_hold(s, WAIT_TURN, 0);
 }
 
 static void on_tls(struct stream *stream, void *ctx)

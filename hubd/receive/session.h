@@ -33,6 +33,7 @@ enum session_wait {
 	WAIT_COMMIT,
 	WAIT_TARPIT,
 	WAIT_OUTPUT,		/* the peer does not read what it asked for */
+	WAIT_TURN,		/* other sessions have theirs */
 };
 
 struct transaction {
@@ -63,7 +64,7 @@ struct session {
 	const struct receive_connector *connector;
 	struct stream *stream;
 	struct transaction *tx;		/* NULL between transactions */
-	struct event *tarpit;		/* made when first needed */
+	struct event *timer;		/* of session_hold; made when first needed */
 	char *helo;			/* as given; NULL before EHLO or HELO */
 	char *identity;			/* login name or server name; NULL while anonymous */
 	char *domain;			/* proven by its certificate (partner.h), or NULL */
@@ -105,6 +106,8 @@ void session_refuse_stranger(struct session *s, const char *why);
 /* --- session_reply.c --- */
 
 void session_greet(struct session *s);
+/* Looks at no more input until delay_s from now; 0: until the next turn of the loop. */
+void session_hold(struct session *s, enum session_wait wait, uint64_t delay_s);
 /* One reply; enhanced codes only where they were announced. 5xx to strangers may be delayed. */
 void session_reply(struct session *s, int code, const char *enhanced, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);

@@ -7,11 +7,22 @@
 #include "hubd/track/counters.h"
 #include "libhub/base/log.h"
 
-static void on_tarpit_over(evutil_socket_t fd, short what, void *ctx)
+static void on_held_long_enough(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
 	session_resume(ctx);
+}
+
+void session_hold(struct session *s, enum session_wait wait, uint64_t delay_s)
+{
+	struct timeval delay = { .tv_sec = (time_t)delay_s };
+
+	if (s->timer == NULL)
+		s->timer = evtimer_new(loop_base(s->receiver->cfg.loop), on_held_long_enough, s);
+	BUG_ON(s->timer == NULL);
+	evtimer_add(s->timer, &delay);
+	s->wait = wait;
 }
 
 /*
@@ -21,17 +32,13 @@ static void on_tarpit_over(evutil_socket_t fd, short what, void *ctx)
 static void tarpit_start(struct session *s, const struct smtp_reply *r)
 {
 	char text[SMTP_REPLY_JOINED_MAX];
-	struct timeval delay = { .tv_sec = (time_t)s->connector->tarpit_s };
+	uint64_t delay_s = s->connector->tarpit_s;
 
-	if (delay.tv_sec == 0 || s->principal != PRINCIPAL_ANONYMOUS || s->wait != WAIT_NOTHING)
+	if (delay_s == 0 || s->principal != PRINCIPAL_ANONYMOUS || s->wait != WAIT_NOTHING)
 		return;
-	if (s->tarpit == NULL)
-		s->tarpit = evtimer_new(loop_base(s->receiver->cfg.loop), on_tarpit_over, s);
-	BUG_ON(s->tarpit == NULL);
-	evtimer_add(s->tarpit, &delay);
-	s->wait = WAIT_TARPIT;
+	session_hold(s, WAIT_TARPIT, delay_s);
 	counter_add(COUNTER_RECEIVE_TARPITS, 1);
-	session_note(s, NULL, "Tarpit for '%lld s' due to '%s'", (long long)delay.tv_sec,
+	session_note(s, NULL, "Tarpit for '%llu s' due to '%s'", (unsigned long long)delay_s,
 		smtp_reply_join(r, text, sizeof(text)));
 }
 

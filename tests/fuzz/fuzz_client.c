@@ -96,7 +96,7 @@ static bool is_waiting(const struct world_session *s)
 	const struct session *session = session_of(s);
 
 	return session != NULL && (session->wait == WAIT_LOGIN || session->wait == WAIT_SPOOL ||
-		session->wait == WAIT_COMMIT);
+		session->wait == WAIT_COMMIT || session->wait == WAIT_TURN);
 }
 
 static bool is_unread(const struct world_session *s)
@@ -112,8 +112,8 @@ static bool end_tarpit(const struct world_session *s)
 
 	if (session == NULL || session->wait != WAIT_TARPIT)
 		return false;
-	event_del(session->tarpit);
-	event_active(session->tarpit, EV_TIMEOUT, 0);
+	event_del(session->timer);
+	event_active(session->timer, EV_TIMEOUT, 0);
 	return true;
 }
 

@@ -173,6 +173,18 @@ class Hostile(unittest.TestCase):
                 reply = client.say(b"BDAT %d LAST\r\n%s" % (len(text), text))
                 self.assertTrue(reply.startswith("550 5.6.0"), reply)
 
+    def test_binary_mail_to_a_server_without_chunks(self):
+        token = uuid.uuid4().hex
+        text = b"Subject: %s\r\n\r\n\0\r.\r" % token.encode() + EVIL.replace(
+            b"\r\n", b"\r") + b".\r\n.\n" + EVIL.replace(b"\r\n", b"\n") + b"\r\n.\r\n" + EVIL
+        client = self.client().begin(recipients=["x@lenient.example"],
+                                     parameters=" BODY=BINARYMIME")
+        reply = client.say(b"BDAT %d LAST\r\n%s" % (len(text), text))
+        self.assertTrue(reply.startswith("250 2.6.0"), reply)
+        self.assertRegex(self.arrives(self.lenient, token),
+                         b"Content-Transfer-Encoding: (base64|quoted-printable)")
+        self.assertEqual(list(filter(evil, self.lenient.commands)), [])
+
     def test_dots_across_segments(self):
         """However the end is cut, also byte by byte, it is the end, and nothing else is."""
         token = uuid.uuid4().hex

@@ -50,6 +50,9 @@ class _Lenient(socketserver.BaseRequestHandler):
                 self.request.sendall(b"354 go\r\n")
                 if not self.content():
                     return
+            if verb == b"EHLO":
+                self.request.sendall(b"250-lenient.example\r\n250 8BITMIME\r\n")
+                continue
             self.request.sendall(b"250 ok\r\n" if verb != b"QUIT" else b"221 bye\r\n")
             if verb == b"QUIT":
                 return
@@ -67,7 +70,7 @@ class _Lenient(socketserver.BaseRequestHandler):
 
 
 class Lenient(socketserver.ThreadingTCPServer):
-    """An SMTP server without any extension that takes many things for the end of a message."""
+    """An SMTP server without CHUNKING that takes many things for the end of a message."""
 
     allow_reuse_address = True
     daemon_threads = True
