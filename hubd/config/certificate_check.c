@@ -11,11 +11,21 @@ static bool has_auth(const struct receive_connector *rc, enum auth_mechanism m)
 	return (rc->auth >> m & 1) != 0;
 }
 
+static bool needs_tls(const struct receive_connector *rc)
+{
+	size_t i;
+
+	for (i = 0; i < rc->bindings.n; i++)
+		if (rc->bindings.v[i].tls)
+			return true;
+	return rc->require_tls;
+}
+
 enum certificate_state certificate_state(const struct live *live,
 	const struct receive_connector *rc)
 {
 	if (live->tls_server == NULL)
-		return rc->require_tls ? CERTIFICATE_NONE : CERTIFICATE_OK;
+		return needs_tls(rc) ? CERTIFICATE_NONE : CERTIFICATE_OK;
 	if (!has_auth(rc, AUTH_MECH_TLS) || rc->fqdn == NULL ||
 		tls_context_has_name(live->tls_server, rc->fqdn))
 		return CERTIFICATE_OK;

@@ -1,8 +1,8 @@
 /* certificate_check.h - Receive connectors whose certificate is missing. Pure; any thread.
  *
  * A connector whose hubFQDN no certificate is for still offers STARTTLS, with the server's own
- * certificate: who sends mail to it looks at the name seldom, and would send in clear otherwise. But
- * the administrator has to know. (12014 of the reference offers none then.)
+ * certificate: who sends mail to it looks at the name seldom, and would send in clear otherwise.
+ * But the administrator has to know. (12014 of the reference offers none then.)
  */
 #ifndef HUB_CONFIG_CERTIFICATE_CHECK_H
 #define HUB_CONFIG_CERTIFICATE_CHECK_H
