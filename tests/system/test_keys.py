@@ -7,6 +7,7 @@ import ssl
 import unittest
 
 from .harness.base import run, wait_for
+from .harness.certificates import authority, make
 from .harness.keys import Key
 from .harness.organization import Organization, message, send
 
@@ -26,6 +27,16 @@ def der(path):
         return ssl.PEM_cert_to_DER_cert(pem.read())
 
 
+def relays(org):
+    """From Paris to London and back: each is client once and server once."""
+    for port, sender, to, sink in (
+            (org.application_port, "anna@contoso.com", "x@far.example", org.smart_host),
+            (org.internet_port, "x@far.example", "anna@contoso.com", org.mailbox)):
+        token, data = message(sender=sender, to=to)
+        send(port, sender, [to], data)
+        sink.wait(token)
+
+
 class Keys(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -33,14 +44,7 @@ class Keys(unittest.TestCase):
         cls.addClassCleanup(cls.org.close)
 
     def relays(self):
-        """From Paris to London and back: each is client once and server once."""
-        org = self.org
-        for port, sender, to, sink in (
-                (org.application_port, "anna@contoso.com", "x@far.example", org.smart_host),
-                (org.internet_port, "x@far.example", "anna@contoso.com", org.mailbox)):
-            token, data = message(sender=sender, to=to)
-            send(port, sender, [to], data)
-            sink.wait(token)
+        relays(self.org)
 
     def replace(self, hub, certificate, key):
         shutil.copy(certificate, hub.key.certificate)
@@ -91,6 +95,28 @@ class Keys(unittest.TestCase):
             self.assertEqual(shown(hub), before)
         with open(hub.key.key, "w") as out:
             out.write(good)
+
+
+class Beside(unittest.TestCase):
+    """Hubs with a certificate of an authority for their names, which strangers are shown."""
+
+    def test_hubs_are_shown_the_key_that_they_know(self):
+        org = Organization()
+        self.addCleanup(org.close)
+        signer = authority(org.place.path, "authority")
+        public = {}
+        for hub in org.hubs:
+            public[hub] = make(org.place.path, "public-" + hub.name, [hub.fqdn], signer)
+            with open(hub.settings) as settings:
+                text = settings.read()
+            for own, other in ((hub.key.certificate, public[hub].certificate),
+                               (hub.key.key, public[hub].key)):
+                text = text.replace(own, own + " " + other)
+            org.place.file(hub.name + ".conf", text)
+        org.start()
+        for hub in org.hubs:
+            self.assertEqual(shown(hub), der(public[hub].certificate))
+        relays(org)
 
 
 if __name__ == "__main__":
