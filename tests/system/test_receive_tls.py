@@ -1,5 +1,6 @@
-"""TLS on Receive connectors: which certificate is shown, which sessions are resumed, what is refused,
-and partners that are known by theirs (DomainSecure). The clients are OpenSSL's and Python's."""
+"""TLS on Receive connectors: which certificate is shown, which sessions are resumed, what is
+refused, and partners that are known by theirs (DomainSecure). The clients are OpenSSL's and
+Python's."""
 
 import os
 import re
@@ -36,7 +37,7 @@ OLD = {"TLS 1.0": "-tls1", "TLS 1.1": "-tls1_1", "SSL 3": "-ssl3"}
 
 
 class One:
-    """One hub with several certificates: its own, those of a pair of settings, those of a folder."""
+    """One hub with several certificates: its own, another that is named, those of a folder."""
 
     def __init__(self):
         self.place = Place()
@@ -52,7 +53,8 @@ class One:
             text = settings.read()
         text = text.replace(self.hub.key.certificate, "%s %s %s" % (
             self.hub.key.certificate, self.mail.certificate, folder))
-        text = text.replace(self.hub.key.key, "%s %s %s" % (self.hub.key.key, self.mail.key, folder))
+        text = text.replace(self.hub.key.key, "%s %s %s" % (
+            self.hub.key.key, self.mail.key, folder))
         self.place.file("hub1.conf", text)
         self.ports = {name: free_port() for name in CONNECTORS}
         d.add(record(d.dn("Only", "Sites"), "hubSite", cn="Only") + self.hub.records() + record(
@@ -314,7 +316,7 @@ class Resumption(Base):
         self.assertEqual(text.count("NewSessionTicket"), 1, text)
 
     def test_a_resumed_hub_is_looked_for_again(self):
-        """The key came with the ticket; whether it is one of ours is what the directory says now."""
+        """The key came with the ticket; whether it is one of ours the directory says now."""
         one, path = self.one, self.one.place.file("hub-session")
         options = ("-cert", one.hub.key.certificate, "-key", one.hub.key.key, "-tls1_3",
                    "-servername", "hub.invalid")

@@ -16,7 +16,7 @@ class Certificate:
 
 
 def make(folder, name, names, issuer=None, rsa=False, extensions=(), subject="/CN=test"):
-    """name.crt and name.key in the folder; names of hosts; signed by itself if there is no issuer."""
+    """name.crt and name.key in the folder; for these hosts; signed by itself without an issuer."""
     base = os.path.join(folder, name)
     kind = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     given = list(extensions)
