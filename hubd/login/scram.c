@@ -83,6 +83,9 @@ static int step(Gsasl_session *session, const struct login *l, char **out, size_
 	/* the library takes texts */
 	if (memchr(l->response.data, '\0', l->response.size) != NULL)
 		return GSASL_MECHANISM_PARSE_ERROR;
+	/* it would take a binding to nothing: RFC 5802 section 6 */
+	if (l->mechanism == LOGIN_SCRAM && l->response.data[0] == 'p')
+		return GSASL_AUTHENTICATION_ERROR;
 	return gsasl_step(session, (const char *)l->response.data, l->response.size, out, n);
 }
 

@@ -174,8 +174,10 @@ ORGANIZATION = "".join([
          hubCredential="sealed"),
     ldif("cn=All," + SUFFIX, "groupOfNames hubMailGroup", member=ADMIN,
          mail="all@fabrikam.example"),
-    ldif("uid=ann," + SUFFIX, "inetOrgPerson inetLocalMailRecipient hubRecipient", cn="Ann",
+    ldif("uid=ann," + SUFFIX,
+         "inetOrgPerson inetLocalMailRecipient hubRecipient authPasswordObject", cn="Ann",
          sn="A", mail="ann@fabrikam.example", mailHost="mail1", userPassword="ann",
+         authPassword="SCRAM-SHA-256$4096:c2FsdA==$%s:%s" % (("A" * 43 + "=",) * 2),
          hubRefuseOutsideMail="FALSE"),
 ] + [
     ldif("uid=%s,%s" % (uid, SUFFIX), "inetOrgPerson", cn=uid, sn=uid, userPassword=uid)

@@ -44,6 +44,19 @@ class Access(OneDirectory):
                 found = self.slapd.read(dn, "1.1", who=who, filter="(userPassword=*)")
                 self.assertIn(found, ([], NO_OBJECT), (who, dn))
 
+    def test_verifiers_are_for_hubs(self):
+        ann = "uid=ann," + SUFFIX
+        for who in (HUBS["hub1"], HUBS["hub2"]):
+            self.assertSees(who, ann, "authPassword")
+        for who in [self.slapd.admin, HUBS["edge1"], *PEOPLE.values(), None]:
+            self.assertSeesNot(who, ann, "authPassword")
+            found = self.slapd.read(ann, "1.1", who=who, filter="(authPassword=*)")
+            self.assertIn(found, ([], NO_OBJECT), who)
+        value = "SCRAM-SHA-256$8192:c2FsdA==$%s:%s" % (("B" * 43 + "=",) * 2)
+        self.assertMay(self.slapd.replace(ann, "authPassword", value), "written like a password")
+        for who in (HUBS["hub1"], *PEOPLE.values()):
+            self.assertMayNot(self.slapd.replace(ann, "authPassword", value, who=who), who)
+
     def test_connector_secret(self):
         self.assertSees(HUBS["hub1"], INTERNET, "hubAuthUser", "hubAuthPassword")
         for who in [self.slapd.admin, HUBS["edge1"], *PEOPLE.values()]:
