@@ -1,6 +1,7 @@
 # Schema, access rules and the maker of directories: data and scripts, installed together.
 
-dist_pkgdata_DATA = %D%/hub-transport.schema %D%/authpassword.schema %D%/constraints %D%/constraints.awk \
+dist_pkgdata_DATA = %D%/hub-transport.schema %D%/authpassword.schema \
+	%D%/constraints %D%/constraints.awk \
 	%D%/access %D%/access-edge
 dist_pkgdata_SCRIPTS = %D%/new-directory %D%/schema2ldif
 nodist_pkgdata_DATA = %D%/hub-transport.ldif

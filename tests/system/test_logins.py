@@ -1,4 +1,4 @@
-"""Who logs in how: every mechanism, by clients of others and byte by byte, and what stays behind."""
+"""Who logs in how: each mechanism, by clients of others and byte by byte, and what stays behind."""
 
 import base64
 import os
@@ -187,7 +187,8 @@ class Logins(unittest.TestCase):
     def test_scram_by_gsasl(self):
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
             for name, password, expected in (
-                    ("erika", SECRET + "erika", True), ("erika@contoso.com", SECRET + "erika", True),
+                    ("erika", SECRET + "erika", True),
+                    ("erika@contoso.com", SECRET + "erika", True),
                     ("fred", SECRET + "fred", True), ("erika", "wrong", False),
                     ("anna", GOOD, False), ("nobody", "x", False)):
                 with self.subTest(mechanism, name=name, password=password):
