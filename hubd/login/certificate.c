@@ -56,7 +56,8 @@ static char *doubled_quotes(const char *text)
 static char *filter_of(const char *serial, const char *issuer)
 {
 	char *quoted = doubled_quotes(issuer), *filter = NULL;
-	char *assertion = xasprintf("{ serialNumber %s, issuer rdnSequence:\"%s\" }", serial, quoted);
+	char *assertion = xasprintf("{ serialNumber %s, issuer rdnSequence:\"%s\" }", serial,
+		quoted);
 	struct berval in = { strlen(assertion), assertion }, out = { 0, NULL };
 
 	if (ldap_bv2escaped_filter_value(&in, &out) == 0) {

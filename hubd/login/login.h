@@ -3,8 +3,8 @@
  * A worker makes it, says what the client said, and posts it to the login service (service.h); it
  * comes back through the worker's own inbox, answered. With mechanisms of several steps it goes to
  * and fro until it is decided. It belongs to one thread at a time: the one that it was posted to.
- * The session is named by its id, never by a pointer. What is secret is wiped as soon as it has been
- * used, and never logged.
+ * The session is named by its id, never by a pointer. What is secret is wiped as soon as it has
+ * been used, and never logged.
  */
 #ifndef HUB_LOGIN_LOGIN_H
 #define HUB_LOGIN_LOGIN_H
@@ -72,8 +72,8 @@ struct login {
 
 struct login *login_new(struct inbox *reply_to, uint64_t session, enum login_mechanism m);
 /*
- * Wipes what is secret. Accepts a pointer to NULL; sets it to NULL. Whoever is not the service gives
- * a login up by login_abandon.
+ * Wipes what is secret. Accepts a pointer to NULL; sets it to NULL. Whoever is not the service
+ * gives a login up by login_abandon.
  */
 void login_free(struct login **l);
 /* Wipes and frees what was there, takes a copy; data may be NULL. */

@@ -2,8 +2,8 @@
  *
  * The main loop stands still while it builds a new configuration, and whoever logs in must not wait
  * for that; workers must not wait for a directory, a keytab or a slow hash. Made and freed by the
- * main thread, which calls all of this. Workers post logins (login.h) to its inbox and get each back
- * through the inbox that it names.
+ * main thread, which calls all of this. Workers post logins (login.h) to its inbox and get each
+ * back through the inbox that it names.
  *
  * Order of stopping: workers' threads end, login_service_join, workers are freed (which abandons
  * logins that are still with their sessions), login_service_free.
