@@ -85,6 +85,15 @@ class Logins(unittest.TestCase):
         cls.addClassCleanup(cls.ends_cleanly)
         for name, port in cls.ports.items():
             wait_for("connector %s listens" % name, lambda p=port: cls.listens(p))
+        cls.wait_for_scram()
+
+    @classmethod
+    def wait_for_scram(cls):
+        """It is offered once the directory was asked whether anybody has a verifier."""
+        def offered():
+            with Client(cls.ports["patient"]) as client:
+                return "SCRAM-SHA-256" in mechanisms(client.ehlo())
+        wait_for("SCRAM is offered", offered)
 
     @classmethod
     def kerberos(cls, org):
@@ -265,6 +274,7 @@ class Logins(unittest.TestCase):
         before = seen("nobody")[3]
         self.ends_cleanly()
         self.hub.start()
+        self.wait_for_scram()
         self.assertEqual(seen("erika")[1:3], known[1:3])
         self.assertEqual(seen("nobody")[3], before)
 
