@@ -96,8 +96,8 @@ static void table_metrics(struct evbuffer *out)
 		const struct counter_row *r = counter_row((enum counter)i);
 
 		if (r->help != NULL)
-			evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\n", r->name,
-				r->name, r->help);
+			evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\n",
+				r->name, r->name, r->help);
 		if (r->label != NULL)
 			evbuffer_add_printf(out, "hub_%s_total{%s=\"%s\"} %" PRIu64 "\n", r->name,
 				r->label, r->value, counter_get((enum counter)i));

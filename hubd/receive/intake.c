@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hubd/track/counters.h"
 #include "libhub/base/mem.h"
 
 /* Fields of one message that are looked at; a hub sends EXCLUSIONS_MAX. */
@@ -39,12 +40,17 @@ static const struct smtp_header_rule rules[] = {
 	{ "Content-Type", false },
 };
 
+static bool header_too_large(const struct intake *in)
+{
+	return in->limits.max_header_size != 0 && in->header.size > in->limits.max_header_size;
+}
+
 /* From the header scan: what stays of the message. */
 static void on_kept(void *ctx, const char *p, size_t n)
 {
 	struct intake *in = ctx;
 
-	if (!in->too_large && !spool_draft_write(in->draft, p, n))
+	if (!in->too_large && !header_too_large(in) && !spool_draft_write(in->draft, p, n))
 		in->pause = true;
 }
 
@@ -213,9 +219,8 @@ void intake_end(struct intake *in)
 	smtp_header_end(&in->header);
 }
 
-const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_reply *r)
+static bool has_fault(const struct intake *in, struct smtp_reply *r)
 {
-	const struct intake_limits *l = &in->limits;
 	uint32_t faults = in->decoder.faults | in->check.faults;
 
 	if ((faults & SMTP_BODY_BARE_LF) != 0)
@@ -226,22 +231,47 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 		smtp_reply_set(r, 550, "5.6.0", "bare CR or LF in the header");
 	else if (in->has_nul)
 		smtp_reply_set(r, 550, "5.6.0", "NUL in the message: only BINARYMIME may have it");
-	else if (in->too_large)
+	else
+		return false;
+	return true;
+}
+
+/* Counts the limit that the message breaks. */
+static bool is_over_limit(const struct intake *in, struct smtp_reply *r)
+{
+	const struct intake_limits *l = &in->limits;
+	enum counter limit;
+
+	if (in->too_large) {
+		limit = COUNTER_LIMIT_MESSAGE_SIZE;
 		smtp_reply_set(r, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
 			(unsigned long long)l->max_size);
-	else if (l->max_header_size != 0 && in->header.size > l->max_header_size)
+	} else if (header_too_large(in)) {
+		limit = COUNTER_LIMIT_HEADER_SIZE;
 		smtp_reply_set(r, 552, "5.3.4", "header exceeds the limit of %llu bytes",
 			(unsigned long long)l->max_header_size);
-	else if (l->max_hops != 0 && in->header.received >= l->max_hops)
+	} else if (l->max_hops != 0 && in->header.received >= l->max_hops) {
+		limit = COUNTER_LIMIT_HOPS;
 		smtp_reply_set(r, 554, "5.4.6", "mail loop: %u Received fields",
 			in->header.received);
-	else if (l->max_local_hops != 0 && in->local_hops >= l->max_local_hops)
+	} else if (l->max_local_hops != 0 && in->local_hops >= l->max_local_hops) {
+		limit = COUNTER_LIMIT_LOCAL_HOPS;
 		smtp_reply_set(r, 554, "5.4.6", "mail loop: this server was passed %llu times",
 			(unsigned long long)in->local_hops);
-	else if (spool_draft_failed(in->draft))
-		smtp_reply_set(r, 452, "4.3.1", "insufficient storage, try again later");
-	else
+	} else {
+		return false;
+	}
+	counter_add(limit, 1);
+	return true;
+}
+
+const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_reply *r)
+{
+	if (has_fault(in, r) || is_over_limit(in, r))
+		return r;
+	if (!spool_draft_failed(in->draft))
 		return NULL;
+	smtp_reply_set(r, 452, "4.3.1", "insufficient storage, try again later");
 	return r;
 }
 

@@ -49,7 +49,10 @@ void intake_chunk(struct intake *in, const char *p, size_t n, bool *pause);
 /* After the last byte. */
 void intake_end(struct intake *in);
 
-/* NULL when the message may be accepted, else the reply that refuses it, in *r. */
+/*
+ * NULL when the message may be accepted, else the reply that refuses it, in *r, and the limit that
+ * it breaks is counted. Once.
+ */
 const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_reply *r);
 
 const struct smtp_header_scan *intake_header(const struct intake *in);

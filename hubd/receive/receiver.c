@@ -61,6 +61,8 @@ void receiver_free(struct receiver **rp)
 	inbox_free(&r->logins);
 	receiver_close(r);
 	live_unref(&r->live);
+	if (r->grace != NULL)
+		event_free(r->grace);
 	free(r);
 	*rp = NULL;
 }
@@ -77,14 +79,34 @@ void receiver_set_live(struct receiver *r, const struct live *live)
 	r->lives++;
 }
 
-void receiver_drain(struct receiver *r)
+static void stop_idle(struct receiver *r)
 {
 	struct session *s, *next;
 
-	r->draining = true;
 	HASH_ITER(hh, r->sessions, s, next)
-		if (s->tx == NULL && s->wait == WAIT_NOTHING)
+		if (s->wait == WAIT_NOTHING && session_can_stop(s))
 			session_shutdown(s, "4.3.2", "the server is stopping");
+}
+
+static void on_grace_over(evutil_socket_t fd, short what, void *ctx)
+{
+	struct receiver *r = ctx;
+
+	(void)fd;
+	(void)what;
+	r->impatient = true;
+	stop_idle(r);
+}
+
+void receiver_drain(struct receiver *r)
+{
+	static const struct timeval grace = { .tv_sec = RECEIVER_GRACE_S };
+
+	r->draining = true;
+	stop_idle(r);
+	r->grace = evtimer_new(loop_base(r->cfg.loop), on_grace_over, r);
+	BUG_ON(r->grace == NULL);
+	evtimer_add(r->grace, &grace);
 }
 
 uint32_t receiver_sessions(const struct receiver *r)

@@ -48,6 +48,8 @@ struct receiver_config {
 	void *ctx;
 };
 
+enum { RECEIVER_GRACE_S = 5 };
+
 struct receiver;
 
 struct receiver *receiver_new(const struct receiver_config *cfg);
@@ -59,7 +61,10 @@ void receiver_free(struct receiver **r);
 struct inbox *receiver_inbox(struct receiver *r);
 /* What new transactions use from now on. Owner's thread. */
 void receiver_set_live(struct receiver *r, const struct live *live);
-/* No new transactions: each session gets 421 4.3.2 at its next command boundary. */
+/*
+ * No new transactions: each session gets 421 4.3.2 at its next command boundary; one that dawdles
+ * in a transaction before its content, after RECEIVER_GRACE_S.
+ */
 void receiver_drain(struct receiver *r);
 uint32_t receiver_sessions(const struct receiver *r);
 /* Says in the event log which connectors want a protocol log where none is kept. Any thread. */

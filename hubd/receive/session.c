@@ -159,8 +159,10 @@ void session_fault(struct session *s)
 	uint64_t limit = s->connector->max_protocol_errors;
 
 	s->errors++;
-	if (limit != 0 && s->errors >= limit && !s->finished)
-		session_shutdown(s, "4.7.0", "too many errors");
+	if (limit == 0 || s->errors < limit || s->finished)
+		return;
+	counter_add(COUNTER_LIMIT_PROTOCOL_ERRORS, 1);
+	session_shutdown(s, "4.7.0", "too many errors");
 }
 
 static bool allowed_now(struct session *s, enum smtp_verb verb)
@@ -185,6 +187,7 @@ static bool allowed_now(struct session *s, enum smtp_verb verb)
 static void obey(struct session *s, const char *line, size_t n)
 {
 	struct smtp_command_context context = { .extensions = s->extensions,
+		.default_domain = s->connector->default_domain,
 		.utf8 = s->tx != NULL && s->tx->envelope->smtputf8 };
 	struct smtp_command c;
 	struct smtp_reply error;
@@ -270,6 +273,14 @@ static void hold_for_others(struct session *s)
 		session_hold(s, WAIT_TURN, 0);
 }
 
+bool session_can_stop(const struct session *s)
+{
+	const struct receiver *r = s->receiver;
+
+	return r->draining && !in_content(s) &&
+		(s->tx == NULL || (r->impatient && s->tx->intake == NULL));
+}
+
 static void session_run(struct session *s)
 {
 	unsigned int steps = 0;
@@ -277,7 +288,9 @@ static void session_run(struct session *s)
 
 	s->running = true;
 	while (more && s->wait == WAIT_NOTHING && !s->finished) {
-		if (s->receiver->draining && s->tx == NULL && s->phase == PHASE_COMMAND)
+		if (s->overdue != NULL)
+			session_shutdown(s, "4.4.2", s->overdue);
+		else if (session_can_stop(s))
 			session_shutdown(s, "4.3.2", "the server is stopping");
 		else
 			more = in_content(s) ? content_feed(s) : take_line(s);
@@ -324,6 +337,21 @@ static void on_tls(struct stream *stream, void *ctx)
 	starttls_done(ctx);
 }
 
+/*
+ * The answer about a message that is being made durable comes first: told of a timeout instead, its
+ * sender would send it again.
+ */
+static void time_out(struct session *s, enum stream_end reason)
+{
+	bool idle = reason == STREAM_END_INACTIVE;
+
+	counter_add(idle ? COUNTER_LIMIT_INACTIVITY : COUNTER_LIMIT_CONNECTION_TIMEOUT, 1);
+	s->overdue = idle ? "timeout: nothing was said for too long" :
+		"timeout: the session takes too long";
+	if (s->wait != WAIT_COMMIT)
+		session_shutdown(s, "4.4.2", s->overdue);
+}
+
 static void on_closed(struct stream *stream, enum stream_end reason, const char *text, void *ctx)
 {
 	struct session *s = ctx;
@@ -339,7 +367,7 @@ static void on_closed(struct stream *stream, enum stream_end reason, const char 
 		return;
 	}
 	if (reason == STREAM_END_INACTIVE || reason == STREAM_END_DEADLINE) {
-		session_shutdown(s, "4.4.2", "timeout");
+		time_out(s, reason);
 		return;
 	}
 	if (reason == STREAM_END_TLS) {

@@ -54,6 +54,8 @@ struct receiver {
 	uint64_t next_id;
 	uint32_t lives;			/* how often live was set */
 	bool draining;
+	bool impatient;			/* draining, and the time of grace is over */
+	struct event *grace;		/* while draining */
 };
 
 struct session {
@@ -88,6 +90,7 @@ struct session {
 	bool log_verbose;		/* what session_is_logged found at log_checked */
 	bool secretive;			/* see blank.h */
 	uint32_t partner_checked;	/* receiver's lives when the domain was judged */
+	const char *overdue;		/* a timeout passed that has not been told yet */
 	bool greeted;
 	const char *peer_address;	/* the arrival's source */
 };
@@ -98,6 +101,8 @@ void session_begin(struct receiver *r, struct arrival *a);
 /* Ends at once; idempotent against being called from callbacks. Frees the session. */
 void session_end(struct session *s);
 struct session *session_find(struct receiver *r, uint64_t id);
+/* The server stops, and this session has nothing under way that would be lost. */
+bool session_can_stop(const struct session *s);
 /* An awaited answer came: wait is over, go on with what is in the input. */
 void session_resume(struct session *s);
 /* The peer does not speak SMTP: 554 and the end; nothing it sent is obeyed. */

@@ -116,7 +116,7 @@ void session_greet(struct session *s)
 {
 	s->greeted = true;
 	if (s->connector->banner != NULL)
-		session_print(s, "%.500s\r\n", s->connector->banner);
+		session_print(s, "%s\r\n", s->connector->banner);
 	else
 		session_print(s, "220 %s ESMTP Hub Transport\r\n", session_fqdn(s));
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "hubd/receive/partner.h"
+#include "hubd/track/counters.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
@@ -37,18 +38,31 @@ static bool sender_allowed(const struct session *s, const struct smtp_address *f
 	return d == NULL || d->type != ACCEPTED_AUTHORITATIVE;
 }
 
+/*
+ * By User who has none is counted by address, or all strangers together would share one limit; by
+ * All a message counts for its user and for its address.
+ */
 static bool within_rate(struct session *s)
 {
 	const struct receive_connector *rc = s->connector;
-	char key[512];
+	char user[400], address[160];
+	const char *sources[2] = { NULL, NULL }, *name = s->identity;
+
+	/* people may write their login name in many ways, which all lead to one address */
+	if (s->identity_mail != NULL && *s->identity_mail != '\0')
+		name = s->identity_mail;
 
 	if (rc->message_rate == 0 || rc->message_rate_source == RATE_NONE)
 		return true;
-	snprintf(key, sizeof(key), "%.64s|%.64s|%.300s", rc->obj.name,
-		rc->message_rate_source == RATE_USER ? "" : s->peer_address,
-		rc->message_rate_source == RATE_IP_ADDRESS || s->identity == NULL ? "" :
-			s->identity);
-	return rate_allow(s->receiver->cfg.rates, key, rc->message_rate);
+	if (rc->message_rate_source != RATE_IP_ADDRESS && name != NULL) {
+		snprintf(user, sizeof(user), "%.64s|u|%.300s", rc->obj.name, name);
+		sources[0] = user;
+	}
+	if (rc->message_rate_source != RATE_USER || name == NULL) {
+		snprintf(address, sizeof(address), "%.64s|a|%.64s", rc->obj.name, s->peer_address);
+		sources[1] = address;
+	}
+	return rate_allow(s->receiver->cfg.rates, sources, rc->message_rate, clock_mono_ms());
 }
 
 static enum envelope_auth auth_kind(enum principal p)
@@ -102,6 +116,19 @@ static void begin(struct session *s, const struct smtp_command_mail *mail)
 	s->tx = tx;
 }
 
+static void refuse_size(struct session *s, uint64_t limit)
+{
+	counter_add(COUNTER_LIMIT_MESSAGE_SIZE, 1);
+	session_reply(s, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
+		(unsigned long long)limit);
+}
+
+static void refuse_rate(struct session *s)
+{
+	counter_add(COUNTER_LIMIT_MESSAGE_RATE, 1);
+	session_shutdown(s, "4.4.2", "message submission rate exceeded");
+}
+
 void verb_mail(struct session *s, const struct smtp_command *c)
 {
 	uint64_t limit;
@@ -113,13 +140,12 @@ void verb_mail(struct session *s, const struct smtp_command *c)
 	if (!session_may(s, RIGHT_SUBMIT))
 		session_reply(s, 530, "5.7.1", "client was not authenticated");
 	else if (limit != 0 && c->mail.size_given && c->mail.size > limit)
-		session_reply(s, 552, "5.3.4", "message exceeds the size limit of %llu bytes",
-			(unsigned long long)limit);
+		refuse_size(s, limit);
 	else if (!sender_allowed(s, &c->mail.from))
 		session_reply(s, 550, "5.7.1", "not permitted to send as <%s>",
 			c->mail.from.text);
 	else if (!within_rate(s))
-		session_shutdown(s, "4.4.2", "message submission rate exceeded");
+		refuse_rate(s);
 	else {
 		begin(s, &c->mail);
 		session_reply(s, 250, "2.1.0", "sender OK");

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hubd/track/counters.h"
 #include "libhub/base/mem.h"
 
 /* postmaster at any accepted domain and without domain is always accepted (RFC 5321 4.5.1). */
@@ -140,6 +141,7 @@ void verb_rcpt(struct session *s, const struct smtp_command *c)
 		session_reply(s, 503, "5.5.1", "not between BDAT chunks");
 		session_fault(s);
 	} else if (s->tx->envelope->recipient_count >= session_recipient_limit(s)) {
+		counter_add(COUNTER_LIMIT_RECIPIENTS, 1);
 		session_reply(s, 452, "4.5.3", "too many recipients");
 	} else if (recipient_allowed(s, &c->rcpt.to)) {
 		add(s, &c->rcpt);

@@ -42,7 +42,7 @@ struct protocol_session {
 
 struct protocol_log;
 
-/* Main thread, both. Nobody writes any more at protocol_log_free, which accepts a pointer to NULL. */
+/* Main thread, both. Nobody writes any more at protocol_log_free; a pointer to NULL is accepted. */
 struct protocol_log *protocol_log_new(const struct protocol_log_config *cfg);
 void protocol_log_free(struct protocol_log **log);
 /* The file is opened anew: it may have been moved. Any thread. */

@@ -34,7 +34,7 @@ void writer_free(struct writer **w);
 void writer_start(struct writer *w);
 /* Writes what is left and ends the thread. Idempotent. */
 void writer_stop(struct writer *w);
-/* One line with its newline, or several. Any thread. False: there is no thread, nothing was done. */
+/* One line with its newline, or several. Any thread. False: no thread runs, nothing was done. */
 bool writer_put(struct writer *w, const char *line, size_t n);
 /* The callback is called soon, with lines or without. Any thread. */
 void writer_wake(struct writer *w);

@@ -32,6 +32,9 @@
 #define A_REFS(S, f, n, fl, k) ATTR_ROW(S, f, struct refs, ATTR_REFS, n, fl, .ref_kind = (k))
 #define A_ENUM(S, f, n, names, d)                                                                \
 	ATTR_ROW(S, f, int, ATTR_ENUM, n, 0, .dflt = (d), .choices = (names))
+#define A_ENUM_GIVEN(S, f, n, names, d, g)                                                       \
+	ATTR_ROW(S, f, int, ATTR_ENUM, n, 0, .dflt = (d), .choices = (names),                    \
+		.present_off = ATTR_FIELD(S, g, bool))
 #define A_ENUMS(S, f, n, names, d)                                                               \
 	ATTR_ROW(S, f, uint32_t, ATTR_ENUMS, n, 0, .dflt = (d), .choices = (names))
 #define A_ENUMS_GIVEN(S, f, n, names, d, g)                                                      \

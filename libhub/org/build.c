@@ -302,6 +302,24 @@ static void index_keys(struct snapshot_impl *s)
 	}
 }
 
+/* Not a reference, but it names something all the same. */
+static void warn_of_default_domains(struct build *build)
+{
+	const struct snapshot *s = &build->s->pub;
+	size_t i;
+
+	for (i = 0; i < s->all[OBJ_RECEIVE_CONNECTOR].n; i++) {
+		const struct receive_connector *c =
+			SNAPSHOT_AT(s, OBJ_RECEIVE_CONNECTOR, receive_connector, i);
+
+		if (c->default_domain != NULL &&
+			snapshot_accepted_domain(s, c->default_domain) == NULL)
+			build_add_text(&build->warnings, arena_printf(build->s->arena,
+				"%s: hubDefaultDomain names %s, which is no accepted domain",
+				c->obj.dn, c->default_domain));
+	}
+}
+
 static void digest_of(const struct snapshot_impl *s, const struct obj *o, bool secrets,
 	unsigned char digest[RECORD_DIGEST])
 {
@@ -344,6 +362,7 @@ static void finish(struct build *build)
 	find_organization(build);
 	index_mailbox_servers(s);
 	index_keys(s);
+	warn_of_default_domains(build);
 	make_fingerprint(s, true, s->pub.fingerprint);
 	make_fingerprint(s, false, s->pub.visible_fingerprint);
 	s->pub.generation = atomic_fetch_add(&generation, 1) + 1;

@@ -156,6 +156,7 @@ struct receive_connector {
 	uint64_t message_rate;		/* per minute, 0 = unlimited */
 	bool message_rate_given;
 	int message_rate_source;
+	bool message_rate_source_given;
 	uint64_t connection_timeout_s, inactivity_timeout_s;
 	uint64_t tarpit_s, max_ack_delay_s;
 	uint32_t extensions;		/* bits of enum smtp_extension_choice */

@@ -44,7 +44,7 @@ static const struct attr_def receive_connector_attrs[] = {
 	A_GRANTS(receive_connector, grants, "hubGrant"),
 	A_GRANTS(receive_connector, denies, "hubDeny"),
 	A_NAME(receive_connector, fqdn, "hubFQDN", 0),
-	A_TEXT(receive_connector, banner, "hubBanner", 0, 512),
+	A_TEXT(receive_connector, banner, "hubBanner", 0, 510),
 	A_ENUM(receive_connector, logging, "hubProtocolLogging", protocol_logging_names,
 		PROTOCOL_LOGGING_NONE),
 	A_FLAG(receive_connector, require_tls, "hubRequireTLS", false),
@@ -64,8 +64,8 @@ static const struct attr_def receive_connector_attrs[] = {
 		2),
 	A_INT_GIVEN(receive_connector, message_rate, "hubMessageRateLimit", 0, ATTR_MAX_COUNT, 0,
 		message_rate_given),
-	A_ENUM(receive_connector, message_rate_source, "hubMessageRateSource", rate_sources,
-		RATE_IP_ADDRESS),
+	A_ENUM_GIVEN(receive_connector, message_rate_source, "hubMessageRateSource", rate_sources,
+		RATE_IP_ADDRESS, message_rate_source_given),
 	A_INT(receive_connector, connection_timeout_s, "hubConnectionTimeout", 1, 86400, 600),
 	A_INT(receive_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400,
 		300),
@@ -112,6 +112,8 @@ static int receive_connector_complete(void *obj, struct arena *a, struct err *e)
 		c->groups = by_usage[c->usage].groups;
 	if (!c->message_rate_given && c->usage == RECEIVE_CLIENT)
 		c->message_rate = CLIENT_MESSAGE_RATE;
+	if (!c->message_rate_source_given && c->usage == RECEIVE_CLIENT)
+		c->message_rate_source = RATE_USER;
 	return default_bindings(c, a, e);
 }
 
@@ -163,6 +165,15 @@ static int check_bindings(const struct receive_connector *c, struct err *e)
 	return 0;
 }
 
+/* What a reply of SMTP may hold; no attribute has control characters. */
+static bool is_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
+
 static int check_limits(const struct receive_connector *c, struct err *e)
 {
 	uint32_t binary = UINT32_C(1) << EXT_BINARYMIME, chunking = UINT32_C(1) << EXT_CHUNKING;
@@ -171,8 +182,8 @@ static int check_limits(const struct receive_connector *c, struct err *e)
 		return err_config(e, "hubConnectionInactivityTimeout %llu is not below "
 			"hubConnectionTimeout %llu", (unsigned long long)c->inactivity_timeout_s,
 			(unsigned long long)c->connection_timeout_s);
-	if (c->banner != NULL && strncmp(c->banner, "220 ", 4) != 0)
-		return err_config(e, "hubBanner \"%.60s\" must begin with \"220 \"",
+	if (c->banner != NULL && (strncmp(c->banner, "220 ", 4) != 0 || !is_ascii(c->banner)))
+		return err_config(e, "hubBanner \"%.60s\" must begin with \"220 \" and be ASCII",
 			c->banner);
 	if ((c->extensions & binary) != 0 && (c->extensions & chunking) == 0)
 		return needs(e, "hubExtension BinaryMime", "Chunking (RFC 3030)");

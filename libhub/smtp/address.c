@@ -179,8 +179,9 @@ static int read_mailbox(struct smtp_address *a, struct cursor *in, uint32_t flag
 		return fail(e, "not ASCII, and SMTPUTF8 was not given");
 	} else if (in->p < in->end && *in->p != '>') {
 		return fail(e, "character that a local part can have only in quotes");
-	} else if ((flags & SMTP_ADDRESS_POSTMASTER) == 0
-			|| strcasecmp(a->text, "postmaster") != 0) {
+	} else if ((flags & SMTP_ADDRESS_BARE) == 0
+			&& ((flags & SMTP_ADDRESS_POSTMASTER) == 0
+			|| strcasecmp(a->text, "postmaster") != 0)) {
 		return fail(e, "domain is missing");
 	}
 	a->utf8 = !is_ascii(start, (size_t)(in->p - start));

@@ -29,6 +29,7 @@ enum smtp_address_flags {
 	SMTP_ADDRESS_NULL = 1u << 0,		/* <>, of MAIL FROM */
 	SMTP_ADDRESS_POSTMASTER = 1u << 1,	/* <postmaster> without domain, of RCPT TO */
 	SMTP_ADDRESS_UTF8 = 1u << 2,		/* RFC 6531: UTF-8 local parts and U-labels */
+	SMTP_ADDRESS_BARE = 1u << 3,		/* no domain, which the caller adds */
 };
 
 struct smtp_address {

@@ -186,13 +186,37 @@ static int skip_keyword(struct smtp_args *in, const char *keyword, enum smtp_ver
 	return -1;
 }
 
+/* <postmaster> stays alone where it may: it has a meaning of its own (RFC 5321 section 4.5.1). */
+static int complete_address(struct smtp_address *a, const char *domain, uint32_t flags,
+	struct err *why)
+{
+	size_t n = domain != NULL ? strlen(domain) : 0;
+
+	if (smtp_address_is_null(a) || a->domain < a->length || n == 0
+		|| ((flags & SMTP_ADDRESS_POSTMASTER) != 0
+			&& strcasecmp(a->text, "postmaster") == 0))
+		return 0;
+	if (a->length + 1 + n > SMTP_ADDRESS_MAX)
+		return err_set(why, ERR_PERM, 0, "address is longer than %d bytes",
+			SMTP_ADDRESS_MAX);
+	a->text[a->length] = '@';
+	memcpy(a->text + a->length + 1, domain, n + 1);
+	a->domain = (uint16_t)(a->length + 1);
+	a->length = (uint16_t)(a->domain + n);
+	return 0;
+}
+
 static int parse_path(struct smtp_address *a, struct smtp_args *in, uint32_t flags,
 	const char *enhanced, const char *what)
 {
+	const char *domain = in->context->default_domain;
 	struct err why;
 	size_t used;
 
-	if (smtp_path_parse(a, in->p, (size_t)(in->end - in->p), &used, flags, &why) != 0) {
+	if (domain != NULL)
+		flags |= SMTP_ADDRESS_BARE;
+	if (smtp_path_parse(a, in->p, (size_t)(in->end - in->p), &used, flags, &why) != 0
+		|| complete_address(a, domain, flags, &why) != 0) {
 		smtp_reply_set(in->error, 501, enhanced, "bad %s address: %s", what, why.text);
 		return -1;
 	}

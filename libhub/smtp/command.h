@@ -123,6 +123,7 @@ struct smtp_command {
 struct smtp_command_context {
 	uint32_t extensions;	/* enum smtp_extension: what was announced to this client */
 	bool utf8;		/* this transaction began with MAIL ... SMTPUTF8 */
+	const char *default_domain;	/* canonical, for addresses without one; NULL = none */
 };
 
 /* Returns 0 with *c filled, or -1 with *error the reply to send; c->verb is right in either case,

@@ -17,7 +17,7 @@ enum { INPUT_MAX = 1 << 16 };
 static void try_command(const char *p, size_t n)
 {
 	static const uint32_t sets[] = { UINT32_MAX, 0, SMTP_EXT_SIZE | SMTP_EXT_8BITMIME };
-	struct smtp_command_context context = { 0, false };
+	struct smtp_command_context context = { 0, false, NULL };
 	struct smtp_command c;
 	struct smtp_reply r;
 	size_t i;
@@ -25,6 +25,7 @@ static void try_command(const char *p, size_t n)
 	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
 		context.extensions = sets[i];
 		context.utf8 = i == 0;
+		context.default_domain = i == 1 ? "contoso.com" : NULL;
 		if (smtp_command_parse(&c, p, n, &context, &r) != 0) {
 			BUG_ON(r.code < 500);
 			check_reply(&r);

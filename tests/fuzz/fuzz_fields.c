@@ -77,7 +77,7 @@ static void check_one_field(const char *p, size_t n)
 /* Names come from EHLO, addresses from RCPT: what the parsers let through. */
 static void try_trace(struct arena *a, char *text)
 {
-	static const struct smtp_command_context context = { UINT32_MAX, true };
+	static const struct smtp_command_context context = { UINT32_MAX, true, NULL };
 	char *line = arena_printf(a, "EHLO %s", next(&text)), field[TRACE_MAX];
 	struct smtp_command helo, rcpt;
 	struct smtp_reply refused;

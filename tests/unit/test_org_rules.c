@@ -207,6 +207,8 @@ static const struct {
 	{ RECEIVE "hubConnectionTimeout: 300\n", "not below hubConnectionTimeout",
 	  RECEIVE "hubConnectionTimeout: 301\n" },
 	{ RECEIVE "hubBanner: hello\n", "must begin with", RECEIVE "hubBanner: 220 hello\n" },
+	{ RECEIVE "hubBanner: 220 gr\303\274\303\237 Gott\n", "be ASCII",
+	  RECEIVE "hubBanner: 220 hello\n" },
 	{ RECEIVE "hubGrant: Everybody Submit\n", "principal",
 	  RECEIVE "hubGrant: AnonymousUsers Accept-Any-Recipient\n" },
 	{ RECEIVE "hubDeny: HubUsers Fly\n", "unknown right",

@@ -272,6 +272,38 @@ START_TEST(fingerprint_knows_late_defaults)
 }
 END_TEST
 
+#define RECEIVE "dn: cn=In,cn=hub1,cn=Servers," BASE "\nobjectClass: hubReceiveConnector\ncn: In\n"
+
+START_TEST(rate_of_clients_is_by_user)
+{
+	const struct receive_connector *c;
+
+	put_and_build(ORG LONDON HUB1 RECEIVE "hubUsage: Client\n\n");
+	c = SNAPSHOT_AT(s, OBJ_RECEIVE_CONNECTOR, receive_connector, 0);
+	ck_assert_uint_eq(c->message_rate, 5);
+	ck_assert_int_eq(c->message_rate_source, RATE_USER);
+	put_and_build(RECEIVE "hubUsage: Client\nhubMessageRateSource: IPAddress\n\n");
+	c = SNAPSHOT_AT(s, OBJ_RECEIVE_CONNECTOR, receive_connector, 0);
+	ck_assert_int_eq(c->message_rate_source, RATE_IP_ADDRESS);
+	put_and_build(RECEIVE "hubUsage: Internet\n\n");
+	c = SNAPSHOT_AT(s, OBJ_RECEIVE_CONNECTOR, receive_connector, 0);
+	ck_assert_uint_eq(c->message_rate, 0);
+	ck_assert_int_eq(c->message_rate_source, RATE_IP_ADDRESS);
+}
+END_TEST
+
+START_TEST(default_domain_that_is_not_accepted_is_reported)
+{
+	put_and_build(ORG LONDON HUB1 RECEIVE "hubDefaultDomain: contoso.com\n\n");
+	ck_assert_uint_eq(s->rejection_count, 0);
+	ck_assert_uint_eq(s->warning_count, 1);
+	ck_assert_ptr_nonnull(strstr(s->warnings[0], "contoso.com, which is no accepted domain"));
+	put_and_build("dn: cn=c,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\n"
+		"cn: c\nhubDomain: contoso.com\n\n");
+	ck_assert_uint_eq(s->warning_count, 0);
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_ignored)
 {
 	put_and_build(ORG LONDON
@@ -494,6 +526,8 @@ int main(void)
 	tcase_add_test(c, empty_directory_has_defaults);
 	tcase_add_test(c, references_are_resolved);
 	tcase_add_test(c, dangling_reference_is_reported_and_absent);
+	tcase_add_test(c, rate_of_clients_is_by_user);
+	tcase_add_test(c, default_domain_that_is_not_accepted_is_reported);
 	tcase_add_test(c, last_good_form_stays_in_force);
 	tcase_add_test(c, last_good_form_must_still_pass);
 	tcase_add_test(c, last_good_form_survives_a_restart);

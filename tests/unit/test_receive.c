@@ -106,15 +106,92 @@ END_TEST
 
 /* --- rate --- */
 
+static bool allow(struct rate_table *t, const char *one, const char *other, uint64_t limit,
+	uint64_t now_ms)
+{
+	const char *const sources[2] = { one, other };
+
+	return rate_allow(t, sources, limit, now_ms);
+}
+
 START_TEST(rate_counts_each_source)
 {
 	struct rate_table *t = rate_table_new();
 	int i;
 
 	for (i = 0; i < 5; i++)
-		ck_assert(rate_allow(t, "a", 5));
-	ck_assert(!rate_allow(t, "a", 5));
-	ck_assert(rate_allow(t, "b", 5));
+		ck_assert(allow(t, "a", NULL, 5, 0));
+	ck_assert(!allow(t, "a", NULL, 5, 0));
+	ck_assert(allow(t, NULL, "b", 5, 0));
+	/* one too many for either is none for both */
+	ck_assert(!allow(t, "b", "a", 5, 0));
+	for (i = 0; i < 4; i++)
+		ck_assert(allow(t, "b", NULL, 5, 0));
+	ck_assert(!allow(t, "b", NULL, 5, 0));
+	rate_table_free(&t);
+}
+END_TEST
+
+/* Whatever the pace, no minute sees more than the limit, and a full minute of silence clears it. */
+START_TEST(rate_of_any_minute)
+{
+	enum { LIMIT = 10, TRIES = 20000, MINUTE_MS = 60000 };
+	static uint64_t allowed[TRIES];
+	struct rate_table *t = rate_table_new();
+	uint64_t now = 1000003;
+	size_t n = 0, i;
+
+	srandom((unsigned int)_i);
+	for (i = 0; i < TRIES; i++) {
+		now += (uint64_t)random() % (_i % 2 == 0 ? 3000 : 9000);
+		if (!allow(t, "a", NULL, LIMIT, now))
+			continue;
+		if (n >= LIMIT)
+			ck_assert_uint_ge(now - allowed[n - LIMIT], MINUTE_MS);
+		allowed[n++] = now;
+	}
+	/* and it is a limit a minute, not less: 65 seconds at worst */
+	ck_assert_uint_gt(n, (now - 1000003) / (MINUTE_MS + RATE_STEP_MS) * LIMIT / 2);
+	now += MINUTE_MS + RATE_STEP_MS;
+	for (i = 0; i < LIMIT; i++)
+		ck_assert(allow(t, "a", NULL, LIMIT, now));
+	ck_assert(!allow(t, "a", NULL, LIMIT, now));
+	rate_table_free(&t);
+}
+END_TEST
+
+START_TEST(rate_at_once_after_65_seconds)
+{
+	struct rate_table *t = rate_table_new();
+
+	ck_assert(allow(t, "a", NULL, 1, 4999));
+	ck_assert(!allow(t, "a", NULL, 1, 60000));
+	ck_assert(!allow(t, "a", NULL, 1, 64999));
+	ck_assert(allow(t, "a", NULL, 1, 65000));
+	rate_table_free(&t);
+}
+END_TEST
+
+/* Many addresses cost no memory, and who was silent for longest is forgotten first. */
+START_TEST(rate_table_is_bounded)
+{
+	struct rate_table *t = rate_table_new();
+	char name[32];
+	int i;
+
+	for (i = 0; i < RATE_SOURCES_MAX + 100; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		ck_assert(allow(t, name, NULL, 1, 0));
+		if (i == 50)
+			ck_assert(!allow(t, "50", NULL, 1, 0));
+	}
+	ck_assert_uint_eq(rate_sources(t), RATE_SOURCES_MAX);
+	ck_assert(!allow(t, "100", NULL, 1, 0));
+	ck_assert(allow(t, "99", NULL, 1, 0));
+	/* those of a minute ago go with whatever comes */
+	for (i = 0; i < RATE_SOURCES_MAX; i++)
+		ck_assert(allow(t, "now", NULL, RATE_SOURCES_MAX, 10 * 60000));
+	ck_assert_uint_eq(rate_sources(t), 1);
 	rate_table_free(&t);
 }
 END_TEST
@@ -129,5 +206,8 @@ int main(void)
 	tcase_add_test(rest, trace_field);
 	tcase_add_test(rest, trace_longest);
 	tcase_add_test(rest, rate_counts_each_source);
+	tcase_add_loop_test(rest, rate_of_any_minute, 0, 6);
+	tcase_add_test(rest, rate_at_once_after_65_seconds);
+	tcase_add_test(rest, rate_table_is_bounded);
 	return unit_run("receive", all, sizeof(all) / sizeof(all[0]));
 }

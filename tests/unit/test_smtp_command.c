@@ -12,7 +12,7 @@
 static int parse(struct smtp_command *c, const char *line, uint32_t extensions, bool utf8,
 	struct smtp_reply *r)
 {
-	struct smtp_command_context context = { extensions, utf8 };
+	struct smtp_command_context context = { extensions, utf8, NULL };
 
 	return smtp_command_parse(c, line, strlen(line), &context, r);
 }
@@ -276,9 +276,60 @@ START_TEST(names_of_clients)
 }
 END_TEST
 
+/* Line, what the address becomes; NULL = refused. */
+static const struct { const char *line, *text; } completed[] = {
+	{ "MAIL FROM:<anna>", "anna@contoso.com" },
+	{ "MAIL FROM:<postmaster>", "postmaster@contoso.com" },
+	{ "MAIL FROM:<anna@b.example>", "anna@b.example" },
+	{ "MAIL FROM:<\"a b\">", "\"a b\"@contoso.com" },
+	{ "MAIL FROM:<>", "" },
+	{ "MAIL FROM:<anna@>", NULL },
+	{ "MAIL FROM:<@b.example>", NULL },
+	{ "MAIL FROM:anna", NULL },
+	{ "RCPT TO:<anna>", "anna@contoso.com" },
+	{ "RCPT TO:<Postmaster>", "Postmaster" },
+	{ "RCPT TO:<@relay.example:anna>", "anna@contoso.com" },
+	{ "RCPT TO:<>", NULL },
+	{ "RCPT TO:<a b>", NULL },
+};
+
+START_TEST(default_domain)
+{
+	static const struct smtp_command_context context = { ALL, false, "contoso.com" };
+	const char *line = completed[_i].line, *text = completed[_i].text;
+	const struct smtp_address *a;
+	struct smtp_command c;
+	struct smtp_reply r;
+	int rc = smtp_command_parse(&c, line, strlen(line), &context, &r);
+
+	ck_assert_int_eq(rc, text == NULL ? -1 : 0);
+	if (text == NULL)
+		return;
+	a = c.verb == SMTP_VERB_MAIL ? &c.mail.from : &c.rcpt.to;
+	ck_assert_str_eq(a->text, text);
+	ck_assert_uint_eq(a->length, strlen(text));
+	ck_assert_str_eq(smtp_address_domain(a), strchr(text, '@') == NULL ? "" :
+		strrchr(text, '@') + 1);
+}
+END_TEST
+
+START_TEST(default_domain_too_long)
+{
+	static char domain[252];
+	const struct smtp_command_context context = { ALL, false, domain };
+	struct smtp_command c;
+	struct smtp_reply r;
+
+	memset(domain, 'x', sizeof(domain) - 1);
+	ck_assert_int_eq(smtp_command_parse(&c, "RCPT TO:<ab>", 12, &context, &r), 0);
+	ck_assert_int_eq(smtp_command_parse(&c, "RCPT TO:<abc>", 13, &context, &r), -1);
+	ck_assert_int_eq(r.code, 501);
+}
+END_TEST
+
 START_TEST(others)
 {
-	static const struct smtp_command_context none = { 0, false };
+	static const struct smtp_command_context none = { 0, false, NULL };
 	struct smtp_command c;
 	struct smtp_reply r;
 
@@ -318,5 +369,8 @@ int main(void)
 	tcase_add_test(command, rcpt);
 	tcase_add_loop_test(command, names_of_clients, 0, sizeof(names) / sizeof(names[0]));
 	tcase_add_test(command, others);
+	tcase_add_loop_test(command, default_domain, 0,
+		sizeof(completed) / sizeof(completed[0]));
+	tcase_add_test(command, default_domain_too_long);
 	return unit_run("smtp_command", &command, 1);
 }
