@@ -27,9 +27,11 @@ WAYS = {
                   (*EXIM_VERIFY, "hosts_require_auth = *")),
     "loginauth": ("users", "ESMTPSA", (*VERIFY, *LOGIN, "smtp_sasl_mechanism_filter=login"),
                   (*EXIM_VERIFY, "hosts_require_auth = *")),
+    "scram": ("users", "ESMTPSA", (*VERIFY, *LOGIN, "smtp_sasl_mechanism_filter=scram-sha-256"),
+              None),
     "implicit": ("implicit", "ESMTPS", (*VERIFY, "smtp_tls_wrappermode=yes"),
                  (*EXIM_VERIFY, "protocol = smtps")),
-    # by what it likes best of what is offered: nobody here could log in by SCRAM
+    # Postfix by what it likes best of what is offered
     "implicitauth": ("implicit", "ESMTPSA", (*VERIFY, *LOGIN, "smtp_tls_wrappermode=yes"),
                      (*EXIM_VERIFY, "protocol = smtps", "hosts_require_auth = *")),
     "many": ("open", None, ("smtp_tls_security_level=none",
@@ -40,7 +42,7 @@ WAYS = {
     "untrusted": ("open", None, [s.replace("trusted", "stranger") for s in VERIFY],
                   [s.replace("trusted", "stranger") for s in EXIM_VERIFY]),
 }
-SUCCEED = [name for name, (_, protocol, _, _) in WAYS.items() if protocol is not None]
+SUCCEED = [name for name, way in WAYS.items() if way[1] is not None]
 
 # Exim's plaintext driver: ^ stands for NUL, a transport named like its way
 EXIM_AUTHENTICATORS = """
@@ -63,7 +65,7 @@ begin retry
 class Servers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.relay = relay = Relay().start()
+        cls.relay = relay = Relay(scram=True).start()
         cls.addClassCleanup(relay.close)
         stranger = Key(relay.place, "stranger.example")
         cls.files = {name: relay.place.file(name, text, 0o644) for name, text in {
@@ -163,6 +165,8 @@ class EximClient(Servers):
         super().setUpClass()
         routers, transports = [], []
         for name, (port, _, settings) in cls.ways.items():
+            if settings is None:
+                continue
             routers.append("%s:\n driver = manualroute\n domains = %s.example\n transport = %s\n"
                            " route_list = * 127.0.0.1::%d byname\n self = send\n" % (
                                name, name, name, port))
@@ -175,8 +179,8 @@ class EximClient(Servers):
                             "".join(routers), "".join(transports), EXIM_AUTHENTICATORS))
 
     def test_arrives_byte_for_byte(self):
-        """By BDAT, as Exim does where it is offered."""
-        for name in SUCCEED:
+        """By BDAT, as Exim does where it is offered. Debian's knows no SCRAM."""
+        for name in set(SUCCEED) - {"scram"}:
             with self.subTest(name):
                 self.arrives(name, self.exim.send)
                 lines = self.exim.lines("x@%s.example" % name)

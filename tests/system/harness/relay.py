@@ -6,6 +6,7 @@ from .base import Place, free_port, wait_for
 from .directory import Directory, record
 from .hub import Hub
 from .peers import Sink
+from .scram import verifier
 
 EVERYTHING = ("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING",
               "SMTPUTF8")
@@ -24,19 +25,22 @@ PASSWORD = "p@ss:w0rd +="
 
 
 class Relay:
-    """connectors: name to attributes, besides those of Hub; ports: name to port."""
+    """
+    connectors: name to attributes, besides those of Hub; ports: name to port. scram: people's
+    passwords have verifiers.
+    """
 
-    def __init__(self, connectors=None, **hub_settings):
+    def __init__(self, connectors=None, scram=False):
         self.place = Place()
         try:
-            self._build(connectors or CONNECTORS, hub_settings)
+            self._build(connectors or CONNECTORS, scram)
         except BaseException:
             self.place.close()
             raise
 
-    def _build(self, connectors, hub_settings):
+    def _build(self, connectors, scram):
         self.directory = d = Directory(self.place).start()
-        self.hub = Hub(self.place, d, "hub1", "Only", **hub_settings)
+        self.hub = Hub(self.place, d, "hub1", "Only")
         self.sink = Sink(self.place, offers=EVERYTHING)
         self.ports = {name: free_port() for name in connectors}
         d.add("".join([
@@ -49,9 +53,10 @@ class Relay:
             record(d.dn("contoso.com", "Accepted Domains"), "hubAcceptedDomain", cn="contoso.com",
                    hubDomain="contoso.com", hubDomainType="Authoritative"),
             record("ou=People," + d.suffix, "organizationalUnit", ou="People"),
-            record("uid=anna,ou=People," + d.suffix, "inetOrgPerson inetLocalMailRecipient",
-                   uid="anna", cn="anna", sn="anna", mail="anna@contoso.com",
-                   userPassword=PASSWORD),
+            record("uid=anna,ou=People," + d.suffix, "inetOrgPerson inetLocalMailRecipient" +
+                   (" authPasswordObject" if scram else ""), uid="anna", cn="anna", sn="anna",
+                   mail="anna@contoso.com", userPassword=PASSWORD,
+                   authPassword=verifier(PASSWORD) if scram else None),
         ]))
 
     def connector(self, name, flags="", **attributes):
