@@ -3,7 +3,8 @@
  * Most peers take any message as it is, and nothing is looked at. A message for one that lacks
  * 8BITMIME, BINARYMIME or SMTPUTF8 is read once before MAIL:
  *  - a body that the peer does not take is converted (conversion.h), or fails (RFC 6152 section 3).
- *    8-bit text that nobody declared and that cannot be converted goes out as it came in;
+ *    8-bit text that nobody declared, or that has no sender to return it to, goes out as it
+ *    came in if it cannot be converted;
  *  - a message that was sent with SMTPUTF8 goes without it if its header and the addresses are
  *    ASCII (RFC 6531 section 3.6). A recipient that is not ASCII fails alone.
  */
@@ -239,8 +240,11 @@ static bool body_fits(struct client *c)
 		convert(c);
 		return true;
 	}
-	if (c->msg->env->body == ENVELOPE_BODY_7BIT)
+	/* a report that does not fit cannot be returned: as it is it may at least be read */
+	if (c->msg->env->body == ENVELOPE_BODY_7BIT || (!binary && *c->msg->env->sender == '\0')) {
+		c->body = ENVELOPE_BODY_7BIT;
 		return true;
+	}
 	snprintf(text, sizeof(text), "the peer does not offer %s, and the message %s",
 		binary ? "BINARYMIME" : "8BITMIME",
 		smtp_conversion_fault_text(c->conversion->faults));

@@ -102,7 +102,10 @@ class Conversion(unittest.TestCase):
         org.start()
         org.apply(lambda: [org.directory.change(hub.dn(), **QUICK) for hub in org.hubs])
         for name, sink in cls.sinks.items():
-            org.send_connector("To " + name, hubAddressSpace="SMTP:%s.example" % name,
+            spaces = ["SMTP:%s.example" % name]
+            if name == "seven":
+                spaces.append("SMTP:xn--bcher-kva.example")
+            org.send_connector("To " + name, hubAddressSpace=spaces,
                                hubSmartHost="[127.0.0.1]:%d" % sink.port, hubDNSRouting="FALSE",
                                hubSourceServer=org.london2.dn())
 
@@ -193,7 +196,7 @@ class Conversion(unittest.TestCase):
             self.check("large", token, data, hop, wanted)
 
     def test_addresses(self):
-        """Who is not ASCII fails alone; the domain's U-labels are no obstacle."""
+        """Who is not ASCII fails alone."""
         token, data = self.marked(b"\r\nabc\r\n")
         self.submit("SMTPUTF8", ["<j\u00f6rg@eight.example>", "<x@eight.example>",
                                  "<j\u00f6rg@all.example>"], data)
@@ -205,6 +208,14 @@ class Conversion(unittest.TestCase):
         self.assertEqual(status.get_content_type(), "message/global-delivery-status")
         self.assertIn("Final-Recipient: utf-8; j\u00f6rg@eight.example".encode(), report.data)
         self.assertIn(b"Status: 5.6.7", report.data)
+
+    def test_domain(self):
+        """A domain that is not ASCII is its A-labels, which any hop takes."""
+        token, data = self.marked(b"\r\nabc\r\n")
+        self.submit("SMTPUTF8", ["<%s@b\u00fccher.example>" % token], data)
+        self.assertEqual(self.sinks["seven"].wait(token)[0].recipients,
+                         [token + "@xn--bcher-kva.example"])
+        self.assertNotIn("UTF8", self.said("seven", token)[0])
 
     def test_sender(self):
         """A sender that is not ASCII; the report goes to him with SMTPUTF8, or nowhere."""

@@ -16,7 +16,7 @@ enum {
 	EIGHT = 32, BINARY = 64, UTF8 = 128, SLOW_BODY = 256, BAD_BODY = 512, ASCII = 1024,
 	PREFIX = 2048, DSN = 4096, BIG_BODY = 8192,
 	BAD_NAME = 16384, EIGHT_HEADER = 32768, UTF8_NAME = 65536, UTF8_SENDER = 131072,
-	OTHER_DOMAIN = 262144,
+	OTHER_DOMAIN = 262144, NO_SENDER = 524288,
 };
 
 /* Recipients r1@x, r2@x ...; log: what the owner was told, one entry a line. */
@@ -203,7 +203,8 @@ static void make_message(struct owner *o)
 		o->size = sizeof(big) / 9 * 9;
 	}
 	o->env = (struct envelope){
-		.sender = (f & UTF8_SENDER) != 0 ? "\xc3\xb6@y" : "s@y",
+		.sender = (f & NO_SENDER) != 0 ? "" :
+			(f & UTF8_SENDER) != 0 ? "\xc3\xb6@y" : "s@y",
 		.envid = (f & DSN) != 0 ? "E+2B1" : "",
 		.ret = (f & DSN) != 0 ? ENVELOPE_RET_HDRS : ENVELOPE_RET_NONE,
 		.body = (f & EIGHT) != 0 ? ENVELOPE_BODY_8BITMIME :
@@ -371,6 +372,10 @@ static const struct row rows[] = {
 		"sent: ok 250 taken\nend: ok \n" },
 	{ "8-bit in the header", EIGHT | EIGHT_HEADER, 1, 1, PLAIN "C QUIT\n",
 		"sent: MAIL no 8bit\nend: ok \n" },
+	{ "8-bit in the header of a report", EIGHT | EIGHT_HEADER | NO_SENDER, 1, 1, PLAIN
+		"C MAIL FROM:<>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC DATA\nS 354 go\n"
+		"C A: \xc3\xa4\nC \nC .\nS 250 taken\nC QUIT\n",
+		"sent: ok 250 taken\nend: ok \n" },
 	{ "8-bit in the header, not declared", EIGHT_HEADER, 1, 1, PLAIN TO_R1
 		"C A: \xc3\xa4\nC \nC .\nS 250 taken\nC QUIT\n",
 		"sent: ok 250 taken\nend: ok \n" },
