@@ -73,6 +73,14 @@ static void try_xtext(const char *p, size_t n)
 		BUG_ON(smtp_xtext_decode(back, sizeof(back), coded, (size_t)again) != length);
 		BUG_ON(memcmp(plain, back, (size_t)length) != 0);
 	}
+	length = smtp_utf8_address_decode(plain, sizeof(plain), p, n);
+	again = length < 0 ? -1 :
+		smtp_utf8_address_encode(coded, sizeof(coded), plain, (size_t)length, true);
+	if (again >= 0) {
+		again = smtp_utf8_address_decode(back, sizeof(back), coded, (size_t)again);
+		BUG_ON(again != length);
+		BUG_ON(memcmp(plain, back, (size_t)length) != 0);
+	}
 	smtp_utf8_is_valid(p, n);
 }
 
