@@ -37,8 +37,9 @@ void login_service_join(struct login_service *s);
 /* As authenticator_prefer. */
 void login_service_prefer(struct login_service *s, size_t uri);
 /*
- * Whether anybody has an authPassword, as far as is known; read by any thread. Where nobody has one,
- * nobody can log in by SCRAM, and programs that choose it by themselves try nothing else after it.
+ * Whether anybody has an authPassword, as far as is known; read by any thread. Where nobody has
+ * one, nobody can log in by SCRAM, and programs that choose it by themselves try nothing else after
+ * it.
  */
 const atomic_bool *login_service_has_verifiers(const struct login_service *s);
 /* Where workers post logins; any thread. */
