@@ -196,7 +196,8 @@ static int write_header(struct log_file *f, struct err *e)
 
 	clock_rfc3339(now_ms(f), when, sizeof(when));
 	n = snprintf(header, sizeof(header), "#Software: Hub Transport %s\n#Version: 1.0\n"
-		"#Log-Type: %s\n#Date: %s\n#Fields: %s\n", PACKAGE_VERSION, f->cfg.type, when, f->cfg.fields);
+		"#Log-Type: %s\n#Date: %s\n#Fields: %s\n",
+		PACKAGE_VERSION, f->cfg.type, when, f->cfg.fields);
 	return write_whole(f, header, (size_t)n, e);
 }
 
