@@ -47,7 +47,7 @@ static int look(const char *path, const char *realm, bool *found, struct err *e)
 		rc = look_through(k, keytab, realm, found);
 	if (rc != 0) {
 		text = krb5_get_error_message(k, rc);
-		(void)err_set(e, ERR_CONFIG, 0, "%.200s", text);
+		(void)err_set(e, ERR_CONFIG, 0, "%s: %.150s", path, text);
 		krb5_free_error_message(k, text);
 	}
 	if (keytab != NULL)

@@ -110,6 +110,10 @@ class Settings(unittest.TestCase):
         lines = [line for line in self.good if not line.startswith(("certificate", "key"))]
         self.refused(lines + ["admin = 127.0.0.1:1"], len(lines) + 1, "admin", "certificate")
 
+    def test_keytab(self):
+        for bad, word in (("/does/not/exist", "exist"), (self.password, "password")):
+            self.refused(self.good + ["keytab = " + bad], len(self.good) + 1, "keytab", word)
+
     def test_no_file(self):
         done = run(build_path("hubd", "hubd"), "-f", "/does/not/exist", "-t")
         self.assertEqual(done.returncode, 2)
