@@ -65,8 +65,9 @@ struct client_source {
 /* Stays valid until on_sent, or client_free. */
 struct client_message {
 	const struct envelope *env;
-	uint64_t size;			/* of the body */
+	uint64_t size;			/* of the body; of the header less may come */
 	const char *prefix;		/* header lines that go before it; "" = none */
+	const char *submitter;		/* AUTH=, if the peer has AUTH; "" = <>; NULL = none */
 	const struct client_source *source;
 	void *src;
 };

@@ -12,7 +12,10 @@
 #include "hubd/spool/spool.h"
 #include "libhub/smtp/command.h"
 
-enum { PIPELINED_BODY_MAX = 64 * 1024 };	/* larger ones wait for the recipients' replies */
+enum {
+	PIPELINED_BODY_MAX = 64 * 1024,	/* larger ones wait for the recipients' replies */
+	AUTH_VALUE_MAX = 500,		/* RFC 4954 section 3 (6) */
+};
 
 /* --- facts --- */
 
@@ -159,6 +162,29 @@ static bool next_slice(struct client *c)
 	return true;
 }
 
+static bool is_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
+
+/* RFC 4954 section 5: who sent it is said only if the peer can take it. */
+static void write_submitter(struct client *c)
+{
+	const char *submitter = c->msg->submitter;
+	char xtext[AUTH_VALUE_MAX + 1];
+
+	if (submitter == NULL || !smtp_capability_has(&c->caps, SMTP_EXT_AUTH))
+		return;
+	if (*submitter == '\0')
+		stream_printf(c->stream, " AUTH=<>");
+	else if ((is_ascii(submitter) || smtp_capability_has(&c->caps, SMTP_EXT_SMTPUTF8)) &&
+		smtp_xtext_encode(xtext, sizeof(xtext), submitter, strlen(submitter)) > 0)
+		stream_printf(c->stream, " AUTH=%s", xtext);
+}
+
 static void write_mail(struct client *c)
 {
 	static const char *const bodies[] = { "", " BODY=8BITMIME", " BODY=BINARYMIME" };
@@ -171,9 +197,11 @@ static void write_mail(struct client *c)
 	if (smtp_capability_has(&c->caps, SMTP_EXT_SIZE) && !c->converting)
 		snprintf(size, sizeof(size), " SIZE=%llu",
 			(unsigned long long)client_wire_size(c->msg));
-	stream_printf(c->stream, "MAIL FROM:<%s>%s%s%s%s%s%s\r\n", env->sender, size,
+	stream_printf(c->stream, "MAIL FROM:<%s>%s%s%s%s%s%s", env->sender, size,
 		bodies[c->body], c->utf8 ? " SMTPUTF8" : "", dsn ? rets[env->ret] : "",
 		dsn && *env->envid != '\0' ? " ENVID=" : "", dsn ? env->envid : "");
+	write_submitter(c);
+	stream_write(c->stream, "\r\n", 2);
 }
 
 static void write_notify(struct client *c, uint32_t notify)

@@ -26,6 +26,7 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 	event_free(s->idle_timer);
 	delivery_way_deinit(s);
 	free(s->domain);
+	free(s->firewall);
 	memcpy(status, s->status, sizeof(status));
 	memcpy(text, s->text, sizeof(text));
 	free(s);

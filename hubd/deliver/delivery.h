@@ -15,12 +15,13 @@
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
 #include "hubd/spool/exclusion.h"
+#include "hubd/spool/firewall.h"
 
 enum {
 	DELIVERY_HOP_TEXT = RESOLVER_NAME_SIZE + 96,
 	SERVERS_TEXT = 1024,
-	/* our fields before a message to a hub: its size, and the text of its exclusions */
-	DELIVERY_PREFIX = 64 + EXCLUSIONS_MAX * (sizeof(EXCLUSION_FIELD) + 4) +
+	/* our fields before a message to a hub: origin, size, and the text of its exclusions */
+	DELIVERY_PREFIX = ORIGIN_TEXT_MAX + 64 + EXCLUSIONS_MAX * (sizeof(EXCLUSION_FIELD) + 4) +
 		EXCLUSIONS_TEXT_MAX,
 };
 
@@ -94,6 +95,8 @@ struct delivery {
 	struct spool_body *body;
 	struct client_message msg;
 	char prefix[DELIVERY_PREFIX];
+	uint32_t strip;			/* enum firewall_class: what this hop may not see of it */
+	struct firewall *firewall;	/* made when first needed */
 	bool host_to_blame;		/* it was given back because of the host */
 
 	/* the last failure, for the queue */

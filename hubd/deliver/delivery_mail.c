@@ -99,12 +99,20 @@ static void on_body_ready(void *ctx)
 
 static ssize_t body_read(void *src, void *buf, size_t size, struct err *e)
 {
-	return spool_body_read(src, buf, size, e);
+	struct delivery *s = src;
+
+	if (s->strip != 0)
+		return firewall_read(s->firewall, s->body, buf, size, e);
+	return spool_body_read(s->body, buf, size, e);
 }
 
 static void body_rewind(void *src)
 {
-	spool_body_rewind(src);
+	struct delivery *s = src;
+
+	if (s->strip != 0)
+		firewall_init(s->firewall, s->strip);
+	spool_body_rewind(s->body);
 }
 
 static const struct client_source body_source = { body_read, body_rewind };
@@ -122,18 +130,39 @@ static void put_off(struct delivery *s, const char *text)
 	s->item = NULL;
 }
 
-/* What only servers of the organization are told of a message; its size first. */
-static void make_prefix(struct delivery *s)
+/* --- the header firewall --- */
+
+/* enum firewall_class: what the next hop may see. */
+static uint32_t passing_classes(const struct delivery *s)
+{
+	if (s->place->server != NULL)
+		return FIREWALL_ALL;
+	return s->connector != NULL ? s->connector->send_rights : FIREWALL_ROUTING;
+}
+
+static void set_strip(struct delivery *s, uint32_t passing)
+{
+	s->strip = s->item->env.classes & ~passing;
+	if (s->strip == 0)
+		return;
+	if (s->firewall == NULL)
+		s->firewall = xcalloc(1, sizeof(*s->firewall));
+	firewall_init(s->firewall, s->strip);
+}
+
+/* What only the organization is told of a message; the exclusions, only our own servers. */
+static void make_prefix(struct delivery *s, uint32_t passing)
 {
 	const struct queue_item *item = s->item;
-	const char *line = item->excluded;
+	const char *line = s->place->server != NULL ? item->excluded : "";
 	size_t n, used;
 
 	s->prefix[0] = '\0';
-	if (s->place->server == NULL)
+	if ((passing & FIREWALL_ORGANIZATION) == 0)
 		return;
-	used = (size_t)snprintf(s->prefix, sizeof(s->prefix),
-		"X-Hub-Organization-OriginalSize: %" PRIu64 "\r\n", item->env.original_size);
+	used = origin_format(&item->env.origin, s->live->fqdn, s->prefix, sizeof(s->prefix));
+	used += (size_t)snprintf(s->prefix + used, sizeof(s->prefix) - used,
+		ORIGIN_NAME_SIZE ": %" PRIu64 "\r\n", item->env.original_size);
 	for (; *line != '\0'; line += n + (line[n] == '\n')) {
 		n = strcspn(line, "\n");
 		used += (size_t)snprintf(s->prefix + used, sizeof(s->prefix) - used,
@@ -142,10 +171,21 @@ static void make_prefix(struct delivery *s)
 	}
 }
 
+/* RFC 4954 section 5, within the organization; NULL = nothing is said. */
+static const char *submitter(const struct envelope *env, uint32_t passing)
+{
+	if ((passing & FIREWALL_ORGANIZATION) == 0)
+		return NULL;
+	if (env->origin.as == ORIGIN_ANONYMOUS)
+		return "";
+	return *env->origin.submitter != '\0' ? env->origin.submitter : NULL;
+}
+
 /* False if the body cannot be had: then the message is put off. */
 static bool send_item(struct delivery *s)
 {
 	const struct queue_item *item = s->item;
+	uint32_t passing = passing_classes(s);
 	struct err e;
 
 	s->body = spool_body_open(queue_set_port(s->d->set), item->id, on_body_ready, s, &e);
@@ -153,10 +193,11 @@ static bool send_item(struct delivery *s)
 		put_off(s, e.text);
 		return false;
 	}
-	make_prefix(s);
+	make_prefix(s, passing);
+	set_strip(s, passing);
 	s->msg = (struct client_message){
 		.env = &item->env, .size = spool_body_size(s->body), .prefix = s->prefix,
-		.source = &body_source, .src = s->body,
+		.submitter = submitter(&item->env, passing), .source = &body_source, .src = s,
 	};
 	s->phase = PHASE_BUSY;
 	client_send(s->client, &s->msg);

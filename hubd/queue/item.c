@@ -34,6 +34,9 @@ static void copy_envelope(struct queue_item *item, const struct envelope *env,
 	out->peer_address = keep(a, env->peer_address);
 	out->identity = keep(a, env->identity);
 	out->excluded = keep(a, env->excluded);
+	out->origin.source = keep(a, env->origin.source);
+	out->origin.domain = keep(a, env->origin.domain);
+	out->origin.submitter = keep(a, env->origin.submitter);
 	out->recipients = arena_alloc(a, n * sizeof(*out->recipients));
 	out->recipient_count = n;
 	item->index = arena_alloc(a, n * sizeof(*item->index));

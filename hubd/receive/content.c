@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hubd/track/counters.h"
+#include "hubd/receive/author.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -45,8 +46,10 @@ static struct intake_limits limits_of(const struct session *s)
 		/* the configuration may change twice while the header comes, and take its texts */
 		.own_name = arena_strdup(s->tx->arena, s->receiver->live->fqdn),
 		.own_alias = session_fqdn(s),
-		.trust_organization = session_may(s, RIGHT_ACCEPT_HEADERS_ORGANIZATION),
+		.accept = session_accepted_classes(s),
 		.trust_exclusions = is_from_hub(s),
+		.may_author = s->principal == PRINCIPAL_USER &&
+			!session_may(s, RIGHT_ACCEPT_ANY_SENDER) ? author_may : NULL,
 		.binary = s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME,
 	};
 
@@ -204,6 +207,8 @@ static void complete(struct transaction *tx)
 	env->original_size = intake_original_size(tx->intake);
 	env->automatic = intake_automatic(tx->intake);
 	env->excluded = intake_excluded(tx->intake, tx->arena);
+	env->classes = intake_classes(tx->intake);
+	session_take_origin(&env->origin, intake_origin(tx->intake), tx->arena);
 }
 
 static void commit(struct session *s)

@@ -22,22 +22,47 @@ struct intake {
 	uint64_t local_hops;
 	enum envelope_automatic automatic;
 	bool report;			/* of delivery: it has rules of its own */
-	struct arena *arena;		/* made for excluded */
+	struct arena *arena;		/* made for claim and excluded */
+	struct origin_claim claim;
 	struct exclusions excluded;
 	unsigned exclusion_fields;
+	uint32_t classes;		/* enum firewall_class: what stays */
+	void *ctx;			/* the caller's */
+	bool bad_author;
 	bool too_large;
 	bool has_nul;
 	bool pause;
 };
 
-/* Fields that only the organization's own hubs may set: out on every way in. */
-static const struct smtp_header_rule rules[] = {
-	{ "X-Hub-Organization-", true },
-	{ "X-Hub-Forest-", true },
-	{ "Received", false },
-	{ "Auto-Submitted", false },
-	{ "Autoforwarded", false },
-	{ "Content-Type", false },
+/* Rows of the rules; those of origin_field come first. */
+enum {
+	ROW_SIZE = ORIGIN_FIELDS,
+	ROW_EXCLUSION,
+	ROW_CLASSES,
+	ROW_RECEIVED = ROW_CLASSES + 2,
+	ROW_AUTOMATIC = ROW_CLASSES + FIREWALL_RULE_COUNT,
+	ROW_FORWARDED,
+	ROW_TYPE,
+	ROW_FROM,
+	ROW_SENDER,
+	ROWS
+};
+
+/* What the envelope keeps is taken out of every message, whoever sends it. */
+#define RULES(drop)                                                                     \
+	{                                                                               \
+		{ ORIGIN_NAME_AS, true, true }, { ORIGIN_NAME_SOURCE, true, true },     \
+		{ ORIGIN_NAME_MECHANISM, true, true }, { ORIGIN_NAME_DOMAIN, true, true }, \
+		{ ORIGIN_NAME_ARRIVED, true, true }, { ORIGIN_NAME_SIZE, true, true },  \
+		{ EXCLUSION_FIELD, true, true }, FIREWALL_RULES(drop),                  \
+		{ "Auto-Submitted", false, true }, { "Autoforwarded", false, true },    \
+		{ "Content-Type", false, true }, { "From", false, true },               \
+		{ "Sender", false, true }                                               \
+	}
+
+/* By the bits that are not accepted. */
+static const struct smtp_header_rule rules[FIREWALL_ALL + 1][ROWS] = {
+	RULES(0), RULES(1), RULES(2), RULES(3), RULES(4), RULES(5), RULES(6), RULES(7),
 };
 
 static bool header_too_large(const struct intake *in)
@@ -98,36 +123,66 @@ static void note_exclusion(struct intake *in, const char *value)
 	exclusions_merge(&in->excluded, &one);
 }
 
-static void note_automatic(struct intake *in, const char *name, const char *value)
+static void note_origin(struct intake *in, enum origin_field f, const char *value)
 {
-	static const char reply[] = "auto-replied", report[] = "multipart/report", yes[] = "true";
+	if (in->arena == NULL)
+		in->arena = arena_new();
+	origin_claim_add(&in->claim, f, value, in->arena);
+}
 
-	if (strcasecmp(name, "Auto-Submitted") == 0 &&
-		strncasecmp(value, reply, sizeof(reply) - 1) == 0)
+static bool begins(const char *value, const char *word)
+{
+	return strncasecmp(value, word, strlen(word)) == 0;
+}
+
+/* Only told by servers that have the right to the organization's fields. */
+static void note_told(struct intake *in, size_t row, const char *value)
+{
+	if (row == ROW_EXCLUSION && in->limits.trust_exclusions)
+		note_exclusion(in, value);
+	if ((in->limits.accept & FIREWALL_ORGANIZATION) == 0)
+		return;
+	if (row == ROW_SIZE)
+		note_original_size(in, value);
+	else if (row < ORIGIN_FIELDS)
+		note_origin(in, (enum origin_field)row, value);
+}
+
+static void note_class(struct intake *in, size_t row, bool dropped, const char *value)
+{
+	/* a loop is found by what is there, not by what stays */
+	if (row == ROW_RECEIVED)
+		count_local_hop(in, value);
+	if (!dropped)
+		in->classes |= firewall_class_of_rule(row - ROW_CLASSES);
+}
+
+static void note_content(struct intake *in, size_t row, const char *value, size_t n)
+{
+	if (row == ROW_AUTOMATIC && begins(value, "auto-replied"))
 		in->automatic = ENVELOPE_AUTOMATIC_REPLY;
-	else if (strcasecmp(name, "Autoforwarded") == 0 && strcasecmp(value, yes) == 0)
+	else if (row == ROW_FORWARDED && strcasecmp(value, "true") == 0)
 		in->automatic = ENVELOPE_AUTOMATIC_FORWARD;
-	else if (strcasecmp(name, "Content-Type") == 0 &&
-		strncasecmp(value, report, sizeof(report) - 1) == 0)
+	else if (row == ROW_TYPE && begins(value, "multipart/report"))
 		in->report = true;
+	else if ((row == ROW_FROM || row == ROW_SENDER) && in->limits.may_author != NULL &&
+		!in->limits.may_author(value, n, in->ctx))
+		in->bad_author = true;
 }
 
 static void on_field(void *ctx, const struct smtp_header_rule *rule, const char *name,
 	const char *value, size_t value_length)
 {
 	struct intake *in = ctx;
+	size_t row = (size_t)(rule - in->header.rules);
 
-	(void)value_length;
-	if (!rule->drop && strcasecmp(name, "Received") == 0)
-		count_local_hop(in, value);
-	else if (!rule->drop)
-		note_automatic(in, name, value);
-	else if (rule->drop && in->limits.trust_organization &&
-		strcasecmp(name, "X-Hub-Organization-OriginalSize") == 0)
-		note_original_size(in, value);
-	else if (rule->drop && in->limits.trust_exclusions &&
-		strcasecmp(name, EXCLUSION_FIELD) == 0)
-		note_exclusion(in, value);
+	(void)name;
+	if (row < ROW_CLASSES)
+		note_told(in, row, value);
+	else if (row < ROW_AUTOMATIC)
+		note_class(in, row, rule->drop, value);
+	else
+		note_content(in, row, value, value_length);
 }
 
 /* From the decoder: the message as its sender wrote it. */
@@ -149,8 +204,10 @@ struct intake *intake_new(struct spool_port *port, const struct intake_limits *l
 	in->limits = *limits;
 	smtp_body_decoder_init(&in->decoder, on_content, in);
 	smtp_body_check_init(&in->check);
-	smtp_header_init(&in->header, rules, sizeof(rules) / sizeof(rules[0]), on_kept, on_field,
-		in);
+	smtp_header_init(&in->header, rules[FIREWALL_ALL & ~limits->accept], ROWS, on_kept,
+		on_field, in);
+	in->claim.origin.source = in->claim.origin.domain = in->claim.origin.submitter = "";
+	in->ctx = ctx;
 	in->draft = spool_draft_new(port, on_resume, ctx);
 	return in;
 }
@@ -175,6 +232,7 @@ void intake_trace(struct intake *in, const struct trace *t)
 	char field[TRACE_MAX];
 
 	on_kept(in, field, trace_format(t, field));
+	in->classes |= FIREWALL_ROUTING;
 }
 
 static bool take_pause(struct intake *in)
@@ -269,9 +327,12 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 {
 	if (has_fault(in, r) || is_over_limit(in, r))
 		return r;
-	if (!spool_draft_failed(in->draft))
+	if (in->bad_author)
+		smtp_reply_set(r, 550, "5.7.1", "From or Sender is no address of who logged in");
+	else if (spool_draft_failed(in->draft))
+		smtp_reply_set(r, 452, "4.3.1", "insufficient storage, try again later");
+	else
 		return NULL;
-	smtp_reply_set(r, 452, "4.3.1", "insufficient storage, try again later");
 	return r;
 }
 
@@ -283,6 +344,16 @@ const struct smtp_header_scan *intake_header(const struct intake *in)
 uint64_t intake_original_size(const struct intake *in)
 {
 	return in->declared_original != 0 ? in->declared_original : in->content;
+}
+
+const struct origin *intake_origin(const struct intake *in)
+{
+	return origin_claim_is_whole(&in->claim) ? &in->claim.origin : NULL;
+}
+
+uint32_t intake_classes(const struct intake *in)
+{
+	return in->classes;
 }
 
 const char *intake_excluded(const struct intake *in, struct arena *a)

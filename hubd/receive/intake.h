@@ -1,7 +1,8 @@
 /* intake.h - one message's content on its way from the wire into the spool.
  *
  * Wire bytes go through the DATA decoder (or the BDAT check), then through the header scan, which
- * takes the organization's own fields out, then into a spool draft. What is wrong with the message
+ * takes out what the sender has no right to (the header firewall) and what the envelope keeps, then
+ * into a spool draft. What is wrong with the message
  * is remembered, not acted on: the session stays in step with its peer and asks intake_verdict at
  * the end. One session owns it.
  */
@@ -11,6 +12,7 @@
 #include "hubd/receive/trace.h"
 #include "hubd/spool/envelope.h"
 #include "hubd/spool/exclusion.h"
+#include "hubd/spool/firewall.h"
 #include "hubd/spool/spool.h"
 #include "libhub/smtp/body.h"
 #include "libhub/smtp/header.h"
@@ -22,14 +24,20 @@ struct intake_limits {
 	uint64_t max_hops, max_local_hops;	/* local: 0 = never */
 	/* what counts as a local hop in "by NAME": the server's, and the connector's */
 	const char *own_name, *own_alias;
-	bool trust_organization;	/* X-Hub-Organization-OriginalSize is believed */
-	bool trust_exclusions;		/* likewise EXCLUSION_FIELD: from hubs only */
+	/* enum firewall_class: what may stay; with FIREWALL_ORGANIZATION origin and size count */
+	uint32_t accept;
+	bool trust_exclusions;		/* EXCLUSION_FIELD counts: from hubs only */
 	bool binary;			/* BODY=BINARYMIME: bare CR and LF, and NUL, are content */
+	/* may this stand in From or Sender? NULL = anything may; for intake_new's ctx */
+	bool (*may_author)(const char *value, size_t n, void *ctx);
 };
 
 struct intake;
 
-/* on_resume(ctx): room in the spool again after intake_data or intake_chunk said to pause. */
+/*
+ * ctx is for both callbacks. on_resume(ctx): room in the spool again after intake_data or
+ * intake_chunk said to pause.
+ */
 struct intake *intake_new(struct spool_port *port, const struct intake_limits *limits,
 	spool_resume_cb *on_resume, void *ctx);
 /* Aborts the draft if it was not committed. Accepts a pointer to NULL; sets it to NULL. */
@@ -58,6 +66,10 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 const struct smtp_header_scan *intake_header(const struct intake *in);
 /* Size when first received: from a trusted field, else what was counted here. */
 uint64_t intake_original_size(const struct intake *in);
+/* What the peer says of the message's origin, if it may and says enough; else NULL. */
+const struct origin *intake_origin(const struct intake *in);
+/* enum firewall_class: what the header has that was stored. */
+uint32_t intake_classes(const struct intake *in);
 enum envelope_automatic intake_automatic(const struct intake *in);
 /* Connectors to go around, as the envelope keeps them; from trusted fields only. */
 const char *intake_excluded(const struct intake *in, struct arena *a);

@@ -3,8 +3,10 @@ hubd_libhubd_a_SOURCES += \
 	%D%/address_watch.c %D%/address_watch.h \
 	%D%/admission.c %D%/admission.h \
 	%D%/blank.c %D%/blank.h \
+	%D%/author.c %D%/author.h \
 	%D%/content.c \
 	%D%/intake.c %D%/intake.h \
+	%D%/judge.c \
 	%D%/listen_socket.c %D%/listen_socket.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/manners.c %D%/manners.h \

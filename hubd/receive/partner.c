@@ -56,6 +56,7 @@ void partner_judge(struct session *s)
 	set_domain(s, proven_domain(s));
 	if (s->principal == PRINCIPAL_PARTNER && s->domain == NULL) {
 		session_forget_peer(s);
+		session_judge(s);
 	} else if (s->principal == PRINCIPAL_ANONYMOUS && s->domain != NULL &&
 		permission_rights(s->connector, PRINCIPAL_PARTNER) != 0) {
 		/* a connector that gives partners nothing does not know them */

@@ -2,6 +2,7 @@
 #include "hubd/receive/permission.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -50,6 +51,21 @@ uint32_t permission_rights(const struct receive_connector *rc, enum principal p)
 	return rights & ~granted(&rc->denies, bit);
 }
 
+const char *permission_text(uint32_t rights, char buf[PERMISSION_TEXT_MAX])
+{
+	size_t used = 0;
+	int i;
+
+	for (i = 0; i < RIGHTS; i++)
+		if ((rights >> i & 1) != 0)
+			used += (size_t)snprintf(buf + used, PERMISSION_TEXT_MAX - used, "%s%s",
+				used != 0 ? " " : "", right_names[i]);
+	BUG_ON(used >= PERMISSION_TEXT_MAX);
+	if (used == 0)
+		snprintf(buf, PERMISSION_TEXT_MAX, "None");
+	return buf;
+}
+
 static bool is_source(const struct pool_connector *c, const struct server *self)
 {
 	size_t i;
@@ -91,6 +107,24 @@ bool permission_is_legacy(const struct live *live, const char *address)
 
 		if (c->bidirectional && c->pool.obj.enabled && is_source(&c->pool, live->self) &&
 			is_target(&c->targets, address))
+			return true;
+	}
+	return false;
+}
+
+/* An edge's own directory has no subscriptions: to it the hubs are all there are. */
+bool permission_is_member(const struct live *live, const struct server *server)
+{
+	const struct objects *all = &live->snapshot->all[OBJ_EDGE_SUBSCRIPTION];
+	size_t i;
+
+	if (server->role == ROLE_HUB || live->self->role == ROLE_EDGE)
+		return true;
+	for (i = 0; i < all->n; i++) {
+		const struct edge_subscription *sub = SNAPSHOT_AT(live->snapshot,
+			OBJ_EDGE_SUBSCRIPTION, edge_subscription, i);
+
+		if (sub->obj.enabled && sub->server.target == &server->obj)
 			return true;
 	}
 	return false;

@@ -24,6 +24,14 @@ const char *principal_name(enum principal p);
 /* Bits of enum right. */
 uint32_t permission_rights(const struct receive_connector *rc, enum principal p);
 
+enum { PERMISSION_TEXT_MAX = 320 };
+
+/* Their names, separated by blanks, or "None"; gives buf. */
+const char *permission_text(uint32_t rights, char buf[PERMISSION_TEXT_MAX]);
+
+/* Is the server, known by its key, believed as one of ours? An edge only while it is subscribed. */
+bool permission_is_member(const struct live *live, const struct server *server);
+
 /*
  * Does the routing group send to this server from that address? So say two-way routing group
  * connectors (hubBidirectional) of which it is a source server.

@@ -48,16 +48,6 @@ const char *session_fqdn(const struct session *s)
 	return s->connector->fqdn != NULL ? s->connector->fqdn : s->arrival->live->fqdn;
 }
 
-void session_judge(struct session *s)
-{
-	s->rights = permission_rights(s->connector, s->principal);
-}
-
-bool session_may(const struct session *s, enum right r)
-{
-	return (s->rights >> r & 1) != 0;
-}
-
 uint64_t session_size_limit(const struct session *s)
 {
 	const struct organization *org = s->receiver->live->snapshot->org;
@@ -76,22 +66,6 @@ const struct server *session_peer_server(const struct session *s)
 	if (s->principal != PRINCIPAL_HUB)
 		return NULL;
 	return (const void *)snapshot_find(s->receiver->live->snapshot, OBJ_SERVER, s->identity);
-}
-
-void session_forget_peer(struct session *s)
-{
-	if ((s->connector->auth >> AUTH_MECH_EXTERNAL & 1) != 0)
-		s->principal = PRINCIPAL_EXTERNAL;
-	else if ((s->connector->groups >> GROUP_LEGACY_SERVERS & 1) != 0 &&
-		permission_is_legacy(s->receiver->live, s->peer_address))
-		s->principal = PRINCIPAL_LEGACY;
-	else
-		s->principal = PRINCIPAL_ANONYMOUS;
-	free(s->identity);
-	free(s->identity_mail);
-	free(s->domain);
-	s->identity = s->identity_mail = s->domain = NULL;
-	session_judge(s);
 }
 
 void session_reset(struct session *s)
@@ -191,8 +165,12 @@ static void obey(struct session *s, const char *line, size_t n)
 		.utf8 = s->tx != NULL && s->tx->envelope->smtputf8 };
 	struct smtp_command c;
 	struct smtp_reply error;
-	bool well_formed = smtp_command_parse(&c, line, n, &context, &error) == 0;
+	bool well_formed;
 
+	/* AUTH= of those who are trusted with it, also where nobody can log in */
+	if (s->extensions != 0 && session_may(s, RIGHT_ACCEPT_AUTHENTICATION_FLAG))
+		context.extensions |= SMTP_EXT_AUTH;
+	well_formed = smtp_command_parse(&c, line, n, &context, &error) == 0;
 	session_log_command(s, &(struct blank_line){ line, n, c.verb, well_formed, false });
 	if (!well_formed) {
 		if (c.verb == SMTP_VERB_UNKNOWN && manners_is_web(line, n)) {
@@ -408,6 +386,7 @@ void session_begin(struct receiver *r, struct arrival *a)
 	session_forget_peer(s);
 	counter_add(COUNTER_RECEIVE_SESSIONS, 1);
 	session_log_connected(s);
+	session_judge(s);
 	if (a->tls) {
 		implicit_tls_begin(s);
 	} else if (s->principal == PRINCIPAL_ANONYMOUS && manners_spoke_first(a->fd)) {

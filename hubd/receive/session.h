@@ -72,7 +72,7 @@ struct session {
 	char *domain;			/* proven by its certificate (partner.h), or NULL */
 	char *identity_mail;		/* its address, PRINCIPAL_USER only */
 	struct login *login;		/* while AUTH waits for the client */
-	uint8_t mechanism;		/* enum mechanism, while AUTH is under way */
+	uint8_t mechanism;		/* enum mechanism: of AUTH under way, or done */
 	uint32_t mechanisms;		/* bits of them, as announced */
 	uint32_t rights;		/* bits of enum right */
 	uint32_t extensions;		/* enum smtp_extension, as announced */
@@ -126,21 +126,31 @@ void session_shutdown(struct session *s, const char *enhanced, const char *text)
 
 /* Counts a protocol error; the session ends by it at hubMaxProtocolErrors. */
 void session_fault(struct session *s);
-/* Rights anew from principal and connector. */
-void session_judge(struct session *s);
-bool session_may(const struct session *s, enum right r);
 /* Our name on this connector. */
 const char *session_fqdn(const struct session *s);
 /* What this session may send in one message at most; 0 = unlimited. */
 uint64_t session_size_limit(const struct session *s);
 /* How many recipients it may name in one transaction. */
 uint64_t session_recipient_limit(const struct session *s);
-/* Anonymous, or trusted by the connector; no identity: as at the beginning. */
-void session_forget_peer(struct session *s);
 /* The server of ours that the peer is, by its key, as now configured; NULL if it is none. */
 const struct server *session_peer_server(const struct session *s);
 /* Ends the transaction, if any, without effect. */
 void session_reset(struct session *s);
+
+/* --- judge.c --- */
+
+/* Rights anew from principal and connector. */
+void session_judge(struct session *s);
+bool session_may(const struct session *s, enum right r);
+/* Anonymous, or trusted by the connector; no identity: as at the beginning. Judge it then. */
+void session_forget_peer(struct session *s);
+/* enum firewall_class: the fields that it may set. */
+uint32_t session_accepted_classes(const struct session *s);
+/* The origin of a message that begins with this MAIL; texts in the arena. */
+void session_judge_origin(const struct session *s, const struct smtp_command_mail *mail,
+	struct origin *o, struct arena *a);
+/* What a trusted peer told instead, if it did. */
+void session_take_origin(struct origin *o, const struct origin *told, struct arena *a);
 
 /* --- session_log.c: the Receive protocol log --- */
 

@@ -34,7 +34,8 @@ static void tarpit_start(struct session *s, const struct smtp_reply *r)
 	char text[SMTP_REPLY_JOINED_MAX];
 	uint64_t delay_s = s->connector->tarpit_s;
 
-	if (delay_s == 0 || s->principal != PRINCIPAL_ANONYMOUS || s->wait != WAIT_NOTHING)
+	if (delay_s == 0 || s->wait != WAIT_NOTHING || s->principal != PRINCIPAL_ANONYMOUS ||
+		session_may(s, RIGHT_BYPASS_ANTI_SPAM))
 		return;
 	session_hold(s, WAIT_TARPIT, delay_s);
 	counter_add(COUNTER_RECEIVE_TARPITS, 1);

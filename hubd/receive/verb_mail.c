@@ -4,25 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hubd/receive/author.h"
 #include "hubd/receive/partner.h"
 #include "hubd/track/counters.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
-
-/* Without Accept-Any-Sender a user is bound to the addresses of its own entry. */
-static bool is_own_address(const struct session *s, const char *sender)
-{
-	struct recipient_info info;
-	bool own;
-
-	if (s->identity_mail != NULL && strcasecmp(s->identity_mail, sender) == 0)
-		return true;
-	recipients_find(s->receiver->live->recipients, sender, &info);
-	own = info.outcome == RECIPIENT_MAILBOX && s->identity_mail != NULL &&
-		strcasecmp(info.mail, s->identity_mail) == 0;
-	recipient_info_clear(&info);
-	return own;
-}
 
 static bool sender_allowed(const struct session *s, const struct smtp_address *from)
 {
@@ -30,8 +16,9 @@ static bool sender_allowed(const struct session *s, const struct smtp_address *f
 
 	if (smtp_address_is_null(from))
 		return true;
+	/* without that right a user is bound to the addresses of its own entry */
 	if (s->principal == PRINCIPAL_USER)
-		return session_may(s, RIGHT_ACCEPT_ANY_SENDER) || is_own_address(s, from->text);
+		return session_may(s, RIGHT_ACCEPT_ANY_SENDER) || author_is_own(s, from->text);
 	if (session_may(s, RIGHT_ACCEPT_AUTHORITATIVE_DOMAIN_SENDER))
 		return true;
 	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(from));
@@ -112,6 +99,7 @@ static void begin(struct session *s, const struct smtp_command_mail *mail)
 	env->peer_address = arena_strdup(tx->arena, s->peer_address);
 	env->identity = s->identity != NULL ? arena_strdup(tx->arena, s->identity) : "";
 	env->auth = auth_kind(s->principal);
+	session_judge_origin(s, mail, &env->origin, tx->arena);
 	tx->envelope = env;
 	s->tx = tx;
 }

@@ -14,12 +14,18 @@ static bool is_postmaster(const struct smtp_address *to)
 		strncasecmp(to->text, "postmaster", strlen("postmaster")) == 0;
 }
 
-/* Where strangers write from: an edge passes on what they wrote, and cannot know who wants none. */
+/*
+ * Where strangers write from: an edge passes on what they wrote, and cannot know who wants none. A
+ * hub has asked already.
+ */
 static bool is_outside(const struct session *s)
 {
 	const struct server *peer = session_peer_server(s);
+	enum origin_as as = s->tx->envelope->origin.as;
 
-	return s->principal == PRINCIPAL_ANONYMOUS || (peer != NULL && peer->role == ROLE_EDGE);
+	if (peer != NULL)
+		return peer->role == ROLE_EDGE;
+	return as == ORIGIN_ANONYMOUS || as == ORIGIN_PARTNER;
 }
 
 /*

@@ -95,7 +95,7 @@ void starttls_done(struct session *s)
 	note(s);
 	if (digest != NULL && (s->connector->auth >> AUTH_MECH_HUB_SERVER & 1) != 0)
 		hub = snapshot_server_by_key(live->snapshot, digest);
-	if (hub != NULL) {
+	if (hub != NULL && permission_is_member(live, hub)) {
 		s->principal = PRINCIPAL_HUB;
 		s->identity = xstrdup(hub->obj.name);
 		log_event(LOG_LEVEL_DEBUG, "hub-authenticated", LOG_UINT("session", s->id),

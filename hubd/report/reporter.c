@@ -5,6 +5,7 @@
 
 #include "hubd/report/text.h"
 #include "hubd/spool/copy.h"
+#include "hubd/spool/firewall.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -30,6 +31,7 @@ struct report_job {
 	size_t head_size, tail_size;
 	const void *envelope;		/* in the message's arena */
 	size_t envelope_size;
+	uint32_t strip;			/* enum firewall_class: what the original loses */
 	bool bare;			/* nothing of the original comes with it */
 	report_done_cb *done;
 	void *ctx;
@@ -131,6 +133,9 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	env->smtputf8 = !smtp_is_ascii(q->env->sender);
 	env->received_ms = env->expires_base_ms = clock_wall_ms();
 	env->auth = ENVELOPE_AUTH_LOCAL;
+	env->origin = (struct origin){ .as = ORIGIN_INTERNAL, .mechanism = ORIGIN_MADE_HERE,
+		.source = arena_strdup(a, q->live->fqdn), .domain = "", .submitter = "",
+		.arrived_ms = env->received_ms };
 	env->recipient_count = 1;
 	env->recipients = arena_alloc(a, sizeof(*env->recipients));
 	env->recipients[0] = (struct envelope_recipient){ .orcpt = "", .original = "",
@@ -170,6 +175,8 @@ static void copy_start(struct report_job *job, struct spool_copy *copy, uint64_t
 {
 	spool_copy_prefix(copy, job->head, job->head_size);
 	spool_copy_suffix(copy, job->tail, job->tail_size);
+	if (job->strip != 0)
+		spool_copy_strip(copy, job->strip);
 	spool_copy_start(copy, original, part, job->envelope, job->envelope_size, 1);
 }
 
@@ -199,6 +206,18 @@ static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void
 	finish(job);
 }
 
+/*
+ * Of the original: how it went through the organization is nobody's business outside, and the first
+ * thing to look at for a sender within, above all in a loop.
+ */
+static uint32_t hidden_classes(const struct report_request *q)
+{
+	const char *at = strrchr(q->env->sender, '@');
+	bool within = at != NULL && snapshot_accepted_domain(q->live->snapshot, at + 1) != NULL;
+
+	return FIREWALL_ORGANIZATION | FIREWALL_FOREST | (within ? 0 : FIREWALL_ROUTING);
+}
+
 static void write_report(struct report_job *job, const struct report_request *q,
 	const uint32_t *due, size_t due_n)
 {
@@ -216,6 +235,7 @@ static void write_report(struct report_job *job, const struct report_request *q,
 	p.message_id = arena_printf(a, "<%s.report@%s>", id, q->live->fqdn);
 	env = envelope_of(q, p.message_id, a);
 	job->message = message_new(a, env);
+	job->strip = q->env->classes & hidden_classes(q);
 	job->head = report_text(q, &p, &job->head_size);
 	job->tail = report_tail(&p, &job->tail_size);
 	/* every text in it was in an envelope before, so the limits hold */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hubd/spool/firewall.h"
 #include "libhub/base/loop.h"
 #include "libhub/base/mem.h"
 
@@ -13,6 +14,7 @@ struct spool_copy {
 	struct loop *loop;
 	struct spool_draft *draft;
 	struct spool_body *body;
+	struct firewall *firewall;	/* NULL = nothing is left out */
 	spool_copy_cb *cb;
 	void *ctx;
 	void *envelope;
@@ -71,6 +73,13 @@ void spool_copy_suffix(struct spool_copy *c, const void *data, size_t size)
 	c->suffix_size = size;
 }
 
+void spool_copy_strip(struct spool_copy *c, uint32_t classes)
+{
+	if (c->firewall == NULL)
+		c->firewall = xcalloc(1, sizeof(*c->firewall));
+	firewall_init(c->firewall, classes);
+}
+
 static void finish(struct spool_copy *c, uint64_t id, const struct err *e)
 {
 	spool_body_close(&c->body);
@@ -78,6 +87,7 @@ static void finish(struct spool_copy *c, uint64_t id, const struct err *e)
 	c->cb(id, c->size, e, c->ctx);
 	free(c->envelope);
 	free(c->suffix);
+	free(c->firewall);
 	free(c);
 }
 
@@ -138,7 +148,9 @@ static void put_header(struct spool_copy *c, size_t n, bool *ended)
 /* Takes one chunk; false when there is nothing more to do now. */
 static bool pump_once(struct spool_copy *c)
 {
-	ssize_t n = spool_body_read(c->body, c->chunk, sizeof(c->chunk), &c->err);
+	ssize_t n = c->firewall != NULL ?
+		firewall_read(c->firewall, c->body, c->chunk, sizeof(c->chunk), &c->err) :
+		spool_body_read(c->body, c->chunk, sizeof(c->chunk), &c->err);
 	bool ended = n == 0;
 
 	if (n == SPOOL_BODY_WAIT)

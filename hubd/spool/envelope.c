@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-enum { VERSION_1 = 1, VERSION = 2, VARINT_MAX = 10 };
+#include "hubd/spool/firewall.h"
+
+enum { VERSION_1 = 1, VERSION_2 = 2, VERSION = 3, VARINT_MAX = 10 };
 
 /* A recipient costs at least its three empty texts and two numbers. */
 enum { RECIPIENT_BLOB_MIN = 5 };
@@ -32,6 +34,9 @@ static const struct text_row envelope_texts[] = {
 	{ offsetof(struct envelope, peer_address), ENVELOPE_TEXT_MAX, false, "peer address" },
 	{ offsetof(struct envelope, identity), ENVELOPE_TEXT_MAX, false, "identity" },
 	{ offsetof(struct envelope, excluded), ENVELOPE_TEXT_MAX, false, "excluded connectors" },
+	{ offsetof(struct envelope, origin.source), ORIGIN_NAME_MAX, false, "source" },
+	{ offsetof(struct envelope, origin.domain), ORIGIN_NAME_MAX, false, "partner's domain" },
+	{ offsetof(struct envelope, origin.submitter), ENVELOPE_TEXT_MAX, false, "submitter" },
 };
 
 static const struct text_row recipient_texts[] = {
@@ -42,8 +47,8 @@ static const struct text_row recipient_texts[] = {
 };
 
 enum { ENVELOPE_TEXTS = sizeof(envelope_texts) / sizeof(envelope_texts[0]) };
-/* Version 1 had no excluded connectors. */
-enum { ENVELOPE_TEXTS_1 = ENVELOPE_TEXTS - 1 };
+/* Version 1 had no excluded connectors, version 2 no origin. */
+enum { ENVELOPE_TEXTS_2 = ENVELOPE_TEXTS - 3, ENVELOPE_TEXTS_1 = ENVELOPE_TEXTS_2 - 1 };
 enum { RECIPIENT_TEXTS = sizeof(recipient_texts) / sizeof(recipient_texts[0]) };
 
 static const char **text_at(void *base, const struct text_row *row)
@@ -141,6 +146,9 @@ static void numbers_put(struct writer *w, const struct envelope *env)
 	put_number(w, (uint64_t)env->expires_base_ms);
 	put_number(w, env->original_size);
 	put_number(w, env->hops);
+	put_number(w, (uint64_t)env->origin.as | (uint64_t)env->classes << 4
+		| (uint64_t)env->origin.mechanism << 8);
+	put_number(w, (uint64_t)env->origin.arrived_ms);
 }
 
 int envelope_encode(const struct envelope *env, struct arena *arena, const void **blob,
@@ -244,6 +252,38 @@ static void numbers_get(struct reader *r, struct envelope *env)
 	env->hops = (uint32_t)get_number(r, UINT32_MAX, "hop count");
 }
 
+static void origin_get(struct reader *r, struct envelope *env)
+{
+	uint64_t flags = get_number(r, (1u << 16) - 1, "origin");
+
+	env->origin.as = (enum origin_as)(flags & 0xf);
+	env->classes = (uint32_t)(flags >> 4 & 0xf);
+	env->origin.mechanism = (uint8_t)(flags >> 8);
+	if (env->origin.as >= ORIGIN_KINDS || env->classes > FIREWALL_ALL)
+		fail(r, "origin");
+	env->origin.arrived_ms = (int64_t)get_number(r, INT64_MAX, "time");
+}
+
+/*
+ * What a server of before stored: fields of the organization and the forest were taken out of every
+ * message, and the session is all that tells of its origin.
+ */
+static void origin_of_old(struct envelope *env)
+{
+	static const enum origin_as as[ENVELOPE_AUTH_KINDS] = {
+		[ENVELOPE_AUTH_ANONYMOUS] = ORIGIN_ANONYMOUS,
+		[ENVELOPE_AUTH_USER] = ORIGIN_INTERNAL,
+		[ENVELOPE_AUTH_HUB] = ORIGIN_ANONYMOUS,
+		[ENVELOPE_AUTH_PARTNER] = ORIGIN_PARTNER,
+		[ENVELOPE_AUTH_EXTERNAL] = ORIGIN_EXTERNAL,
+		[ENVELOPE_AUTH_LOCAL] = ORIGIN_INTERNAL,
+	};
+
+	env->origin = (struct origin){ .as = as[env->auth], .source = "", .domain = "",
+		.submitter = "", .arrived_ms = env->received_ms };
+	env->classes = FIREWALL_ROUTING;
+}
+
 static void recipients_get(struct reader *r, struct envelope *env)
 {
 	uint64_t max = (uint64_t)(r->end - r->p) / RECIPIENT_BLOB_MIN;
@@ -262,19 +302,25 @@ static void recipients_get(struct reader *r, struct envelope *env)
 
 struct envelope *envelope_decode(const void *blob, size_t size, struct arena *arena, struct err *e)
 {
+	static const int texts[] = { [VERSION_1] = ENVELOPE_TEXTS_1, [VERSION_2] = ENVELOPE_TEXTS_2,
+		[VERSION] = ENVELOPE_TEXTS };
 	struct reader r = { .p = blob, .arena = arena, .e = e };
 	struct envelope *env = arena_alloc(arena, sizeof(*env));
 
 	int version = size != 0 ? *r.p++ : 0;
 
-	if (size > ENVELOPE_BLOB_MAX || (version != VERSION && version != VERSION_1)) {
+	if (size > ENVELOPE_BLOB_MAX || version < VERSION_1 || version > VERSION) {
 		err_set(e, ERR_PERM, 0, "stored envelope: bad version or size");
 		return NULL;
 	}
 	r.end = (const unsigned char *)blob + size;
 	numbers_get(&r, env);
 	env->excluded = "";
-	texts_get(&r, env, envelope_texts, version == VERSION ? ENVELOPE_TEXTS : ENVELOPE_TEXTS_1);
+	if (version >= VERSION)
+		origin_get(&r, env);
+	else if (!r.bad)
+		origin_of_old(env);
+	texts_get(&r, env, envelope_texts, texts[version]);
 	recipients_get(&r, env);
 	if (!r.bad && r.p != r.end)
 		fail(&r, "end");

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hubd/spool/origin.h"
 #include "libhub/base/err.h"
 #include "libhub/base/mem.h"
 
@@ -87,6 +88,10 @@ struct envelope {
 	const char *identity;		/* authenticated name, "" if anonymous */
 	enum envelope_auth auth;
 	const char *excluded;		/* connectors to go around, see exclusion.h; "" if none */
+
+	/* the header firewall */
+	struct origin origin;
+	uint32_t classes;		/* enum firewall_class: what the stored header has */
 
 	struct envelope_recipient *recipients;
 	uint32_t recipient_count;

@@ -6,10 +6,12 @@ hubd_libhubd_a_SOURCES += \
 	%D%/draft.c \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/exclusion.c %D%/exclusion.h \
+	%D%/firewall.c %D%/firewall.h \
 	%D%/folder.c \
 	%D%/group.c \
 	%D%/index.c %D%/index.h \
 	%D%/message.c %D%/message.h \
+	%D%/origin.c %D%/origin.h \
 	%D%/port.c \
 	%D%/quarantine.c \
 	%D%/record.c %D%/record.h \

@@ -75,21 +75,31 @@ static int kind_of(const char *name)
 	return KIND_OTHER;
 }
 
+static bool matches(const struct smtp_header_scan *s, const struct smtp_header_rule *r)
+{
+	size_t n;
+
+	/* nearly all are told apart by their first letter */
+	if (((s->name[0] ^ r->prefix[0]) & 0xdf) != 0)
+		return false;
+	n = strlen(r->prefix);
+	return (r->whole ? n == s->name_length : n <= s->name_length) &&
+		strncasecmp(s->name, r->prefix, n) == 0;
+}
+
 /* The name is complete: what kind of field is it, and does it stay? */
 static void field_begin(struct smtp_header_scan *s, struct place *pl)
 {
-	size_t i, n;
+	size_t i;
 
 	while (s->name_length > 0
 		&& (s->name[s->name_length - 1] == ' ' || s->name[s->name_length - 1] == '\t'))
 		s->name_length--;
 	s->value_length = 0;
 	s->rule = NULL;
-	for (i = 0; i < s->n_rules && s->rule == NULL; i++) {
-		n = strlen(s->rules[i].prefix);
-		if (n <= s->name_length && strncasecmp(s->name, s->rules[i].prefix, n) == 0)
+	for (i = 0; i < s->n_rules && s->rule == NULL; i++)
+		if (matches(s, &s->rules[i]))
 			s->rule = &s->rules[i];
-	}
 	if (dropping(s)) {
 		give(s, pl->start, pl->line);
 		pl->start = pl->end;
@@ -139,8 +149,13 @@ static void field_end(struct smtp_header_scan *s, struct place *pl)
 }
 
 /* The line at hand, of which read bytes were taken, is no field: it begins the body. */
-static void body_begin(struct smtp_header_scan *s, size_t read)
+static void body_begin(struct smtp_header_scan *s, struct place *pl, size_t read)
 {
+	static const char line_end[] = "\r\n";
+
+	give(s, pl->start, pl->line);
+	pl->start = pl->line;
+	give(s, line_end, line_end + 2);
 	give_held(s);
 	s->size -= read;
 	s->malformed = true;
@@ -189,7 +204,7 @@ static void at_cr(struct smtp_header_scan *s, struct place *pl)
 		s->size++;
 		header_end(s);
 	} else {
-		body_begin(s, 1);
+		body_begin(s, pl, 1);
 	}
 }
 
@@ -207,7 +222,7 @@ static void in_name(struct smtp_header_scan *s, struct place *pl)
 		s->size++;
 	} else if (c == ':' || (blank && s->name_length == 0) || (!blank && after_blank)
 			|| (!blank && (c < 0x21 || c > 0x7e))) {
-		body_begin(s, s->name_length);
+		body_begin(s, pl, s->name_length);
 	} else if (s->name_length == SMTP_HEADER_NAME_MAX) {
 		field_begin(s, pl);
 	} else {
@@ -283,7 +298,7 @@ void smtp_header_end(struct smtp_header_scan *s)
 	struct place pl = { 0 };
 
 	if (s->state == AT_CR || (s->state == IN_NAME && s->name_length > 0))
-		body_begin(s, s->name_length);
+		body_begin(s, &pl, s->name_length);
 	field_end(s, &pl);
 	s->ended = true;
 	s->state = IN_BODY;

@@ -3,9 +3,11 @@
  * Feed it the decoded message; it gives out what stays. Within the header it reads fields across
  * any cut of the input; behind it, every span goes straight on. The header ends at an empty line or
  * at the first line that is no field (no name with a colon: malformed, that line belongs to the
- * body). A line ends at LF, with or without CR before it, so that a field cannot hide from the
- * header firewall behind a bare LF of a BINARYMIME message; behind a bare CR one could, for whoever
- * makes CRLF of it, so it is told of. Fixed memory: names beyond
+ * body; an empty line is put before it, for else whoever reads the message next, with fields of
+ * ours before these, might take the line for a folded one and what follows it for header). A line
+ * ends at LF, with or without CR before it, so that a field cannot hide from the header firewall
+ * behind a bare LF of a BINARYMIME message; behind a bare CR one could, for whoever makes CRLF of
+ * it, so it is told of. Fixed memory: names beyond
  * SMTP_HEADER_NAME_MAX match by their beginning, values are kept to SMTP_HEADER_VALUE_MAX bytes.
  * One owner, no thread, no allocation.
  */
@@ -25,10 +27,11 @@ enum {
 	SMTP_HEADER_SUBJECT_MAX = 256,
 };
 
-/* Fields whose name begins with prefix, in any case of letters. */
+/* Fields whose name begins with prefix, or is it, in any case of letters. */
 struct smtp_header_rule {
 	const char *prefix;
 	bool drop;		/* take it out; else only report it */
+	bool whole;		/* prefix is the name */
 };
 
 /* A field that a rule matched, complete: value unfolded, without blanks at its ends, cut at

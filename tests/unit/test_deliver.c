@@ -307,7 +307,10 @@ START_TEST(hub_with_the_right_key)
 	struct tls_context *ctx = tls_peer(true);
 
 	kit_expect(TLS_HELLO "C EHLO hub1.example.com\nS 250-peer\nS 250-PIPELINING\n"
-		"S 250 CHUNKING\n" MAIL "C RCPT TO:<r1@a>\nC BDAT 57 LAST\n"
+		"S 250 CHUNKING\n" MAIL "C RCPT TO:<r1@a>\nC BDAT 182 LAST\n"
+		"C X-Hub-Organization-AuthAs: Anonymous\n"
+		"C X-Hub-Organization-AuthSource: hub1.example.com\n"
+		"C X-Hub-Organization-AuthMechanism: 00\n"
 		"C X-Hub-Organization-OriginalSize: 4711\n"
 		"C Subject: t\nC \nC hi\nS 250 ok\nS 250 ok\nS 250 taken\n" QUIT);
 	kit_begin();

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hubd/spool/envelope.h"
+#include "hubd/spool/firewall.h"
 #include "libhub/base/mem.h"
 #include "unit.h"
 
@@ -34,7 +35,14 @@ static struct envelope *sample(void)
 		.connector = "Default", .peer_name = "mx.example.org", .peer_address =
 		"2001:db8::1",
 		.identity = "CN=hub1", .auth = ENVELOPE_AUTH_HUB };
+	static const struct origin origin = { .as = ORIGIN_PARTNER,
+		.mechanism = ORIGIN_BY_DOMAIN_SECURITY, .source = "edge1.contoso.com",
+		.domain = "partner.example", .submitter = "s@partner.example",
+		.arrived_ms = 1795000000001 };
 
+	env.origin = origin;
+	env.classes = FIREWALL_ROUTING | FIREWALL_ORGANIZATION;
+	env.excluded = "To%20Internet; expires=1; lasts=60";
 	env.recipients = to;
 	env.recipient_count = 2;
 	return &env;
@@ -78,6 +86,14 @@ START_TEST(round_trip)
 	ck_assert_str_eq(out->peer_address, in->peer_address);
 	ck_assert_str_eq(out->identity, in->identity);
 	ck_assert_int_eq(out->auth, ENVELOPE_AUTH_HUB);
+	ck_assert_str_eq(out->excluded, in->excluded);
+	ck_assert_int_eq(out->origin.as, ORIGIN_PARTNER);
+	ck_assert_uint_eq(out->origin.mechanism, ORIGIN_BY_DOMAIN_SECURITY);
+	ck_assert_str_eq(out->origin.source, in->origin.source);
+	ck_assert_str_eq(out->origin.domain, in->origin.domain);
+	ck_assert_str_eq(out->origin.submitter, in->origin.submitter);
+	ck_assert_int_eq(out->origin.arrived_ms, in->origin.arrived_ms);
+	ck_assert_uint_eq(out->classes, in->classes);
 	ck_assert_uint_eq(out->recipient_count, 2);
 	to = out->recipients;
 	ck_assert_str_eq(to[0].address, "a@example.com");
@@ -91,28 +107,63 @@ START_TEST(round_trip)
 }
 END_TEST
 
-/* What a server of before wrote: no excluded connectors. */
-START_TEST(first_version)
+static const unsigned char *behind_numbers(const unsigned char *p, unsigned n)
 {
-	static const char text[] = "To%20Internet; expires=1; lasts=60";
+	for (; n > 0; n--)
+		while ((*p++ & 0x80) != 0)
+			;
+	return p;
+}
+
+/*
+ * The blob of that version, of an envelope without recipients, origin and excluded connectors:
+ * numbers of the origin and empty texts at the end are left out.
+ */
+static const void *as_version(int version, const struct envelope *env, size_t *size)
+{
+	const unsigned char *blob = encode(env, size), *origin, *rest;
+	size_t texts = version == 2 ? 3 : 4, head, tail;
+	unsigned char *old;
+
+	origin = behind_numbers(blob + 1, 5);
+	rest = behind_numbers(origin, 2);
+	head = (size_t)(origin - blob);
+	tail = *size - (size_t)(rest - blob) - texts;
+	*size = head + tail;
+	old = arena_alloc(arena, *size);
+	memcpy(old, blob, head);
+	memcpy(old + head, rest, tail);
+	/* the count of recipients is the last byte, like an empty text */
+	old[0] = (unsigned char)version;
+	return old;
+}
+
+/* What servers of before wrote: no excluded connectors, no origin. */
+START_TEST(older_versions)
+{
 	struct envelope *env = sample(), *out;
 	struct err e = { 0 };
-	unsigned char *old;
+	const void *old;
 	size_t size;
-	const void *blob;
 
-	/* without recipients the count is the last byte, and the text before it an empty one */
 	env->recipient_count = 0;
-	blob = encode(env, &size);
-	old = arena_memdup(arena, blob, size);
-	old[0] = 1;
-	out = envelope_decode(old, size - 1, arena, &e);
+	env->excluded = NULL;
+	env->origin = (struct origin){ 0 };
+	old = as_version(_i, env, &size);
+	out = envelope_decode(old, size, arena, &e);
 	ck_assert_msg(out != NULL, "%s", e.text);
 	ck_assert_str_eq(out->identity, env->identity);
 	ck_assert_str_eq(out->excluded, "");
-	env->excluded = text;
-	blob = encode(env, &size);
-	ck_assert_str_eq(envelope_decode(blob, size, arena, &e)->excluded, text);
+	ck_assert_uint_eq(out->classes, FIREWALL_ROUTING);
+	ck_assert_str_eq(out->origin.source, "");
+	ck_assert_str_eq(out->origin.submitter, "");
+	ck_assert_int_eq(out->origin.arrived_ms, out->received_ms);
+	ck_assert_int_eq(out->origin.as, ORIGIN_ANONYMOUS);
+	env->auth = ENVELOPE_AUTH_USER;
+	old = as_version(_i, env, &size);
+	out = envelope_decode(old, size, arena, &e);
+	env->auth = ENVELOPE_AUTH_HUB;
+	ck_assert_int_eq(out->origin.as, ORIGIN_INTERNAL);
 }
 END_TEST
 
@@ -226,7 +277,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, round_trip);
-	tcase_add_test(tc, first_version);
+	tcase_add_loop_test(tc, older_versions, 1, 3);
 	tcase_add_test(tc, empty_texts);
 	tcase_add_test(tc, summaries_are_cut_between_characters);
 	tcase_add_test(tc, limits_are_kept);

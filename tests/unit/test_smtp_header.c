@@ -13,9 +13,10 @@ struct sink {
 };
 
 static const struct smtp_header_rule rules[] = {
-	{ "X-Hub-Organization-", true },
-	{ "X-Hub-Forest-", true },
-	{ "List-", false },
+	{ "X-Hub-Organization-", true, false },
+	{ "X-Hub-Forest-", true, false },
+	{ "List-", false, false },
+	{ "Via", true, true },
 };
 
 static void take(void *ctx, const char *p, size_t n)
@@ -83,21 +84,25 @@ static const struct {
 	{ "X-Hub-Organization: a\r\nX-Hub: b\r\n\r\n", NULL, "", 35, 0, 0, false, "", "", "" },
 	{ "X-Hub-Organization-A: a\r\nX-Hub: b\r\n\r\n", "X-Hub: b\r\n\r\n",
 		"X-Hub-Organization-A=a;", 37, 0, 1, false, "", "", "" },
+	{ "via: a\r\nVia-B: c\r\nVi: d\r\nVia : e\r\n", "Via-B: c\r\nVi: d\r\n",
+		"via=a;Via=e;", 34, 0, 2, false, "", "", "" },
 	{ "List-Id: q\r\n\r\n", NULL, "List-Id=q;", 14, 0, 0, false, "", "", "" },
 	/* a field cannot hide behind bare LF */
 	{ "A: b\nX-Hub-Forest-A: 1\n c\nB: c\n\nX-Hub-Forest-A: 2",
 		"A: b\nB: c\n\nX-Hub-Forest-A: 2",
 		"X-Hub-Forest-A=1 c;", 32, 0, 1, false, "", "", "" },
-	/* not a header, or no longer */
-	{ "hello\r\n\r\nFrom: x\r\n", NULL, "", 0, 0, 0, true, "", "", "" },
-	{ "From me\r\nA: b\r\n", NULL, "", 0, 0, 0, true, "", "", "" },
-	{ "A: b\r\nnot a field\r\nX-Hub-Forest-A: 1\r\n", NULL, "", 6, 0, 0, true, "", "", "" },
-	{ " folded\r\nA: b\r\n", NULL, "", 0, 0, 0, true, "", "", "" },
-	{ ": b\r\n", NULL, "", 0, 0, 0, true, "", "", "" },
-	{ "A: b\r\n\rX: y\r\n", NULL, "", 6, 0, 0, true, "", "", "" },
-	{ "A: b\r\n\r", NULL, "", 6, 0, 0, true, "", "", "" },
-	{ "A: b\r\nX-Hub-Forest-", NULL, "", 6, 0, 0, true, "", "", "" },
-	{ "\303\244: b\r\n", NULL, "", 0, 0, 0, true, "", "", "" },
+	/* not a header, or no longer: an empty line comes before it */
+	{ "hello\r\n\r\nFrom: x\r\n", "\r\nhello\r\n\r\nFrom: x\r\n", "", 0, 0, 0, true, "", "",
+		"" },
+	{ "From me\r\nA: b\r\n", "\r\nFrom me\r\nA: b\r\n", "", 0, 0, 0, true, "", "", "" },
+	{ "A: b\r\nnot a field\r\nX-Hub-Forest-A: 1\r\n",
+		"A: b\r\n\r\nnot a field\r\nX-Hub-Forest-A: 1\r\n", "", 6, 0, 0, true, "", "", "" },
+	{ " folded\r\nA: b\r\n", "\r\n folded\r\nA: b\r\n", "", 0, 0, 0, true, "", "", "" },
+	{ ": b\r\n", "\r\n: b\r\n", "", 0, 0, 0, true, "", "", "" },
+	{ "A: b\r\n\rX: y\r\n", "A: b\r\n\r\n\rX: y\r\n", "", 6, 0, 0, true, "", "", "" },
+	{ "A: b\r\n\r", "A: b\r\n\r\n\r", "", 6, 0, 0, true, "", "", "" },
+	{ "A: b\r\nX-Hub-Forest-", "A: b\r\n\r\nX-Hub-Forest-", "", 6, 0, 0, true, "", "", "" },
+	{ "\303\244: b\r\n", "\r\n\303\244: b\r\n", "", 0, 0, 0, true, "", "", "" },
 	{ "A: \303\244\r\n", NULL, "", 7, 0, 0, false, "", "", "" },
 };
 
@@ -131,7 +136,7 @@ START_TEST(scan)
 	for (first = 0; first <= n; first++)
 		for (second = first; second <= n; second++) {
 			memset(&out, 0, sizeof(out));
-			smtp_header_init(&s, rules, 3, take, on_field, &out);
+			smtp_header_init(&s, rules, 4, take, on_field, &out);
 			smtp_header_feed(&s, text, first);
 			smtp_header_feed(&s, text + first, second - first);
 			smtp_header_feed(&s, text + second, n - second);
@@ -147,7 +152,7 @@ START_TEST(scan_bytes)
 	struct smtp_header_scan s;
 	struct sink out = { .length = 0 };
 
-	smtp_header_init(&s, rules, 3, take, on_field, &out);
+	smtp_header_init(&s, rules, 4, take, on_field, &out);
 	for (p = rows[_i].text; *p != '\0'; p++)
 		smtp_header_feed(&s, p, 1);
 	smtp_header_end(&s);
@@ -172,7 +177,7 @@ START_TEST(long_fields)
 		"Subject: %s\r\nMessage-ID: %.900s\r\n\r\n", x, x);
 	for (cut = 0; cut <= n; cut++) {
 		memset(&out, 0, sizeof(out));
-		smtp_header_init(&s, rules, 3, take, NULL, &out);
+		smtp_header_init(&s, rules, 4, take, NULL, &out);
 		smtp_header_feed(&s, text, cut);
 		smtp_header_feed(&s, text + cut, n - cut);
 		smtp_header_end(&s);

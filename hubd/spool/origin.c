@@ -1,0 +1,140 @@
+/* origin.c - see origin.h */
+#include "hubd/spool/origin.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "libhub/base/clock.h"
+#include "libhub/base/err.h"
+#include "libhub/smtp/address.h"
+
+static const char *const as_names[ORIGIN_KINDS] = {
+	[ORIGIN_ANONYMOUS] = "Anonymous",
+	[ORIGIN_INTERNAL] = "Internal",
+	[ORIGIN_EXTERNAL] = "External",
+	[ORIGIN_PARTNER] = "Partner",
+};
+
+const char *origin_as_name(enum origin_as as)
+{
+	return as_names[as];
+}
+
+/* --- reading --- */
+
+static bool read_as(struct origin *o, const char *value)
+{
+	int i;
+
+	for (i = 0; i < ORIGIN_KINDS; i++)
+		if (strcasecmp(value, as_names[i]) == 0) {
+			o->as = (enum origin_as)i;
+			return true;
+		}
+	return false;
+}
+
+static bool read_name(const char **out, const char *value, struct arena *a)
+{
+	size_t n = strlen(value);
+
+	if (n > ORIGIN_NAME_MAX || !smtp_hostname_is_valid(value, n))
+		return false;
+	*out = arena_strndup(a, value, n);
+	return true;
+}
+
+static bool read_mechanism(struct origin *o, const char *value)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *high, *low;
+
+	if (strlen(value) != 2)
+		return false;
+	high = strchr(digits, value[0]);
+	low = strchr(digits, value[1]);
+	if (high == NULL || low == NULL)
+		return false;
+	o->mechanism = (uint8_t)((high - digits) % 16 << 4 | (low - digits) % 16);
+	return true;
+}
+
+static bool read_time(struct origin *o, const char *value)
+{
+	struct tm tm = { 0 };
+	unsigned ms = 0;
+	int end = -1;
+
+	/* years before 1970 or beyond four digits are nobody's arrival */
+	if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2d.%3uZ%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms, &end) != 7 || end < 0 ||
+		value[end] != '\0' || tm.tm_year < 1970)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	o->arrived_ms = (int64_t)timegm(&tm) * 1000 + ms;
+	return true;
+}
+
+void origin_claim_add(struct origin_claim *c, enum origin_field f, const char *value,
+	struct arena *a)
+{
+	struct origin *o = &c->origin;
+	bool good = true;
+
+	if ((c->seen >> f & 1) != 0)
+		return;
+	c->seen |= 1u << f;
+	switch (f) {
+	case ORIGIN_FIELD_AS:
+		good = read_as(o, value);
+		break;
+	case ORIGIN_FIELD_SOURCE:
+		good = read_name(&o->source, value, a);
+		break;
+	case ORIGIN_FIELD_MECHANISM:
+		good = read_mechanism(o, value);
+		break;
+	case ORIGIN_FIELD_DOMAIN:
+		good = read_name(&o->domain, value, a);
+		break;
+	case ORIGIN_FIELD_ARRIVED:
+		good = read_time(o, value);
+		break;
+	case ORIGIN_FIELDS:
+		break;
+	}
+	c->bad = c->bad || !good;
+}
+
+bool origin_claim_is_whole(const struct origin_claim *c)
+{
+	unsigned needed = 1u << ORIGIN_FIELD_AS | 1u << ORIGIN_FIELD_SOURCE |
+		1u << ORIGIN_FIELD_MECHANISM;
+
+	return !c->bad && (c->seen & needed) == needed;
+}
+
+/* --- writing --- */
+
+size_t origin_format(const struct origin *o, const char *source, char *buf, size_t size)
+{
+	char time[32];
+	int n;
+
+	if (*o->source != '\0')
+		source = o->source;
+	n = snprintf(buf, size, ORIGIN_NAME_AS ": %s\r\n" ORIGIN_NAME_SOURCE ": %.255s\r\n"
+		ORIGIN_NAME_MECHANISM ": %02X\r\n", as_names[o->as], source, o->mechanism);
+	if (*o->domain != '\0')
+		n += snprintf(buf + n, size - (size_t)n, ORIGIN_NAME_DOMAIN ": %.255s\r\n",
+			o->domain);
+	if (o->arrived_ms > 0) {
+		clock_rfc3339(o->arrived_ms, time, sizeof(time));
+		n += snprintf(buf + n, size - (size_t)n, ORIGIN_NAME_ARRIVED ": %s\r\n", time);
+	}
+	BUG_ON(n < 0 || (size_t)n >= size);
+	return (size_t)n;
+}
