@@ -74,8 +74,9 @@ MAILS = {
     "text that is called binary": ("BODY=BINARYMIME", MIME + TEXT + BINARY + b"\r\n" + UML +
                                    b"\r\n", dict(seven="decoded", eight="decoded",
                                                  binary="same")),
-    "binary header": ("BODY=BINARYMIME", b"Subject: a\nX-B: c\r\n\r\n",
-                      dict(seven="5.6.3", eight="5.6.3", binary="same")),
+    "binary data, signed": ("BODY=BINARYMIME", multipart(
+        b"signed", b"Content-Type: image/png\r\n" + BINARY + b"\r\n" + IMAGE),
+        dict(seven="5.6.3", eight="5.6.3", binary="same")),
     "UTF-8 for nothing": ("BODY=8BITMIME SMTPUTF8", MIME + TEXT + EIGHT + b"\r\n" + UML + b"\r\n",
                           dict(seven="decoded", eight="same", all="same")),
     "UTF-8 header": ("BODY=8BITMIME SMTPUTF8", b"Subject: " + UML + b"\r\n\r\nabc\r\n",
