@@ -124,8 +124,7 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	env->peer_name = env->peer_address = "";
 	env->message_id = message_id;
 	env->subject = "";
-	env->body = q->env->body == ENVELOPE_BODY_BINARYMIME ? ENVELOPE_BODY_BINARYMIME :
-		ENVELOPE_BODY_8BITMIME;
+	env->body = ENVELOPE_BODY_8BITMIME;
 	/*
 	 * what UTF-8 the original has lies in a body part (RFC 6533 section 4): any 8-bit way will
 	 * do

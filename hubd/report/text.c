@@ -56,12 +56,6 @@ static bool has_utf8_recipient(const struct report_request *q, const struct repo
 	return false;
 }
 
-/* The header of a binary message may have a bare LF. */
-static const char *encoding_of_original(const struct report_request *q)
-{
-	return q->env->body == ENVELOPE_BODY_BINARYMIME ? "binary" : "8bit";
-}
-
 static void put_header(FILE *f, const struct report_request *q, const struct report_parts *p)
 {
 	char date[64];
@@ -75,8 +69,7 @@ static void put_header(FILE *f, const struct report_request *q, const struct rep
 	/* RFC 3834 section 5 */
 	fprintf(f, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
 		"Content-Type: multipart/report; report-type=delivery-status;\r\n"
-		"\tboundary=\"%s\"\r\nContent-Transfer-Encoding: %s\r\n\r\n", p->boundary,
-		encoding_of_original(q));
+		"\tboundary=\"%s\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", p->boundary);
 }
 
 static void put_people_part(FILE *f, const struct report_request *q, const struct report_parts *p)
@@ -190,8 +183,8 @@ char *report_text(const struct report_request *q, const struct report_parts *p, 
 	put_header(f, q, p);
 	put_people_part(f, q, p);
 	put_machine_part(f, q, p);
-	fprintf(f, "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
-		p->boundary, original_type(q, p), encoding_of_original(q));
+	fprintf(f, "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+		p->boundary, original_type(q, p));
 	BUG_ON(fclose(f) != 0);
 	return text;
 }
