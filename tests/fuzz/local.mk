@@ -76,6 +76,26 @@ noinst_PROGRAMS += %D%/fuzz_header
 %C%_fuzz_header_LDFLAGS = $(FUZZ_LINK)
 endif
 
+check_PROGRAMS += %D%/replay_log
+%C%_replay_log_SOURCES = %D%/fuzz_log.c %D%/replay_main.c
+%C%_replay_log_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_log
+%C%_fuzz_log_SOURCES = %D%/fuzz_log.c
+%C%_fuzz_log_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+%C%_fuzz_log_LDFLAGS = $(FUZZ_LINK)
+endif
+
+check_PROGRAMS += %D%/replay_login
+%C%_replay_login_SOURCES = %D%/fuzz_login.c %D%/replay_main.c
+%C%_replay_login_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_login
+%C%_fuzz_login_SOURCES = %D%/fuzz_login.c
+%C%_fuzz_login_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS)
+%C%_fuzz_login_LDFLAGS = $(FUZZ_LINK)
+endif
+
 check_PROGRAMS += %D%/replay_recipients
 %C%_replay_recipients_SOURCES = %D%/fuzz_recipients.c %D%/replay_main.c
 %C%_replay_recipients_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
