@@ -79,7 +79,7 @@ static void try_csv(const char *p, size_t n)
 
 static void try_blank(const char *p, size_t n)
 {
-	static const struct smtp_command_context context = { UINT32_MAX, false };
+	static const struct smtp_command_context context = { .extensions = UINT32_MAX };
 	char text[BLANK_MAX], secret[BLANK_MAX + 1];
 	struct smtp_command c;
 	struct smtp_reply refused;
