@@ -193,7 +193,9 @@ static void obey(struct session *s, const char *line, size_t n)
 static void refuse_line(struct session *s, enum stream_line what, size_t n)
 {
 	session_log_hidden(s, n, what == STREAM_LINE_TOO_LONG ? "line too long" : "bare CR or LF");
-	if (what == STREAM_LINE_TOO_LONG)
+	if (s->phase == PHASE_AUTH)
+		auth_broken_line(s, what);
+	else if (what == STREAM_LINE_TOO_LONG)
 		session_reply(s, 500, "5.5.6", "line too long");
 	else
 		session_reply(s, 500, "5.5.2", "bare %s: lines end by CRLF",
@@ -217,7 +219,6 @@ static bool take_line(struct session *s)
 		session_log_hidden(s, n, "HTTP");
 		session_refuse_stranger(s, "speaks SMTP, not HTTP");
 	} else if (what != STREAM_LINE_OK) {
-		s->phase = PHASE_COMMAND;
 		refuse_line(s, what, n);
 	} else if (s->phase == PHASE_COMMAND) {
 		if (s->tx != NULL || session_renew(s))

@@ -195,6 +195,8 @@ bool session_renew(struct session *s);
 
 /* --- verb_auth.c --- */
 void auth_line(struct session *s, const char *line, size_t n);
+/* In place of a response there was a line that is none of SMTP. */
+void auth_broken_line(struct session *s, enum stream_line what);
 /* Takes the login over. */
 void auth_answered(struct session *s, struct login *l);
 

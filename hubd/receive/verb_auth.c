@@ -236,6 +236,14 @@ void auth_line(struct session *s, const char *line, size_t n)
 	OPENSSL_cleanse(&r, sizeof(r));
 }
 
+void auth_broken_line(struct session *s, enum stream_line what)
+{
+	if (what == STREAM_LINE_TOO_LONG)
+		refuse(s, 500, "5.5.6", "line too long");
+	else
+		refuse(s, 500, "5.5.2", "bare CR or LF: lines end by CRLF");
+}
+
 /* --- the command --- */
 
 static void begin(struct session *s, const struct smtp_command_auth *a)
@@ -243,6 +251,7 @@ static void begin(struct session *s, const struct smtp_command_auth *a)
 	/* RFC 4954 section 4: "=" is an empty initial response */
 	bool empty = a->initial_length == 1 && a->initial[0] == '=';
 
+	BUG_ON(s->login != NULL);
 	s->phase = PHASE_AUTH;
 	if (a->initial != NULL)
 		auth_line(s, a->initial, empty ? 0 : a->initial_length);

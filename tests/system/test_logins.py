@@ -19,6 +19,7 @@ from .harness.scram import Scram, verifier
 REALM, ELSEWHERE = "CONTOSO.COM", "ELSEWHERE.EXAMPLE"
 GOOD = "password-of-anna"
 SECRET = "the-only-secret-of-"    # of authPassword; never sent in clear by anybody
+BROKEN = (b"A\n", "500 5.5.2"), (b"A" * 13000 + b"\r\n", "500 5.5.6")
 BY_USERS = ["Tls", "BasicAuth", "BasicAuthRequireTLS", "Integrated"]
 
 # connector: groups, mechanisms, more
@@ -376,6 +377,34 @@ class Logins(unittest.TestCase):
         self.assertTrue(client.say("A" * 12292).startswith("500 5.5.6"))
         self.assertTrue(client.say("AUTH PLAIN " + "A" * 12288).startswith("500 5.5.6"))
         self.assertTrue(client.plain("anna", GOOD).startswith("235 2.7.0"))
+
+    def test_dialogue_that_a_broken_line_ends(self):
+        """What was said before it counts for no other mechanism."""
+        scram = "AUTH SCRAM-SHA-256 " + b64("n,,n=erika,r=x")
+        begun = ["AUTH LOGIN " + b64("twin")], ["AUTH LOGIN", b64("erika")], [scram]
+        after = ((scram, "334"), ("AUTH PLAIN " + b64("\0anna\0" + GOOD), "235"),
+                 ("AUTH LOGIN " + b64("anna"), "334"), ("AUTH EXTERNAL =", "535"))
+        for name in ("patient", "users"):
+            for lines in begun:
+                for broken, reply in BROKEN:
+                    for said, expected in after:
+                        if "EXTERNAL" in said and name != "users":
+                            continue
+                        client = self.client(name, self.keys["stranger"])
+                        for line in lines:
+                            self.assertTrue(client.say(line).startswith("334"))
+                        self.assertTrue(client.say(broken).startswith(reply))
+                        answer = client.say(said)
+                        self.assertTrue(answer.startswith(expected), (lines, said, answer))
+                        client.close()
+
+    def test_broken_lines_are_failures(self):
+        for broken, reply in BROKEN:
+            client = self.client("strict")
+            for _ in range(2):
+                self.assertTrue(client.say("AUTH LOGIN").startswith("334"))
+                self.assertTrue(client.say(broken).startswith(reply))
+            self.assertTrue(client.reply().startswith("421 4.7.0"))
 
     def test_in_a_transaction(self):
         client = self.client("clear", tls=False)
