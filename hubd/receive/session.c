@@ -63,9 +63,13 @@ uint64_t session_size_limit(const struct session *s)
 
 const struct server *session_peer_server(const struct session *s)
 {
+	const struct server *hub;
+
 	if (s->principal != PRINCIPAL_HUB)
 		return NULL;
-	return (const void *)snapshot_find(s->receiver->live->snapshot, OBJ_SERVER, s->identity);
+	hub = snapshot_server_by_key(s->receiver->live->snapshot,
+		stream_peer_key_digest(s->stream));
+	return hub != NULL && strcmp(hub->obj.name, s->identity) == 0 ? hub : NULL;
 }
 
 void session_reset(struct session *s)

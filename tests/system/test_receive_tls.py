@@ -337,6 +337,24 @@ class Resumption(Base):
             one.apply(lambda: one.directory.change(one.hub.dn(), hubKeyDigest=one.hub.key.digest))
 
 
+    def test_a_key_that_is_withdrawn(self):
+        """Whoever has a session by it keeps no right of ours."""
+        one = self.one
+        client = Client(one.hub.port)
+        self.addCleanup(client.close)
+        client.ehlo()
+        self.secure(client, context(one.hub.key))
+        self.assertTrue(client.say("MAIL FROM:<a@b.example>").startswith("250"))
+        self.assertTrue(client.say("RSET").startswith("250"))
+        other = make(one.place.path, "withdrawn", ["elsewhere.example"])
+        try:
+            one.apply(lambda: one.directory.change(
+                one.hub.dn(), hubKeyDigest=key_digest(other.certificate)))
+            self.assertTrue(client.say("MAIL FROM:<a@b.example>").startswith("421 4.3.2"))
+        finally:
+            one.apply(lambda: one.directory.change(one.hub.dn(), hubKeyDigest=one.hub.key.digest))
+
+
 class Hostile(Base):
     def test_old_versions(self):
         for name, option in OLD.items():
@@ -464,6 +482,10 @@ class DomainSecure(Base):
         cls.self_signed = make(path, "self", ["partner.example"])
         cls.mail_only = make(path, "mail-only", ["partner.example"], one.authority,
                              extensions=["extendedKeyUsage=emailProtection"])
+        cls.expired = make(path, "expired", ["partner.example"], one.authority,
+                           time=("20200101000000Z", "20210101000000Z"))
+        cls.too_early = make(path, "too-early", ["partner.example"], one.authority,
+                             time=("20480101000000Z", "20490101000000Z"))
 
     def reply(self, where, certificate, sender):
         """To MAIL; certificate None: TLS without, False: no TLS."""
@@ -484,6 +506,8 @@ class DomainSecure(Base):
                 ("a stranger", "partner", self.stranger, "a@partner.example", no),
                 ("signed by itself", "partner", self.self_signed, "a@partner.example", no),
                 ("not for hosts", "partner", self.mail_only, "a@partner.example", no),
+                ("expired", "partner", self.expired, "a@partner.example", no),
+                ("not valid yet", "partner", self.too_early, "a@partner.example", no),
                 ("only below the domain", "partner", self.wild, "a@partner.example", no),
                 ("below the domain is not listed", "partner", False, "a@mx.partner.example", ok),
                 ("not listed", "partner", False, "a@elsewhere.example", ok),
@@ -566,6 +590,17 @@ class DomainSecure(Base):
         self.secure(client, context(one.hub.key))
         self.assertTrue(client.say("MAIL FROM:<a@partner.example>").startswith("250"))
         one.apply(lambda: one.directory.change(dn, hubDomainSecure="FALSE"))
+
+    def test_an_expired_partner(self):
+        """Its certificate is shown, known to our authority and for the domain, but too old."""
+        client = self.client("partners", context(self.expired))
+        self.assertTrue(client.say("MAIL FROM:<a@partner.example>").startswith(
+            "550 5.7.1 mail of partner.example is taken with mutual TLS only: certificate not "
+            "accepted: certificate has expired"))
+        self.assertTrue(client.say("MAIL FROM:<a@elsewhere.example>").startswith("530 5.7.1"))
+        wait_for("it is logged", lambda: self.one.hub.events(
+            "domain-secure-refused", connector="partners",
+            why="certificate not accepted: certificate has expired"))
 
     def test_a_resumed_partner(self):
         """The certificate comes with the ticket, and what it proves is asked again."""
