@@ -30,17 +30,17 @@ class Relay:
     passwords have verifiers.
     """
 
-    def __init__(self, connectors=None, scram=False):
+    def __init__(self, connectors=None, scram=False, **hub_settings):
         self.place = Place()
         try:
-            self._build(connectors or CONNECTORS, scram)
+            self._build(connectors or CONNECTORS, scram, hub_settings)
         except BaseException:
             self.place.close()
             raise
 
-    def _build(self, connectors, scram):
+    def _build(self, connectors, scram, hub_settings):
         self.directory = d = Directory(self.place).start()
-        self.hub = Hub(self.place, d, "hub1", "Only")
+        self.hub = Hub(self.place, d, "hub1", "Only", **hub_settings)
         self.sink = Sink(self.place, offers=EVERYTHING)
         self.ports = {name: free_port() for name in connectors}
         d.add("".join([
