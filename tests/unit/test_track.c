@@ -203,7 +203,7 @@ static void put(struct log_file *f, const char *line)
 /* Lines of 100 bytes in one go. */
 static void put_many(struct log_file *f, int n)
 {
-	char text[100 * 100], *p = text;
+	char text[100 * 100 + 1], *p = text;
 	struct err e;
 
 	for (; n > 0; n--)
