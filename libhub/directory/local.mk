@@ -1,6 +1,7 @@
 libhub_libhub_a_SOURCES += \
 	%D%/authenticate.c %D%/authenticate.h \
 	%D%/cache.c %D%/cache.h \
+	%D%/cache_saver.c %D%/cache_saver.h \
 	%D%/connection.c %D%/connection.h \
 	%D%/cookie.c %D%/cookie.h \
 	%D%/dial.c %D%/dial.h \

@@ -13,19 +13,17 @@
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
-#include "libhub/directory/cache.h"
+#include "libhub/directory/cache_saver.h"
 #include "libhub/org/people.h"
 #include "libhub/org/second_look.h"
 
 enum {
 	GATHER_MS = 20,			/* after a change, for more of the same edit */
 	GATHER_MAX_MS = 100,		/* after the first change, in a storm */
-	SAVE_MS = 2000,			/* after a change, before the cache is written */
-	SAVE_PART = 50,			/* writing may take this part of the time */
 	REASONS = 8, REASON_SIZE = 200,	/* told during one outage */
 };
 
-/* One of the two trees: its watch, its file (of recipients: see people.h). */
+/* One of the two trees: its watch, what is known of it. */
 struct tree {
 	struct mirror *m;
 	const char *name;
@@ -34,14 +32,6 @@ struct tree {
 	bool complete;			/* a whole refresh or cache; false while one is under way */
 	bool refreshing;
 	struct second_look *look;
-	bool behind;			/* the file is older than what is here */
-	bool save_due;			/* right after the build that is pending */
-	bool failed;			/* to write it, said so already */
-	char *path;			/* NULL = no cache */
-	struct cache_writer *writer;
-	struct event *save_timer;
-	uint64_t save_began_ms;
-	uint64_t save_delay_ms;
 	char reasons[REASONS][REASON_SIZE];	/* logged since it was live */
 	size_t reason_count;
 	int64_t in_step_ms;		/* wall; when it was last known to be live */
@@ -53,6 +43,8 @@ struct mirror {
 	mirror_snapshot_cb *on_snapshot;
 	void *ctx;
 	struct tree org, people;
+	char *org_path;			/* of its cache file, NULL = none */
+	struct cache_saver *org_saver;	/* NULL = none */
 	struct builder *builder;
 	struct people *mirrored;	/* NULL = no recipients wanted */
 	struct recipients *recipients;	/* its, or ours that stay empty */
@@ -126,7 +118,7 @@ static bool build(struct mirror *m)
 	return true;
 }
 
-/* --- the cache files --- */
+/* --- the cache file of the organization --- */
 
 static void add_entry(const struct entry *e, void *ctx)
 {
@@ -138,93 +130,28 @@ static void add_last_good(const struct entry *e, void *ctx)
 	cache_batch_add(ctx, e, true);
 }
 
-static struct cache_batch *batch_of(struct tree *t)
+static enum cache_state org_state(void *ctx)
 {
-	struct cache_batch *b = cache_batch_new();
-	struct mirror *m = t->m;
+	const struct mirror *m = ctx;
 
-	cache_batch_set_csn(b, second_look_csn(t->look));
+	if (!m->org.complete)
+		return CACHE_STATE_MIXED;
+	/* entries are newer than the snapshot, which knows what their last good forms are */
+	return m->first_change_ms != 0 ? CACHE_STATE_UNSETTLED : CACHE_STATE_WHOLE;
+}
+
+static struct cache_batch *org_batch(void *ctx)
+{
+	struct mirror *m = ctx;
+	struct cache_batch *b = cache_batch_new();
+
+	if (org_state(m) == CACHE_STATE_UNSETTLED)
+		build(m);
+	cache_batch_set_csn(b, second_look_csn(m->org.look));
 	builder_each(m->builder, add_entry, b);
 	if (m->snapshot != NULL)
 		builder_each_last_good(m->snapshot, add_last_good, b);
 	return b;
-}
-
-static void log_write_result(struct tree *t, const struct err *error)
-{
-	if (error != NULL && !t->failed)
-		log_event(LOG_LEVEL_ERROR, "cache-not-written", LOG_STR("tree", t->name),
-			LOG_STR("reason", error->text), LOG_END);
-	t->failed = error != NULL;
-}
-
-static void plan_save(struct tree *t)
-{
-	t->behind = true;
-	if (t->path != NULL && !cache_writer_busy(t->writer) &&
-	    !evtimer_pending(t->save_timer, NULL))
-		set_timer(t->save_timer, t->save_delay_ms);
-}
-
-static void save(struct tree *t)
-{
-	loop_touch(t->m->loop);
-	t->save_due = false;
-	t->behind = false;
-	t->save_began_ms = clock_mono_ms();
-	cache_writer_start(t->writer, batch_of(t));
-}
-
-/* Entries are newer than the snapshot, which knows what their last good forms are. */
-static bool build_pending(const struct tree *t)
-{
-	return t == &t->m->org && t->m->first_change_ms != 0;
-}
-
-static void on_save_timer(evutil_socket_t fd, short what, void *ctx)
-{
-	struct tree *t = ctx;
-
-	(void)fd;
-	(void)what;
-	/* the end of the refresh plans it again */
-	if (!t->complete)
-		return;
-	t->save_due = build_pending(t);
-	if (!t->save_due)
-		save(t);
-}
-
-static void on_written(const struct err *error, void *ctx)
-{
-	struct tree *t = ctx;
-	uint64_t took_ms = clock_mono_ms() - t->save_began_ms;
-
-	/* a large tree that changes all the time is not written all the time */
-	t->save_delay_ms = took_ms * SAVE_PART > SAVE_MS ? took_ms * SAVE_PART : SAVE_MS;
-	log_write_result(t, error);
-	if (t->behind || error != NULL)
-		plan_save(t);
-}
-
-static void save_now(struct tree *t)
-{
-	struct cache_batch *b;
-	struct err e = { 0 };
-	bool busy = t->writer != NULL && cache_writer_busy(t->writer);
-
-	if (t->path == NULL || !t->complete)
-		return;
-	/* one under way must not overtake the last one */
-	cache_writer_free(&t->writer);
-	if (!t->behind && !busy)
-		return;
-	if (build_pending(t))
-		build(t->m);
-	b = batch_of(t);
-	if (cache_batch_write(b, t->path, t->base, &e) != 0)
-		log_write_result(t, &e);
-	cache_batch_free(&b);
 }
 
 static void take_org_entry(const struct entry *e, bool last_good, void *ctx)
@@ -237,21 +164,20 @@ static void take_org_entry(const struct entry *e, bool last_good, void *ctx)
 		builder_put(m->builder, e);
 }
 
-static bool load(struct tree *t, char csn[COOKIE_CSN_SIZE],
-	void (*take)(const struct entry *e, bool last_good, void *ctx))
+static bool load_org(struct mirror *m, char csn[COOKIE_CSN_SIZE])
 {
 	struct err e = { 0 };
 
-	if (t->path == NULL)
+	if (m->org_path == NULL)
 		return false;
-	if (cache_read(t->path, t->base, csn, take, t->m, &e) == 0) {
-		t->complete = true;
-		log_event(LOG_LEVEL_INFO, "cache-loaded", LOG_STR("tree", t->name),
-			LOG_STR("file", t->path), LOG_END);
+	if (cache_read(m->org_path, m->org.base, csn, take_org_entry, m, &e) == 0) {
+		m->org.complete = true;
+		log_event(LOG_LEVEL_INFO, "cache-loaded", LOG_STR("tree", m->org.name),
+			LOG_STR("file", m->org_path), LOG_END);
 		return true;
 	}
 	if (e.sys != ENOENT)
-		log_event(LOG_LEVEL_WARNING, "cache-refused", LOG_STR("tree", t->name),
+		log_event(LOG_LEVEL_WARNING, "cache-refused", LOG_STR("tree", m->org.name),
 			LOG_STR("reason", e.text), LOG_END);
 	return false;
 }
@@ -282,8 +208,8 @@ static void on_build_timer(evutil_socket_t fd, short what, void *ctx)
 		return;
 	loop_touch(m->loop);
 	changed = build(m);
-	if (m->org.save_due && !cache_writer_busy(m->org.writer))
-		save(&m->org);
+	if (m->org_saver != NULL)
+		cache_saver_settled(m->org_saver);
 	if (changed)
 		announce(m);
 }
@@ -304,7 +230,8 @@ static void org_changed(struct mirror *m)
 	if (!m->org.complete)
 		return;
 	plan_build(m);
-	plan_save(&m->org);
+	if (m->org_saver != NULL)
+		cache_saver_changed(m->org_saver);
 }
 
 /* --- what the watches say --- */
@@ -469,26 +396,23 @@ static void tree_init(struct tree *t, struct mirror *m, const char *name, const 
 	t->m = m;
 	t->name = name;
 	t->base = base;
-	t->save_delay_ms = 0;	/* the first at once: a restart without directory needs it */
-	t->save_timer = evtimer_new(loop_base(m->loop), on_save_timer, t);
-	BUG_ON(t->save_timer == NULL);
 	t->look = second_look_new(m->loop, name);
-	if (m->cfg.cache_dir == NULL || t != &m->org)
-		return;
-	t->path = xasprintf("%s/%s.ldif", m->cfg.cache_dir, name);
-	t->writer = cache_writer_new(m->loop, t->path, base, on_written, t);
 }
 
 static void tree_deinit(struct tree *t)
 {
-	if (t->save_timer != NULL) {
-		event_free(t->save_timer);
-		save_now(t);
-	}
 	watch_free(&t->watch);
 	second_look_free(&t->look);
-	cache_writer_free(&t->writer);
-	free(t->path);
+}
+
+static void start_org_cache(struct mirror *m)
+{
+	static const struct cache_saver_callbacks cbs = { .state = org_state, .batch = org_batch };
+
+	if (m->cfg.cache_dir == NULL)
+		return;
+	m->org_path = xasprintf("%s/%s.ldif", m->cfg.cache_dir, m->org.name);
+	m->org_saver = cache_saver_new(m->loop, m->org.name, m->org_path, m->org.base, &cbs, m);
 }
 
 static void start_org(struct mirror *m, struct resolver *resolver)
@@ -501,7 +425,8 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 	struct guard_state cached = { .csn = "" };
 
 	tree_init(&m->org, m, "organization", m->cfg.base);
-	if (load(&m->org, cached.csn, take_org_entry)) {
+	start_org_cache(m);
+	if (load_org(m, cached.csn)) {
 		m->from_cache = true;
 		builder_identity(m->builder, &cached);
 		second_look_in_force(m->org.look, &cached);
@@ -564,6 +489,7 @@ void mirror_free(struct mirror **mp)
 	*mp = NULL;
 	event_free(m->build_timer);
 	event_free(m->announce_timer);
+	cache_saver_free(&m->org_saver);
 	tree_deinit(&m->org);
 	m->people.watch = NULL;
 	tree_deinit(&m->people);
@@ -572,6 +498,7 @@ void mirror_free(struct mirror **mp)
 	else
 		recipients_free(&m->recipients);
 	builder_free(&m->builder);
+	free(m->org_path);
 	free(m->recipients_path);
 	snapshot_unref(&m->snapshot);
 	free(m);

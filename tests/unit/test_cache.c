@@ -1,12 +1,17 @@
-/* test_cache.c - libhub/directory/cache: what was written comes back, what is damaged does not. */
+/* test_cache.c - libhub/directory/cache: what was written comes back, what is damaged does not.
+ *
+ * And cache_saver: one save at a time, and none of what is mixed.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "await.h"
 #include "libhub/base/mem.h"
-#include "libhub/directory/cache.h"
+#include "libhub/directory/cache_saver.h"
 #include "unit.h"
 
 static const char base[] = "cn=Transport,o=x";
@@ -244,6 +249,89 @@ START_TEST(cannot_be_written)
 }
 END_TEST
 
+/* --- the saver --- */
+
+struct tree {
+	enum cache_state state;
+	int asked, batches, turns;
+};
+
+static enum cache_state on_state(void *ctx)
+{
+	struct tree *t = ctx;
+
+	t->asked++;
+	return t->state;
+}
+
+static struct cache_batch *on_batch(void *ctx)
+{
+	((struct tree *)ctx)->batches++;
+	return batch();
+}
+
+static const struct cache_saver_callbacks saver_cbs = { .state = on_state, .batch = on_batch };
+
+static bool is_asked(void *ctx)
+{
+	return ((struct tree *)ctx)->asked > 0;
+}
+
+/* By the second turn every timer that was due before the first has fired. */
+static bool has_turned(void *ctx)
+{
+	return ++((struct tree *)ctx)->turns == 2;
+}
+
+START_TEST(one_save_at_a_time)
+{
+	struct tree t = { .state = CACHE_STATE_UNSETTLED };
+	struct loop *loop = loop_new("test");
+	struct cache_saver *saver = cache_saver_new(loop, "a", path, base, &saver_cbs, &t);
+	struct err e = { 0 };
+	char slow[sizeof(path) + 4];
+	struct seen s;
+	int reader;
+
+	/* which is not opened for writing before somebody reads */
+	snprintf(slow, sizeof(slow), "%s.new", path);
+	ck_assert_int_eq(mkfifo(slow, 0600), 0);
+	cache_saver_changed(saver);
+	AWAIT(loop, is_asked, &t, PATIENCE_MS);
+	ck_assert_int_eq(t.batches, 0);
+	/* a change between the timer and the save that waited for what settles */
+	cache_saver_changed(saver);
+	t.state = CACHE_STATE_WHOLE;
+	cache_saver_settled(saver);
+	ck_assert_int_eq(t.batches, 1);
+	AWAIT(loop, has_turned, &t, PATIENCE_MS);
+	ck_assert_int_eq(t.asked, 1);
+	ck_assert_int_eq(t.batches, 1);
+	reader = open(slow, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ck_assert_int_ge(reader, 0);
+	unlink(slow);
+	cache_saver_free(&saver);
+	close(reader);
+	ck_assert_int_eq(t.batches, 2);
+	ck_assert_int_eq(read_it(&s, &e), 0);
+	loop_free(&loop);
+}
+END_TEST
+
+START_TEST(what_is_mixed_is_not_written)
+{
+	struct tree t = { .state = CACHE_STATE_MIXED };
+	struct loop *loop = loop_new("test");
+	struct cache_saver *saver = cache_saver_new(loop, "a", path, base, &saver_cbs, &t);
+
+	cache_saver_changed(saver);
+	AWAIT(loop, is_asked, &t, PATIENCE_MS);
+	cache_saver_free(&saver);
+	ck_assert_int_eq(t.batches, 0);
+	loop_free(&loop);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("cache");
@@ -257,5 +345,7 @@ int main(void)
 	tcase_add_test(t, another_base);
 	tcase_add_test(t, written_by_a_thread);
 	tcase_add_test(t, cannot_be_written);
+	tcase_add_test(t, one_save_at_a_time);
+	tcase_add_test(t, what_is_mixed_is_not_written);
 	return unit_run("cache", &t, 1);
 }
