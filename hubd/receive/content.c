@@ -39,6 +39,7 @@ static struct intake_limits limits_of(const struct session *s)
 {
 	const struct receive_connector *rc = s->connector;
 	struct intake_limits l = {
+		.arena = s->tx->arena,
 		.max_size = session_size_limit(s),
 		.max_header_size = rc->max_header_size,
 		.max_hops = rc->max_hops,

@@ -22,7 +22,6 @@ struct intake {
 	uint64_t local_hops;
 	enum envelope_automatic automatic;
 	bool report;			/* of delivery: it has rules of its own */
-	struct arena *arena;		/* made for claim and excluded */
 	struct origin_claim claim;
 	struct exclusions excluded;
 	unsigned exclusion_fields;
@@ -117,17 +116,13 @@ static void note_exclusion(struct intake *in, const char *value)
 
 	if (in->exclusion_fields++ == EXCLUSION_FIELDS_MAX)
 		in->limits.trust_exclusions = false;
-	if (in->arena == NULL)
-		in->arena = arena_new();
-	exclusions_parse(value, in->arena, &one);
+	exclusions_parse(value, in->limits.arena, &one);
 	exclusions_merge(&in->excluded, &one);
 }
 
 static void note_origin(struct intake *in, enum origin_field f, const char *value)
 {
-	if (in->arena == NULL)
-		in->arena = arena_new();
-	origin_claim_add(&in->claim, f, value, in->arena);
+	origin_claim_add(&in->claim, f, value, in->limits.arena);
 }
 
 static bool begins(const char *value, const char *word)
@@ -217,7 +212,6 @@ void intake_free(struct intake **inp)
 	if (*inp == NULL)
 		return;
 	spool_draft_abort(&(*inp)->draft);
-	arena_free(&(*inp)->arena);
 	free(*inp);
 	*inp = NULL;
 }

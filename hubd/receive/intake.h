@@ -22,6 +22,7 @@ struct intake_limits {
 	uint64_t max_size;		/* bytes, 0 = unlimited */
 	uint64_t max_header_size;	/* 0 = unlimited */
 	uint64_t max_hops, max_local_hops;	/* local: 0 = never */
+	struct arena *arena;		/* for what the header tells; outlives the intake */
 	/* what counts as a local hop in "by NAME": the server's, and the connector's */
 	const char *own_name, *own_alias;
 	/* enum firewall_class: what may stay; with FIREWALL_ORGANIZATION origin and size count */

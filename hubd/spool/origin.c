@@ -61,21 +61,38 @@ static bool read_mechanism(struct origin *o, const char *value)
 	return true;
 }
 
+/* Digits where the pattern has 0, else what it has. */
+static bool looks_like(const char *value, const char *pattern)
+{
+	for (; *pattern != '\0'; value++, pattern++)
+		if (*pattern == '0' ? *value < '0' || *value > '9' : *value != *pattern)
+			return false;
+	return *value == '\0';
+}
+
+static int number(const char *p, size_t n)
+{
+	int v = 0;
+
+	for (; n > 0; n--)
+		v = v * 10 + *p++ - '0';
+	return v;
+}
+
 static bool read_time(struct origin *o, const char *value)
 {
 	struct tm tm = { 0 };
-	unsigned ms = 0;
-	int end = -1;
 
-	/* years before 1970 or beyond four digits are nobody's arrival */
-	if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2d.%3uZ%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms, &end) != 7 || end < 0 ||
-		value[end] != '\0' || tm.tm_year < 1970)
+	if (!looks_like(value, "0000-00-00T00:00:00.000Z") || number(value, 4) < 1970)
 		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	o->arrived_ms = (int64_t)timegm(&tm) * 1000 + ms;
-	return true;
+	tm.tm_year = number(value, 4) - 1900;
+	tm.tm_mon = number(value + 5, 2) - 1;
+	tm.tm_mday = number(value + 8, 2);
+	tm.tm_hour = number(value + 11, 2);
+	tm.tm_min = number(value + 14, 2);
+	tm.tm_sec = number(value + 17, 2);
+	o->arrived_ms = (int64_t)timegm(&tm) * 1000 + number(value + 20, 3);
+	return o->arrived_ms >= 0;
 }
 
 void origin_claim_add(struct origin_claim *c, enum origin_field f, const char *value,
