@@ -9,4 +9,5 @@ include tests/bench/route.mk
 include tests/bench/snapshot.mk
 include tests/bench/recipients.mk
 include tests/bench/load.mk
+include tests/bench/firewall.mk
 include tests/bench/topology.mk

@@ -28,7 +28,7 @@ def mail(sender, parameters=""):
     return "MAIL FROM:<%s>%s" % (sender, parameters)
 
 
-# Connector attributes beside those of ANYBODY, who (None a stranger), and what is said and answered.
+# Connector attributes beside those of ANYBODY, who (None: a stranger), what is said and answered.
 TABLE = (
     ("Submit", {}, None, ((mail("a@b.example"), "250"),)),
     ("Submit", {"hubDeny": "AnonymousUsers Submit"}, None, ((mail("a@b.example"), "530 5.7.1"),)),
