@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 
 #include "hubd/login/certificate.h"
 #include "hubd/login/gssapi.h"
@@ -86,6 +87,22 @@ static void take_person(struct login *l, const struct authenticate_result *r)
 	snprintf(l->mail, sizeof(l->mail), "%s", r->mail);
 }
 
+/*
+ * The directory overlooks more than case, such as blanks and other forms of a letter. Whoever could
+ * see here what it overlooks would see which names there are; to Kerberos it is another name.
+ */
+static bool is_named(const struct entry *e, const char *attribute, const char *name, size_t n)
+{
+	const struct entry_attr *a = entry_attr(e, attribute);
+	size_t i;
+
+	for (i = 0; a != NULL && i < a->n; i++)
+		if (a->values[i].size == n &&
+			strncasecmp((const char *)a->values[i].data, name, n) == 0)
+			return true;
+	return false;
+}
+
 /* For proofs that are complete: whom they are of is all that is still asked. */
 static void on_person(const struct authenticate_result *r, void *ctx)
 {
@@ -158,7 +175,7 @@ static void pretend(struct login_service *s, const struct login *l, struct verif
 static void on_scram_entry(const struct authenticate_result *r, void *ctx)
 {
 	struct look look = *(struct look *)ctx;
-	const char *why = r->text;
+	const char *why = r->text, *name;
 	struct verifier v;
 	bool genuine;
 
@@ -167,7 +184,9 @@ static void on_scram_entry(const struct authenticate_result *r, void *ctx)
 		decide(look.login, LOGIN_UNAVAILABLE, why);
 		return;
 	}
-	genuine = find_verifier(r, &v);
+	name = look.login->name;
+	genuine = find_verifier(r, &v) && (is_named(r->entry, "uid", name, strlen(name)) ||
+		is_named(r->entry, "mail", name, strlen(name)));
 	take_person(look.login, r);
 	if (genuine)
 		look.service->seen = v;
@@ -242,6 +261,21 @@ const atomic_bool *login_service_has_verifiers(const struct login_service *s)
 
 /* --- GSSAPI --- */
 
+static void on_principal(const struct authenticate_result *r, void *ctx)
+{
+	struct login *l = ((struct look *)ctx)->login;
+	const char *principal = gssapi_principal(l), *at = strrchr(principal, '@');
+
+	if (r->outcome != AUTHENTICATE_OK ||
+		is_named(r->entry, "uid", principal, (size_t)(at - principal)) ||
+		is_named(r->entry, "mail", principal, strlen(principal))) {
+		on_person(r, ctx);
+	} else {
+		free(ctx);
+		decide(l, LOGIN_REFUSED, "the entry's name is only similar");
+	}
+}
+
 /* Who a Kerberos name is here: uid without realm, or mail with it. */
 static void find_principal(struct login_service *s, struct login *l)
 {
@@ -254,7 +288,8 @@ static void find_principal(struct login_service *s, struct login *l)
 	}
 	uid = xstrndup(principal, (size_t)(at - principal));
 	filter = authenticate_name_filter(uid, principal);
-	(void)authenticate_find_start(s->authenticator, filter, NULL, on_person, look_new(s, l));
+	(void)authenticate_find_start(s->authenticator, filter, NULL, on_principal,
+		look_new(s, l));
 	free(filter);
 	free(uid);
 }
@@ -418,11 +453,14 @@ int login_service_start(struct login_service *s, struct err *e)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	look_again(s, 0);
+	/* before the thread, which looks at it */
 	s->started = true;
 	rc = pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	s->started = rc == 0;
-	return rc == 0 ? 0 : err_set(e, ERR_TEMP, rc, "thread of logins");
+	if (rc == 0)
+		return 0;
+	s->started = false;
+	return err_set(e, ERR_TEMP, rc, "thread of logins");
 }
 
 void login_service_join(struct login_service *s)

@@ -282,6 +282,21 @@ class Logins(unittest.TestCase):
         self.assertEqual(seen("erika")[1:3], known[1:3])
         self.assertEqual(seen("nobody")[3], before)
 
+    def test_similar_names_tell_nothing(self):
+        """The directory takes them for one name, which nobody has who is not there."""
+        def salt(name):
+            exchange = Scram(name, SECRET + "erika")
+            self.assertTrue(self.scram(self.client("patient"), exchange).startswith("535"), name)
+            return exchange.salt
+        for name in ("erika", "nobody"):
+            similar = [" " + name, name + " ", "\uff45" + name[1:], name + "\u00ad"]
+            salts = {salt(n) for n in similar}
+            self.assertEqual(len(salts), len(similar), name)
+            self.assertNotIn(b64("salt of 16 bytes"), salts)
+        for name in ("erika", "ERIKA", "Erika@Contoso.com"):
+            self.assertTrue(self.scram(self.client("patient"), Scram(
+                name, SECRET + "erika")).startswith("235"), name)
+
     # --- GSSAPI ---
 
     def test_kerberos_by_gsasl(self):
