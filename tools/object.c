@@ -113,23 +113,28 @@ static int check_name(const char *cn, struct err *e)
 static enum ctl_status run_new(struct org *org, const struct obj_class *class,
 	const struct args *args)
 {
-	const char *parent = NULL;
+	const char *parent = NULL, *server = org->ctl->server, *cn = args->words[0], *slash;
 	struct change *c;
 	struct err e;
 
-	if (check_name(args->words[0], &e) != 0)
+	slash = class->kind == OBJ_RECEIVE_CONNECTOR ? strchr(cn, '/') : NULL;
+	if (slash != NULL) {
+		server = arena_strndup(org->ctl->arena, cn, (size_t)(slash - cn));
+		cn = slash + 1;
+	}
+	if (check_name(cn, &e) != 0)
 		return ctl_usage("%s", e.text);
 	if (class->kind == OBJ_SERVER)
 		return server_new(org, args);
 	if (class->kind == OBJ_RECEIVE_CONNECTOR) {
-		if (org->ctl->server == NULL)
-			return ctl_usage("a receive-connector belongs to a server: --server NAME");
-		parent = object_find(org, &server_class, org->ctl->server, &e);
+		if (server == NULL)
+			return ctl_usage("a receive-connector belongs to a server: SERVER/NAME, "
+				"or --server SERVER");
+		parent = object_find(org, &server_class, server, &e);
 		if (parent == NULL)
 			return ctl_fail("%s", e.text);
 	}
-	c = change_new(org->ctl, CHANGE_ADD, object_dn(org, class, args->words[0], parent), class,
-		args->words[0]);
+	c = change_new(org->ctl, CHANGE_ADD, object_dn(org, class, cn, parent), class, cn);
 	if (object_take_options(org, args, c, &e) != 0)
 		return ctl_fail("%s", e.text);
 	return object_commit(org, c);

@@ -28,8 +28,10 @@ static const char *const rate_sources[] = { "None", "IPAddress", "User", "All", 
 #define MECH(x) (UINT32_C(1) << AUTH_MECH_##x)
 #define GROUP(x) (UINT32_C(1) << GROUP_##x)
 
-/* What the server does not implement it leaves out of EHLO, whatever is written here. */
-#define EXTENSIONS_ALL ((UINT32_C(1) << (EXT_LIMITS + 1)) - 1)
+/* The default: all that is implemented.  The rest may be written, and is never announced. */
+#define EXT(x) (UINT32_C(1) << EXT_##x)
+#define EXTENSIONS_DEFAULT (EXT(PIPELINING) | EXT(8BITMIME) | EXT(BINARYMIME) | EXT(CHUNKING) | \
+	EXT(DSN) | EXT(ENHANCEDSTATUSCODES) | EXT(SIZE) | EXT(SMTPUTF8) | EXT(LIMITS))
 
 enum { EDGE_MESSAGE_RATE = 600, CLIENT_MESSAGE_RATE = 5 };
 
@@ -71,7 +73,7 @@ static const struct attr_def receive_connector_attrs[] = {
 		300),
 	A_INT(receive_connector, tarpit_s, "hubTarpitInterval", 0, 600, 5),
 	A_INT(receive_connector, max_ack_delay_s, "hubMaxAcknowledgementDelay", 0, 86400, 30),
-	A_ENUMS(receive_connector, extensions, "hubExtension", extensions, EXTENSIONS_ALL),
+	A_ENUMS(receive_connector, extensions, "hubExtension", extensions, EXTENSIONS_DEFAULT),
 	A_END
 };
 

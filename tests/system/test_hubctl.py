@@ -143,6 +143,13 @@ class Objects(unittest.TestCase):
         names = [c["name"] for c in self.json("--server", "paris1", "receive-connector", "list")]
         self.assertIn("Scanner", names)
         self.assertNotIn("Default london1", names)
+        # the identity may say the server, as everywhere else
+        self.ok("receive-connector", "new", "paris1/Printer", "--binding", "127.0.0.1:2602")
+        self.assertEqual(self.json("receive-connector", "get", "paris1/Printer")["server"],
+                         "paris1")
+        self.ok("receive-connector", "remove", "paris1/Printer")
+        self.refused('no server "rome7"', "receive-connector", "new", "rome7/Printer")
+        self.refused("cannot be a name", "receive-connector", "new", "paris1/a/b", status=2)
         self.ok("organization", "set", "--postmaster", "postmaster@contoso.com")
         self.assertEqual(self.json("organization", "get")["postmaster"], "postmaster@contoso.com")
         self.refused("is still named by", "site", "remove", "Rome")

@@ -152,6 +152,9 @@ class Listening(unittest.TestCase):
                     self.assertEqual(client.greeting, "220 " + usage)
                     offered = client.ehlo()
                     self.assertEqual("STARTTLS" in offered, "Tls" in mechanisms)
+                    # the default is what is announced, and nothing else
+                    self.assertEqual({word.split()[0] for word in offered} - {"STARTTLS"},
+                                     {word.upper() for word in shown["extension"]})
                     stranger = client.say("MAIL FROM:<a@outside.example>")
                     self.assertEqual(stranger[:1], "2" if usage == "Internet" else "5")
                     client.say("RSET")
