@@ -64,9 +64,8 @@ bool session_renew(struct session *s)
 	s->arrival->live = live_ref(live);
 	s->arrival->connector = s->connector = rc;
 	stream_set_inactivity(s->stream, (uint32_t)rc->inactivity_timeout_s);
-	if (is_proven(s->principal))
-		session_judge(s);
-	else
+	if (!is_proven(s->principal))
 		session_forget_peer(s);
+	session_judge(s);
 	return true;
 }
