@@ -6,6 +6,7 @@
  */
 #include "hubd/login/service.h"
 
+#include <ldap.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <signal.h>
@@ -447,8 +448,10 @@ void login_service_free(struct login_service **sp)
 int login_service_start(struct login_service *s, struct err *e)
 {
 	sigset_t all, before;
-	int rc;
+	int rc, version;
 
+	/* libldap makes its globals at the first call, and is not ready for two at once */
+	(void)ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
 	/* signals are the main thread's */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
