@@ -2,8 +2,8 @@
  *
  * The main thread owns the directory mirror, the signals, and the configuration in force, which it
  * makes anew from each snapshot and hands to all workers and to the acceptor. In an organization of
- * 10,000 connectors it stands still for 100 ms and more meanwhile: mail, and who wants to bring some
- * or to log in, must not wait for it.
+ * 10,000 connectors it stands still for 100 ms and more meanwhile: mail, and who wants to bring
+ * some or to log in, must not wait for it.
  */
 #include "hubd/daemon.h"
 

@@ -247,8 +247,8 @@ static void write_orcpt(struct client *c, const struct envelope_recipient *r)
 	else
 		n = smtp_utf8_address_encode(text, sizeof(text), original, strlen(original), true);
 	if (n > 0)
-		stream_printf(c->stream, " ORCPT=%s;%s", smtp_is_ascii(original) ? "rfc822" : "utf-8",
-			text);
+		stream_printf(c->stream, " ORCPT=%s;%s",
+			smtp_is_ascii(original) ? "rfc822" : "utf-8", text);
 }
 
 static void write_rcpt(struct client *c)
