@@ -1,6 +1,7 @@
 /* slapd.c - see slapd.h */
 #include "slapd.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,10 +51,9 @@ void slapd_certificate(const char *path, const char *alt_name)
  * A port for slapd. *held is bound to it too and keeps everybody else off: the kernel lets two that
  * do not listen share an address when both say SO_REUSEADDR, as slapd does.
  */
-static unsigned int reserve_port(int *held)
+static unsigned int reserve_port(const char *address, int *held)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { inet_addr(address) } };
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
@@ -118,9 +118,9 @@ static void make(struct slapd *s, const char *ldif, bool tls, const char *schema
 	encode_path(path, encoded);
 	snprintf(s->ldapi, sizeof(s->ldapi), "ldapi://%s", encoded);
 	snprintf(s->ldap, sizeof(s->ldap), "ldap://127.0.0.1:%u",
-		reserve_port(&s->held[0]));
+		reserve_port("127.0.0.1", &s->held[0]));
 	snprintf(s->ldaps, sizeof(s->ldaps), "ldaps://127.0.0.1:%u",
-		reserve_port(&s->held[1]));
+		reserve_port("127.0.0.1", &s->held[1]));
 	snprintf(s->ca, sizeof(s->ca), "%s/server.pem", s->dir);
 	snprintf(s->password_file, sizeof(s->password_file), "%s/password", s->dir);
 	write_text(s->password_file, SLAPD_PASSWORD "\n");
@@ -146,6 +146,13 @@ void slapd_make(struct slapd *s, const char *ldif, bool tls)
 void slapd_make_schema(struct slapd *s, const char *ldif, const char *schema)
 {
 	make(s, ldif, false, schema);
+}
+
+void slapd_move(struct slapd *s, const char *address)
+{
+	close(s->held[1]);
+	snprintf(s->ldaps, sizeof(s->ldaps), "ldaps://%s:%u", address,
+		reserve_port(address, &s->held[1]));
 }
 
 static bool answers(const struct slapd *s)

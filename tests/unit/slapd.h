@@ -32,6 +32,8 @@ void slapd_make(struct slapd *s, const char *ldif, bool tls);
 void slapd_make_schema(struct slapd *s, const char *ldif, const char *schema);
 /* Adds lines to the configuration, after those of syncprov; before it starts. */
 void slapd_configure(const struct slapd *s, const char *lines);
+/* Its ldaps URI gets another IPv4 address, and a port that is free there; before it starts. */
+void slapd_move(struct slapd *s, const char *address);
 /* Returns when it answers. */
 void slapd_start(struct slapd *s);
 /* Ends it by a signal and waits for that. */

@@ -643,12 +643,9 @@ END_TEST
 
 START_TEST(tls_with_another_name)
 {
-	char uri[40];
-
 	/* the same server, under an address that its certificate does not name */
 	slapd_stop(&server, SIGTERM);
-	snprintf(uri, sizeof(uri), "ldaps://127.0.0.2:%s", strrchr(server.ldaps, ':') + 1);
-	strcpy(server.ldaps, uri);
+	slapd_move(&server, "127.0.0.2");
 	slapd_start(&server);
 	start("o=x");
 	AWAIT(loop, is_down, NULL, PATIENCE_MS);
