@@ -25,7 +25,6 @@ enum {
 
 /* One of the two trees: its watch, what is known of it. */
 struct tree {
-	struct mirror *m;
 	const char *name;
 	const char *base;
 	struct watch *watch;
@@ -393,7 +392,6 @@ static void on_people_state(enum watch_state state, const char *text, void *ctx)
 
 static void tree_init(struct tree *t, struct mirror *m, const char *name, const char *base)
 {
-	t->m = m;
 	t->name = name;
 	t->base = base;
 	t->look = second_look_new(m->loop, name);
