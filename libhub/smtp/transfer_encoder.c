@@ -23,7 +23,10 @@ bool smtp_qp_escapes(unsigned char c)
 	return c > 0x7e || c == '=' || (c < 0x20 && c != '\t');
 }
 
-/* Writes one character, broken off the line before if it does not fit; returns the new end. */
+/*
+ * Writes one character, broken off the line before if it does not fit; returns the new end. What
+ * stood within a line must not become a boundary by being at the start of one.
+ */
 static char *qp_put(struct smtp_transfer_encoder *x, char *out, unsigned char c, bool escaped)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -33,6 +36,8 @@ static char *qp_put(struct smtp_transfer_encoder *x, char *out, unsigned char c,
 		memcpy(out, "=\r\n", 3);
 		out += 3;
 		x->column = 0;
+		escaped = escaped || c == '-';
+		width = escaped ? 3 : 1;
 	}
 	x->column += width;
 	if (!escaped) {

@@ -39,6 +39,7 @@ enum { IN7 = 1, IN8 = 2, BOTH = IN7 | IN8 };
 #define QP CTE "quoted-printable\r\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=b\r\n"
 #define A_UML "\xc3\xa4"
+#define X75 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X100 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X1000 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
@@ -70,6 +71,9 @@ static const struct {
 		0 },
 	{ "blanks at the end of a line", IN7, MIME TEXT "\r\n" A_UML " \r\n\t\r\n",
 		MIME TEXT QP "\r\n=C3=A4=20\r\n=09\r\n", 0 },
+	{ "a boundary within a line stays there", IN7, MIME MIXED "\r\n--b\r\n\r\n" A_UML "\r\n"
+		X75 "--b\r\n" X75 "--b--\r\n--b--\r\n", MIME MIXED "\r\n--b\r\n" QP
+		"\r\n=C3=A4\r\n" X75 "=\r\n=2D-b\r\n" X75 "=\r\n=2D-b--\r\n--b--\r\n", 0 },
 	{ "no last line end", IN7, MIME TEXT "\r\n" A_UML, MIME TEXT QP "\r\n=C3=A4=\r\n", 0 },
 	{ "much of it is not ASCII", IN7, MIME TEXT "\r\n" A_UML A_UML A_UML A_UML A_UML A_UML A_UML
 		A_UML A_UML A_UML A_UML A_UML A_UML A_UML A_UML A_UML A_UML A_UML A_UML A_UML
