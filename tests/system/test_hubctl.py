@@ -398,7 +398,7 @@ class NewServer(unittest.TestCase):
         self.assertEqual({s["server"] for s in status["servers"]},
                          {"london1", "london2", "paris1", "rome1"})
         self.assertTrue(all(s["in_step"] and s["key_in_directory"] for s in status["servers"]))
-        token, data = message(to="x@faraway.example")
+        token, data = message(sender="anna@contoso.com", to="x@faraway.example")
         send(hub.submission_port, "anna@contoso.com", ["x@faraway.example"], data,
              login=("anna", "password-of-anna"))
         org.smart_host.wait(token)
