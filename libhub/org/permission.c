@@ -75,7 +75,8 @@ int value_grant(const char *text, struct grant *out, struct err *e)
 		return err_config(e, "grant \"%.100s\": the principal is none of "
 			"AnonymousUsers, HubUsers, HubServers, LegacyServers, Partners", text);
 	if (right < 0)
-		return err_config(e, "grant \"%.100s\": unknown right", text);
+		return err_config(e, "grant \"%.100s\": unknown right; the rights are listed in "
+			"hub-directory(7)", text);
 	out->groups = UINT32_C(1) << group;
 	out->rights = UINT32_C(1) << right;
 	return 0;

@@ -184,9 +184,10 @@ static int check_limits(const struct receive_connector *c, struct err *e)
 		return err_config(e, "hubConnectionInactivityTimeout %llu is not below "
 			"hubConnectionTimeout %llu", (unsigned long long)c->inactivity_timeout_s,
 			(unsigned long long)c->connection_timeout_s);
-	if (c->banner != NULL && (strncmp(c->banner, "220 ", 4) != 0 || !is_ascii(c->banner)))
-		return err_config(e, "hubBanner \"%.60s\" must begin with \"220 \" and be ASCII",
-			c->banner);
+	if (c->banner != NULL && (strncmp(c->banner, "220 ", 4) != 0 || c->banner[4] == '\0' ||
+		!is_ascii(c->banner)))
+		return err_config(e, "hubBanner \"%.60s\" must begin with \"220 \" and a name, and "
+			"be ASCII", c->banner);
 	if ((c->extensions & binary) != 0 && (c->extensions & chunking) == 0)
 		return needs(e, "hubExtension BinaryMime", "Chunking (RFC 3030)");
 	return 0;

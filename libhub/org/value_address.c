@@ -258,7 +258,8 @@ static int parse_cidr(const char *text, const char *slash, struct ip_range *out,
 		return err_config(e, "IP range \"%.100s\": not address/bits", text);
 	bits = strtoul(slash + 1, NULL, 10);
 	if (bits > (addr.ss_family == AF_INET ? 32U : 128U))
-		return err_config(e, "IP range \"%.100s\": too many bits", text);
+		return err_config(e, "IP range \"%.100s\": more than %d bits",
+			text, addr.ss_family == AF_INET ? 32 : 128);
 	if (addr.ss_family == AF_INET)
 		bits += 96;
 	to_bytes((struct sockaddr *)&addr, out->lo);

@@ -207,6 +207,7 @@ static const struct {
 	{ RECEIVE "hubConnectionTimeout: 300\n", "not below hubConnectionTimeout",
 	  RECEIVE "hubConnectionTimeout: 301\n" },
 	{ RECEIVE "hubBanner: hello\n", "must begin with", RECEIVE "hubBanner: 220 hello\n" },
+	{ RECEIVE "hubBanner:: MjIwIA==\n", "must begin with", RECEIVE "hubBanner: 220 hello\n" },
 	{ RECEIVE "hubBanner: 220 gr\303\274\303\237 Gott\n", "be ASCII",
 	  RECEIVE "hubBanner: 220 hello\n" },
 	{ RECEIVE "hubGrant: Everybody Submit\n", "principal",
@@ -230,7 +231,7 @@ static const struct {
 	  RECEIVE "hubRemoteIPRange: 10.0.0.0/8\n" },
 	{ RECEIVE "hubRemoteIPRange: 10.0.0.9-10.0.0.1\n", "above the last",
 	  RECEIVE "hubRemoteIPRange: 10.0.0.1-10.0.0.9\n" },
-	{ RECEIVE "hubRemoteIPRange: 10.0.0.0/33\n", "too many bits",
+	{ RECEIVE "hubRemoteIPRange: 10.0.0.0/33\n", "more than 32 bits",
 	  RECEIVE "hubRemoteIPRange: 10.0.0.0/32\n" },
 
 	/* the other connectors */
