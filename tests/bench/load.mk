@@ -10,4 +10,5 @@ tests_bench_load_tls_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 EXTRA_DIST += tests/bench/all tests/bench/relay tests/bench/propagation tests/bench/big-directory \
 	tests/bench/failover tests/bench/idle-sessions tests/bench/common.py \
 	tests/bench/load_tool.py tests/bench/postfix.py tests/bench/one_hub.py \
-	tests/bench/changes.py tests/bench/validated-writes tests/bench/tls-sessions
+	tests/bench/changes.py tests/bench/validated-writes tests/bench/tls-sessions \
+	tests/bench/firewall
