@@ -16,6 +16,7 @@
 
 #include "hubd/config/certificate_check.h"
 #include "hubd/control/control.h"
+#include "hubd/deliver/send_log.h"
 #include "hubd/identity.h"
 #include "hubd/login/gssapi.h"
 #include "hubd/login/keytab.h"
@@ -47,7 +48,7 @@ struct daemon {
 	struct queues *queues;
 	struct failover *failover;
 	struct rate_table *rates;
-	struct protocol_log *received;	/* NULL = off */
+	struct protocol_log *received, *sent;	/* NULL = off */
 	struct authenticator *authenticator;	/* of administrators */
 	struct login_service *logins;
 	struct acceptor *acceptor;
@@ -176,6 +177,7 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 	}
 	log_rejections(s, d->live != NULL ? d->live->snapshot : NULL);
 	receiver_check_logging(live, d->received != NULL);
+	send_log_check(live, d->sent != NULL);
 	certificate_check_log(live, d->live);
 	failover_adopt(d->failover, live);
 	publish(d, with_failed(d, live), on_adopted);
@@ -199,6 +201,8 @@ static void reload(struct daemon *d)
 
 	if (d->received != NULL)
 		protocol_log_reopen(d->received);
+	if (d->sent != NULL)
+		protocol_log_reopen(d->sent);
 	if (identity_reload(&d->identity, d->settings, &e) != 0) {
 		log_text(LOG_LEVEL_ERROR, "reload-failed", "%s", e.text);
 		return;
@@ -317,7 +321,7 @@ static int start_threads(struct daemon *d, struct err *e)
 	uint32_t i, n = d->settings->workers;
 	struct worker_config cfg = { .settings = d->settings, .spool = d->spool,
 		.queues = d->queues, .failover = d->failover, .rates = d->rates,
-		.received = d->received,
+		.received = d->received, .sent = d->sent,
 		.logins = login_service_inbox(d->logins),
 		.has_verifiers = login_service_has_verifiers(d->logins),
 		.departures = acceptor_departures(d->acceptor), .main_loop = d->loop,
@@ -414,8 +418,11 @@ static void start_protocol_logs(struct daemon *d)
 		.folder = s->protocol_log, .file_size = s->protocol_log_file_size,
 		.total_size = s->protocol_log_total_size, .age_days = s->protocol_log_age };
 
-	if (s->protocol_log != NULL)
-		d->received = protocol_log_new(&cfg);
+	if (s->protocol_log == NULL)
+		return;
+	d->received = protocol_log_new(&cfg);
+	cfg.side = PROTOCOL_LOG_SEND;
+	d->sent = protocol_log_new(&cfg);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -496,6 +503,7 @@ static void finish(struct daemon *d)
 	queues_free(&d->queues);
 	rate_table_free(&d->rates);
 	protocol_log_free(&d->received);
+	protocol_log_free(&d->sent);
 	resolver_free(&d->resolver);
 	identity_deinit(&d->identity);
 	loop_free(&d->loop);

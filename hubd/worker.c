@@ -243,7 +243,8 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 		worker_free(&w);
 		return NULL;
 	}
-	w->deliver = deliver_new(w->set, w->resolver);
+	w->deliver = deliver_new(&(struct deliver_config){ .set = w->set, .worker = cfg->index,
+		.internal = w->resolver, .log = cfg->sent });
 	return w;
 }
 

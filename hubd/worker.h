@@ -19,7 +19,7 @@ struct worker_config {
 	struct queues *queues;
 	struct failover *failover;
 	struct rate_table *rates;
-	struct protocol_log *received;	/* the Receive protocol log, or NULL */
+	struct protocol_log *received, *sent;	/* the protocol logs, or NULL */
 	struct inbox *logins, *departures;
 	const atomic_bool *has_verifiers;
 	struct loop *main_loop;

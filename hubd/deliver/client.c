@@ -94,6 +94,8 @@ enum step client_fail(struct client *c, enum verdict_event event, const struct s
 	else
 		snprintf(text, sizeof(text), "%s: %.*s", c->connecting ? "connect" :
 			states[c->state].name, (int)sizeof(text) - 40, own);
+	if (r == NULL)
+		client_note(c, NULL, "%s", text);
 	/* a reply that would be good elsewhere is no success here */
 	f.ok = false;
 	f.event = event;
@@ -122,6 +124,7 @@ static void take_line(struct client *c, enum stream_line kind, const char *line,
 	struct err e;
 	int rc;
 
+	client_log_received(c, line, len);
 	if (kind != STREAM_LINE_OK) {
 		client_fail(c, EVENT_NONSENSE, NULL, "the peer's reply is %s",
 			kind == STREAM_LINE_TOO_LONG ? "too long" : "no line of SMTP");
@@ -158,6 +161,8 @@ static void on_connected(struct stream *s, void *ctx)
 
 	(void)s;
 	c->connecting = false;
+	c->connected = true;
+	client_log_connected(c);
 }
 
 static void on_drained(struct stream *s, void *ctx)
@@ -174,6 +179,7 @@ static void on_tls(struct stream *s, void *ctx)
 	struct client *c = ctx;
 	struct err e;
 
+	client_log_tls(c);
 	if (c->cfg.check_peer != NULL && c->cfg.check_peer(s, c->ctx, &e) != 0) {
 		client_fail(c, EVENT_POLICY, NULL, "%s", e.text);
 		return;
@@ -186,6 +192,7 @@ static void on_closed(struct stream *s, enum stream_end reason, const char *text
 	struct client *c = ctx;
 
 	(void)s;
+	c->cut = true;
 	if (c->over)
 		return;
 	client_fail(c, EVENT_LOST, NULL, "%s",
@@ -224,12 +231,17 @@ void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_le
 		&stream_events, c);
 	stream_set_inactivity(c->stream, c->cfg.timeout_s);
 	stream_set_silence(c->stream, c->cfg.silence_s);
+	if (send_log_is_on(c->cfg.log))
+		send_log_ends(c->cfg.log, c->stream);
+	client_note(c, NULL, "attempting to connect");
 }
 
 void client_adopt(struct client *c, int fd)
 {
 	c->stream = stream_accept(c->loop, fd, &stream_events, c);
 	stream_set_inactivity(c->stream, c->cfg.timeout_s);
+	c->connected = true;
+	client_log_connected(c);
 }
 
 static void free_deferred(void *ctx)
@@ -252,6 +264,8 @@ void client_free(struct client **cp)
 	c->msg = NULL;
 	c->pump_on = false;
 	client_fit_end(c);
+	send_log_session_end(c->cfg.log, c->connected, c->cut ? "Remote" : "Local");
+	c->cfg.log = NULL;
 	if (c->state == CLIENT_QUIT)
 		stream_finish(&c->stream);
 	else
@@ -276,7 +290,8 @@ static enum step greeting_reply(struct client *c, const struct smtp_reply *r)
 
 static enum step ehlo_enter(struct client *c)
 {
-	stream_printf(c->stream, "%s %s\r\n", c->cfg.lmtp ? "LHLO" : "EHLO", c->cfg.name);
+	client_put(c, "%s %s", c->cfg.lmtp ? "LHLO" : "EHLO", c->cfg.name);
+	client_put_end(c);
 	return STEP_WAIT;
 }
 
@@ -308,7 +323,8 @@ static enum step ehlo_reply(struct client *c, const struct smtp_reply *r)
 static enum step helo_enter(struct client *c)
 {
 	memset(&c->caps, 0, sizeof(c->caps));
-	stream_printf(c->stream, "HELO %s\r\n", c->cfg.name);
+	client_put(c, "HELO %s", c->cfg.name);
+	client_put_end(c);
 	return STEP_WAIT;
 }
 
@@ -324,7 +340,7 @@ static enum step starttls_enter(struct client *c)
 	if (!smtp_capability_has(&c->caps, SMTP_EXT_STARTTLS))
 		return client_fail(c, EVENT_POLICY, NULL,
 			"required, but the peer does not offer it");
-	stream_write(c->stream, "STARTTLS\r\n", 10);
+	client_say(c, "STARTTLS");
 	return STEP_WAIT;
 }
 
@@ -350,7 +366,7 @@ static enum step write_base64(struct client *c, const char *before, const char *
 	unsigned char out[AUTH_BASE64_SIZE];
 
 	EVP_EncodeBlock(out, (const unsigned char *)p, (int)n);
-	stream_printf(c->stream, "%s%s\r\n", before, (const char *)out);
+	client_say_secret(c, before, (const char *)out);
 	return STEP_WAIT;
 }
 
@@ -373,7 +389,7 @@ static enum step auth_enter(struct client *c)
 		return auth_plain(c);
 	if ((c->caps.mechanisms & SMTP_MECH_LOGIN) == 0)
 		return client_fail(c, EVENT_POLICY, NULL, "neither PLAIN nor LOGIN is offered");
-	stream_write(c->stream, "AUTH LOGIN\r\n", 12);
+	client_say(c, "AUTH LOGIN");
 	return STEP_WAIT;
 }
 
@@ -450,7 +466,7 @@ static enum step unasked_reply(struct client *c, const struct smtp_reply *r)
 
 static enum step rset_enter(struct client *c)
 {
-	stream_write(c->stream, "RSET\r\n", 6);
+	client_say(c, "RSET");
 	return STEP_WAIT;
 }
 
@@ -466,7 +482,7 @@ static enum step quit_enter(struct client *c)
 {
 	static const struct client_fact bye = { .ok = true, .stage = STAGE_MAIL, .text = "" };
 
-	stream_write(c->stream, "QUIT\r\n", 6);
+	client_say(c, "QUIT");
 	return end(c, &bye);
 }
 

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "hubd/deliver/send_log.h"
 #include "hubd/deliver/verdict.h"
 #include "hubd/spool/envelope.h"
 #include "libhub/base/loop.h"
@@ -43,6 +44,7 @@ struct client_config {
 	const char *user, *password;		/* NULL = no AUTH */
 	uint32_t timeout_s;			/* without a byte from the peer */
 	int silence_s;				/* stream_set_silence, for client_connect */
+	struct send_log *log;			/* NULL = none */
 };
 
 /* What was learnt. Strings are valid during the callback. */

@@ -179,10 +179,10 @@ static void write_submitter(struct client *c)
 	if (submitter == NULL || !smtp_capability_has(&c->caps, SMTP_EXT_AUTH))
 		return;
 	if (*submitter == '\0')
-		stream_printf(c->stream, " AUTH=<>");
+		client_put(c, " AUTH=<>");
 	else if ((is_ascii(submitter) || smtp_capability_has(&c->caps, SMTP_EXT_SMTPUTF8)) &&
 		smtp_xtext_encode(xtext, sizeof(xtext), submitter, strlen(submitter)) > 0)
-		stream_printf(c->stream, " AUTH=%s", xtext);
+		client_put(c, " AUTH=%s", xtext);
 }
 
 static void write_mail(struct client *c)
@@ -197,11 +197,11 @@ static void write_mail(struct client *c)
 	if (smtp_capability_has(&c->caps, SMTP_EXT_SIZE) && !c->converting)
 		snprintf(size, sizeof(size), " SIZE=%llu",
 			(unsigned long long)client_wire_size(c->msg));
-	stream_printf(c->stream, "MAIL FROM:<%s>%s%s%s%s%s%s", env->sender, size,
+	client_put(c, "MAIL FROM:<%s>%s%s%s%s%s%s", env->sender, size,
 		bodies[c->body], c->utf8 ? " SMTPUTF8" : "", dsn ? rets[env->ret] : "",
 		dsn && *env->envid != '\0' ? " ENVID=" : "", dsn ? env->envid : "");
 	write_submitter(c);
-	stream_write(c->stream, "\r\n", 2);
+	client_put_end(c);
 }
 
 static void write_notify(struct client *c, uint32_t notify)
@@ -220,7 +220,7 @@ static void write_notify(struct client *c, uint32_t notify)
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if ((notify & words[i].bit) != 0) {
-			stream_printf(c->stream, "%s%s", before, words[i].word);
+			client_put(c, "%s%s", before, words[i].word);
 			before = ",";
 		}
 }
@@ -236,10 +236,10 @@ static void write_orcpt(struct client *c, const struct envelope_recipient *r)
 	int n;
 
 	if (*r->orcpt != '\0' && (c->utf8 || smtp_is_ascii(r->orcpt)))
-		stream_printf(c->stream, " ORCPT=%s", r->orcpt);
+		client_put(c, " ORCPT=%s", r->orcpt);
 	else if (*r->orcpt != '\0' && smtp_utf8_address_encode(text, sizeof(text), r->orcpt,
 		strlen(r->orcpt), false) > 0)
-		stream_printf(c->stream, " ORCPT=%s", text);
+		client_put(c, " ORCPT=%s", text);
 	if (*r->orcpt != '\0' || *original == '\0')
 		return;
 	if (smtp_is_ascii(original))
@@ -247,7 +247,7 @@ static void write_orcpt(struct client *c, const struct envelope_recipient *r)
 	else
 		n = smtp_utf8_address_encode(text, sizeof(text), original, strlen(original), true);
 	if (n > 0)
-		stream_printf(c->stream, " ORCPT=%s;%s",
+		client_put(c, " ORCPT=%s;%s",
 			smtp_is_ascii(original) ? "rfc822" : "utf-8", text);
 }
 
@@ -257,12 +257,12 @@ static void write_rcpt(struct client *c)
 
 	if (client_is_skipped(c, c->rcpt_sent - 1))
 		return;
-	stream_printf(c->stream, "RCPT TO:<%s>", r->address);
+	client_put(c, "RCPT TO:<%s>", r->address);
 	if (smtp_capability_has(&c->caps, SMTP_EXT_DSN)) {
 		write_notify(c, r->notify);
 		write_orcpt(c, r);
 	}
-	stream_write(c->stream, "\r\n", 2);
+	client_put_end(c);
 }
 
 static enum step begin_body(struct client *c)
@@ -272,7 +272,7 @@ static enum step begin_body(struct client *c)
 		c->pump_on = true;
 		return client_pump(c);
 	}
-	stream_write(c->stream, "DATA\r\n", 6);
+	client_say(c, "DATA");
 	return STEP_WAIT;
 }
 

@@ -43,6 +43,7 @@ struct client {
 	enum client_state state, next;
 	bool connecting;
 	bool over;			/* on_end was called or client_free */
+	bool connected, cut;		/* by the peer, or on the way */
 	struct smtp_reply reply;
 	bool reading_reply;		/* reply holds a part */
 	struct smtp_capability caps;
@@ -95,6 +96,22 @@ enum step client_next(struct client *c, enum client_state next);
 enum step client_fail(struct client *c, enum verdict_event event, const struct smtp_reply *r,
 	const char *fmt, ...) PRINTF_LIKE(4, 5);
 void client_advance(struct client *c, enum step step);
+
+/* --- client_log.c: commands, and the protocol log --- */
+
+/* A line of information in the protocol log, see send_log.h. */
+#define client_note(c, context, ...) send_log_note((c)->cfg.log, (context), __VA_ARGS__)
+/* A part of a command that is no secret, and its end. */
+void client_put(struct client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void client_put_end(struct client *c);
+/* A whole one, without CRLF. */
+void client_say(struct client *c, const char *command);
+/* One that ends in a secret; shown has its blank. */
+void client_say_secret(struct client *c, const char *shown, const char *secret);
+void client_log_received(struct client *c, const char *line, size_t n);
+void client_log_connected(struct client *c);
+/* After the handshake. */
+void client_log_tls(struct client *c);
 
 /* --- client_mail.c: the transaction --- */
 

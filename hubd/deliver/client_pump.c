@@ -48,7 +48,8 @@ static ssize_t fill(struct client *c, char *buf, size_t size, bool *end, struct 
 
 static void write_chunk(struct client *c, const char *buf, size_t n, bool end)
 {
-	stream_printf(c->stream, "BDAT %zu%s\r\n", n, end ? " LAST" : "");
+	client_put(c, "BDAT %zu%s", n, end ? " LAST" : "");
+	client_put_end(c);
 	stream_write(c->stream, buf, n);
 	c->chunks_pending++;
 }

@@ -45,7 +45,7 @@ struct mx *deliver_external_mx(struct deliver *d, const struct live *live)
 	return d->external != NULL ? d->external : d->internal;
 }
 
-struct deliver *deliver_new(struct queue_set *set, struct resolver *internal)
+struct deliver *deliver_new(const struct deliver_config *cfg)
 {
 	static const enum queue_type types[] = {
 		QUEUE_DNS_CONNECTOR, QUEUE_SMART_HOST_CONNECTOR, QUEUE_RELAY_WITHIN_SITE,
@@ -55,13 +55,15 @@ struct deliver *deliver_new(struct queue_set *set, struct resolver *internal)
 	struct deliver *d = xcalloc(1, sizeof(*d));
 	size_t i;
 
-	d->set = set;
-	d->loop = queue_set_loop(set);
+	d->set = cfg->set;
+	d->loop = queue_set_loop(cfg->set);
+	d->log = (struct send_log_shared){ .file = cfg->log, .set = cfg->set };
+	send_log_shared_init(&d->log, cfg->worker);
 	d->hosts = host_table_new();
 	d->rota = rota_new();
-	d->internal = mx_new(d->loop, internal);
+	d->internal = mx_new(d->loop, cfg->internal);
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		queue_set_transport(set, types[i], &delivery_transport, d);
+		queue_set_transport(cfg->set, types[i], &delivery_transport, d);
 	return d;
 }
 

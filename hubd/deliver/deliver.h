@@ -10,6 +10,7 @@
 #define HUB_DELIVER_DELIVER_H
 
 #include "hubd/queue/queue.h"
+#include "hubd/track/protocol_log.h"
 #include "libhub/base/resolver.h"
 
 enum {
@@ -28,8 +29,15 @@ enum {
 
 struct deliver;
 
-/* internal: what asks the inside (or system's) DNS; set and internal must outlive it. */
-struct deliver *deliver_new(struct queue_set *set, struct resolver *internal);
+/* All of it must outlive it. */
+struct deliver_config {
+	struct queue_set *set;
+	uint32_t worker;
+	struct resolver *internal;	/* what asks the inside (or system's) DNS */
+	struct protocol_log *log;	/* the Send protocol log, or NULL */
+};
+
+struct deliver *deliver_new(const struct deliver_config *cfg);
 /* After queue_set_stop said done. Accepts a pointer to NULL; sets it to NULL. */
 void deliver_free(struct deliver **d);
 

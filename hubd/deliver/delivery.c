@@ -21,6 +21,7 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 
 	mx_cancel(&s->mx);
 	client_free(&s->client);
+	send_log_deinit(&s->log);
 	spool_body_close(&s->body);
 	event_free(s->answer_timer);
 	event_free(s->idle_timer);
@@ -229,6 +230,7 @@ void delivery_connect(struct delivery *s)
 		.timeout_s = timeout_of(s),
 		.silence_s = s->place->server != NULL ? DELIVER_SERVER_SILENCE_S :
 			DELIVER_SILENCE_S,
+		.log = &s->log,
 	};
 	socklen_t source_len;
 
@@ -289,6 +291,7 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 	} else {
 		s->max_messages = s->live->self->intra_org_max_messages;
 	}
+	send_log_init(&s->log, &s->d->log, s->connector);
 	s->domain = xstrdup(head->key.domain);
 	s->require_tls = head->env.require_tls;
 	delivery_way_init(s, head);

@@ -14,6 +14,7 @@
 #include "hubd/deliver/mx.h"
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
+#include "hubd/deliver/send_log.h"
 #include "hubd/spool/exclusion.h"
 #include "hubd/spool/firewall.h"
 
@@ -33,6 +34,7 @@ struct deliver {
 	struct rota *rota;
 	struct mx *internal, *external;
 	struct resolver *external_resolver;
+	struct send_log_shared log;
 	char external_servers[SERVERS_TEXT];
 };
 
@@ -82,6 +84,7 @@ struct delivery {
 
 	/* the session */
 	struct client *client;
+	struct send_log log;
 	struct policy policy;
 	char hop_text[DELIVERY_HOP_TEXT];
 	uint64_t sent;			/* messages on this connection */
@@ -106,6 +109,9 @@ struct delivery {
 };
 
 extern const struct queue_transport delivery_transport;
+
+/* A line of information in the protocol log, with or without a session: see send_log.h. */
+#define delivery_note(s, context, ...) send_log_note(&(s)->log, (context), __VA_ARGS__)
 
 /* --- delivery.c --- */
 

@@ -186,6 +186,7 @@ static bool send_item(struct delivery *s)
 {
 	const struct queue_item *item = s->item;
 	uint32_t passing = passing_classes(s);
+	char id[SPOOL_ID_TEXT];
 	struct err e;
 
 	s->body = spool_body_open(queue_set_port(s->d->set), item->id, on_body_ready, s, &e);
@@ -200,6 +201,7 @@ static bool send_item(struct delivery *s)
 		.submitter = submitter(&item->env, passing), .source = &body_source, .src = s,
 	};
 	s->phase = PHASE_BUSY;
+	delivery_note(s, "sending message", "%s", spool_id_text(item->id, id));
 	client_send(s->client, &s->msg);
 	return true;
 }

@@ -1,6 +1,7 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/client.c %D%/client.h \
 	%D%/client_fit.c \
+	%D%/client_log.c \
 	%D%/client_mail.c \
 	%D%/client_priv.h \
 	%D%/client_pump.c \
@@ -14,4 +15,5 @@ hubd_libhubd_a_SOURCES += \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/rota.c %D%/rota.h \
+	%D%/send_log.c %D%/send_log.h \
 	%D%/verdict.c %D%/verdict.h

@@ -1,29 +1,12 @@
 /* session_log.c - see session.h: what a session writes to the Receive protocol log. */
 #include "hubd/receive/session.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "hubd/receive/blank.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
-
-/* "192.0.2.1:25", "[2001:db8::1]:25" */
-static void put_endpoint(const struct sockaddr_storage *a, char *out, size_t size)
-{
-	const struct sockaddr_in6 *in6 = (const void *)a;
-	const struct sockaddr_in *in = (const void *)a;
-	char text[INET6_ADDRSTRLEN] = "";
-
-	if (a->ss_family == AF_INET6 && inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text)))
-		snprintf(out, size, "[%s]:%u", text, ntohs(in6->sin6_port));
-	else if (a->ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text)))
-		snprintf(out, size, "%s:%u", text, ntohs(in->sin_port));
-	else
-		*out = '\0';
-}
 
 /* What stands on all lines of this session; made for the first. */
 static struct protocol_session *session_line(struct session *s)
@@ -38,8 +21,8 @@ static struct protocol_session *session_line(struct session *s)
 	snprintf(p->connector, sizeof(p->connector), "%.64s\\%.64s",
 		s->receiver->live->self->obj.name, s->connector->obj.name);
 	stream_local(s->stream, &local);
-	put_endpoint(&local, p->local, sizeof(p->local));
-	put_endpoint(stream_peer(s->stream), p->remote, sizeof(p->remote));
+	protocol_endpoint(&local, p->local);
+	protocol_endpoint(stream_peer(s->stream), p->remote);
 	return p;
 }
 

@@ -1,8 +1,11 @@
 /* protocol_log.c - see protocol_log.h */
 #include "hubd/track/protocol_log.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "hubd/track/counters.h"
@@ -129,6 +132,20 @@ static void on_lines(const char *text, size_t n, uint64_t dropped, void *ctx)
 }
 
 /* --- contract --- */
+
+void protocol_endpoint(const struct sockaddr_storage *a, char out[PROTOCOL_ENDPOINT_SIZE])
+{
+	const struct sockaddr_in6 *in6 = (const void *)a;
+	const struct sockaddr_in *in = (const void *)a;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (a->ss_family == AF_INET6 && inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text)))
+		snprintf(out, PROTOCOL_ENDPOINT_SIZE, "[%s]:%u", text, ntohs(in6->sin6_port));
+	else if (a->ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text)))
+		snprintf(out, PROTOCOL_ENDPOINT_SIZE, "%s:%u", text, ntohs(in->sin_port));
+	else
+		*out = '\0';
+}
 
 struct protocol_log *protocol_log_new(const struct protocol_log_config *cfg)
 {

@@ -10,10 +10,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "libhub/base/err.h"
 
-enum { PROTOCOL_LOG_WAITING = 4 * 1024 * 1024 };
+enum { PROTOCOL_LOG_WAITING = 4 * 1024 * 1024, PROTOCOL_ENDPOINT_SIZE = 64 };
 
 enum protocol_log_side { PROTOCOL_LOG_RECEIVE, PROTOCOL_LOG_SEND };
 
@@ -36,11 +37,14 @@ struct protocol_log_config {
 struct protocol_session {
 	uint64_t id;
 	uint32_t sequence;
-	char connector[136];		/* SERVER\CONNECTOR */
-	char local[64], remote[64];	/* address:port */
+	char connector[136];		/* SERVER\CONNECTOR, or CONNECTOR alone */
+	char local[PROTOCOL_ENDPOINT_SIZE], remote[PROTOCOL_ENDPOINT_SIZE];
 };
 
 struct protocol_log;
+
+/* "192.0.2.1:25", "[2001:db8::1]:25"; "" where there is no address. Any thread. */
+void protocol_endpoint(const struct sockaddr_storage *a, char out[PROTOCOL_ENDPOINT_SIZE]);
 
 /* Main thread, both. Nobody writes any more at protocol_log_free; a pointer to NULL is accepted. */
 struct protocol_log *protocol_log_new(const struct protocol_log_config *cfg);

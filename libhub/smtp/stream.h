@@ -11,6 +11,7 @@
 #ifndef HUB_SMTP_STREAM_H
 #define HUB_SMTP_STREAM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -113,6 +114,7 @@ void stream_resume(struct stream *s);
 
 void stream_write(struct stream *s, const void *data, size_t len);
 void stream_printf(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void stream_vprintf(struct stream *s, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* No copy: data stays valid until cleanup(ctx), which comes once, sent or not, on this thread. */
 void stream_write_ref(struct stream *s, const void *data, size_t len, void (*cleanup)(void *ctx),
 	void *ctx);

@@ -113,16 +113,21 @@ void stream_write(struct stream *s, const void *data, size_t len)
 	stream_schedule_flush(s);
 }
 
+void stream_vprintf(struct stream *s, const char *fmt, va_list ap)
+{
+	if (s->dead)
+		return;
+	BUG_ON(evbuffer_add_vprintf(s->out, fmt, ap) < 0);
+	stream_schedule_flush(s);
+}
+
 void stream_printf(struct stream *s, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (s->dead)
-		return;
 	va_start(ap, fmt);
-	BUG_ON(evbuffer_add_vprintf(s->out, fmt, ap) < 0);
+	stream_vprintf(s, fmt, ap);
 	va_end(ap);
-	stream_schedule_flush(s);
 }
 
 struct reference {

@@ -1,8 +1,6 @@
 """The Receive protocol log: what it shows of a session, what it never shows, and its files."""
 
-import csv
 import datetime
-import glob
 import os
 import re
 import signal
@@ -14,34 +12,22 @@ from .harness.client import Client, b64
 from .harness.directory import record
 from .harness.disk import SmallDisk
 from .harness.organization import Organization, message
+from .harness.protocol_log import FIELDS, ProtocolLog, lines_of
 
-FIELDS = ["date-time", "connector-id", "session-id", "sequence-number", "local-endpoint",
-          "remote-endpoint", "event", "data", "context"]
 PASSWORD = "password-of-anna"
 SECRETS = [PASSWORD, b64(PASSWORD), b64("\0anna\0" + PASSWORD), b64("anna"), "anna\0"]
 
 
 def files(folder):
-    return sorted(glob.glob(os.path.join(folder, "smtp-receive", "*")))
+    return ProtocolLog(folder, "smtp-receive").files()
 
 
 def text(folder):
-    found = ""
-    for name in files(folder):
-        with open(name, encoding="utf-8", newline="") as log:
-            found += log.read()
-    return found
+    return ProtocolLog(folder, "smtp-receive").text()
 
 
 def rows(folder):
-    """The lines of all files, as dictionaries; each has to be whole."""
-    found = []
-    for line in csv.reader(line for line in text(folder).splitlines(keepends=True)
-                           if not line.startswith("#")):
-        if len(line) != len(FIELDS):
-            raise AssertionError("not a line of this log: %r" % line)
-        found.append(dict(zip(FIELDS, line)))
-    return found
+    return ProtocolLog(folder, "smtp-receive").rows()
 
 
 def listens(port):
@@ -99,10 +85,6 @@ class ReceiveLog(unittest.TestCase):
         return wait_for(lambda: "session of %s:\n%s" % (remote, text(self.folder)[-2000:]),
                         complete)
 
-    @staticmethod
-    def said(found, events="<>*+-"):
-        return [row["event"] + row["data"] for row in found if row["event"] in events]
-
     # --- what it shows ---
 
     def test_lines_of_a_session(self):
@@ -120,7 +102,7 @@ class ReceiveLog(unittest.TestCase):
             when = datetime.datetime.strptime(row["date-time"], "%Y-%m-%dT%H:%M:%S.%fZ")
             now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
             self.assertLess(abs((now - when).total_seconds()), 60)
-        said = self.said(found, "<>+-")
+        said = lines_of(found, "<>+-")
         self.assertEqual(said[:3], ["+", ">220 london1.contoso.com ESMTP Hub Transport",
                                     "<EHLO client.example"])
         self.assertIn(">250-SIZE 100000", said)
@@ -163,7 +145,7 @@ class ReceiveLog(unittest.TestCase):
             client.ehlo()
             client.starttls()
             client.say("NOOP")
-        said = self.said(self.logged(remote))
+        said = lines_of(self.logged(remote))
         where = said.index("<STARTTLS")
         self.assertTrue(said[where + 1].startswith(">220 2.0.0"), said)
         self.assertIn("<NOOP", said)
@@ -176,7 +158,7 @@ class ReceiveLog(unittest.TestCase):
                                  "RCPT TO:<x@elsewhere.example>")
         finally:
             org.change(self.dn(), hubTarpitInterval="0")
-        self.assertIn("*Tarpit for '1 s' due to '550 5.7.1 unable to relay'", self.said(found))
+        self.assertIn("*Tarpit for '1 s' due to '550 5.7.1 unable to relay'", lines_of(found))
 
     # --- what it never shows ---
 
@@ -186,7 +168,7 @@ class ReceiveLog(unittest.TestCase):
             b"EHLO client.example\r\n", b"NOOP a,b \"c\" \\x41\r\n", b"NOOP x\n" + forged.encode() +
             b"\n\r\n", b"NOOP \0\x1b[31m\r\n", b"NOOP \xff\xfe\r\n", b"NOOP gr\xc3\xbcn\r\n",
             b"NOOP " + b"y" * 20000 + b"\r\n", b"MAIL FROM:<a@b.example>\rRSET\r\n", b"\r\n")
-        said = self.said(found, "<")
+        said = lines_of(found, "<")
         self.assertIn("<NOOP a,b \"c\" \\x5Cx41", said)
         self.assertIn("<NOOP \\x00\\x1B[31m", said)
         self.assertIn("<NOOP \\xFF\\xFE", said)
@@ -219,7 +201,7 @@ class ReceiveLog(unittest.TestCase):
         ]
         shown = []
         for dialogue in dialogues:
-            shown.append(self.said(self.session("EHLO client.example", *dialogue), "<")[1:])
+            shown.append(lines_of(self.session("EHLO client.example", *dialogue), "<")[1:])
         for secret in SECRETS:
             self.assertNotIn(secret, text(self.folder))
         self.assertEqual(shown[0][0], "<AUTH PLAIN <%d bytes>" % len(plain))
@@ -228,7 +210,7 @@ class ReceiveLog(unittest.TestCase):
         # and AUTH before EHLO, or where nobody is to log in
         self.session("AUTH PLAIN " + plain, plain)
         # nor the server's part of it
-        self.assertNotIn(">334 V", "".join(self.said(rows(self.folder), ">")))
+        self.assertNotIn(">334 V", "".join(lines_of(rows(self.folder), ">")))
 
     def test_content_sent_at_the_wrong_moment(self):
         secret = "confidential"
@@ -251,7 +233,7 @@ class ReceiveLog(unittest.TestCase):
             org.change(self.dn(), hubProtocolLogging="Verbose")
             client.say("NOOP third")
             client.say("QUIT")
-            said = self.said(self.logged(remote), "<")
+            said = lines_of(self.logged(remote), "<")
         self.assertEqual(said, ["<NOOP first", "<NOOP third", "<QUIT"])
 
     def test_others_are_not_logged(self):
@@ -298,7 +280,7 @@ class ReceiveLog(unittest.TestCase):
         os.rename(newest, moved)
         self.org.london1.process.signal(signal.SIGHUP)
         found = self.session("NOOP after")
-        self.assertIn("<NOOP after", self.said(found))
+        self.assertIn("<NOOP after", lines_of(found))
         self.assertTrue(os.path.exists(newest))
         with open(moved, encoding="utf-8") as log:
             self.assertNotIn("NOOP after", log.read())

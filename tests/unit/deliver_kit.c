@@ -150,7 +150,7 @@ void kit_begin(void)
 {
 	kit_queues = queues_new(1);
 	kit_set = queue_set_new(kit_queues, 0, kit_loop, NULL, kit_live, &hooks, NULL);
-	kit_deliver = deliver_new(kit_set, NULL);
+	kit_deliver = deliver_new(&(struct deliver_config){ .set = kit_set });
 }
 
 void kit_setup(void)
