@@ -6,6 +6,7 @@
 
 #include "hubd/track/counters.h"
 #include "libhub/base/mem.h"
+#include "libhub/smtp/encapsulation.h"
 
 /* postmaster at any accepted domain and without domain is always accepted (RFC 5321 4.5.1). */
 static bool is_postmaster(const struct smtp_address *to)
@@ -58,39 +59,73 @@ static bool recipient_takes(struct session *s, const struct smtp_address *to, bo
 }
 
 /*
- * An edge is the MX of external relay domains: without a connector of its own, mail for one would
- * come back here. Told at the door, it makes no report to a stranger.
+ * What routing refuses is told at the door, and makes no report to a stranger. An edge is the MX of
+ * external relay domains: without a connector of its own, mail for one would come back here.
  */
-static bool edge_relays(struct session *s, const struct smtp_address *to)
+static bool can_be_routed(struct session *s, struct recipients *recipients,
+	const struct smtp_address *to)
 {
 	const struct live *live = s->receiver->live;
 	struct arena *a = arena_new();
 	struct resolved *r = arena_alloc(a, sizeof(*r));
-	bool refused;
+	const char *status = "", *text;
 
-	route_resolve(live->table, NULL, to->text, 0, NULL, a, NULL, r);
-	refused = r->outcome == RESOLVED_REJECT;
-	if (refused)
-		session_reply(s, 550, r->status, "<%s>: %s", to->text, r->text);
+	route_resolve(live->table, recipients, to->text, 0, NULL, a, NULL, r);
+	text = r->text;
+	if (r->outcome == RESOLVED_REJECT) {
+		status = r->status;
+	} else if (r->outcome == RESOLVED_ROUTED && r->route.decision == ROUTE_REPORT) {
+		status = r->route.status;
+		text = r->route.text;
+	}
+	if (*status != '\0')
+		session_reply(s, 550, status, "<%s>: %s", to->text, text);
 	arena_free(&a);
-	return !refused;
+	return *status == '\0';
+}
+
+static bool is_known(struct session *s, const struct smtp_address *to)
+{
+	struct recipient_info info;
+	bool known;
+
+	recipients_find(s->receiver->live->recipients, to->text, &info);
+	known = info.outcome != RECIPIENT_UNKNOWN;
+	recipient_info_clear(&info);
+	return known;
+}
+
+/*
+ * A fax and the like leave the organization, and may cost money: that is relay, though the domain
+ * is ours. Somebody whom the directory knows by such an address is a recipient like any other.
+ */
+static bool is_of_other_type(struct session *s, const struct accepted_domain *d,
+	const struct smtp_address *to)
+{
+	struct encapsulated e;
+
+	return d != NULL && d->type == ACCEPTED_AUTHORITATIVE &&
+		encapsulation_read(to->text, &e) != ENCAPSULATION_NONE && !is_known(s, to);
 }
 
 static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 {
 	const struct accepted_domain *d;
-	bool edge, must_exist;
+	bool edge, other, must_exist;
 
 	if (is_postmaster(to) && to->domain >= to->length)
 		return true;
 	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(to));
-	if (d == NULL && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT)) {
+	other = is_of_other_type(s, d, to);
+	if ((d == NULL || other) && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT)) {
 		session_reply(s, 550, "5.7.1", "unable to relay");
 		return false;
 	}
+	if (other)
+		return can_be_routed(s, s->receiver->live->recipients, to);
 	edge = s->receiver->live->self->role == ROLE_EDGE;
 	if (d != NULL && d->type == ACCEPTED_EXTERNAL_RELAY && edge)
-		return edge_relays(s, to);
+		return can_be_routed(s, NULL, to);
 	if (d == NULL || d->type == ACCEPTED_EXTERNAL_RELAY || is_postmaster(to))
 		return true;
 	/* another hub has answered for it already: what is unknown here gets a report */

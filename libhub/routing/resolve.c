@@ -10,6 +10,7 @@
 
 #include "libhub/routing/next_hop.h"
 #include "libhub/routing/trace.h"
+#include "libhub/smtp/encapsulation.h"
 
 /* Rewrites by mailRoutingAddress before the chain counts as a loop (section 4). */
 enum { RESOLVE_STEPS_MAX = 20 };
@@ -134,6 +135,51 @@ static enum step by_connector(struct resolve *r)
 	return STEP_DONE;
 }
 
+/* By the address spaces of another type; text in lower or upper case, as it was written. */
+static enum step by_type(struct resolve *r, const char *type, const char *text)
+{
+	r->out->outcome = RESOLVED_ROUTED;
+	route_external(r->t, type, text, r->size, r->excluded, r->arena, r->trace,
+		&r->out->route);
+	return STEP_DONE;
+}
+
+/*
+ * TYPE:text travels encapsulated, in the default domain or in the one that it was rewritten from.
+ * Without either it stays as it is: somebody asks, nothing is to travel.
+ */
+static enum step by_other_type(struct resolve *r, const char *type, const char *text)
+{
+	const struct accepted_domain *dflt =
+		(const void *)r->t->snapshot->org->default_domain.target;
+	const char *domain = dflt != NULL ? dflt->domain : r->domain;
+	char address[SMTP_ADDRESS_SIZE];
+
+	text = arena_strdup(r->arena, text);
+	if (domain != NULL && encapsulation_write(address, type, text, domain) == 0)
+		address_set(r, address);
+	else if (r->domain != NULL)
+		return reject(r, "5.1.2", "%s cannot be encapsulated", r->out->address);
+	return by_type(r, type, text);
+}
+
+/* An address of our domain that the directory does not know may be one of another type. */
+static enum step unknown_here(struct resolve *r)
+{
+	struct encapsulated *e = arena_alloc(r->arena, sizeof(*e));
+
+	switch (encapsulation_read(r->out->address, e)) {
+	case ENCAPSULATION_NONE:
+		break;
+	case ENCAPSULATION_WHOLE:
+		return by_type(r, e->type, e->text);
+	case ENCAPSULATION_BROKEN:
+		return reject(r, "5.1.2", "%s is no encapsulated address of another type",
+			r->out->address);
+	}
+	return unknown(r);
+}
+
 /* The person's mailbox: the address is rewritten where it is delivered, see route.h. */
 static enum step to_mailbox(struct resolve *r, const struct recipient_info *info)
 {
@@ -200,7 +246,7 @@ static enum step by_directory(struct resolve *r, bool authoritative)
 		step = defer(r, not_loaded);
 		break;
 	case RECIPIENT_UNKNOWN:
-		step = authoritative ? unknown(r) : by_connector(r);
+		step = authoritative ? unknown_here(r) : by_connector(r);
 		break;
 	case RECIPIENT_AMBIGUOUS:
 		step = reject(r, "5.1.4", "two entries claim the address %s", r->out->address);
@@ -215,13 +261,20 @@ static enum step by_directory(struct resolve *r, bool authoritative)
 	return step;
 }
 
+static bool is_encapsulated(const char *address)
+{
+	struct encapsulated e;
+
+	return encapsulation_read(address, &e) == ENCAPSULATION_WHOLE;
+}
+
 /* An edge knows only whether a recipient exists, and hands everything of ours to a hub. */
 static enum step on_edge(struct resolve *r, const struct accepted_domain *accepted)
 {
 	struct recipient_info info = { 0 };
 
 	if (accepted->recipient_validation && r->recipients != NULL &&
-	    !is_postmaster(r->out->address)) {
+	    !is_postmaster(r->out->address) && !is_encapsulated(r->out->address)) {
 		enum recipient_outcome outcome;
 
 		find(r, &info);
@@ -264,12 +317,8 @@ static enum step resolve_step(struct resolve *r)
 {
 	const char *text, *type = address_type(r->out->address, r->arena, &text), *at;
 
-	if (type != NULL && strcmp(type, "SMTP") != 0) {
-		r->out->outcome = RESOLVED_ROUTED;
-		route_external(r->t, type, text, r->size, r->excluded, r->arena, r->trace,
-			&r->out->route);
-		return STEP_DONE;
-	}
+	if (type != NULL && strcmp(type, "SMTP") != 0)
+		return by_other_type(r, type, text);
 	if (type != NULL) {
 		address_set(r, arena_strdup(r->arena, text));
 		return STEP_AGAIN;

@@ -39,6 +39,12 @@ static int fail(struct err *e, const char *reason)
 	return err_set(e, ERR_PERM, 0, "%s", reason);
 }
 
+/* Encapsulated ones are long by their nature, see encapsulation.h. */
+static size_t local_max(const char *p, size_t n)
+{
+	return n > 5 && strncasecmp(p, "IMCEA", 5) == 0 ? SMTP_ADDRESS_MAX : SMTP_LOCAL_MAX;
+}
+
 /* Puts an unquoted local part into a->text, with quotes if it needs them. */
 static int put_local(struct smtp_address *a, const char *p, size_t n, bool utf8, struct err *e)
 {
@@ -58,7 +64,7 @@ static int put_local(struct smtp_address *a, const char *p, size_t n, bool utf8,
 		*to++ = '"';
 		a->length = (uint16_t)(to - a->text);
 	}
-	if (a->length > SMTP_LOCAL_MAX)
+	if (a->length > local_max(a->text, a->length))
 		return fail(e, "local part is longer than 64 bytes");
 	return 0;
 }
@@ -105,7 +111,7 @@ static int read_local(struct smtp_address *a, struct cursor *in, bool utf8, stru
 		return fail(e, "not ASCII, and SMTPUTF8 was not given");
 	if (in->p == start)
 		return fail(e, "local part is missing");
-	if (in->p - start > SMTP_LOCAL_MAX)
+	if ((size_t)(in->p - start) > local_max(start, (size_t)(in->p - start)))
 		return fail(e, "local part is longer than 64 bytes");
 	if (!is_dot_string(start, (size_t)(in->p - start), utf8))
 		return fail(e, "dot at the end of a local part or beside another");

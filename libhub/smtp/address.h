@@ -3,7 +3,9 @@
  * Canonical means: the domain in lower case and A-labels (so it is ASCII always); an address
  * literal with the address as inet_ntop writes it; the local part as it came, but with quotes only
  * where they are needed. Two equal addresses then have equal bytes. Limits (RFC 5321 §4.5.3.1):
- * local part 64, domain 255, all together 254 bytes (a path is 256 with its brackets).
+ * local part 64, domain 255, all together 254 bytes (a path is 256 with its brackets). The local
+ * part of an encapsulated address (encapsulation.h) may use what there is of these, as it must: the
+ * RFC asks for no limits where they can be done without.
  * Input may hold any byte. Pure functions, no allocation but what libidn2 does for itself when a
  * domain has U-labels.
  */

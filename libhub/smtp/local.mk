@@ -8,6 +8,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/conversion.c %D%/conversion.h %D%/mime_field.c %D%/mime_field.h \
 	%D%/transfer_encoder.c %D%/transfer_encoder.h \
 	%D%/command.c %D%/command.h %D%/command_params.c %D%/command_priv.h \
+	%D%/encapsulation.c %D%/encapsulation.h \
 	%D%/extension.c %D%/extension.h \
 	%D%/header.c %D%/header.h \
 	%D%/reply.c %D%/reply.h

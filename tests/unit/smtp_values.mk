@@ -21,3 +21,8 @@ check_PROGRAMS += tests/unit/test_smtp_conversion
 tests_unit_test_smtp_conversion_SOURCES = tests/unit/test_smtp_conversion.c tests/unit/unit.h
 tests_unit_test_smtp_conversion_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_smtp_conversion_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_encapsulation
+tests_unit_test_encapsulation_SOURCES = tests/unit/test_encapsulation.c tests/unit/unit.h
+tests_unit_test_encapsulation_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_encapsulation_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

@@ -35,6 +35,9 @@ static struct fixture *org_new(void)
 	fixture_person(f, "known@a.relay.com", "", "mbx-London");
 	fixture_person(f, "a@contoso.com", "b@contoso.com", "");
 	fixture_person(f, "b@contoso.com", "a@contoso.com", "");
+	fixture_person(f, "faxed@contoso.com", "FAX:+44 1", "");
+	fixture_person(f, "gone@contoso.com", "FAX:\t1", "");
+	fixture_person(f, "IMCEAFAX-known@contoso.com", "", "mbx-London");
 	fixture_recipient(f, "two@contoso.com", RECIPIENT_AMBIGUOUS);
 	fixture_recipient(f, "list@contoso.com", RECIPIENT_GROUP);
 	for (i = 0; i < CHAIN; i++) {
@@ -98,6 +101,30 @@ static const struct { const char *self, *address, *what, *envelope; } rows[] = {
 	{ NULL, "fax:1", "connector fax cost 1 queue DeliveryAgent *", "fax:1" },
 	{ NULL, "SMS:1", "report 5.1.2", "SMS:1" },
 	{ NULL, "smtp:local@contoso.com", "mailbox mbx-London", "local@contoso.com" },
+	/* the same within SMTP, of an authoritative domain; a person of that name comes first */
+	{ NULL, "IMCEAFAX-+2B44+201@contoso.com", "connector fax cost 1 queue DeliveryAgent *",
+		"IMCEAFAX-+2B44+201@contoso.com" },
+	{ NULL, "imceafax-1@Contoso.com", "connector fax cost 1 queue DeliveryAgent *",
+		"imceafax-1@Contoso.com" },
+	{ "hub2", "IMCEAFAX-1@contoso.com", "relay fax cost 1 to London hub1 queue "
+		"SmtpRelayWithinSite hub1", "IMCEAFAX-1@contoso.com" },
+	{ NULL, "IMCEAFAX-known@contoso.com", "mailbox mbx-London", "IMCEAFAX-known@contoso.com" },
+	{ NULL, "IMCEASMS-1@contoso.com", "report 5.1.2", "IMCEASMS-1@contoso.com" },
+	{ NULL, "IMCEAFAX-+2@contoso.com", "reject 5.1.2", NULL },
+	{ NULL, "IMCEAFAX-@contoso.com", "reject 5.1.2", NULL },
+	{ NULL, "IMCEASMTP-x+40other.org@contoso.com", "reject 5.1.2", NULL },
+	{ NULL, "IMCEA@contoso.com", "reject 5.1.1", NULL },
+	{ NULL, "IMCEAFAX-1@new.relay.com", "relay relay cost 11 to Paris hub3 fallback hub4 "
+		"queue SmtpRelayToConnectorSources hub3", "IMCEAFAX-1@new.relay.com" },
+	{ NULL, "IMCEAFAX-1@other.org", "connector all cost 1 queue DnsConnectorDelivery other.org",
+		"IMCEAFAX-1@other.org" },
+	{ "edge1", "IMCEAFAX-1@contoso.com", "connector inbound cost 1 "
+		"queue SmartHostConnectorDelivery --", "IMCEAFAX-1@contoso.com" },
+	{ "edge1", "IMCEAFAX-+2@contoso.com", "reject 5.1.1", NULL },
+	/* and where mailRoutingAddress names one */
+	{ NULL, "faxed@contoso.com", "connector fax cost 1 queue DeliveryAgent *",
+		"IMCEAFAX-+2B44+201@contoso.com" },
+	{ NULL, "gone@contoso.com", "reject 5.1.2", NULL },
 	/* postmaster, with and without domain */
 	{ NULL, "postmaster", "mailbox mbx-London", "chief@contoso.com" },
 	{ NULL, "PostMaster@contoso.com", "mailbox mbx-London", "chief@contoso.com" },
