@@ -9,6 +9,7 @@
 
 #include "libhub/base/clock.h"
 #include "libhub/base/crc32c.h"
+#include "libhub/base/gather.h"
 #include "libhub/base/inbox.h"
 #include "libhub/base/log.h"
 #include "libhub/base/log_writer.h"
@@ -196,6 +197,85 @@ START_TEST(loop_runs_deferred_in_order)
 }
 END_TEST
 
+struct stream {
+	struct gather gather;
+	struct loop *loop;
+	int pipe[2];			/* always readable: a change each turn */
+	uint64_t first_ms;
+	unsigned int notes, calls;
+};
+
+static void on_stream(evutil_socket_t fd, short what, void *ctx)
+{
+	static const struct timespec a_while = { 0, 1000 * 1000 };
+	struct stream *s = ctx;
+
+	(void)fd;
+	(void)what;
+	s->notes++;
+	/* longer than the timer still has, at last: it is due in the same turn */
+	nanosleep(&a_while, NULL);
+	gather_note(&s->gather);
+	/* given up */
+	if (clock_mono_ms() > s->first_ms + 3000)
+		loop_stop(s->loop);
+}
+
+static void on_gathered(void *ctx)
+{
+	struct stream *s = ctx;
+
+	ck_assert(!gather_is_due(&s->gather));
+	if (++s->calls == 2)
+		loop_stop(s->loop);
+}
+
+START_TEST(gather_ends_in_a_steady_stream)
+{
+	struct stream s = { .first_ms = clock_mono_ms() };
+	struct event *io;
+
+	s.loop = loop_new("gather");
+	gather_init(&s.gather, s.loop, 20, 100, on_gathered, &s);
+	ck_assert_int_eq(pipe(s.pipe), 0);
+	ck_assert_int_eq(write(s.pipe[1], "x", 1), 1);
+	io = event_new(loop_base(s.loop), s.pipe[0], EV_READ | EV_PERSIST, on_stream, &s);
+	event_add(io, NULL);
+	loop_run(s.loop);
+	ck_assert_uint_eq(s.calls, 2);
+	ck_assert_uint_gt(s.notes, s.calls);
+	event_free(io);
+	gather_deinit(&s.gather);
+	close(s.pipe[0]);
+	close(s.pipe[1]);
+	loop_free(&s.loop);
+}
+END_TEST
+
+static void stop_gathered(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+START_TEST(gather_settled_calls_for_the_next_change_only)
+{
+	struct loop *l = loop_new("gather");
+	struct gather g;
+
+	gather_init(&g, l, 20, 100, stop_gathered, l);
+	ck_assert(!gather_is_due(&g));
+	gather_note(&g);
+	ck_assert(gather_is_due(&g));
+	gather_settle(&g);
+	ck_assert(!gather_is_due(&g));
+	gather_note(&g);
+	loop_run(l);
+	ck_assert(!gather_is_due(&g));
+	gather_deinit(&g);
+	loop_free(&l);
+}
+END_TEST
+
 START_TEST(clock_texts)
 {
 	char text[64];
@@ -326,6 +406,8 @@ int main(void)
 	tcase_add_test(mem, clock_texts);
 	tcase_add_test(loop, inbox_across_threads);
 	tcase_add_test(loop, loop_runs_deferred_in_order);
+	tcase_add_test(loop, gather_ends_in_a_steady_stream);
+	tcase_add_test(loop, gather_settled_calls_for_the_next_change_only);
 	tcase_add_loop_test(log, log_lines, 780, 1100);
 	tcase_add_loop_test(log, log_lines, 3900, 4200);
 	tcase_add_loop_test(log, log_lines, 8990, 8991);
