@@ -209,9 +209,14 @@ void control_set_live(struct control *c, const struct live *live)
 	c->tls = tls_context_ref(live->tls_server);
 }
 
+bool control_is_settled(const struct control *c)
+{
+	return c->expected == 0;
+}
+
 const struct snapshot *control_snapshot(const struct control *c)
 {
-	if (c->expected == 0)
+	if (control_is_settled(c))
 		return mirror_snapshot(c->cfg.mirror);
 	return c->live != NULL ? c->live->snapshot : NULL;
 }

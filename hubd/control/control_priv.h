@@ -65,5 +65,7 @@ void control_metrics(const struct control *c, struct evbuffer *out);
 
 /* The directory as it is told of: the newest snapshot, unless that is still being put in force. */
 const struct snapshot *control_snapshot(const struct control *c);
+/* Is that the mirror's newest? */
+bool control_is_settled(const struct control *c);
 
 #endif

@@ -96,6 +96,12 @@ static void put_snapshot(json_t *o, const struct snapshot *s, const struct recip
 	put(o, "warnings", warnings);
 }
 
+/* NULL = not known, or the snapshot that has it is not in force yet */
+static const char *newest_change(const struct control *c, const struct mirror_status *m)
+{
+	return *m->csn != '\0' && control_is_settled(c) ? m->csn : NULL;
+}
+
 static void put_directory(json_t *o, const struct control *c)
 {
 	struct mirror_status m;
@@ -106,6 +112,7 @@ static void put_directory(json_t *o, const struct control *c)
 	put(directory, "state", text(states[m.state]));
 	put(directory, "uri", text(m.uri));
 	put(directory, "error", text(m.error != NULL && *m.error != '\0' ? m.error : NULL));
+	put(directory, "newest_change", text(newest_change(c, &m)));
 	put(directory, "held", text(m.held));
 	put(o, "directory", directory);
 	put(o, "from_cache", json_boolean(m.from_cache));

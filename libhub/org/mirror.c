@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "libhub/base/clock.h"
+#include "libhub/base/gather.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/cache_saver.h"
@@ -51,8 +52,9 @@ struct mirror {
 	const struct snapshot *snapshot;
 	uint64_t changes_in_force;	/* of the builder */
 	bool from_cache;
-	struct event *build_timer, *announce_timer;
-	uint64_t first_change_ms;	/* not yet built, 0 = none */
+	struct gather changes;		/* of the organization that are not built yet */
+	char csn[GUARD_CSN_SIZE];	/* of the newest change that is built, or "" */
+	struct event *announce_timer;
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -101,12 +103,19 @@ static bool same(const struct snapshot *a, const struct snapshot *b)
 		same_warnings(a, b);
 }
 
+static void note_csn(struct mirror *m)
+{
+	if (m->org.watch != NULL)	/* else it is the cache's */
+		snprintf(m->csn, sizeof(m->csn), "%s", second_look_csn(m->org.look));
+}
+
 /* True if another snapshot is in force now. */
 static bool build(struct mirror *m)
 {
 	const struct snapshot *s, *before = m->snapshot;
 
-	m->first_change_ms = 0;
+	gather_settle(&m->changes);
+	note_csn(m);
 	s = builder_build(m->builder, before);
 	if (before != NULL && same(s, before)) {
 		snapshot_unref(&s);
@@ -136,7 +145,7 @@ static enum cache_state org_state(void *ctx)
 	if (!m->org.complete)
 		return CACHE_STATE_MIXED;
 	/* entries are newer than the snapshot, which knows what their last good forms are */
-	return m->first_change_ms != 0 ? CACHE_STATE_UNSETTLED : CACHE_STATE_WHOLE;
+	return gather_is_due(&m->changes) ? CACHE_STATE_UNSETTLED : CACHE_STATE_WHOLE;
 }
 
 static struct cache_batch *org_batch(void *ctx)
@@ -196,13 +205,11 @@ static void on_announce_timer(evutil_socket_t fd, short what, void *ctx)
 	announce(ctx);
 }
 
-static void on_build_timer(evutil_socket_t fd, short what, void *ctx)
+static void on_changes(void *ctx)
 {
 	struct mirror *m = ctx;
 	bool changed;
 
-	(void)fd;
-	(void)what;
 	if (!m->org.complete)
 		return;
 	loop_touch(m->loop);
@@ -213,22 +220,11 @@ static void on_build_timer(evutil_socket_t fd, short what, void *ctx)
 		announce(m);
 }
 
-static void plan_build(struct mirror *m)
-{
-	uint64_t now = clock_mono_ms(), latest;
-
-	if (m->first_change_ms == 0)
-		m->first_change_ms = now;
-	latest = m->first_change_ms + GATHER_MAX_MS;
-	set_timer(m->build_timer, now + GATHER_MS < latest ? GATHER_MS :
-		latest > now ? latest - now : 0);
-}
-
 static void org_changed(struct mirror *m)
 {
 	if (!m->org.complete)
 		return;
-	plan_build(m);
+	gather_note(&m->changes);
 	if (m->org_saver != NULL)
 		cache_saver_changed(m->org_saver);
 }
@@ -428,6 +424,7 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 		m->from_cache = true;
 		builder_identity(m->builder, &cached);
 		second_look_in_force(m->org.look, &cached);
+		snprintf(m->csn, sizeof(m->csn), "%s", cached.csn);
 		build(m);
 		set_timer(m->announce_timer, 0);
 	}
@@ -467,9 +464,9 @@ struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
 	m->on_snapshot = on_snapshot;
 	m->ctx = ctx;
 	m->builder = builder_new(cfg->base);
-	m->build_timer = evtimer_new(loop_base(loop), on_build_timer, m);
+	gather_init(&m->changes, loop, GATHER_MS, GATHER_MAX_MS, on_changes, m);
 	m->announce_timer = evtimer_new(loop_base(loop), on_announce_timer, m);
-	BUG_ON(m->build_timer == NULL || m->announce_timer == NULL);
+	BUG_ON(m->announce_timer == NULL);
 	start_org(m, resolver);
 	if (cfg->recipients)
 		start_people(m, resolver);
@@ -485,9 +482,9 @@ void mirror_free(struct mirror **mp)
 	if (m == NULL)
 		return;
 	*mp = NULL;
-	event_free(m->build_timer);
 	event_free(m->announce_timer);
 	cache_saver_free(&m->org_saver);
+	gather_deinit(&m->changes);
 	tree_deinit(&m->org);
 	m->people.watch = NULL;
 	tree_deinit(&m->people);
@@ -517,12 +514,20 @@ static int64_t in_step(const struct tree *t)
 	return t->in_step_ms < 0 ? clock_wall_ms() : t->in_step_ms;
 }
 
+/* What changed elsewhere in the directory moves it on, too. */
+static const char *csn_in_force(const struct mirror *m)
+{
+	return m->org.complete && !gather_is_due(&m->changes) ? second_look_csn(m->org.look) :
+		m->csn;
+}
+
 void mirror_status(const struct mirror *m, struct mirror_status *out)
 {
 	*out = (struct mirror_status){
 		.state = watch_state(m->org.watch),
 		.uri = watch_uri(m->org.watch),
 		.error = watch_error(m->org.watch),
+		.csn = csn_in_force(m),
 		.from_cache = m->from_cache,
 		.in_step_since_ms = in_step(&m->org),
 		.recipients_state = m->people.watch != NULL ? watch_state(m->people.watch) :

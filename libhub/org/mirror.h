@@ -43,6 +43,7 @@ struct recipients *mirror_recipients(const struct mirror *m);	/* shared with all
 struct mirror_status {
 	enum watch_state state;		/* of the organization's watch */
 	const char *uri, *error;
+	const char *csn;		/* of the newest change that is in the snapshot, or "" */
 	bool from_cache;		/* nothing but the cache so far */
 	int64_t in_step_since_ms;	/* wall; last moment known in step, 0 = never */
 	enum watch_state recipients_state;

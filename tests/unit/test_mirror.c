@@ -160,9 +160,18 @@ static bool is_known(void *address)
 	return outcome_of(address) == RECIPIENT_MAILBOX;
 }
 
+static bool is_newer(void *csn)
+{
+	struct mirror_status st;
+
+	mirror_status(mirror, &st);
+	return strcmp(st.csn, csn) > 0;
+}
+
 START_TEST(follows_changes)
 {
 	struct mirror_status st;
+	char csn[GUARD_CSN_SIZE];
 
 	start_live();
 	ck_assert_uint_eq(snapshots, 1);
@@ -184,6 +193,15 @@ START_TEST(follows_changes)
 	ck_assert_str_eq(st.uri, server.ldapi);
 	ck_assert_uint_ge(st.recipients, 2);
 	ck_assert_int_gt(st.in_step_since_ms, 0);
+	strcpy(csn, st.csn);
+	ck_assert_str_ne(csn, "");
+	/* also by a change elsewhere, which is no snapshot */
+	modify("dn: cn=Otto,o=x\nchangetype: add\nobjectClass: device\ncn: Otto\n");
+	AWAIT(loop, is_newer, csn, PATIENCE_MS);
+	strcpy(csn, (mirror_status(mirror, &st), st.csn));
+	modify("dn: cn=D," SITES "\nchangetype: delete\n");
+	AWAIT(loop, is_newer, csn, PATIENCE_MS);
+	ck_assert(!has_site("D"));
 }
 END_TEST
 
