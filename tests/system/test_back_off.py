@@ -11,7 +11,7 @@ import unittest
 from .harness.base import Place, wait_for
 from .harness.delivery import QUICK
 from .harness.directory import Directory, record
-from .harness.hub import Hub, in_step
+from .harness.hub import Hub, in_force, in_step
 from .harness.keys import Key
 from .harness.organization import message, send
 from .harness.peers import Sink
@@ -72,9 +72,8 @@ class Row:
     def apply(self, change):
         """A change in the directory, in force on every hub that runs."""
         running = [hub for hub in self.hubs.values() if hub.process.running()]
-        before = in_step(running)
         change()
-        in_step(running, other_than=before)
+        in_force(self.directory, running)
 
     def change(self, dn, **attributes):
         self.apply(lambda: self.directory.change(dn, **attributes))

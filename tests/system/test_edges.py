@@ -10,7 +10,7 @@ from .harness.base import free_port, wait_for
 from .harness.client import Client
 from .harness.delivery import QUICK, wait_report
 from .harness.directory import Directory, record
-from .harness.hub import Hub, in_step
+from .harness.hub import Hub, in_force
 from .harness.keys import Key
 from .harness.organization import Organization, message, send
 from .harness.peers import Sink
@@ -283,12 +283,11 @@ class EdgeItself(unittest.TestCase):
             client.ehlo()
             client.say("MAIL FROM:<someone@outside.example>")
             self.assertRegex(client.say("RCPT TO:<%s>" % address), r"^550 5\.4\.4")
-        before = self.edge.fingerprint()
         self.own.add(record(self.own.dn("Elsewhere", "Connectors"), "hubSendConnector",
                             cn="Elsewhere", hubAddressSpace="elsewhere.example",
                             hubSourceServer=self.edge.dn(), hubDNSRouting="FALSE",
                             hubSmartHost="[127.0.0.1]:%d" % self.relay.port))
-        in_step([self.edge], other_than=before)
+        in_force(self.own, [self.edge])
         self.relay.wait(self.submit(address))
 
     def test_outwards(self):

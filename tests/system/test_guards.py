@@ -6,7 +6,7 @@ import unittest
 
 from .harness.base import wait_for
 from .harness.directory import record
-from .harness.hub import in_step
+from .harness.hub import in_force, in_step
 from .harness.organization import Organization, message, send
 
 PEOPLE = 30
@@ -158,7 +158,9 @@ class Guards(unittest.TestCase):
         self.unchanged()
         self.accept()
         self.wait_believed()
-        after = in_step(self.org.hubs, other_than=self.before)
+        in_force(self.directory, self.org.hubs)
+        after = in_step(self.org.hubs)
+        self.assertNotEqual(after, self.before)
         limit = self.org.london1.ctl("send-connector", "get", "To Internet")["max-message-size"]
         self.assertNotEqual(limit, 12345678)
         self.flows()

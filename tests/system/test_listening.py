@@ -14,7 +14,7 @@ from .harness import own_network
 from .harness.base import Place, build_path, free_port, run, wait_for
 from .harness.client import Client
 from .harness.directory import Directory, record
-from .harness.hub import Hub, in_step
+from .harness.hub import Hub, in_force
 from .harness.organization import message
 from .harness.peers import Sink
 
@@ -76,9 +76,8 @@ class Listening(unittest.TestCase):
                    d.admin, "-y", d.password_file, *arguments, check=True).stdout
 
     def apply(self, change, *arguments, **attributes):
-        before = in_step([self.hub])
         change(*arguments, **attributes)
-        return in_step([self.hub], other_than=before)
+        in_force(self.directory, [self.hub])
 
     def dn(self, name):
         return "cn=%s,%s" % (name, self.hub.dn())

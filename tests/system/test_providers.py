@@ -5,7 +5,7 @@ import signal
 import unittest
 
 from .harness.base import build_path, run, wait_for
-from .harness.hub import in_step
+from .harness.hub import in_force, in_step
 from .harness.organization import Organization, message, send
 from .harness.providers import Providers, Writer, strike
 
@@ -79,10 +79,9 @@ class TwoProviders(unittest.TestCase):
         providers = self.providers
         providers.wait_agreed()
         self.wait_at(providers.first, since)
-        before = in_step(self.org.hubs)
         providers.writer = providers.first
         providers.change(self.org.connector("To Internet"), hubMaxMessageSize="2000000")
-        in_step(self.org.hubs, other_than=before)
+        in_force(providers, self.org.hubs)
         self.flows()
 
     def test_one_is_killed(self):

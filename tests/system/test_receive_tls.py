@@ -14,7 +14,7 @@ from .harness.base import Place, free_port, run, wait_for
 from .harness.certificates import authority, make
 from .harness.client import Client
 from .harness.directory import Directory, record
-from .harness.hub import Hub, in_step
+from .harness.hub import Hub, in_force
 
 QUICK = dict(hubTarpitInterval="0", hubMaxInboundPerSource="0",
              hubMaxInboundPercentPerSource="100", hubPermissionGroup="AnonymousUsers",
@@ -72,9 +72,8 @@ class One:
         return "cn=%s,%s" % (name, self.hub.dn())
 
     def apply(self, change):
-        before = in_step([self.hub])
         change()
-        in_step([self.hub], other_than=before)
+        in_force(self.directory, [self.hub])
 
     def change(self, name, **attributes):
         self.apply(lambda: self.directory.change(self.connector(name), **attributes))

@@ -81,6 +81,13 @@ class Directory:
             lines.append("-")
         return self.modify("\n".join(lines) + "\n", check=check)
 
+    def newest_change(self):
+        """Its change sequence number; they compare as texts."""
+        found = run("ldapsearch", "-LLL", *self._bind(), "-s", "base", "-b", self.suffix,
+                    "contextCSN", check=True).stdout
+        return max(line.split(": ")[1] for line in found.splitlines()
+                   if line.startswith("contextCSN: "))
+
     def dn(self, name, container):
         return "cn=%s,cn=%s,%s" % (name, container, self.base)
 

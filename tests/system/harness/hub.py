@@ -1,13 +1,28 @@
 """One hubd process with its state, and what an administrator sees of it."""
 
+import http.client
 import json
 import os
 import re
 import shutil
+import socket
 
 from .base import Process, build_path, free_port, run, wait_for
 from .directory import record
 from .keys import Key
+
+
+class _Control(http.client.HTTPConnection):
+    """HTTP over a hub's control socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=5)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class Hub:
@@ -78,7 +93,6 @@ class Hub:
         return self
 
     def listening(self):
-        import socket
         if not self.process.running():
             raise AssertionError("%s ended\n%s" % (self.name, self.process.log()[-3000:]))
         try:
@@ -127,9 +141,23 @@ class Hub:
         return found
 
     def fingerprint(self):
-        """Of the configuration in force, by the log."""
+        """Of the configuration in force; of a hub that has ended, of the last one."""
+        told = self.status()
+        if told is not None:
+            return told["fingerprint"] if told["in_force"] else None
         found = self.events("configuration")
         return found[-1]["fingerprint"] if found else None
+
+    def status(self):
+        """What it tells of itself (GET /status); None while it does not."""
+        asked = _Control(self.control)
+        try:
+            asked.request("GET", "/status")
+            return json.loads(asked.getresponse().read())
+        except OSError:
+            return None
+        finally:
+            asked.close()
 
     def ctl(self, *arguments, check=True):
         """hubctl on this server's control socket; JSON where the command gives some."""
@@ -158,11 +186,19 @@ def parse_event(line):
     return values
 
 
-def in_step(hubs, other_than=None):
-    """Waits until all run the same configuration, not the one named; gives its fingerprint."""
+def in_step(hubs):
+    """Waits until all run the same configuration; gives its fingerprint."""
     def same():
         prints = {hub.fingerprint() for hub in hubs}
-        if len(prints) != 1 or None in prints or other_than in prints:
-            return None
-        return prints.pop()
+        return None if len(prints) != 1 or None in prints else prints.pop()
     return wait_for(lambda: "hubs in step: %s" % [hub.fingerprint() for hub in hubs], same)
+
+
+def in_force(directory, hubs):
+    """Waits until all hubs run what the directory holds now, however many changes that were."""
+    newest = directory.newest_change()
+
+    def known():
+        return [((hub.status() or {}).get("directory") or {}).get("newest_change") or ""
+                for hub in hubs]
+    wait_for(lambda: "%s in force: %s" % (newest, known()), lambda: min(known()) >= newest)

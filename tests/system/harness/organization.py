@@ -10,7 +10,7 @@ import uuid
 
 from .base import Place, free_port
 from .directory import Directory, record
-from .hub import Hub, in_step
+from .hub import Hub, in_force, in_step
 from .peers import Dns, Sink
 from .validator import validated_directory
 
@@ -97,10 +97,8 @@ class Organization:
 
     def apply(self, change, hubs=None):
         """Makes a change in the directory and waits until every hub runs it."""
-        hubs = hubs or self.hubs
-        before = in_step(hubs)
         change()
-        return in_step(hubs, other_than=before)
+        in_force(self.directory, hubs or self.hubs)
 
     def connector(self, name):
         return self.directory.dn(name, "Connectors")
