@@ -66,7 +66,7 @@ static int files_read(struct identity_files *f, const struct settings *s, struct
 {
 	if (key_pairs_each(s, add_file, f, e) != 0)
 		return -1;
-	f->authorities = tls_authorities_load(s->ca, e);
+	f->authorities = tls_authorities_load(s->ca, s->crl, e);
 	return f->authorities != NULL ? 0 : -1;
 }
 
@@ -97,6 +97,17 @@ static struct tls_context *make_server(const struct identity *id, struct err *e)
 	return t;
 }
 
+static struct tls_context *make_client(const struct identity *id, struct err *e)
+{
+	struct tls_certificate **all = xcalloc(id->files.n + 1, sizeof(struct tls_certificate *));
+	struct tls_client_config cfg = { .own = id->own, .all = all, .n = shown(id, all),
+		.authorities = id->files.authorities };
+	struct tls_context *t = tls_context_client(&cfg, e);
+
+	free(all);
+	return t;
+}
+
 static int make(struct identity *id, struct err *e)
 {
 	struct tls_context *server = NULL, *client;
@@ -106,7 +117,7 @@ static int make(struct identity *id, struct err *e)
 		if (server == NULL)
 			return -1;
 	}
-	client = tls_context_client(id->own, id->files.authorities, e);
+	client = make_client(id, e);
 	if (client == NULL) {
 		tls_context_unref(&server);
 		return -1;

@@ -30,6 +30,7 @@ static const struct setting table[] = {
 	ROW("recipient_base", SETTING_TEXT, 0, s.recipient_base),
 	ROW("bind", SETTING_TEXT, SETTING_REQUIRED, bind),
 	ROW("ca", SETTING_PATH, 0, s.ca),
+	ROW("crl", SETTING_PATH, 0, s.crl),
 	ROW("certificate", SETTING_PATH, 0, certificates),
 	ROW("key", SETTING_PATH, 0, keys),
 	ROW("keytab", SETTING_PATH, 0, s.keytab),
@@ -178,7 +179,7 @@ static int check_state(const struct settings *s, struct err *e)
 
 static int check_files(const struct settings *s, struct err *e)
 {
-	if (check_readable(s, "ca", s->ca, e) != 0 ||
+	if (check_readable(s, "ca", s->ca, e) != 0 || check_readable(s, "crl", s->crl, e) != 0 ||
 		check_readable(s, "keytab", s->keytab, e) != 0)
 		return -1;
 	return check_state(s, e);

@@ -19,6 +19,7 @@ struct settings {
 	const char *base;		/* DN of the hubOrganization */
 	const char *recipient_base;
 	const char *ca;
+	const char *crl;		/* revocation lists: file or folder, or NULL */
 	const char *certificate, *key;	/* the first pair: the server's own */
 	struct settings_key_pairs pairs;
 	const char *keytab;		/* or NULL */

@@ -354,7 +354,7 @@ static enum step starttls_reply(struct client *c, const struct smtp_reply *r)
 		return then_auth(c);
 	/* RFC 3207 section 4.2: what was said in clear is forgotten */
 	memset(&c->caps, 0, sizeof(c->caps));
-	if (stream_starttls_client(c->stream, c->cfg.context, c->cfg.sni, &e) != 0)
+	if (stream_starttls_client(c->stream, c->cfg.context, &c->cfg.handshake, &e) != 0)
 		return client_fail(c, EVENT_NONSENSE, NULL, "%s", e.text);
 	return client_next(c, CLIENT_TLS);
 }

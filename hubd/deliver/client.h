@@ -38,7 +38,7 @@ struct client_config {
 	const char *name;			/* ours, in EHLO */
 	enum client_tls tls;
 	struct tls_context *context;		/* unless CLIENT_TLS_NEVER */
-	const char *sni;			/* may be NULL */
+	struct tls_connect handshake;
 	/* After the handshake: is it who it should be? NULL = anybody is. */
 	int (*check_peer)(struct stream *s, void *ctx, struct err *e);
 	const char *user, *password;		/* NULL = no AUTH */

@@ -224,7 +224,7 @@ void delivery_connect(struct delivery *s)
 		.name = own_name(s),
 		.tls = clear ? CLIENT_TLS_NEVER : s->policy.tls,
 		.context = s->live->tls_client,
-		.sni = asked_name(s),
+		.handshake = { .name = asked_name(s) },
 		.check_peer = check_peer,
 		.user = s->policy.user, .password = s->policy.password,
 		.timeout_s = timeout_of(s),

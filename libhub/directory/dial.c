@@ -159,7 +159,7 @@ static void begin_tls(struct dial *d, int fd)
 		fail(d, e.class, 0, e.text);
 		return;
 	}
-	ssl = tls_context_connect(tls, fd, d->host);
+	ssl = tls_context_connect(tls, fd, &(struct tls_connect){ .name = d->host });
 	tls_context_unref(&tls);
 	/* bufferevents ask SSL_pending, which does not see records that were read ahead */
 	SSL_set_read_ahead(ssl, 0);

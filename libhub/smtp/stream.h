@@ -150,12 +150,12 @@ void stream_set_deadline(struct stream *s, uint64_t timeout_ms);
 int stream_starttls_server(struct stream *s, struct tls_context *tls, const struct tls_accept *how,
 	const char *ready, struct err *e) MUST_CHECK;
 /*
- * The same as client, after the line 220 was taken. name for SNI, may be NULL. Any certificate is
- * accepted; the caller checks by stream_peer_key_digest or stream_peer_verify in on_tls. -1: the
- * server sent something behind its 220; close.
+ * The same as client, after the line 220 was taken. Any certificate is accepted; the caller checks
+ * by stream_peer_key_digest or stream_peer_verify in on_tls. -1: the server sent something behind
+ * its 220; close.
  */
-int stream_starttls_client(struct stream *s, struct tls_context *tls, const char *name,
-	struct err *e) MUST_CHECK;
+int stream_starttls_client(struct stream *s, struct tls_context *tls,
+	const struct tls_connect *how, struct err *e) MUST_CHECK;
 bool stream_is_tls(const struct stream *s);
 /* "sha256:<hex>" of the peer's public key info, or NULL: no TLS, or no certificate shown. */
 const char *stream_peer_key_digest(const struct stream *s);
@@ -166,6 +166,9 @@ int stream_peer_verify(const struct stream *s, enum tls_verify mode, const char 
 bool stream_peer_text(const struct stream *s, struct tls_peer_text *out);
 /* Did the handshake resume an earlier session? */
 bool stream_tls_resumed(const struct stream *s);
+/* tls_was_asked and tls_session_take of context.h; false and NULL without TLS. */
+bool stream_tls_was_asked(const struct stream *s);
+struct ssl_session_st *stream_tls_session_take(const struct stream *s);
 /* The peer's certificate as DER, the caller's by free, and its size; NULL where there is none. */
 unsigned char *stream_peer_certificate(const struct stream *s, size_t *size);
 enum { STREAM_BINDING_SIZE = 32 };

@@ -170,13 +170,13 @@ int stream_starttls_server(struct stream *s, struct tls_context *tls, const stru
 	return 0;
 }
 
-int stream_starttls_client(struct stream *s, struct tls_context *tls, const char *name,
-	struct err *e)
+int stream_starttls_client(struct stream *s, struct tls_context *tls,
+	const struct tls_connect *how, struct err *e)
 {
 	BUG_ON(s->tls_state != STREAM_TLS_NONE || s->connecting);
 	if (refuse_early_input(s, "the reply to STARTTLS", e) != 0)
 		return -1;
-	start(s, tls, tls_context_connect(tls, s->fd, name));
+	start(s, tls, tls_context_connect(tls, s->fd, how));
 	return 0;
 }
 
@@ -221,6 +221,16 @@ bool stream_peer_text(const struct stream *s, struct tls_peer_text *out)
 bool stream_tls_resumed(const struct stream *s)
 {
 	return stream_is_tls(s) && SSL_session_reused(s->ssl);
+}
+
+bool stream_tls_was_asked(const struct stream *s)
+{
+	return stream_is_tls(s) && tls_was_asked(s->ssl);
+}
+
+struct ssl_session_st *stream_tls_session_take(const struct stream *s)
+{
+	return stream_is_tls(s) ? tls_session_take(s->ssl) : NULL;
 }
 
 unsigned char *stream_peer_certificate(const struct stream *s, size_t *size)

@@ -259,6 +259,11 @@ int tls_certificate_use(const struct tls_certificate *c, struct ssl_ctx_st *ctx,
 	return 0;
 }
 
+int tls_certificate_use_once(const struct tls_certificate *c, struct ssl_st *ssl)
+{
+	return SSL_use_cert_and_key(ssl, c->cert, c->key, c->chain, 1) == 1 ? 0 : -1;
+}
+
 /* --- which one --- */
 
 struct worth {

@@ -16,6 +16,7 @@
 struct tls_certificate;
 struct x509_st;
 struct ssl_ctx_st;
+struct ssl_st;
 
 /* Names of one certificate that are looked at, and their length without NUL. */
 enum { TLS_CERTIFICATE_NAMES_MAX = 1000, TLS_NAME_MAX = 253 };
@@ -41,6 +42,8 @@ bool tls_certificate_is_self_signed(const struct tls_certificate *c);
 /* Shows it in sessions of ctx, beside those with keys of other types. */
 int tls_certificate_use(const struct tls_certificate *c, struct ssl_ctx_st *ctx, struct err *e)
 	MUST_CHECK;
+/* Shows it in that one session. -1 if OpenSSL refuses. */
+int tls_certificate_use_once(const struct tls_certificate *c, struct ssl_st *ssl) MUST_CHECK;
 
 /*
  * How well a name of a certificate fits the host: 0 = not at all, else more for the more specific

@@ -1,84 +1,13 @@
 /* context.c - see context.h and context_priv.h */
 #include "libhub/tls/context_priv.h"
 
-#include <arpa/inet.h>
-#include <openssl/evp.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "libhub/base/mem.h"
 #include "libhub/tls/certificate.h"
 #include "libhub/tls/error.h"
 #include "libhub/tls/ticket.h"
-
-/* --- authorities --- */
-
-/* The sessions that were verified by one set of authorities are told from those of another. */
-static int digest_file(const char *path, unsigned char out[TLS_DIGEST_SIZE])
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	FILE *f = fopen(path, "re");
-	char buf[8192];
-	size_t n;
-	int rc = -1;
-
-	BUG_ON(md == NULL || !EVP_DigestInit_ex(md, EVP_sha256(), NULL));
-	if (f != NULL) {
-		while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-			BUG_ON(!EVP_DigestUpdate(md, buf, n));
-		rc = ferror(f) ? -1 : 0;
-		fclose(f);
-	}
-	BUG_ON(!EVP_DigestFinal_ex(md, out, NULL));
-	EVP_MD_CTX_free(md);
-	return rc;
-}
-
-static int load_authorities(struct tls_authorities *a, const char *ca, struct err *e)
-{
-	if (ca == NULL) {
-		/* an empty or absent system store verifies nobody, which is what it should do */
-		(void)X509_STORE_set_default_paths(a->store);
-		(void)digest_file(X509_get_default_cert_file(), a->digest);
-		tls_error_clear();
-		return 0;
-	}
-	if (X509_STORE_load_file(a->store, ca) != 1)
-		return tls_error_set(e, ERR_CONFIG, "authorities %s", ca);
-	if (digest_file(ca, a->digest) != 0)
-		return err_set(e, ERR_CONFIG, 0, "authorities %s: cannot read", ca);
-	return 0;
-}
-
-struct tls_authorities *tls_authorities_load(const char *ca, struct err *e)
-{
-	struct tls_authorities *a = xcalloc(1, sizeof(*a));
-
-	tls_error_clear();
-	atomic_init(&a->refs, 1);
-	a->store = X509_STORE_new();
-	BUG_ON(a->store == NULL);
-	if (load_authorities(a, ca, e) != 0)
-		tls_authorities_unref(&a);
-	return a;
-}
-
-struct tls_authorities *tls_authorities_ref(struct tls_authorities *a)
-{
-	atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
-	return a;
-}
-
-void tls_authorities_unref(struct tls_authorities **ap)
-{
-	struct tls_authorities *a = *ap;
-
-	*ap = NULL;
-	if (a == NULL || atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	X509_STORE_free(a->store);
-	free(a);
-}
 
 /* --- what all contexts have in common --- */
 
@@ -167,26 +96,16 @@ static void group_free(struct tls_group *g)
 
 /* --- life --- */
 
+static _Atomic uint64_t numbers;
+
 struct tls_context *tls_context_begin(struct tls_authorities *authorities)
 {
 	struct tls_context *t = xcalloc(1, sizeof(*t));
 
 	tls_error_clear();
 	atomic_init(&t->refs, 1);
+	t->number = atomic_fetch_add(&numbers, 1) + 1;
 	t->authorities = tls_authorities_ref(authorities);
-	return t;
-}
-
-struct tls_context *tls_context_client(struct tls_certificate *own,
-	struct tls_authorities *authorities, struct err *e)
-{
-	struct tls_context *t = tls_context_begin(authorities);
-
-	t->own = tls_group_new(t, TLS_client_method(), &own, own != NULL, e);
-	if (t->own == NULL)
-		tls_context_unref(&t);
-	else if (own != NULL)
-		t->key_digest = tls_certificate_key_digest(own);
 	return t;
 }
 
@@ -202,7 +121,7 @@ struct tls_context *tls_context_new_server(const char *certificate, const char *
 	}
 	cfg.own = tls_certificate_load(certificate, key, e);
 	cfg.all = &cfg.own;
-	cfg.authorities = cfg.own != NULL ? tls_authorities_load(ca, e) : NULL;
+	cfg.authorities = cfg.own != NULL ? tls_authorities_load(ca, NULL, e) : NULL;
 	if (cfg.authorities != NULL) {
 		cfg.tickets = tls_tickets_new(NULL);
 		t = tls_context_server(&cfg, e);
@@ -229,9 +148,10 @@ struct tls_context *tls_context_new_client(const char *certificate, const char *
 		if (own == NULL)
 			return NULL;
 	}
-	authorities = tls_authorities_load(ca, e);
+	authorities = tls_authorities_load(ca, NULL, e);
 	if (authorities != NULL)
-		t = tls_context_client(own, authorities, e);
+		t = tls_context_client(&(struct tls_client_config){ .own = own, .all = &own,
+			.n = own != NULL, .authorities = authorities }, e);
 	tls_authorities_unref(&authorities);
 	tls_certificate_unref(&own);
 	return t;
@@ -248,6 +168,7 @@ void tls_context_unref(struct tls_context **tp)
 	struct tls_context *t = *tp;
 	struct tls_name *name, *next_name;
 	struct tls_group *next;
+	size_t i;
 
 	*tp = NULL;
 	if (t == NULL || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
@@ -260,9 +181,17 @@ void tls_context_unref(struct tls_context **tp)
 		next = t->groups->next;
 		group_free(t->groups);
 	}
+	for (i = 0; i < t->n_all; i++)
+		tls_certificate_unref(&t->all[i]);
+	free(t->all);
 	tls_authorities_unref(&t->authorities);
 	tls_tickets_unref(&t->tickets);
 	free(t);
+}
+
+uint64_t tls_context_number(const struct tls_context *t)
+{
+	return t->number;
 }
 
 const char *tls_context_key_digest(const struct tls_context *t)
@@ -270,24 +199,23 @@ const char *tls_context_key_digest(const struct tls_context *t)
 	return t->key_digest;
 }
 
-/* --- sessions that we open --- */
+/* --- names --- */
 
-static bool is_address(const char *name)
+bool tls_name_fold_n(const char *name, size_t n, char out[TLS_NAME_MAX + 1])
 {
-	struct in6_addr a;
+	size_t i;
 
-	return inet_pton(AF_INET, name, &a) == 1 || inet_pton(AF_INET6, name, &a) == 1;
+	if (n > 0 && name[n - 1] == '.')
+		n--;
+	if (n == 0 || n > TLS_NAME_MAX || memchr(name, '\0', n) != NULL)
+		return false;
+	for (i = 0; i < n; i++)
+		out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+	out[n] = '\0';
+	return true;
 }
 
-struct ssl_st *tls_context_connect(struct tls_context *t, int fd, const char *name)
+bool tls_name_fold(const char *name, char out[TLS_NAME_MAX + 1])
 {
-	SSL *ssl = SSL_new(t->own->ssl);
-
-	BUG_ON(ssl == NULL);
-	BUG_ON(!SSL_set_fd(ssl, fd));
-	/* RFC 6066 section 3: no literal addresses */
-	if (name != NULL && !is_address(name))
-		(void)SSL_set_tlsext_host_name(ssl, name);
-	SSL_set_connect_state(ssl);
-	return ssl;
+	return tls_name_fold_n(name, strlen(name), out);
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "libhub/base/err.h"
 
@@ -23,10 +24,12 @@ struct tls_tickets;
 struct tls_authorities;
 
 /*
- * From a PEM file, or the system's (NULL). Takes 80 ms for the 140 of a system. NULL with *e
- * filled on failure.
+ * From a PEM file, or the system's (NULL). Takes 80 ms for the 140 of a system. crl: a file of
+ * revocation lists (PEM, or one in DER), or a folder of such files, or NULL. NULL with *e filled on
+ * failure.
  */
-struct tls_authorities *tls_authorities_load(const char *ca, struct err *e) MUST_CHECK;
+struct tls_authorities *tls_authorities_load(const char *ca, const char *crl, struct err *e)
+	MUST_CHECK;
 struct tls_authorities *tls_authorities_ref(struct tls_authorities *a);
 /* Accepts a pointer to NULL; sets it to NULL. */
 void tls_authorities_unref(struct tls_authorities **a);
@@ -48,9 +51,16 @@ struct tls_server_config {
 /* NULL with *e filled on failure. */
 struct tls_context *tls_context_server(const struct tls_server_config *cfg, struct err *e)
 	MUST_CHECK;
-/* own, or NULL, is shown when the server asks. */
-struct tls_context *tls_context_client(struct tls_certificate *own,
-	struct tls_authorities *authorities, struct err *e) MUST_CHECK;
+/* What a client shows when it is asked; all are only read. */
+struct tls_client_config {
+	struct tls_certificate *own;		/* may be NULL */
+	struct tls_certificate *const *all;	/* own among them or not */
+	size_t n;
+	struct tls_authorities *authorities;
+};
+
+struct tls_context *tls_context_client(const struct tls_client_config *cfg, struct err *e)
+	MUST_CHECK;
 
 /*
  * The same from files, for those with one certificate. For sessions that we accept: certificate
@@ -68,6 +78,8 @@ struct tls_context *tls_context_new_client(const char *certificate, const char *
 struct tls_context *tls_context_ref(struct tls_context *t);
 void tls_context_unref(struct tls_context **t);
 
+/* No two contexts of the process have the same, not even one after the other. */
+uint64_t tls_context_number(const struct tls_context *t);
 /* Digest of the context's own public key ("sha256:<hex>"), or NULL if it has no certificate. */
 const char *tls_context_key_digest(const struct tls_context *t);
 /* Would a client that asks this server context for that name be shown one that is for it? */
@@ -96,7 +108,22 @@ struct tls_accept {
  */
 struct ssl_st;
 struct ssl_st *tls_context_accept(struct tls_context *t, int fd, const struct tls_accept *how);
-/* name: SNI, may be NULL, an address is not sent. */
-struct ssl_st *tls_context_connect(struct tls_context *t, int fd, const char *name);
+
+struct ssl_session_st;
+
+/* How a session is opened. Everything is only read, during the call. */
+struct tls_connect {
+	const char *name;		/* SNI; may be NULL, an address is not sent */
+	/* of the host that we are: decides which certificate is shown; NULL: own */
+	const char *own_name;
+	bool status;			/* ask for a stapled OCSP response, see verify.h */
+	struct ssl_session_st *session;	/* to be resumed; NULL = none */
+};
+
+struct ssl_st *tls_context_connect(struct tls_context *t, int fd, const struct tls_connect *how);
+/* Of a session that we opened: did the server ask for our certificate? Not where it resumed. */
+bool tls_was_asked(const struct ssl_st *ssl);
+/* What the next session with this server may resume; the caller's. NULL: nothing (any more). */
+struct ssl_session_st *tls_session_take(const struct ssl_st *ssl);
 
 #endif

@@ -1,11 +1,12 @@
 /* context_priv.h - what the context*.c files share; nobody else includes it.
  *
- * context.c: life, options, authorities. context_server.c: which certificate is shown, what a
- * session may be resumed as, tickets.
+ * context.c: life, options. authorities.c: whom we trust. context_server.c: which certificate is
+ * shown, what a session may be resumed as, tickets. context_client.c: sessions that we open.
  */
 #ifndef HUB_TLS_CONTEXT_PRIV_H
 #define HUB_TLS_CONTEXT_PRIV_H
 
+#include "libhub/tls/certificate.h"
 #include "libhub/tls/context.h"
 
 #include <openssl/ssl.h>
@@ -16,7 +17,7 @@ enum { TLS_DIGEST_SIZE = 32 };
 
 struct tls_authorities {
 	X509_STORE *store;
-	unsigned char digest[TLS_DIGEST_SIZE];	/* of the file */
+	unsigned char digest[TLS_DIGEST_SIZE];	/* of all files */
 	atomic_uint refs;
 };
 
@@ -41,6 +42,9 @@ struct tls_context {
 	struct tls_name *names;
 	struct tls_authorities *authorities;
 	struct tls_tickets *tickets;	/* of servers */
+	struct tls_certificate **all;	/* of clients: what may be shown besides own */
+	size_t n_all;
+	uint64_t number;
 	const char *key_digest;		/* NULL without certificate */
 	atomic_uint refs;
 };
@@ -50,5 +54,8 @@ struct tls_group *tls_group_new(struct tls_context *t, const SSL_METHOD *method,
 	struct tls_certificate *const *certificates, size_t n, struct err *e) MUST_CHECK;
 /* An empty context. Takes its own reference to authorities. */
 struct tls_context *tls_context_begin(struct tls_authorities *authorities);
+/* Into lower case and without a dot at the end; false if it is no name at all. */
+bool tls_name_fold(const char *name, char out[TLS_NAME_MAX + 1]);
+bool tls_name_fold_n(const char *name, size_t n, char out[TLS_NAME_MAX + 1]);
 
 #endif

@@ -73,26 +73,11 @@ static struct tls_group *find_group(const struct tls_context *t, const char *nam
 	return found != NULL ? found->group : NULL;
 }
 
-/* Into lower case and without a dot at the end; false if it is no name at all. */
-static bool fold(const char *name, size_t n, char out[TLS_NAME_MAX + 1])
-{
-	size_t i;
-
-	if (n > 0 && name[n - 1] == '.')
-		n--;
-	if (n == 0 || n > TLS_NAME_MAX || memchr(name, '\0', n) != NULL)
-		return false;
-	for (i = 0; i < n; i++)
-		out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
-	out[n] = '\0';
-	return true;
-}
-
 static struct tls_group *group_of(const struct tls_context *t, const char *name)
 {
 	char folded[TLS_NAME_MAX + 1];
 
-	return name != NULL && fold(name, strlen(name), folded) ? find_group(t, folded) : NULL;
+	return name != NULL && tls_name_fold(name, folded) ? find_group(t, folded) : NULL;
 }
 
 bool tls_context_has_name(const struct tls_context *t, const char *name)
@@ -115,7 +100,7 @@ static bool asked_name(SSL *ssl, char out[TLS_NAME_MAX + 1])
 		p[2] != TLSEXT_NAMETYPE_host_name)
 		return false;
 	len = (size_t)p[3] << 8 | p[4];
-	return len <= n - 5 && fold((const char *)p + 5, len, out);
+	return len <= n - 5 && tls_name_fold_n((const char *)p + 5, len, out);
 }
 
 /* Everything that has to be the same for a session to be resumed. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libhub/tls/error.h"
+#include "libhub/tls/staple.h"
 
 /* "*.example.com" here means any host of the domain; OpenSSL writes that ".example.com". */
 static int check_name(X509 *cert, const char *name, struct err *e)
@@ -46,5 +47,8 @@ int tls_verify_peer(const struct ssl_st *ssl, enum tls_verify mode, const char *
 	if (result != X509_V_OK)
 		return err_set(e, ERR_TEMP, 0, "certificate not accepted: %s",
 			X509_verify_cert_error_string(result));
+	/* only who opens a session is sent a staple, and when it is resumed none is */
+	if (!SSL_is_server(ssl) && !SSL_session_reused(ssl) && staple_check(ssl, e) != 0)
+		return -1;
 	return mode == TLS_VERIFY_DOMAIN ? check_name(cert, name, e) : 0;
 }

@@ -1,6 +1,12 @@
 /* verify.h - checking the peer of an established session by authority and name. Any thread.
  *
- * The handshake accepts any certificate; this asks afterwards, from what OpenSSL found then.
+ * The handshake accepts any certificate; this asks afterwards, from what OpenSSL found then. What
+ * is enforced: the chain leads to a trusted authority; each certificate is in its time and for
+ * servers (where we accepted the session: for clients or servers); none is in a revocation list of
+ * its issuer that we were given, and no such list is too old; what a server stapled does not say
+ * that it is revoked, and where its certificate promises a staple, says that it is good
+ * (staple.h). A resumed session was checked for all but the time when it began: whoever keeps it
+ * keeps it apart, with the authorities of then.
  */
 #ifndef HUB_TLS_VERIFY_H
 #define HUB_TLS_VERIFY_H
@@ -10,7 +16,7 @@
 /* The values of hubTLSAuthLevel. */
 enum tls_verify {
 	TLS_VERIFY_ENCRYPTION,	/* EncryptionOnly: TLS is enough */
-	TLS_VERIFY_CERTIFICATE,	/* CertificateValidation: chain to a trusted authority, in time */
+	TLS_VERIFY_CERTIFICATE,	/* CertificateValidation: all of the above */
 	TLS_VERIFY_DOMAIN,	/* DomainValidation: and the certificate names the host or domain */
 };
 

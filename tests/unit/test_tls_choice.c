@@ -48,7 +48,7 @@ static void setup(void)
 		all[i] = tls_certificate_load(ids[i].certificate, ids[i].key, &e);
 		ck_assert_msg(all[i] != NULL, "%s", e.text);
 	}
-	authorities = tls_authorities_load(ids[AUTHORITY].certificate, &e);
+	authorities = tls_authorities_load(ids[AUTHORITY].certificate, NULL, &e);
 	ck_assert_ptr_nonnull(authorities);
 	tickets = tls_tickets_new(NULL);
 }
@@ -370,7 +370,7 @@ START_TEST(other_authorities)
 
 	meet(&first, before, &asks, &c);
 	ck_assert_int_eq(SSL_get_verify_result(first.server), X509_V_OK);
-	authorities = tls_authorities_load(ids[OWN].certificate, &e);
+	authorities = tls_authorities_load(ids[OWN].certificate, NULL, &e);
 	after = server_new(OWN, tickets);
 	c.session = first.session;
 	meet(&second, after, &asks, &c);
