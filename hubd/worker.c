@@ -7,6 +7,7 @@
 
 #include "hubd/categorize/categorizer.h"
 #include "hubd/deliver/deliver.h"
+#include "hubd/drop/drop.h"
 #include "hubd/report/reporter.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct resolver *resolver;	/* asks the inside DNS */
 	char *dns;			/* the servers it asks now, NULL = as the settings say */
 	struct deliver *deliver;
+	struct drop *drop;
 	struct reporter *reporter;
 	struct categorizer *categorizer;
 	struct receiver *receiver;
@@ -243,6 +245,7 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 		worker_free(&w);
 		return NULL;
 	}
+	w->drop = drop_new(w->set);
 	w->deliver = deliver_new(&(struct deliver_config){ .set = w->set, .worker = cfg->index,
 		.internal = w->resolver, .log = cfg->sent });
 	return w;
@@ -261,6 +264,7 @@ void worker_free(struct worker **wp)
 	categorizer_free(&w->categorizer);
 	reporter_free(&w->reporter);
 	deliver_free(&w->deliver);
+	drop_free(&w->drop);
 	queue_set_free(&w->set);
 	resolver_free(&w->resolver);
 	free(w->dns);

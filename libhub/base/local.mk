@@ -2,6 +2,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/clock.c %D%/clock.h \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/err.c %D%/err.h \
+	%D%/errands.c %D%/errands.h \
 	%D%/gather.c %D%/gather.h \
 	%D%/inbox.c %D%/inbox.h \
 	%D%/log.c %D%/log.h \
