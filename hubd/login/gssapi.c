@@ -75,7 +75,7 @@ static enum login_outcome judge(const struct login *l, const char **why)
 
 	*why = "no name of a person";
 	/* instances ("anna/admin", "host/...") are others; what is escaped is no name in mail */
-	if (principal == NULL || strpbrk(principal, "/\\") != NULL ||
+	if (principal == NULL || strpbrk(principal, "/\\") != NULL || *principal == '@' ||
 		strchr(principal, '@') == NULL || strlen(principal) >= LOGIN_NAME_SIZE)
 		return LOGIN_REFUSED;
 	*why = "acting as somebody else";

@@ -21,7 +21,13 @@ enum {
 };
 
 static const char *const connectors[] = {
-	"open", "trusted", "users", "tight", "secure", "slow", "denied", "bare",
+	"open", "trusted", "users", "tight", "secure", "slow", "denied", "bare", "every", "every",
+};
+
+enum {
+	CONNECTORS = sizeof(connectors) / sizeof(connectors[0]),
+	CONNECTOR_NUMBERS = 16,	/* so that more connectors change no input's */
+	OF_HUB = 9,
 };
 
 struct world_session {
@@ -148,19 +154,15 @@ void world_time_out(struct world_session *s, enum world_timeout t)
 
 /* --- begin, talk, end --- */
 
-static void start_tls(struct world_session *s)
+static void start_tls(struct world_session *s, bool of_hub)
 {
 	static const char hello[] = "EHLO client.example\r\nSTARTTLS\r\n";
-	static SSL_CTX *context;
 	unsigned int rounds;
 
-	if (context == NULL)
-		context = SSL_CTX_new(TLS_client_method());
-	BUG_ON(context == NULL);
 	world_say(s, hello, sizeof(hello) - 1);
 	if (session_of(s) == NULL || session_of(s)->wait != WAIT_TLS)
 		return;
-	s->ssl = SSL_new(context);
+	s->ssl = SSL_new(of_hub ? world.hub_tls : world.user_tls);
 	BUG_ON(s->ssl == NULL || SSL_set_fd(s->ssl, s->fd) != 1);
 	for (rounds = 0; SSL_connect(s->ssl) != 1; rounds++) {
 		BUG_ON(rounds > ROUNDS_MAX);
@@ -171,7 +173,7 @@ static void start_tls(struct world_session *s)
 
 struct world_session *world_connect(unsigned int connector, bool tls)
 {
-	const char *name = connectors[connector % (sizeof(connectors) / sizeof(connectors[0]))];
+	unsigned int number = connector % CONNECTOR_NUMBERS % CONNECTORS;
 	struct world_session *s = xcalloc(1, sizeof(*s));
 	struct arrival *a = xcalloc(1, sizeof(*a));
 	int fds[2];
@@ -182,14 +184,15 @@ struct world_session *world_connect(unsigned int connector, bool tls)
 	a->fd = fds[1];
 	strcpy(a->source, "local");
 	a->live = live_ref(world.live);
-	a->connector = (const void *)snapshot_find(world.snapshot, OBJ_RECEIVE_CONNECTOR, name);
+	a->connector = (const void *)snapshot_find(world.snapshot, OBJ_RECEIVE_CONNECTOR,
+		connectors[number]);
 	BUG_ON(a->connector == NULL);
 	world.departed = 0;
 	s->id = world.receiver->next_id;
 	inbox_post(receiver_inbox(world.receiver), &a->node);
 	settle(s);
 	if (tls) {
-		start_tls(s);
+		start_tls(s, number == OF_HUB);
 		s->length = 0;
 	}
 	return s;

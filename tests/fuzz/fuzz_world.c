@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 #include <ftw.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -57,9 +58,19 @@ static const char organization[] =
 	"hubPermissionGroup: AnonymousUsers\nhubPermissionGroup: HubUsers\n"
 	"hubDeny: HubUsers Submit\nhubGrant: AnonymousUsers Accept-Headers-Routing\n"
 	"hubDeny: AnonymousUsers Accept-Authoritative-Domain-Sender\n\n"
+	CONNECTOR("every") "hubBinding: 127.0.0.1:1033\nhubAuthMechanism: Tls\n"
+	"hubAuthMechanism: Integrated\nhubAuthMechanism: BasicAuth\n"
+	"hubAuthMechanism: HubServer\nhubPermissionGroup: HubUsers\n"
+	"hubPermissionGroup: HubServers\nhubDeny: HubServers Accept-Headers-Organization\n\n"
 	CONNECTOR("bare") "hubBinding: 127.0.0.1:1032\nhubAuthMechanism: None\n"
 	"hubPermissionGroup: AnonymousUsers\nhubExtension: Chunking\n"
 	"hubExtension: BinaryMime\nhubExtension: DSN\n\n";
+
+/* With the digest of its key. */
+static const char other_hub[] =
+	"dn: cn=hub2,cn=Servers," BASE "\nobjectClass: hubServer\ncn: hub2\nhubRole: Hub\n"
+	"hubFQDN: hub2.contoso.com\nhubServerSite: cn=London,cn=Sites," BASE "\n"
+	"hubKeyDigest: %s\n\n";
 
 static const char people[] =
 	"dn: uid=anna,ou=People,o=Contoso\nobjectClass: inetOrgPerson\n"
@@ -153,7 +164,7 @@ static void spool_begin(void)
 	world.port = spool_port_new(world.spool, world.loop);
 	world.receiver = receiver_new(&(struct receiver_config){ .loop = world.loop,
 		.port = world.port, .rates = world.rates, .logins = world.logins,
-		.departures = world.departures, .on_message = on_message });
+		.departures = world.departures, .gssapi = true, .on_message = on_message });
 }
 
 static void spool_end(void)
@@ -180,9 +191,12 @@ static void put_object(const struct entry *e, void *ctx)
 static void organization_make(void)
 {
 	struct builder *b = builder_new(BASE);
+	char text[sizeof(other_hub) + TLS_PIN_SIZE];
 	struct err e;
 
+	snprintf(text, sizeof(text), other_hub, world.hub_pin);
 	org_text_each(organization, put_object, b);
+	org_text_each(text, put_object, b);
 	world.snapshot = builder_build(b, NULL);
 	if (world.snapshot->rejection_count != 0)
 		fprintf(stderr, "%s: %s\n", world.snapshot->rejections[0].dn,
@@ -196,6 +210,30 @@ static void organization_make(void)
 	BUG_ON(world.live == NULL);
 }
 
+static struct ssl_ctx_st *client_tls_make(const struct identity *id)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+	BUG_ON(context == NULL);
+	BUG_ON(SSL_CTX_use_certificate_file(context, id->certificate, SSL_FILETYPE_PEM) != 1);
+	BUG_ON(SSL_CTX_use_PrivateKey_file(context, id->key, SSL_FILETYPE_PEM) != 1);
+	return context;
+}
+
+static void clients_tls_make(void)
+{
+	struct identity id;
+	struct err e;
+
+	identity_make(&id, "anna.contoso.com", 1);
+	world.user_tls = client_tls_make(&id);
+	identity_remove(&id);
+	identity_make(&id, "hub2.contoso.com", 1);
+	world.hub_tls = client_tls_make(&id);
+	BUG_ON(tls_pin_of_file(id.certificate, world.hub_pin, &e) != 0);
+	identity_remove(&id);
+}
+
 static void tls_make(void)
 {
 	struct identity id;
@@ -205,6 +243,7 @@ static void tls_make(void)
 	world.tls = tls_context_new_server(id.certificate, id.key, NULL, &e);
 	BUG_ON(world.tls == NULL);
 	identity_remove(&id);
+	clients_tls_make();
 }
 
 static void world_make(void)

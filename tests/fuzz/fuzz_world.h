@@ -29,8 +29,9 @@ enum world_timeout { WORLD_INACTIVE, WORLD_DEADLINE };
 /*
  * Connectors, by number modulo their count: open to strangers; trusted without asking; for users
  * (AUTH without TLS); with small limits; TLS required; with a tarpit, and AUTH after TLS; with
- * rights denied; with few extensions. tls: behind a STARTTLS that is none of the text, where the
- * connector offers it.
+ * rights denied; with few extensions; with every way to log in; the same for another hub. tls:
+ * behind a STARTTLS that is none of the text, where the connector offers it; the client has a
+ * certificate, which is nobody's but the hub's.
  */
 struct world_session *world_connect(unsigned int connector, bool tls);
 /* Sends, then waits until the session is idle or gone. */

@@ -4,6 +4,7 @@
 
 #include "fuzz_world.h"
 #include "hubd/receive/session.h"
+#include "libhub/tls/pin.h"
 
 struct world {
 	struct loop *loop;
@@ -13,6 +14,8 @@ struct world {
 	struct spool_port *port;
 	struct recipients *recipients;
 	struct tls_context *tls;
+	struct ssl_ctx_st *user_tls, *hub_tls;		/* of clients with a certificate */
+	char hub_pin[TLS_PIN_SIZE];
 	const struct snapshot *snapshot;
 	const struct live *live;
 	struct rate_table *rates;

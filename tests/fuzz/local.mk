@@ -26,6 +26,16 @@ noinst_PROGRAMS += %D%/fuzz_body
 %C%_fuzz_body_LDFLAGS = $(FUZZ_LINK)
 endif
 
+check_PROGRAMS += %D%/replay_certificate
+%C%_replay_certificate_SOURCES = %D%/fuzz_certificate.c %D%/replay_main.c
+%C%_replay_certificate_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_certificate
+%C%_fuzz_certificate_SOURCES = %D%/fuzz_certificate.c
+%C%_fuzz_certificate_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+%C%_fuzz_certificate_LDFLAGS = $(FUZZ_LINK)
+endif
+
 check_PROGRAMS += %D%/replay_command
 %C%_replay_command_SOURCES = %D%/fuzz_command.c $(FUZZ_CHECKS) %D%/replay_main.c
 %C%_replay_command_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
@@ -86,13 +96,15 @@ noinst_PROGRAMS += %D%/fuzz_log
 %C%_fuzz_log_LDFLAGS = $(FUZZ_LINK)
 endif
 
+FUZZ_LOGIN_FILES = %D%/fuzz_login.c %D%/fuzz_kerberos.c %D%/fuzz_kerberos.h
+FUZZ_LOGIN_LIBS = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS) $(GSSAPI_LIBS) $(KRB5_LIBS)
 check_PROGRAMS += %D%/replay_login
-%C%_replay_login_SOURCES = %D%/fuzz_login.c %D%/replay_main.c
-%C%_replay_login_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS)
+%C%_replay_login_SOURCES = $(FUZZ_LOGIN_FILES) %D%/replay_main.c
+%C%_replay_login_LDADD = $(FUZZ_LOGIN_LIBS)
 if FUZZERS
 noinst_PROGRAMS += %D%/fuzz_login
-%C%_fuzz_login_SOURCES = %D%/fuzz_login.c
-%C%_fuzz_login_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS)
+%C%_fuzz_login_SOURCES = $(FUZZ_LOGIN_FILES)
+%C%_fuzz_login_LDADD = $(FUZZ_LOGIN_LIBS)
 %C%_fuzz_login_LDFLAGS = $(FUZZ_LINK)
 endif
 
