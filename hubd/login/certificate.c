@@ -22,7 +22,10 @@ static char *issuer_of(const X509 *cert)
 	BUG_ON(out == NULL);
 	if (X509_NAME_print_ex(out, X509_get_issuer_name(cert), 0, XN_FLAG_RFC2253) >= 0) {
 		n = BIO_get_mem_data(out, &data);
-		if (n >= 0 && n <= TEXT_MAX && memchr(data, '\0', (size_t)n) == NULL)
+		/* of an empty name there is no data */
+		if (n == 0)
+			copy = xstrdup("");
+		else if (n > 0 && n <= TEXT_MAX && memchr(data, '\0', (size_t)n) == NULL)
 			copy = xstrndup(data, (size_t)n);
 	}
 	BIO_free(out);
