@@ -9,6 +9,7 @@
 
 struct gssapi {
 	Gsasl_session *session;
+	bool begun;		/* the first token was there */
 };
 
 /* A name server that does not answer must not hold up everybody's login. */
@@ -44,6 +45,33 @@ int gssapi_prepare(const char *keytab, const char *state, struct err *e)
 	free(path);
 	free(name);
 	return rc;
+}
+
+/*
+ * RFC 4752 section 3.1 is about Kerberos; what else the library knows, such as SPNEGO, is more for
+ * a stranger to try, and leaves memory behind. RFC 2743 section 3.1: [APPLICATION 0], its length,
+ * then the mechanism.
+ */
+static bool is_kerberos(const struct login_bytes *token)
+{
+	static const unsigned char oid[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01,
+		0x02, 0x02 };
+	const unsigned char *p = token->data;
+	size_t head;
+
+	if (token->size < 2 || p[0] != 0x60)
+		return false;
+	head = 2 + (p[1] < 0x80 ? 0 : p[1] - (size_t)0x80);
+	return head + sizeof(oid) <= token->size && memcmp(p + head, oid, sizeof(oid)) == 0;
+}
+
+/* Before it the client may let us begin, by nothing. */
+static int look_at_first(struct login *l)
+{
+	if (l->gssapi->begun || l->response.size == 0)
+		return GSASL_OK;
+	l->gssapi->begun = true;
+	return is_kerberos(&l->response) ? GSASL_OK : GSASL_MECHANISM_PARSE_ERROR;
 }
 
 static int start(Gsasl *g, struct login *l)
@@ -102,6 +130,8 @@ enum login_outcome gssapi_step(struct Gsasl *g, struct login *l, const char **wh
 	size_t n = 0;
 	int rc = l->gssapi == NULL ? start(g, l) : GSASL_OK;
 
+	if (rc == GSASL_OK)
+		rc = look_at_first(l);
 	if (rc == GSASL_OK)
 		rc = gsasl_step(l->gssapi->session, (const char *)l->response.data,
 			l->response.size, &out, &n);

@@ -36,7 +36,7 @@ struct line {
 	size_t n;
 };
 
-/* Between the SASL library and Kerberos a message that wraps nothing is lost: 17 bytes. */
+/* Of who has logged in, a message that wraps nothing is lost between two libraries: 17 bytes. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libgssapi_krb5\nleak:gss_krb5int_unseal_token\n";
