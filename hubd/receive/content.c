@@ -174,9 +174,7 @@ static void on_committed(uint64_t id, const struct err *e, void *ctx)
 	struct session *s = session_find(sub->receiver, sub->session);
 
 	if (s != NULL && e == NULL) {
-		char text[SPOOL_ID_TEXT];
-
-		session_reply(s, 250, "2.6.0", "queued as %s", spool_id_text(id, text));
+		acknowledge(s, id);
 	} else if (s != NULL) {
 		log_text(LOG_LEVEL_ERROR, "spool", "%s", e->text);
 		session_reply(s, e->class == ERR_PERM ? 554 : 452,

@@ -1,5 +1,6 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/acceptor.c %D%/acceptor.h \
+	%D%/acknowledge.c \
 	%D%/address_watch.c %D%/address_watch.h \
 	%D%/admission.c %D%/admission.h \
 	%D%/blank.c %D%/blank.h \

@@ -79,6 +79,16 @@ void receiver_set_live(struct receiver *r, const struct live *live)
 	r->lives++;
 }
 
+/* What is not delivered by now stays in the spool. */
+static void acknowledge_all(struct receiver *r)
+{
+	struct session *s, *next;
+
+	HASH_ITER(hh, r->sessions, s, next)
+		if (s->wait == WAIT_DELIVERY)
+			acknowledge_now(s);
+}
+
 static void stop_idle(struct receiver *r)
 {
 	struct session *s, *next;
@@ -103,6 +113,7 @@ void receiver_drain(struct receiver *r)
 	static const struct timeval grace = { .tv_sec = RECEIVER_GRACE_S };
 
 	r->draining = true;
+	acknowledge_all(r);
 	stop_idle(r);
 	r->grace = evtimer_new(loop_base(r->cfg.loop), on_grace_over, r);
 	BUG_ON(r->grace == NULL);

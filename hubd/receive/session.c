@@ -331,7 +331,9 @@ static void time_out(struct session *s, enum stream_end reason)
 	counter_add(idle ? COUNTER_LIMIT_INACTIVITY : COUNTER_LIMIT_CONNECTION_TIMEOUT, 1);
 	s->overdue = idle ? "timeout: nothing was said for too long" :
 		"timeout: the session takes too long";
-	if (s->wait != WAIT_COMMIT)
+	if (s->wait == WAIT_DELIVERY)
+		acknowledge_now(s);
+	else if (s->wait != WAIT_COMMIT)
 		session_shutdown(s, "4.4.2", s->overdue);
 }
 

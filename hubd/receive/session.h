@@ -31,6 +31,7 @@ enum session_wait {
 	WAIT_LOGIN,
 	WAIT_SPOOL,		/* room in the spool */
 	WAIT_COMMIT,
+	WAIT_DELIVERY,		/* of a message whose 250 is held back */
 	WAIT_TARPIT,
 	WAIT_OUTPUT,		/* the peer does not read what it asked for */
 	WAIT_TURN,		/* other sessions have theirs */
@@ -90,6 +91,7 @@ struct session {
 	bool log_verbose;		/* what session_is_logged found at log_checked */
 	bool secretive;			/* see blank.h */
 	uint32_t partner_checked;	/* receiver's lives when the domain was judged */
+	uint64_t unacknowledged;	/* the message, in WAIT_DELIVERY */
 	const char *overdue;		/* a timeout passed that has not been told yet */
 	bool greeted;
 	const char *peer_address;	/* the arrival's source */
@@ -199,6 +201,12 @@ void auth_line(struct session *s, const char *line, size_t n);
 void auth_broken_line(struct session *s, enum stream_line what);
 /* Takes the login over. */
 void auth_answered(struct session *s, struct login *l);
+
+/* --- acknowledge.c --- */
+/* The message is safe: 250, now or when it is delivered (WAIT_DELIVERY). */
+void acknowledge(struct session *s, uint64_t id);
+/* Ends WAIT_DELIVERY: the 250 waits no longer. May end the session. */
+void acknowledge_now(struct session *s);
 
 /* --- verb_starttls.c --- */
 /* TLS before the greeting. */

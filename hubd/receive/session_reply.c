@@ -9,9 +9,17 @@
 
 static void on_held_long_enough(evutil_socket_t fd, short what, void *ctx)
 {
+	struct session *s = ctx;
+
 	(void)fd;
 	(void)what;
-	session_resume(ctx);
+	if (s->wait != WAIT_DELIVERY) {
+		session_resume(s);
+		return;
+	}
+	counter_add(COUNTER_ACKNOWLEDGED_LATE, 1);
+	session_note(s, NULL, "not delivered yet, acknowledged all the same");
+	acknowledge_now(s);
 }
 
 void session_hold(struct session *s, enum session_wait wait, uint64_t delay_s)

@@ -262,6 +262,7 @@ static void outcome_apply(struct spool *s, struct outcomes *o)
 	o->n = kept;
 	o->applied = true;
 	atomic_fetch_add(&s->figures.outcomes, kept);
+	watch_tell(s, o->head.id);
 }
 
 static void put_outcome(struct spool *s, struct item *it)
@@ -302,6 +303,9 @@ static void put_item(struct spool *s, struct item *it)
 	case ITEM_ABORT:
 		draft_extents_release(INBOX_ENTRY(it, struct spool_draft, item));
 		group_answer(s, it);
+		break;
+	case ITEM_WATCH:
+		watch_put(s, it);
 		break;
 	case ITEM_READ:
 		BUG_ON(it->kind == ITEM_READ);
@@ -452,6 +456,7 @@ static void finish(struct spool *s)
 	group_retry_outcomes(c, &c->unsynced);
 	while (c->retry.head != NULL)
 		outcome_answer(s, item_list_pop(&c->retry));
+	watch_forget(s);
 }
 
 void *committer_run(void *spool)

@@ -18,4 +18,5 @@ hubd_libhubd_a_SOURCES += \
 	%D%/recover.c %D%/recover.h \
 	%D%/scan.c \
 	%D%/spool.c %D%/spool.h %D%/spool_priv.h \
-	%D%/store.c %D%/store.h
+	%D%/store.c %D%/store.h \
+	%D%/watch.c

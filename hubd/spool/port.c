@@ -27,6 +27,9 @@ static void on_answer(struct inbox_node *node, void *ctx)
 	case ITEM_OUTCOME:
 		outcomes_answered(it);
 		break;
+	case ITEM_WATCH:
+		watch_answered(it);
+		break;
 	case ITEM_READ:
 		body_answered(it);
 		break;

@@ -161,6 +161,15 @@ void spool_outcomes(struct spool_port *p, uint64_t id, const struct spool_outcom
 void spool_outcome(struct spool_port *p, uint64_t id, uint32_t recipient,
 	enum spool_outcome_kind kind);
 
+typedef void spool_done_cb(uint64_t id, uint64_t tag, void *ctx);
+
+/*
+ * cb comes once, when the message has left the spool with its last outcome (which need not be
+ * durable yet), or does not come if the spool is closed before. Whoever asks before the message is
+ * handed to anybody misses nothing. tag is the caller's. Costs memory until then.
+ */
+void spool_watch(struct spool_port *p, uint64_t id, spool_done_cb *cb, uint64_t tag, void *ctx);
+
 /* ---- body: reading a stored message ---- */
 
 typedef void spool_ready_cb(void *ctx);

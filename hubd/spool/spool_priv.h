@@ -24,7 +24,7 @@ enum {
 	SYNC_DELAY_MS = 1000,		/* an outcome is durable after at most this */
 };
 
-enum item_kind { ITEM_CHUNK, ITEM_MESSAGE, ITEM_ABORT, ITEM_OUTCOME, ITEM_READ };
+enum item_kind { ITEM_CHUNK, ITEM_MESSAGE, ITEM_ABORT, ITEM_OUTCOME, ITEM_WATCH, ITEM_READ };
 
 struct item {
 	struct item *next;
@@ -89,6 +89,15 @@ struct outcomes {
 	struct spool_outcome list[];
 };
 
+/* Somebody waits for a message's last outcome. */
+struct watch {
+	struct item item;
+	UT_hash_handle hh;		/* while the message is there */
+	uint64_t id, tag;
+	spool_done_cb *cb;
+	void *ctx;
+};
+
 struct read_request {
 	struct item item;
 	struct spool_body *body;
@@ -125,6 +134,7 @@ struct committer {
 	struct item_list group;		/* in cur since group_start, not answered */
 	struct item_list unsynced;	/* outcomes written and not synced */
 	struct item_list retry;		/* outcomes to be written again */
+	struct watch *watches;		/* by id of the message */
 	uint64_t sync_due_ms;		/* 0 = nothing waits for a sync */
 	uint32_t marked;		/* pos after the last mark or record known as synced */
 	struct record_header head_header, mark_header;
@@ -214,6 +224,14 @@ void draft_submit(struct spool_draft *d, const void *envelope, size_t envelope_s
 	uint32_t recipients);
 void draft_answered(struct item *it);
 void draft_free(struct spool_draft *d);
+
+/* watch.c; committer. Takes the item; answers at once if there is nothing to wait for any more. */
+void watch_put(struct spool *s, struct item *it);
+/* An outcome of that message was applied to the index. */
+void watch_tell(struct spool *s, uint64_t id);
+/* Nobody is told any more. */
+void watch_forget(struct spool *s);
+void watch_answered(struct item *it);
 
 /* body.c */
 void *reader_run(void *spool);

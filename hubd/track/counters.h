@@ -31,6 +31,10 @@ enum counter {
 	COUNTER_LIMIT_PROTOCOL_ERRORS,
 	COUNTER_LIMIT_LOGON_FAILURES,
 
+	/* receive_acknowledgements_held{until="..."} */
+	COUNTER_ACKNOWLEDGED_DELIVERED,
+	COUNTER_ACKNOWLEDGED_LATE,
+
 	/* protocol_log_lines{log="..."} and protocol_log_lost{log="..."} */
 	COUNTER_PROTOCOL_LOG_RECEIVE_LINES,
 	COUNTER_PROTOCOL_LOG_SEND_LINES,

@@ -72,7 +72,7 @@ static const struct attr_def receive_connector_attrs[] = {
 	A_INT(receive_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400,
 		300),
 	A_INT(receive_connector, tarpit_s, "hubTarpitInterval", 0, 600, 5),
-	A_INT(receive_connector, max_ack_delay_s, "hubMaxAcknowledgementDelay", 0, 86400, 30),
+	A_INT(receive_connector, max_ack_delay_s, "hubMaxAcknowledgementDelay", 0, 86400, 0),
 	A_ENUMS(receive_connector, extensions, "hubExtension", extensions, EXTENSIONS_DEFAULT),
 	A_END
 };

@@ -260,7 +260,8 @@ static void name_make(struct kerberos_client *c, const char *p, size_t n)
 	do {
 		slash = c->name.length + 1 < COMPONENTS_MAX ?
 			memchr(p, '/', (size_t)(end - p)) : NULL;
-		c->parts[c->name.length++] = data_of(p, (size_t)((slash != NULL ? slash : end) - p));
+		c->parts[c->name.length++] = data_of(p,
+			(size_t)((slash != NULL ? slash : end) - p));
 		p = slash != NULL ? slash + 1 : end;
 	} while (slash != NULL);
 }

@@ -6,7 +6,7 @@
  * nobody gets in. Of somebody who does are k (SCRAM-SHA-256), K (-PLUS) and g (GSSAPI, with a
  * ticket): the first line is the name, then each line a message:
  *
- *	=	what is due; behind it, in threes, place (two bytes) and what is changed in that byte
+ *	=	what is due; behind it, in threes, place (two bytes) and what changes there
  *	r	the rest of the line
  *	i c	the rest within the context of GSSAPI, signed or sealed
  *

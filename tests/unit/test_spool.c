@@ -106,6 +106,45 @@ START_TEST(outcomes_are_kept)
 }
 END_TEST
 
+struct watched {
+	uint64_t id, tag;
+	unsigned int calls;
+	bool done;
+};
+
+static void on_done(uint64_t id, uint64_t tag, void *ctx)
+{
+	struct watched *w = ctx;
+
+	w->id = id;
+	w->tag = tag;
+	w->calls++;
+	w->done = true;
+}
+
+START_TEST(last_outcome_is_told)
+{
+	uint64_t a = kit_put(&k, 1, 100, 2), b = kit_put(&k, 2, 100, 1);
+	struct watched of_a = { 0 }, of_b = { 0 }, of_none = { 0 };
+
+	spool_watch(k.port, a, on_done, 7, &of_a);
+	spool_watch(k.port, b, on_done, 8, &of_b);
+	kit_finish(&k, a, 1);
+	ck_assert(!of_a.done);
+	spool_outcome(k.port, a, 0, SPOOL_FAILED);
+	kit_wait(&k, &of_a.done);
+	ck_assert_uint_eq(of_a.id, a);
+	ck_assert_uint_eq(of_a.tag, 7);
+	/* who comes too late hears it at once */
+	spool_watch(k.port, a, on_done, 9, &of_none);
+	kit_wait(&k, &of_none.done);
+	/* and whose message stays, nothing */
+	kit_close(&k);
+	ck_assert_uint_eq(of_a.calls, 1);
+	ck_assert(!of_b.done);
+}
+END_TEST
+
 START_TEST(ids_are_never_reused)
 {
 	uint64_t last = kit_put(&k, 1, 10, 1), id;
@@ -444,6 +483,7 @@ int main(void)
 	tcase_add_test(tc, ids_as_text);
 	tcase_add_loop_test(tc, every_size_comes_back, 0, sizeof(sizes) / sizeof(sizes[0]));
 	tcase_add_test(tc, outcomes_are_kept);
+	tcase_add_test(tc, last_outcome_is_told);
 	tcase_add_test(tc, ids_are_never_reused);
 	tcase_add_test(tc, incarnation_stays);
 	tcase_add_test(tc, one_spool_one_process);
