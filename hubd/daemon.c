@@ -22,6 +22,7 @@
 #include "hubd/login/keytab.h"
 #include "hubd/login/service.h"
 #include "hubd/privilege.h"
+#include "hubd/proof/prover.h"
 #include "hubd/queue/failover.h"
 #include "hubd/receive/acceptor.h"
 #include "hubd/recovered.h"
@@ -51,6 +52,7 @@ struct daemon {
 	struct protocol_log *received, *sent;	/* NULL = off */
 	struct authenticator *authenticator;	/* of administrators */
 	struct login_service *logins;
+	struct prover *prover;
 	struct acceptor *acceptor;
 	struct mirror *mirror;
 	struct control *control;
@@ -311,7 +313,10 @@ static int open_logins(struct daemon *d, struct err *e)
 		gssapi_prepare(s->keytab, s->state, e) != 0))
 		return settings_blame(s, "keytab", e);
 	d->logins = login_service_new(&cfg, e);
-	return d->logins != NULL ? login_service_start(d->logins, e) : -1;
+	d->prover = prover_new(s->keytab, e);
+	if (d->logins == NULL || d->prover == NULL || login_service_start(d->logins, e) != 0)
+		return -1;
+	return prover_start(d->prover, e);
 }
 
 /* --- life --- */
@@ -322,7 +327,7 @@ static int start_threads(struct daemon *d, struct err *e)
 	struct worker_config cfg = { .settings = d->settings, .spool = d->spool,
 		.queues = d->queues, .failover = d->failover, .rates = d->rates,
 		.received = d->received, .sent = d->sent,
-		.logins = login_service_inbox(d->logins),
+		.logins = login_service_inbox(d->logins), .prover = d->prover,
 		.has_verifiers = login_service_has_verifiers(d->logins),
 		.departures = acceptor_departures(d->acceptor), .main_loop = d->loop,
 		.on_stopped = on_worker_stopped, .ctx = d };
@@ -466,6 +471,7 @@ static void free_workers(struct daemon *d)
 	for (i = 0; i < d->settings->workers; i++)
 		worker_join(d->workers[i]);
 	login_service_join(d->logins);
+	prover_join(d->prover);
 	spool_close(&d->spool);
 	for (i = 0; i < d->settings->workers; i++)
 		worker_free(&d->workers[i]);
@@ -496,6 +502,7 @@ static void finish(struct daemon *d)
 	acceptor_free(&d->acceptor);
 	control_free(&d->control);
 	login_service_free(&d->logins);
+	prover_free(&d->prover);
 	authenticator_free(&d->authenticator);
 	live_unref(&d->live);
 	mirror_free(&d->mirror);

@@ -8,6 +8,7 @@ include hubd/spool/local.mk
 include hubd/track/local.mk
 include hubd/queue/local.mk
 include hubd/login/local.mk
+include hubd/proof/local.mk
 include hubd/receive/local.mk
 include hubd/report/local.mk
 include hubd/categorize/local.mk

@@ -247,7 +247,7 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 	}
 	w->drop = drop_new(w->set);
 	w->deliver = deliver_new(&(struct deliver_config){ .set = w->set, .worker = cfg->index,
-		.internal = w->resolver, .log = cfg->sent });
+		.internal = w->resolver, .log = cfg->sent, .prover = cfg->prover });
 	return w;
 }
 

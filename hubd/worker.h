@@ -20,6 +20,7 @@ struct worker_config {
 	struct failover *failover;
 	struct rate_table *rates;
 	struct protocol_log *received, *sent;	/* the protocol logs, or NULL */
+	struct prover *prover;
 	struct inbox *logins, *departures;
 	const atomic_bool *has_verifiers;
 	struct loop *main_loop;

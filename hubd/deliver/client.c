@@ -1,14 +1,12 @@
 /* client.c - the session: the state table, the one place where the state changes, and the way to
- * the first message. The transaction is in client_mail.c, the body in client_pump.c.
+ * the first message. AUTH is in client_auth.c, the transaction in client_mail.c, the body in
+ * client_pump.c.
  */
 #include "hubd/deliver/client_priv.h"
 
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { AUTH_TEXT_MAX = 512, AUTH_BASE64_SIZE = 4 * (2 * AUTH_TEXT_MAX + 4) / 3 + 8 };
 
 static enum step greeting_reply(struct client *c, const struct smtp_reply *r);
 static enum step ehlo_enter(struct client *c);
@@ -17,10 +15,6 @@ static enum step helo_enter(struct client *c);
 static enum step helo_reply(struct client *c, const struct smtp_reply *r);
 static enum step starttls_enter(struct client *c);
 static enum step starttls_reply(struct client *c, const struct smtp_reply *r);
-static enum step auth_enter(struct client *c);
-static enum step auth_reply(struct client *c, const struct smtp_reply *r);
-static enum step auth_user_reply(struct client *c, const struct smtp_reply *r);
-static enum step auth_password_reply(struct client *c, const struct smtp_reply *r);
 static enum step ready_enter(struct client *c);
 static enum step unasked_reply(struct client *c, const struct smtp_reply *r);
 static enum step rset_enter(struct client *c);
@@ -38,9 +32,7 @@ static const struct {
 	[CLIENT_HELO] = { "HELO", STAGE_HELO, helo_enter, helo_reply },
 	[CLIENT_STARTTLS] = { "STARTTLS", STAGE_TLS, starttls_enter, starttls_reply },
 	[CLIENT_TLS] = { "TLS handshake", STAGE_TLS, NULL, unasked_reply },
-	[CLIENT_AUTH] = { "AUTH", STAGE_AUTH, auth_enter, auth_reply },
-	[CLIENT_AUTH_USER] = { "AUTH user", STAGE_AUTH, NULL, auth_user_reply },
-	[CLIENT_AUTH_PASSWORD] = { "AUTH password", STAGE_AUTH, NULL, auth_password_reply },
+	[CLIENT_AUTH] = { "AUTH", STAGE_AUTH, client_auth_enter, client_auth_reply },
 	[CLIENT_READY] = { "idle", STAGE_MAIL, ready_enter, unasked_reply },
 	[CLIENT_SCAN] = { "scan", STAGE_MAIL, client_scan_enter, unasked_reply },
 	[CLIENT_MAIL] = { "MAIL", STAGE_MAIL, client_mail_enter, client_mail_reply },
@@ -112,6 +104,8 @@ static void take_reply(struct client *c)
 	enum step step;
 
 	c->reading_reply = false;
+	if (client_auth_hides(c, r->text, r->length))
+		smtp_reply_set(&c->reply, r->code, NULL, "(the reply repeats the credential)");
 	if (r->code == 421)
 		step = client_fail(c, EVENT_CLOSING, r, "421");
 	else
@@ -215,6 +209,7 @@ struct client *client_new(struct loop *l, const struct client_config *cfg,
 	struct client *c = xcalloc(1, sizeof(*c));
 
 	BUG_ON(cfg->tls != CLIENT_TLS_NEVER && cfg->context == NULL);
+	BUG_ON(cfg->auth != CLIENT_AUTH_NONE && cfg->prover == NULL);
 	c->loop = l;
 	c->cfg = *cfg;
 	c->cb = cb;
@@ -264,6 +259,7 @@ void client_free(struct client **cp)
 	c->msg = NULL;
 	c->pump_on = false;
 	client_fit_end(c);
+	client_auth_end(c);
 	send_log_session_end(c->cfg.log, c->connected, c->cut ? "Remote" : "Local");
 	c->cfg.log = NULL;
 	if (c->state == CLIENT_QUIT)
@@ -298,14 +294,12 @@ static enum step ehlo_enter(struct client *c)
 /* The session is set up as far as TLS goes. */
 static enum step then_auth(struct client *c)
 {
-	if (c->cfg.user == NULL)
-		return client_next(c, CLIENT_READY);
-	return client_next(c, CLIENT_AUTH);
+	return client_next(c, client_needs_auth(c) ? CLIENT_AUTH : CLIENT_READY);
 }
 
 static enum step ehlo_reply(struct client *c, const struct smtp_reply *r)
 {
-	bool needs_ehlo = c->cfg.lmtp || c->cfg.tls == CLIENT_TLS_ALWAYS || c->cfg.user != NULL ||
+	bool needs_ehlo = c->cfg.lmtp || c->cfg.tls == CLIENT_TLS_ALWAYS || client_needs_auth(c) ||
 		stream_is_tls(c->stream);
 
 	if (smtp_reply_is_permanent(r) && !needs_ehlo)
@@ -348,7 +342,8 @@ static enum step starttls_reply(struct client *c, const struct smtp_reply *r)
 {
 	struct err e;
 
-	if (r->code != 220 && c->cfg.tls == CLIENT_TLS_ALWAYS)
+	/* a credential goes in clear only where TLS was never in sight */
+	if (r->code != 220 && (c->cfg.tls == CLIENT_TLS_ALWAYS || client_needs_auth(c)))
 		return refused(c, r);
 	if (r->code != 220)
 		return then_auth(c);
@@ -357,65 +352,6 @@ static enum step starttls_reply(struct client *c, const struct smtp_reply *r)
 	if (stream_starttls_client(c->stream, c->cfg.context, &c->cfg.handshake, &e) != 0)
 		return client_fail(c, EVENT_NONSENSE, NULL, "%s", e.text);
 	return client_next(c, CLIENT_TLS);
-}
-
-/* --- AUTH: RFC 4616 PLAIN, and LOGIN for those who have only that --- */
-
-static enum step write_base64(struct client *c, const char *before, const char *p, size_t n)
-{
-	unsigned char out[AUTH_BASE64_SIZE];
-
-	EVP_EncodeBlock(out, (const unsigned char *)p, (int)n);
-	client_say_secret(c, before, (const char *)out);
-	return STEP_WAIT;
-}
-
-static enum step auth_plain(struct client *c)
-{
-	char text[2 * AUTH_TEXT_MAX + 4];
-	int n;
-
-	/* authorization identity (empty) NUL user NUL password */
-	n = snprintf(text, sizeof(text), "%c%s%c%s", '\0', c->cfg.user, '\0', c->cfg.password);
-	BUG_ON(n < 0 || (size_t)n >= sizeof(text));
-	return write_base64(c, "AUTH PLAIN ", text, (size_t)n);
-}
-
-static enum step auth_enter(struct client *c)
-{
-	if (strlen(c->cfg.user) > AUTH_TEXT_MAX || strlen(c->cfg.password) > AUTH_TEXT_MAX)
-		return client_fail(c, EVENT_POLICY, NULL, "the credential is too long");
-	if ((c->caps.mechanisms & SMTP_MECH_PLAIN) != 0)
-		return auth_plain(c);
-	if ((c->caps.mechanisms & SMTP_MECH_LOGIN) == 0)
-		return client_fail(c, EVENT_POLICY, NULL, "neither PLAIN nor LOGIN is offered");
-	client_say(c, "AUTH LOGIN");
-	return STEP_WAIT;
-}
-
-static enum step auth_reply(struct client *c, const struct smtp_reply *r)
-{
-	if (r->code == 235)
-		return client_next(c, CLIENT_READY);
-	if (r->code != 334 || (c->caps.mechanisms & SMTP_MECH_PLAIN) != 0)
-		return refused(c, r);
-	write_base64(c, "", c->cfg.user, strlen(c->cfg.user));
-	return client_next(c, CLIENT_AUTH_USER);
-}
-
-static enum step auth_user_reply(struct client *c, const struct smtp_reply *r)
-{
-	if (r->code != 334)
-		return refused(c, r);
-	write_base64(c, "", c->cfg.password, strlen(c->cfg.password));
-	return client_next(c, CLIENT_AUTH_PASSWORD);
-}
-
-static enum step auth_password_reply(struct client *c, const struct smtp_reply *r)
-{
-	if (r->code != 235)
-		return refused(c, r);
-	return client_next(c, CLIENT_READY);
 }
 
 /* --- between messages --- */

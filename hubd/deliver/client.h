@@ -17,6 +17,7 @@
 
 #include "hubd/deliver/send_log.h"
 #include "hubd/deliver/verdict.h"
+#include "hubd/proof/prover.h"
 #include "hubd/spool/envelope.h"
 #include "libhub/base/loop.h"
 #include "libhub/smtp/stream.h"
@@ -31,6 +32,12 @@ enum client_tls {
 	CLIENT_TLS_ALWAYS,
 };
 
+enum client_auth {
+	CLIENT_AUTH_NONE,
+	CLIENT_AUTH_PASSWORD,		/* user and password, by the strongest mechanism offered */
+	CLIENT_AUTH_KERBEROS,		/* GSSAPI, unless client_proven; user: see ticket.h */
+};
+
 /* Strings stay valid as long as the client. */
 struct client_config {
 	bool lmtp;
@@ -41,7 +48,11 @@ struct client_config {
 	struct tls_connect handshake;
 	/* After the handshake: is it who it should be? NULL = anybody is. */
 	int (*check_peer)(struct stream *s, void *ctx, struct err *e);
-	const char *user, *password;		/* NULL = no AUTH */
+	enum client_auth auth;
+	const char *user, *password;
+	const char *peer_name;			/* for GSSAPI; may be NULL */
+	struct prover *prover;			/* with auth, as proofs: */
+	struct inbox *proofs;			/* its reader calls client_auth_answered */
 	uint32_t timeout_s;			/* without a byte from the peer */
 	int silence_s;				/* stream_set_silence, for client_connect */
 	struct send_log *log;			/* NULL = none */
@@ -94,6 +105,11 @@ void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_le
 void client_adopt(struct client *c, int fd);
 /* Ends whatever goes on; no callback comes after it. Accepts a pointer to NULL; sets it to NULL. */
 void client_free(struct client **c);
+
+/* In check_peer: no AUTH is needed. */
+void client_proven(struct client *c);
+/* A proof came back from the prover. */
+void client_auth_answered(struct inbox_node *node, struct prover *prover);
 
 /* Only when ready. */
 void client_send(struct client *c, const struct client_message *m);

@@ -37,28 +37,30 @@ void client_say(struct client *c, const char *command)
 		send_log_line(c->cfg.log, PROTOCOL_SENT, command, strlen(command), NULL);
 }
 
-void client_say_secret(struct client *c, const char *shown, const char *secret)
+void client_log_secret(struct client *c, const char *shown, size_t n)
 {
 	char text[80];
 
-	stream_write(c->stream, shown, strlen(shown));
-	stream_write(c->stream, secret, strlen(secret));
-	stream_write(c->stream, "\r\n", 2);
 	if (!send_log_is_on(c->cfg.log))
 		return;
-	snprintf(text, sizeof(text), "%s<%zu bytes>", shown, strlen(secret));
+	snprintf(text, sizeof(text), n == 0 ? "%s" : "%s<%zu bytes>", shown, n);
 	send_log_line(c->cfg.log, PROTOCOL_SENT, text, strlen(text), NULL);
 }
 
 void client_log_received(struct client *c, const char *line, size_t n)
 {
 	static const char challenge[] = "334 ";
-	bool hide;
+	char text[40];
 
 	if (!send_log_is_on(c->cfg.log))
 		return;
-	hide = n >= sizeof(challenge) && memcmp(line, challenge, sizeof(challenge) - 1) == 0;
-	send_log_line(c->cfg.log, PROTOCOL_RECEIVED, line, hide ? sizeof(challenge) - 2 : n, NULL);
+	if (n >= sizeof(challenge) && memcmp(line, challenge, sizeof(challenge) - 1) == 0)
+		n = sizeof(challenge) - 2;
+	if (client_auth_hides(c, line, n)) {
+		n = (size_t)snprintf(text, sizeof(text), "%.3s <%zu bytes>", line, n);
+		line = text;
+	}
+	send_log_line(c->cfg.log, PROTOCOL_RECEIVED, line, n, NULL);
 }
 
 void client_log_connected(struct client *c)

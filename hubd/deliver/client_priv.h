@@ -15,8 +15,6 @@ enum client_state {
 	CLIENT_STARTTLS,
 	CLIENT_TLS,
 	CLIENT_AUTH,
-	CLIENT_AUTH_USER,
-	CLIENT_AUTH_PASSWORD,
 	CLIENT_READY,
 	CLIENT_SCAN,		/* looks whether the peer can take the message as it is */
 	CLIENT_MAIL,
@@ -51,6 +49,13 @@ struct client {
 	bool line_used;
 
 	uint32_t mails;			/* MAIL commands so far */
+
+	/* AUTH */
+	bool proven;			/* the peer is who it should be without it */
+	struct proof *proof;		/* under way, or NULL */
+	bool proof_away;		/* it is with the prover */
+	bool proof_begun;		/* AUTH was said */
+	bool response_held;		/* until the peer has taken AUTH: it did not fit */
 
 	/* owner's wishes while ready */
 	bool asking;			/* inside on_ready */
@@ -106,12 +111,22 @@ void client_put(struct client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void client_put_end(struct client *c);
 /* A whole one, without CRLF. */
 void client_say(struct client *c, const char *command);
-/* One that ends in a secret; shown has its blank. */
-void client_say_secret(struct client *c, const char *shown, const char *secret);
+/* In the protocol log: one that ended in a secret of n bytes; shown has its blank. */
+void client_log_secret(struct client *c, const char *shown, size_t n);
 void client_log_received(struct client *c, const char *line, size_t n);
 void client_log_connected(struct client *c);
 /* After the handshake. */
 void client_log_tls(struct client *c);
+
+/* --- client_auth.c --- */
+
+bool client_needs_auth(const struct client *c);
+enum step client_auth_enter(struct client *c);
+enum step client_auth_reply(struct client *c, const struct smtp_reply *r);
+/* Whatever is under way is given up. */
+void client_auth_end(struct client *c);
+/* Does what the peer says repeat the credential? */
+bool client_auth_hides(const struct client *c, const char *text, size_t n);
 
 /* --- client_mail.c: the transaction --- */
 

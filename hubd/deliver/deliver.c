@@ -45,6 +45,15 @@ struct mx *deliver_external_mx(struct deliver *d, const struct live *live)
 	return d->external != NULL ? d->external : d->internal;
 }
 
+static void on_proof(struct inbox_node *node, void *ctx)
+{
+	struct deliver *d = ctx;
+
+	if (d->closing)
+		INBOX_ENTRY(node, struct proof, node)->owner = NULL;
+	client_auth_answered(node, d->prover);
+}
+
 struct deliver *deliver_new(const struct deliver_config *cfg)
 {
 	static const enum queue_type types[] = {
@@ -59,6 +68,8 @@ struct deliver *deliver_new(const struct deliver_config *cfg)
 	d->loop = queue_set_loop(cfg->set);
 	d->log = (struct send_log_shared){ .file = cfg->log, .set = cfg->set };
 	send_log_shared_init(&d->log, cfg->worker);
+	d->prover = cfg->prover;
+	d->proofs = inbox_new(d->loop, on_proof, d);
 	d->hosts = host_table_new();
 	d->rota = rota_new();
 	d->internal = mx_new(d->loop, cfg->internal);
@@ -73,6 +84,8 @@ void deliver_free(struct deliver **dp)
 
 	if (d == NULL)
 		return;
+	d->closing = true;
+	inbox_free(&d->proofs);
 	mx_free(&d->internal);
 	mx_free(&d->external);
 	resolver_free(&d->external_resolver);

@@ -9,6 +9,7 @@
 #ifndef HUB_DELIVER_DELIVER_H
 #define HUB_DELIVER_DELIVER_H
 
+#include "hubd/proof/prover.h"
 #include "hubd/queue/queue.h"
 #include "hubd/track/protocol_log.h"
 #include "libhub/base/resolver.h"
@@ -35,10 +36,11 @@ struct deliver_config {
 	uint32_t worker;
 	struct resolver *internal;	/* what asks the inside (or system's) DNS */
 	struct protocol_log *log;	/* the Send protocol log, or NULL */
+	struct prover *prover;		/* NULL only where nothing authenticates */
 };
 
 struct deliver *deliver_new(const struct deliver_config *cfg);
-/* After queue_set_stop said done. Accepts a pointer to NULL; sets it to NULL. */
+/* After queue_set_stop said done, and prover_join. Accepts a pointer to NULL; sets it to NULL. */
 void deliver_free(struct deliver **d);
 
 #endif

@@ -101,7 +101,7 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 		return;
 	}
 	if (why->stage == STAGE_TLS && why->event == EVENT_LOST &&
-		s->policy.tls == CLIENT_TLS_IF_OFFERED) {
+		s->policy.tls == CLIENT_TLS_IF_OFFERED && s->policy.auth == CLIENT_AUTH_NONE) {
 		/* opportunistic: better in clear than not at all, but on a new connection */
 		host_set_clear(s->d->hosts, &s->target->addr.sa);
 		s->target_at--;
@@ -133,7 +133,13 @@ static int check_peer(struct stream *stream, void *ctx, struct err *e)
 {
 	struct delivery *s = ctx;
 
-	return policy_check(&s->policy, s->live, stream, e);
+	int rc = policy_check(&s->policy, s->live, stream, e);
+
+	if (rc == 0 && s->policy.trust == POLICY_TRUST_ANY_SERVER) {
+		delivery_note(s, NULL, "the peer's key is that of a server in the directory");
+		client_proven(s->client);
+	}
+	return rc == POLICY_UNPROVEN ? 0 : rc;
 }
 
 static const struct client_callbacks client_events = {
@@ -162,7 +168,8 @@ bool delivery_make_policy(struct delivery *s)
 	const struct policy_case pc = {
 		.live = s->live, .connector = s->connector, .mailbox = s->mailbox,
 		.server = s->place->server, .domain = s->domain, .host = s->place->name,
-		.require_tls = s->require_tls,
+		.require_tls = s->require_tls, .has_keytab = s->d->prover != NULL &&
+			prover_has_keytab(s->d->prover),
 	};
 
 	policy_make(&pc, &s->policy);
@@ -226,7 +233,8 @@ void delivery_connect(struct delivery *s)
 		.context = s->live->tls_client,
 		.handshake = { .name = asked_name(s) },
 		.check_peer = check_peer,
-		.user = s->policy.user, .password = s->policy.password,
+		.auth = s->policy.auth, .user = s->policy.user, .password = s->policy.password,
+		.peer_name = s->target->host, .prover = s->d->prover, .proofs = s->d->proofs,
 		.timeout_s = timeout_of(s),
 		.silence_s = s->place->server != NULL ? DELIVER_SERVER_SILENCE_S :
 			DELIVER_SILENCE_S,

@@ -35,6 +35,9 @@ struct deliver {
 	struct mx *internal, *external;
 	struct resolver *external_resolver;
 	struct send_log_shared log;
+	struct prover *prover;		/* NULL = nobody authenticates */
+	struct inbox *proofs;		/* that it gives back */
+	bool closing;
 	char external_servers[SERVERS_TEXT];
 };
 

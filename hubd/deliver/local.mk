@@ -1,5 +1,6 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/client.c %D%/client.h \
+	%D%/client_auth.c \
 	%D%/client_fit.c \
 	%D%/client_log.c \
 	%D%/client_mail.c \

@@ -35,19 +35,24 @@ static void by_level(const struct send_connector *sc, const char *domain, struct
 		verify(p, TLS_VERIFY_DOMAIN, sc->tls_domain != NULL ? sc->tls_domain : domain);
 }
 
-static void by_auth(const struct send_connector *sc, const char *host, struct policy *p)
+static void by_auth(const struct policy_case *pc, struct policy *p)
 {
+	const struct send_connector *sc = pc->connector;
+
 	switch (sc->auth) {
 	case SMART_HOST_AUTH_BASIC_TLS:
-		verify(p, TLS_VERIFY_DOMAIN, host);
+		verify(p, TLS_VERIFY_DOMAIN, pc->host);
 		/* fall through */
 	case SMART_HOST_AUTH_BASIC:
+		p->auth = CLIENT_AUTH_PASSWORD;
 		p->user = sc->auth_user;
 		p->password = sc->auth_password;
 		break;
 	case SMART_HOST_AUTH_HUB_SERVER:
 		p->tls = CLIENT_TLS_ALWAYS;
 		p->trust = POLICY_TRUST_ANY_SERVER;
+		p->auth = pc->has_keytab ? CLIENT_AUTH_KERBEROS : CLIENT_AUTH_NONE;
+		p->user = sc->auth_user;
 		break;
 	}
 }
@@ -61,7 +66,7 @@ static void by_connector(const struct policy_case *pc, struct policy *p)
 		p->tls = CLIENT_TLS_NEVER;
 	if (sc->require_tls)
 		by_level(sc, pc->domain, p);
-	by_auth(sc, pc->host, p);
+	by_auth(pc, p);
 	if (sc->usage == SEND_PARTNER && !secure)
 		p->refusal = "the domain is not in hubTLSSendDomainSecure";
 	else if (secure && (sc->domain_secure || sc->usage == SEND_PARTNER))
@@ -126,6 +131,9 @@ int policy_check(const struct policy *p, const struct live *live, const struct s
 	case POLICY_TRUST_ANY_SERVER:
 		if (digest != NULL && snapshot_server_by_key(live->snapshot, digest) != NULL)
 			return 0;
+		/* Kerberos is mutual: the peer shows there that it has the key of its name */
+		if (p->auth == CLIENT_AUTH_KERBEROS)
+			return POLICY_UNPROVEN;
 		return wrong_key(digest, "any server", e);
 	case POLICY_TRUST_MAILBOX:
 		return check_mailbox(p->mailbox, digest, e);

@@ -26,7 +26,8 @@ struct policy {
 	const char *verify_name;
 	const struct server *server;
 	const struct mailbox_server *mailbox;
-	const char *user, *password;	/* AUTH, or NULL */
+	enum client_auth auth;
+	const char *user, *password;	/* for that, or NULL */
 	const char *refusal;		/* why nothing may be sent at all, or NULL */
 };
 
@@ -39,10 +40,15 @@ struct policy_case {
 	const char *domain;			/* of the recipients; "" */
 	const char *host;			/* name of the smart host; "" */
 	bool require_tls;			/* the message does (RFC 8689) */
+	bool has_keytab;
 };
 
 void policy_make(const struct policy_case *pc, struct policy *out);
-/* Is the peer of the stream who it should be? -1 with the reason. */
+/*
+ * Is the peer of the stream who it should be? -1 with the reason. POLICY_UNPROVEN: it has yet to
+ * show that by AUTH.
+ */
+enum { POLICY_UNPROVEN = 1 };
 int policy_check(const struct policy *p, const struct live *live, const struct stream *s,
 	struct err *e) MUST_CHECK;
 

@@ -39,7 +39,9 @@ int gssapi_prepare(const char *keytab, const char *state, struct err *e)
 	path = xasprintf("%s:%s", own, given != NULL ? given : "/etc/krb5.conf");
 	name = xasprintf("FILE:%s", keytab);
 	rc = write_file(own, without_dns, e);
-	if (rc == 0 && (setenv("KRB5_CONFIG", path, 1) != 0 || setenv("KRB5_KTNAME", name, 1) != 0))
+	/* tickets of our own are nobody else's (hubd/proof/ticket.h) */
+	if (rc == 0 && (setenv("KRB5_CONFIG", path, 1) != 0 ||
+		setenv("KRB5_KTNAME", name, 1) != 0 || setenv("KRB5CCNAME", "MEMORY:hubd", 1) != 0))
 		rc = err_set(e, ERR_TEMP, errno, "environment");
 	free(own);
 	free(path);

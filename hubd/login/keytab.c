@@ -15,8 +15,20 @@ static bool is_ours(krb5_const_principal p, const char *realm)
 			memcmp(p->realm.data, realm, p->realm.length) == 0));
 }
 
+static char *name_of(krb5_context k, krb5_const_principal p)
+{
+	char *text = NULL, *copy;
+
+	if (krb5_unparse_name(k, p, &text) != 0)
+		return NULL;
+	copy = xstrdup(text);
+	krb5_free_unparsed_name(k, text);
+	return copy;
+}
+
+/* name, if it is not NULL: the caller's, by free. */
 static krb5_error_code look_through(krb5_context k, krb5_keytab keytab, const char *realm,
-	bool *found)
+	bool *found, char **name)
 {
 	krb5_kt_cursor cursor;
 	krb5_keytab_entry entry;
@@ -26,12 +38,14 @@ static krb5_error_code look_through(krb5_context k, krb5_keytab keytab, const ch
 		return rc;
 	while (!*found && krb5_kt_next_entry(k, keytab, &entry, &cursor) == 0) {
 		*found = is_ours(entry.principal, realm);
+		if (*found && name != NULL)
+			*name = name_of(k, entry.principal);
 		(void)krb5_free_keytab_entry_contents(k, &entry);
 	}
 	return krb5_kt_end_seq_get(k, keytab, &cursor);
 }
 
-static int look(const char *path, const char *realm, bool *found, struct err *e)
+static int look(const char *path, const char *realm, bool *found, char **principal, struct err *e)
 {
 	char *name = xasprintf("FILE:%s", path);
 	krb5_keytab keytab = NULL;
@@ -44,7 +58,7 @@ static int look(const char *path, const char *realm, bool *found, struct err *e)
 	if (rc == 0)
 		rc = krb5_kt_resolve(k, name, &keytab);
 	if (rc == 0)
-		rc = look_through(k, keytab, realm, found);
+		rc = look_through(k, keytab, realm, found, principal);
 	if (rc != 0) {
 		text = krb5_get_error_message(k, rc);
 		(void)err_set(e, ERR_CONFIG, 0, "%s: %.150s", path, text);
@@ -62,7 +76,7 @@ int keytab_check(const char *path, struct err *e)
 {
 	bool found;
 
-	if (look(path, NULL, &found, e) != 0)
+	if (look(path, NULL, &found, NULL, e) != 0)
 		return -1;
 	return found ? 0 : err_set(e, ERR_CONFIG, 0, "%s has no key of smtp/<host>", path);
 }
@@ -72,5 +86,14 @@ bool keytab_has_realm(const char *path, const char *realm)
 	struct err e;
 	bool found;
 
-	return look(path, realm, &found, &e) == 0 && found;
+	return look(path, realm, &found, NULL, &e) == 0 && found;
+}
+
+char *keytab_name(const char *path)
+{
+	char *name = NULL;
+	struct err e;
+	bool found;
+
+	return look(path, NULL, &found, &name, &e) == 0 ? name : NULL;
 }

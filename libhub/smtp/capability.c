@@ -16,6 +16,8 @@ static const struct {
 	{ SMTP_MECH_CRAM_MD5, "CRAM-MD5" },
 	{ SMTP_MECH_GSSAPI, "GSSAPI" },
 	{ SMTP_MECH_XOAUTH2, "XOAUTH2" },
+	{ SMTP_MECH_SCRAM_SHA_256, "SCRAM-SHA-256" },
+	{ SMTP_MECH_SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS" },
 };
 
 uint32_t smtp_mechanism_find(const char *name, size_t n)

@@ -19,6 +19,8 @@ enum smtp_mechanism {
 	SMTP_MECH_CRAM_MD5 = 1u << 3,
 	SMTP_MECH_GSSAPI = 1u << 4,
 	SMTP_MECH_XOAUTH2 = 1u << 5,
+	SMTP_MECH_SCRAM_SHA_256 = 1u << 6,
+	SMTP_MECH_SCRAM_SHA_256_PLUS = 1u << 7,
 };
 
 struct smtp_capability {

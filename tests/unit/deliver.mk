@@ -2,7 +2,8 @@ check_PROGRAMS += tests/unit/test_client
 tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/peer.c tests/unit/peer.h \
 	tests/unit/await.h tests/unit/unit.h
 tests_unit_test_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_client_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_client_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS) $(KRB5_LIBS) \
+	$(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_verdict
 tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c tests/unit/unit.h
@@ -16,7 +17,8 @@ tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c tests/unit/deliver_k
 	tests/unit/await.h tests/unit/org_text.h \
 	tests/unit/unit.h
 tests_unit_test_deliver_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_deliver_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_deliver_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS) $(KRB5_LIBS) \
+	$(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_ladder
 tests_unit_test_ladder_SOURCES = tests/unit/test_ladder.c tests/unit/unit.h

@@ -45,6 +45,7 @@ struct owner {
 };
 
 static struct loop *l;
+static struct prover *prover;
 
 static void note(struct owner *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -216,18 +217,37 @@ static void make_message(struct owner *o)
 		.prefix = (f & PREFIX) != 0 ? "X-P: 1\r\n" : "", .source = &source, .src = o };
 }
 
+static void on_proof(struct inbox_node *node, void *ctx)
+{
+	(void)ctx;
+	client_auth_answered(node, prover);
+}
+
+static void open_prover(struct client_config *cfg)
+{
+	struct err e;
+
+	prover = prover_new(NULL, &e);
+	ck_assert_msg(prover != NULL && prover_start(prover, &e) == 0, "%s", e.text);
+	cfg->auth = CLIENT_AUTH_PASSWORD;
+	cfg->user = "user";
+	cfg->password = "secret";
+	cfg->prover = prover;
+	cfg->proofs = inbox_new(l, on_proof, NULL);
+}
+
 static void play(const struct row *row)
 {
 	struct client_config cfg = {
 		.lmtp = (row->flags & LMTP) != 0, .force_helo = (row->flags & FORCE_HELO) != 0,
 		.name = "me", .tls = CLIENT_TLS_NEVER, .timeout_s = 1,
-		.user = (row->flags & AUTH) != 0 ? "user" : NULL,
-		.password = (row->flags & AUTH) != 0 ? "secret" : NULL,
 	};
 	struct owner o = { .row = row, .left = row->messages };
 	int fd;
 
 	l = loop_new("test");
+	if ((row->flags & AUTH) != 0)
+		open_prover(&cfg);
 	if ((row->flags & TLS_ALWAYS) != 0) {
 		cfg.tls = CLIENT_TLS_ALWAYS;
 		cfg.context = tls_context_new_client(NULL, NULL, NULL, NULL);
@@ -249,6 +269,11 @@ static void play(const struct row *row)
 	client_free(&o.client);
 	event_free(o.ready);
 	tls_context_unref(&cfg.context);
+	if (prover != NULL) {
+		prover_join(prover);
+		inbox_free(&cfg.proofs);
+		prover_free(&prover);
+	}
 	loop_free(&l);
 }
 
@@ -358,7 +383,37 @@ static const struct row rows[] = {
 	{ "AUTH not offered", AUTH, 1, 1, PLAIN "W\n", "end: AUTH policy\n" },
 	{ "AUTH: endless challenge", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH PLAIN\n"
 		"P AUTH PLAIN\n"
-		"S 334 more\nW\n", "end: AUTH nonsense 334 more\n" },
+		"S 334 more\nW\n", "end: AUTH nonsense\n" },
+	{ "AUTH: the strongest", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH LOGIN SCRAM-SHA-256-PLUS PLAIN SCRAM-SHA-256\n"
+		"P AUTH SCRAM-SHA-256 \nS 454 4.7.0 later\nW\n",
+		"end: AUTH temporary 454 4.7.0 later\n" },
+	{ "AUTH: no base64", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH SCRAM-SHA-256\n"
+		"P AUTH SCRAM-SHA-256 \nS 334 ?\nW\n", "end: AUTH policy\n" },
+	{ "AUTH: NUL in it", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH SCRAM-SHA-256\n"
+		"P AUTH SCRAM-SHA-256 \nS 334 AAAA\nW\n", "end: AUTH policy\n" },
+	{ "AUTH: another's nonce", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH SCRAM-SHA-256\n"
+		"P AUTH SCRAM-SHA-256 \nS 334 cj1ub25jZSxzPWMyRnNkSE5oYkhRPSxpPTQwOTY=\nW\n",
+		"end: AUTH policy\n" },
+	{ "AUTH: rounds without end", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH SCRAM-SHA-256\n"
+		"P AUTH SCRAM-SHA-256 \nS 334 cj1uLHM9YzJGc2RITmhiSFE9LGk9NDI5NDk2NzI5NQ==\nW\n",
+		"end: AUTH policy\n" },
+	{ "AUTH: welcome to whoever it is", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH SCRAM-SHA-256\nP AUTH SCRAM-SHA-256 \nS 235 welcome\nW\n",
+		"end: AUTH policy\n" },
+	{ "AUTH LOGIN: welcome without a password", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH LOGIN\nC AUTH LOGIN\nS 235 welcome\nW\n", "end: AUTH policy\n" },
+	{ "AUTH: the password in the reply", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH PLAIN\nP AUTH PLAIN\nS 535 user's password is not secret\nW\n",
+		"end: AUTH permanent 535 (the reply repeats the credential)\n" },
+	{ "AUTH: the response in the reply", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH PLAIN\nP AUTH PLAIN\nS 501 what is AHVzZXIAc2VjcmV0?\nW\n",
+		"end: AUTH permanent 501 (the reply repeats the credential)\n" },
+	{ "AUTH: cut off", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH PLAIN\n"
+		"P AUTH PLAIN\nX\n", "end: AUTH lost\n" },
+	{ "AUTH: more than was asked for", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH PLAIN\n"
+		"S 235 welcome\nW\n", "end: AUTH nonsense\n" },
 
 	/* --- what the peer cannot take --- */
 	{ "too big", 0, 1, 1, HELLO "S 250-peer\nS 250 SIZE 19\nC QUIT\n",
