@@ -1,7 +1,9 @@
 /* client_auth.c - AUTH (RFC 4954): the mechanism is chosen here, what is said comes from a proof
  * (hubd/proof/proof.h), made by another thread.
  *
- * By password the strongest mechanism that the peer offers; PLAIN and LOGIN tell it the password.
+ * By password the strongest mechanism that the peer offers; PLAIN and LOGIN tell it the password. A
+ * peer may offer SCRAM and have no verifier of this user, so it is then told the password after
+ * all: one that is no good could have offered nothing else.
  * Success counts only once the peer has done its own part (RFC 5802 section 3: it knows the
  * password, too). What a peer says here may repeat the credential: then it is not shown.
  */
@@ -29,6 +31,11 @@ static const struct {
 
 /* --- the mechanism --- */
 
+static bool is_scram(enum proof_mechanism m)
+{
+	return m == PROOF_SCRAM || m == PROOF_SCRAM_PLUS;
+}
+
 static bool choose_by_password(const struct client *c, bool bound, enum proof_mechanism *m)
 {
 	size_t i;
@@ -36,7 +43,8 @@ static bool choose_by_password(const struct client *c, bool bound, enum proof_me
 	for (i = 0; i < sizeof(by_password) / sizeof(by_password[0]); i++) {
 		*m = by_password[i].mechanism;
 		if ((c->caps.mechanisms & by_password[i].offer) != 0 &&
-			(bound || !by_password[i].bound))
+			(bound || !by_password[i].bound) &&
+			(!c->scram_refused || !is_scram(*m)))
 			return true;
 	}
 	return false;
@@ -193,7 +201,7 @@ void client_auth_end(struct client *c)
 static enum step authenticated(struct client *c)
 {
 	const struct proof *p = c->proof;
-	bool by_peer = p->mechanism != PROOF_PLAIN && p->mechanism != PROOF_LOGIN;
+	bool by_peer = is_scram(p->mechanism) || p->mechanism == PROOF_GSSAPI;
 
 	if (p->outcome != PROOF_COMPLETE || c->response_held)
 		return client_fail(c, EVENT_POLICY, NULL,
@@ -226,6 +234,12 @@ static enum step challenged(struct client *c, const struct smtp_reply *r)
 	return STEP_WAIT;
 }
 
+static bool may_tell_password(const struct client *c, const struct smtp_reply *r)
+{
+	return smtp_reply_is_permanent(r) && is_scram(c->proof->mechanism) &&
+		(c->caps.mechanisms & (SMTP_MECH_PLAIN | SMTP_MECH_LOGIN)) != 0;
+}
+
 enum step client_auth_reply(struct client *c, const struct smtp_reply *r)
 {
 	if (c->proof_away)
@@ -234,6 +248,11 @@ enum step client_auth_reply(struct client *c, const struct smtp_reply *r)
 		return challenged(c, r);
 	if (r->code == 235)
 		return authenticated(c);
+	if (may_tell_password(c, r)) {
+		c->scram_refused = true;
+		client_auth_end(c);
+		return client_next(c, CLIENT_AUTH);
+	}
 	return client_fail(c, verdict_event_of(r->code), r, "refused");
 }
 

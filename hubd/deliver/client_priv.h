@@ -55,6 +55,7 @@ struct client {
 	struct proof *proof;		/* under way, or NULL */
 	bool proof_away;		/* it is with the prover */
 	bool proof_begun;		/* AUTH was said */
+	bool scram_refused;
 	bool response_held;		/* until the peer has taken AUTH: it did not fit */
 
 	/* owner's wishes while ready */

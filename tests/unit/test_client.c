@@ -388,6 +388,13 @@ static const struct row rows[] = {
 		"S 250 AUTH LOGIN SCRAM-SHA-256-PLUS PLAIN SCRAM-SHA-256\n"
 		"P AUTH SCRAM-SHA-256 \nS 454 4.7.0 later\nW\n",
 		"end: AUTH temporary 454 4.7.0 later\n" },
+	{ "AUTH: no verifier of this user", AUTH, 1, 0, HELLO "S 250-peer\n"
+		"S 250 AUTH LOGIN PLAIN SCRAM-SHA-256\nP AUTH SCRAM-SHA-256 \nS 535 wrong\n"
+		"C AUTH PLAIN AHVzZXIAc2VjcmV0\nS 235 ok\nC QUIT\n", "end: ok \n" },
+	{ "AUTH: no verifier, and wrong", AUTH, 1, 0, HELLO "S 250-peer\n"
+		"S 250 AUTH LOGIN SCRAM-SHA-256\nP AUTH SCRAM-SHA-256 \nS 535 wrong\n"
+		"C AUTH LOGIN\nS 334 x\nP dX\nS 334 x\nP c2\nS 535 wrong\nW\n",
+		"end: AUTH permanent 535 wrong\n" },
 	{ "AUTH: no base64", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH SCRAM-SHA-256\n"
 		"P AUTH SCRAM-SHA-256 \nS 334 ?\nW\n", "end: AUTH policy\n" },
 	{ "AUTH: NUL in it", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH SCRAM-SHA-256\n"
