@@ -278,7 +278,8 @@ static void expand(struct categorizer *c, struct plan *p, const struct source *s
 		plan_fail(p, g->i, "5.4.6", "groups within groups too deep: a loop");
 		return;
 	}
-	if (!expand_group(p->arena, c->live->recipients, g->address, &members, &n) || n == 0) {
+	if (!expand_group(p->arena, c->live->recipients, g->address, p->outside, &members, &n) ||
+		n == 0) {
 		plan_fail(p, g->i, "5.1.1", n == 0 ? "the group has no members with an address" :
 			"the group has too many members");
 		return;

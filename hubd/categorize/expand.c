@@ -17,6 +17,7 @@ struct expansion {
 	struct name *seen, *todo;
 	const char **members;
 	uint32_t n, capacity;
+	bool outside;
 };
 
 /* Each address is looked at once: that ends loops and drops duplicates alike. */
@@ -49,13 +50,15 @@ static void add_member(struct expansion *x, const char *address)
 	x->members[x->n++] = address;
 }
 
+/* The group at hand, which was judged before, is the first one that is looked at. */
 static void look_at(struct expansion *x, struct recipients *r, const char *address)
 {
+	bool nested = HASH_COUNT(x->seen) > 1;
 	struct recipient_info info;
 	size_t i;
 
 	recipients_find(r, address, &info);
-	if (info.outcome == RECIPIENT_GROUP)
+	if (info.outcome == RECIPIENT_GROUP && !(x->outside && nested && info.refuse_outside_mail))
 		for (i = 0; i < info.member_count && HASH_COUNT(x->seen) <= EXPAND_MAX; i++)
 			meet(x, info.members[i]);
 	else
@@ -63,10 +66,10 @@ static void look_at(struct expansion *x, struct recipients *r, const char *addre
 	recipient_info_clear(&info);
 }
 
-bool expand_group(struct arena *a, struct recipients *r, const char *group,
+bool expand_group(struct arena *a, struct recipients *r, const char *group, bool outside,
 	const char *const **members, uint32_t *n)
 {
-	struct expansion x = { .arena = a };
+	struct expansion x = { .arena = a, .outside = outside };
 	struct name *name;
 	bool complete;
 

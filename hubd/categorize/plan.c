@@ -204,6 +204,11 @@ static void place_waiting(struct plan *p, uint32_t i)
 	add_to_hop(p, &route, i);
 }
 
+static bool keeps_out(const struct plan *p, const struct resolved *r)
+{
+	return r->refuses_outside && r->outcome != RESOLVED_REJECT && p->outside;
+}
+
 static void place(struct plan *p, uint32_t i, struct seen **seen)
 {
 	struct resolved r;
@@ -211,6 +216,11 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 
 	route_resolve(p->live->table, p->live->recipients, p->env.recipients[i].address,
 		p->env.original_size, &p->excluded, p->arena, NULL, &r);
+	if (keeps_out(p, &r)) {
+		plan_fail(p, i, "5.7.1", "takes no mail from outside");
+		recipient_info_clear(&r.info);
+		return;
+	}
 	switch (r.outcome) {
 	case RESOLVED_ROUTED:
 		rewrite(p, i, r.address);
@@ -292,6 +302,7 @@ struct plan *plan_make(struct arena *a, const struct live *live, const struct en
 	p->env = *env;
 	p->env.recipients = arena_memdup(a, env->recipients,
 		env->recipient_count * sizeof(*env->recipients));
+	p->outside = origin_is_outside(&env->origin);
 	take_exclusions(p);
 	p->duplicates = arena_alloc(a, env->recipient_count * sizeof(*p->duplicates));
 	for (i = 0; i < env->recipient_count; i++) {

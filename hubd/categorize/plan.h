@@ -35,6 +35,7 @@ struct plan {
 	struct arena *arena;
 	const struct live *live;
 	struct envelope env;		/* recipients as rewritten */
+	bool outside;			/* a stranger wrote it, as its origin says */
 	struct exclusions came;		/* with the message; some may have expired */
 	struct route_excluded excluded;	/* those in force, and what has failed here */
 	int64_t now_s;			/* wall clock */
@@ -59,10 +60,11 @@ void plan_fail(struct plan *p, uint32_t i, const char *status, const char *text)
 
 /*
  * Addresses that a group stands for, nested groups opened, each once; loops end by that. members
- * may be empty. False when there are more than EXPAND_MAX.
+ * may be empty. outside: groups within it that take no mail from outside stay closed, members like
+ * any other, to be refused like any other. False when there are more than EXPAND_MAX.
  */
 enum { EXPAND_MAX = 50000 };
-bool expand_group(struct arena *a, struct recipients *r, const char *group,
+bool expand_group(struct arena *a, struct recipients *r, const char *group, bool outside,
 	const char *const **members, uint32_t *n);
 
 #endif

@@ -195,8 +195,9 @@ static void on_committed(uint64_t id, const struct err *e, void *ctx)
 }
 
 /* Completes the envelope by what the header told. */
-static void complete(struct transaction *tx)
+static void complete(const struct session *s)
 {
+	struct transaction *tx = s->tx;
 	const struct smtp_header_scan *h = intake_header(tx->intake);
 	struct envelope *env = tx->envelope;
 
@@ -207,7 +208,7 @@ static void complete(struct transaction *tx)
 	env->automatic = intake_automatic(tx->intake);
 	env->excluded = intake_excluded(tx->intake, tx->arena);
 	env->classes = intake_classes(tx->intake);
-	session_take_origin(&env->origin, intake_origin(tx->intake), tx->arena);
+	session_take_origin(s, intake_origin(tx->intake));
 }
 
 static void commit(struct session *s)
@@ -219,7 +220,7 @@ static void commit(struct session *s)
 	size_t size;
 	struct err e;
 
-	complete(tx);
+	complete(s);
 	if (envelope_encode(tx->envelope, tx->arena, &blob, &size, &e) != 0) {
 		free(sub);
 		session_reset(s);

@@ -120,11 +120,25 @@ void session_judge_origin(const struct session *s, const struct smtp_command_mai
 	judge_submitter(s, mail, o, a);
 }
 
-void session_take_origin(struct origin *o, const struct origin *told, struct arena *a)
+/* At an edge nobody logs in: what it calls internal is its own reports, or not to be believed. */
+static enum origin_as told_as(const struct session *s, const struct origin *told)
 {
+	const struct server *peer = session_peer_server(s);
+
+	if (told->as == ORIGIN_INTERNAL && peer != NULL && peer->role == ROLE_EDGE &&
+		*s->tx->envelope->sender != '\0')
+		return ORIGIN_ANONYMOUS;
+	return told->as;
+}
+
+void session_take_origin(const struct session *s, const struct origin *told)
+{
+	struct origin *o = &s->tx->envelope->origin;
+	struct arena *a = s->tx->arena;
+
 	if (told == NULL)
 		return;
-	o->as = told->as;
+	o->as = told_as(s, told);
 	o->mechanism = told->mechanism;
 	o->source = arena_strdup(a, told->source);
 	o->domain = arena_strdup(a, told->domain);

@@ -151,8 +151,8 @@ uint32_t session_accepted_classes(const struct session *s);
 /* The origin of a message that begins with this MAIL; texts in the arena. */
 void session_judge_origin(const struct session *s, const struct smtp_command_mail *mail,
 	struct origin *o, struct arena *a);
-/* What a trusted peer told instead, if it did. */
-void session_take_origin(struct origin *o, const struct origin *told, struct arena *a);
+/* What a trusted peer told instead, if it did: into the transaction's envelope. */
+void session_take_origin(const struct session *s, const struct origin *told);
 
 /* --- session_log.c: the Receive protocol log --- */
 

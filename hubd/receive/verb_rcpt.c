@@ -16,17 +16,12 @@ static bool is_postmaster(const struct smtp_address *to)
 }
 
 /*
- * Where strangers write from: an edge passes on what they wrote, and cannot know who wants none. A
- * hub has asked already.
+ * Servers of ours tell in the header whom they had it from: then the categorizer asks, and what is
+ * refused gets a report.
  */
 static bool is_outside(const struct session *s)
 {
-	const struct server *peer = session_peer_server(s);
-	enum origin_as as = s->tx->envelope->origin.as;
-
-	if (peer != NULL)
-		return peer->role == ROLE_EDGE;
-	return as == ORIGIN_ANONYMOUS || as == ORIGIN_PARTNER;
+	return session_peer_server(s) == NULL && origin_is_outside(&s->tx->envelope->origin);
 }
 
 /*

@@ -22,6 +22,11 @@ const char *origin_as_name(enum origin_as as)
 	return as_names[as];
 }
 
+bool origin_is_outside(const struct origin *o)
+{
+	return o->as == ORIGIN_ANONYMOUS || o->as == ORIGIN_PARTNER;
+}
+
 /* --- reading --- */
 
 static bool read_as(struct origin *o, const char *value)

@@ -88,6 +88,8 @@ void origin_claim_add(struct origin_claim *c, enum origin_field f, const char *v
 bool origin_claim_is_whole(const struct origin_claim *c);
 
 const char *origin_as_name(enum origin_as as);
+/* Is it from a stranger to the organization, whom hubRefuseOutsideMail keeps out? */
+bool origin_is_outside(const struct origin *o);
 /* The header fields, complete lines; source: for an origin that does not say. Returns their size,
  * below size, which is at least ORIGIN_TEXT_MAX. */
 size_t origin_format(const struct origin *o, const char *source, char *buf, size_t size);

@@ -26,6 +26,7 @@ struct resolve {
 	struct route_trace *trace;
 	struct resolved *out;
 	const char *domain;		/* of out->address, lower case */
+	bool for_postmaster;		/* as it came */
 	bool postmaster_tried;
 };
 
@@ -118,6 +119,18 @@ static void find(struct resolve *r, struct recipient_info *info)
 {
 	recipients_find_plus(r->recipients, r->t->snapshot->org->plus_addressing, r->out->address,
 		info);
+}
+
+/*
+ * Whoever stands in for postmaster takes mail from anybody (RFC 5321 section 4.5.1), also where the
+ * address was rewritten by the hub before.
+ */
+static bool is_refusal(const struct resolve *r, const struct recipient_info *info)
+{
+	const char *postmaster = r->t->snapshot->org->postmaster;
+
+	return info->refuse_outside_mail && !r->for_postmaster &&
+		(postmaster == NULL || strcasecmp(postmaster, r->out->address) != 0);
 }
 
 static enum step unknown(struct resolve *r)
@@ -241,6 +254,8 @@ static enum step by_directory(struct resolve *r, bool authoritative)
 	enum step step = STEP_DONE;
 
 	find(r, &info);
+	if (is_refusal(r, &info))
+		r->out->refuses_outside = true;
 	switch (info.outcome) {
 	case RECIPIENT_NOT_LOADED:
 		step = defer(r, not_loaded);
@@ -348,6 +363,7 @@ void route_resolve(const struct routing_table *t, struct recipients *recipients,
 		return;
 	}
 	address_set(&r, address);
+	r.for_postmaster = is_postmaster(address);
 	for (steps = 0; resolve_step(&r) == STEP_AGAIN; steps++) {
 		if (steps == RESOLVE_STEPS_MAX) {
 			reject(&r, "5.4.6", "more than %d steps of mailRoutingAddress from %s",

@@ -181,6 +181,8 @@ struct resolved {
 	char address[RECIPIENT_TEXT_MAX + 1];
 	/* Of a mailbox: the person's own address in lower case, so that one reached twice shows. */
 	char mailbox[RECIPIENT_TEXT_MAX + 1];
+	/* Somebody on the way has hubRefuseOutsideMail; postmaster never counts as one. */
+	bool refuses_outside;
 	struct route route;
 	struct recipient_info info;	/* RESOLVED_GROUP; clear with recipient_info_clear */
 	char status[12];

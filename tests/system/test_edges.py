@@ -264,11 +264,19 @@ class EdgeItself(unittest.TestCase):
                 self.assertRegex(client.say("RCPT TO:<%s>" % address), reply, address)
 
     def test_no_mail_from_outside_by_an_edge_either(self):
-        """The edge does not know who wants none: the hub refuses, and the edge reports."""
+        """The edge does not know who wants none, and tells the hub whom it had it from."""
         token = self.submit("shy@contoso.com")
         told = wait_report(self.relay, token, "shy@contoso.com").recipient("shy@contoso.com")
         self.assertEqual(told["Status"], "5.7.1")
         self.assertFalse(self.org.mailbox.find(token))
+
+    def test_reports_of_an_edge_are_no_mail_from_outside(self):
+        self.relay.answer("RCPT TO:<gone@outside.example>", "550 5.1.1 nobody")
+        self.addCleanup(self.relay.answer, "RCPT TO:<gone@outside.example>", None)
+        token, data = message(sender="shy@contoso.com", to="gone@outside.example")
+        send(self.org.application_port, "shy@contoso.com", ["gone@outside.example"], data)
+        report = wait_report(self.org.mailbox, token, "gone@outside.example")
+        self.assertEqual(report.envelope.recipients, ["shy@contoso.com"])
 
     def test_what_is_ours_goes_inwards_only(self):
         for address in ("x@contoso.com", "x@relay.example"):

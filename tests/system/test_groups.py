@@ -24,9 +24,13 @@ class Groups(unittest.TestCase):
         group = "cn=%s,ou=People," + org.directory.suffix
         for name, attributes in (
                 ("outsider", {"mail": "o@outside.example"}),
-                ("moved", {"mail": "moved@contoso.com", "mailRoutingAddress": "anna@contoso.com"})):
-            org.directory.add(record(people % name, "inetOrgPerson inetLocalMailRecipient",
-                                     uid=name, cn=name, sn=name, **attributes))
+                ("moved", {"mail": "moved@contoso.com", "mailRoutingAddress": "anna@contoso.com"}),
+                ("shy", {"mail": "shy@contoso.com", "mailHost": "mbx1",
+                         "hubRefuseOutsideMail": "TRUE"}),
+                ("way", {"mail": "way@contoso.com", "mailRoutingAddress": "shy@contoso.com"})):
+            org.directory.add(record(
+                people % name, "inetOrgPerson inetLocalMailRecipient hubRecipient",
+                uid=name, cn=name, sn=name, **attributes))
         pair = [people % "anna", people % "bruno"]
         for name, members, more in (
                 ("team", [*pair, group % "crew"], {}),
@@ -37,6 +41,9 @@ class Groups(unittest.TestCase):
                 ("nested", [group % "at-london", group % "at-paris", people % "clara"],
                  {"hubExpansionServer": org.paris1.dn()}),
                 ("private", pair, {"hubRefuseOutsideMail": "TRUE"}),
+                ("club", [people % "clara", people % "shy", people % "way", group % "private"], {}),
+                ("club-at-paris", [people % "clara", people % "shy", group % "private"],
+                 {"hubExpansionServer": org.paris1.dn()}),
                 ("empty", [people % "nobody"], {})):
             org.directory.add(record(group % name, "groupOfNames hubMailGroup hubRecipient",
                                      cn=name, mail=name + "@contoso.com", member=members, **more))
@@ -133,6 +140,44 @@ class Groups(unittest.TestCase):
             client.say("MAIL FROM:<someone@outside.example>")
             self.assertRegex(client.say("RCPT TO:<private@contoso.com>"), r"^550 5\.7\.1")
         self.both(self.submit("private@contoso.com", port=self.org.application_port))
+
+    def refused(self, token, *members):
+        """Each of them is reported to the sender, and clara alone has the message."""
+        for member in members:
+            report = wait_report(self.org.mailbox, token, member)
+            self.assertEqual(report.recipient(member)["Status"], "5.7.1")
+            self.assertEqual(report.envelope.recipients, ["bruno@contoso.com"])
+        self.assertEqual([m.recipients for m in self.org.mailbox.find(token) if m.sender],
+                         [["clara@contoso.com"]])
+
+    def test_members_that_want_no_mail_from_outside(self):
+        """An open group is no way to them: not as a member, by a rewriting or a group within."""
+        self.refused(self.submit("club@contoso.com"), "shy@contoso.com", "way@contoso.com",
+                     "private@contoso.com")
+        token = self.submit("club@contoso.com", port=self.org.application_port)
+        got = self.org.mailbox.wait(token)
+        self.assertEqual(
+            [sorted(m.recipients) for m in got],
+            [["anna@contoso.com", "bruno@contoso.com", "clara@contoso.com", "shy@contoso.com"]])
+
+    def test_where_a_message_comes_from_goes_with_it(self):
+        """london1 takes it from a stranger, paris1 opens the group."""
+        self.refused(self.submit("club-at-paris@contoso.com"), "shy@contoso.com",
+                     "private@contoso.com")
+        self.assertTrue(self.org.paris1.events("failed", to="shy@contoso.com"))
+
+    def test_rewritten_to_one_who_wants_no_mail_from_outside(self):
+        token = self.submit("way@contoso.com")
+        report = wait_report(self.org.mailbox, token, "way@contoso.com")
+        self.assertEqual(report.recipient("way@contoso.com")["Status"], "5.7.1")
+        got = self.org.mailbox.wait(self.submit("way@contoso.com", port=self.org.application_port))
+        self.assertEqual([m.recipients for m in got], [["shy@contoso.com"]])
+
+    def test_the_postmaster_is_written_to_all_the_same(self):
+        self.org.change(self.org.directory.base, hubPostmaster="shy@contoso.com")
+        self.addCleanup(self.org.change, self.org.directory.base, hubPostmaster=None)
+        got = self.org.mailbox.wait(self.submit("postmaster@contoso.com"))
+        self.assertEqual([m.recipients for m in got], [["shy@contoso.com"]])
 
     def test_a_loop_of_rewriting_within_a_group_is_reported(self):
         suffix = self.org.directory.suffix
