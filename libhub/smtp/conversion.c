@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "libhub/base/err.h"
+#include "libhub/smtp/header.h"
 
 enum {
 	IN_HEADER,
@@ -302,20 +303,6 @@ static void field_end(struct smtp_conversion *x)
 	x->field_open = false;
 }
 
-/* Bytes of a field's name at the start of a line; 0: the line is no field. */
-static size_t name_length(const struct piece *pc, size_t *colon)
-{
-	size_t n = 0;
-
-	while (n < pc->n && pc->p[n] > ' ' && pc->p[n] < 0x7f && pc->p[n] != ':')
-		n++;
-	/* RFC 5322 section 4.5 has blanks before the colon */
-	*colon = n;
-	while (*colon < pc->n && (pc->p[*colon] == ' ' || pc->p[*colon] == '\t'))
-		++*colon;
-	return *colon < pc->n && pc->p[*colon] == ':' ? n : 0;
-}
-
 static bool is_name(const struct piece *pc, size_t n, const char *name)
 {
 	return strlen(name) == n && strncasecmp(pc->p, name, n) == 0;
@@ -457,7 +444,7 @@ static void header_piece(struct smtp_conversion *x, const struct piece *pc)
 	}
 	if (!goes_on) {
 		field_end(x);
-		name = name_length(pc, &colon);
+		name = smtp_header_name(pc->p, pc->n, &colon);
 		if (name == 0) {
 			header_end(x, false);
 			/* a message in a message: its header may not begin with a field either */

@@ -183,6 +183,18 @@ static bool is_name_char(char c)
 	return c > 0x20 && c < 0x7f && c != ':';
 }
 
+size_t smtp_header_name(const char *line, size_t n, size_t *colon)
+{
+	size_t max = n <= SMTP_HEADER_NAME_MAX ? n : SMTP_HEADER_NAME_MAX + 1, name = 0;
+
+	while (name < max && is_name_char(line[name]))
+		name++;
+	*colon = name;
+	while (*colon < max && (line[*colon] == ' ' || line[*colon] == '\t'))
+		++*colon;
+	return *colon < max && line[*colon] == ':' ? name : 0;
+}
+
 /* The name that begins here, as nearly all do and end: at once. False: byte by byte. */
 static bool take_name(struct smtp_header_scan *s, struct place *pl)
 {
@@ -238,7 +250,7 @@ static void at_cr(struct smtp_header_scan *s, struct place *pl)
 	}
 }
 
-/* One byte of a name. RFC 5322 §4.5 allows blanks before the colon. */
+/* One byte of a name, as smtp_header_name judges them. */
 static void in_name(struct smtp_header_scan *s, struct place *pl)
 {
 	char c = *pl->at;
@@ -251,10 +263,9 @@ static void in_name(struct smtp_header_scan *s, struct place *pl)
 		pl->at++;
 		s->size++;
 	} else if (c == ':' || (blank && s->name_length == 0) || (!blank && after_blank)
-			|| (!blank && (c < 0x21 || c > 0x7e))) {
+			|| (!blank && !is_name_char(c))
+			|| s->name_length == SMTP_HEADER_NAME_MAX) {
 		body_begin(s, pl, s->name_length);
-	} else if (s->name_length == SMTP_HEADER_NAME_MAX) {
-		field_begin(s, pl);
 	} else {
 		s->name[s->name_length++] = c;
 		pl->at++;

@@ -2,14 +2,13 @@
  *
  * Feed it the decoded message; it gives out what stays. Within the header it reads fields across
  * any cut of the input; behind it, every span goes straight on. The header ends at an empty line or
- * at the first line that is no field (no name with a colon: malformed, that line belongs to the
- * body; an empty line is put before it, for else whoever reads the message next, with fields of
- * ours before these, might take the line for a folded one and what follows it for header). A line
- * ends at LF, with or without CR before it, so that a field cannot hide from the header firewall
- * behind a bare LF of a BINARYMIME message; behind a bare CR one could, for whoever makes CRLF of
- * it, so it is told of. Fixed memory: names beyond
- * SMTP_HEADER_NAME_MAX match by their beginning, values are kept to SMTP_HEADER_VALUE_MAX bytes.
- * One owner, no thread, no allocation.
+ * at the first line that is no field (smtp_header_name: malformed, that line belongs to the body;
+ * an empty line is put before it, for else whoever reads the message next, with fields of ours
+ * before these, might take the line for a folded one and what follows it for header). A line ends
+ * at LF, with or without CR before it, so that a field cannot hide from the header firewall behind
+ * a bare LF of a BINARYMIME message; behind a bare CR one could, for whoever makes CRLF of it, so
+ * it is told of. Fixed memory: values are kept to SMTP_HEADER_VALUE_MAX bytes. One owner, no
+ * thread, no allocation.
  */
 #ifndef HUB_SMTP_HEADER_H
 #define HUB_SMTP_HEADER_H
@@ -21,7 +20,7 @@
 #include "libhub/smtp/body.h"
 
 enum {
-	SMTP_HEADER_NAME_MAX = 128,
+	SMTP_HEADER_NAME_MAX = 128,	/* with the blanks before the colon; longer is no name */
 	SMTP_HEADER_VALUE_MAX = 1000,
 	SMTP_HEADER_ID_MAX = 320,
 	SMTP_HEADER_SUBJECT_MAX = 256,
@@ -66,6 +65,13 @@ struct smtp_header_scan {
 	char name[SMTP_HEADER_NAME_MAX + 1];
 	char value[SMTP_HEADER_VALUE_MAX + 1];
 };
+
+/*
+ * Bytes of the name of the field that the line begins, which is no folded one; 0: it is no field,
+ * and begins the body. *colon is where it is. The one rule for all who look for the body (RFC 5322
+ * sections 3.6.8 and 4.5).
+ */
+size_t smtp_header_name(const char *line, size_t n, size_t *colon);
 
 /* rules (may be none) must outlive the scan; the first that matches counts. on_field may be NULL;
  * ctx goes to both callbacks. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libhub/smtp/conversion.h"
+#include "libhub/smtp/header.h"
 #include "unit.h"
 
 struct sink {
@@ -219,11 +220,42 @@ START_TEST(test_bounds)
 }
 END_TEST
 
+static void forget(void *ctx, const char *p, size_t n)
+{
+	(void)ctx;
+	(void)p;
+	(void)n;
+}
+
+/* Where the header ends is what libhub/smtp/header says: 8-bit text there cannot be encoded. */
+START_TEST(test_same_header)
+{
+	static const char *const ends[] = { ":", " : a", "", " a", " a:" };
+	struct smtp_header_scan scan;
+	struct smtp_conversion x;
+	char text[1100];
+	size_t length, k, n;
+
+	for (length = 120; length <= 1000; length += length == 135 ? 855 : 1)
+		for (k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {
+			n = (size_t)snprintf(text, sizeof(text), "A: b\r\n%.*s%s\r\nB: " A_UML
+				"\r\n\r\nabc\r\n", (int)length, X1000, ends[k]);
+			smtp_header_init(&scan, NULL, 0, forget, NULL, NULL);
+			smtp_header_feed(&scan, text, n);
+			smtp_conversion_init(&x, SMTP_CONVERSION_TO_7BIT);
+			feed(&x, text, n, n);
+			ck_assert_msg((x.faults == SMTP_CONVERSION_HEADER) == !scan.malformed,
+				"%zu%s", length, ends[k]);
+		}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *cases[] = { tcase_create("conversion") };
 
 	tcase_add_loop_test(cases[0], test_rows, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(cases[0], test_bounds);
+	tcase_add_test(cases[0], test_same_header);
 	return unit_run("smtp_conversion", cases, 1);
 }

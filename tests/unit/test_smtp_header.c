@@ -160,7 +160,7 @@ START_TEST(scan_bytes)
 }
 END_TEST
 
-/* Names and values beyond what is kept: the field still goes or stays as a whole. */
+/* Values beyond what is kept: the field still goes or stays as a whole. */
 START_TEST(long_fields)
 {
 	char text[8000], x[2500];
@@ -170,9 +170,9 @@ START_TEST(long_fields)
 
 	memset(x, 'x', sizeof(x) - 1);
 	x[sizeof(x) - 1] = '\0';
-	n = (size_t)snprintf(text, sizeof(text), "X-Hub-Forest-%.300s: a\r\n", x);
+	n = (size_t)snprintf(text, sizeof(text), "X-Hub-Forest-%.115s: a\r\n", x);
 	n += (size_t)snprintf(text + n, sizeof(text) - n,
-		"%.300s: b\r\nX-Hub-Forest-A: %s\r\n", x, x);
+		"%.128s: b\r\nX-Hub-Forest-A: %s\r\n", x, x);
 	n += (size_t)snprintf(text + n, sizeof(text) - n,
 		"Subject: %s\r\nMessage-ID: %.900s\r\n\r\n", x, x);
 	for (cut = 0; cut <= n; cut++) {
@@ -186,9 +186,45 @@ START_TEST(long_fields)
 		ck_assert_uint_eq(s.size, n);
 		ck_assert_uint_eq(strlen(s.subject), SMTP_HEADER_SUBJECT_MAX);
 		ck_assert_uint_eq(strlen(s.message_id), SMTP_HEADER_ID_MAX);
-		ck_assert_int_eq(strncmp(out.text, x, 300), 0);
-		ck_assert_int_eq(strncmp(out.text + 300, ": b\r\nSubject: xx", 16), 0);
+		ck_assert_int_eq(strncmp(out.text, x, 128), 0);
+		ck_assert_int_eq(strncmp(out.text + 128, ": b\r\nSubject: xx", 16), 0);
 	}
+}
+END_TEST
+
+/* At every cut: a line is a field, or begins the body, as smtp_header_name says of it. */
+START_TEST(long_names)
+{
+	static const size_t lengths[] = { 1, 126, 127, 128, 129, 130, 997, 998 };
+	static const char *const ends[] = { ":", " :", " \t: a", ": a", "", " ", " a", "  a:" };
+	char text[1100], x[1000];
+	struct smtp_header_scan s;
+	struct sink out;
+	size_t n, cut, i, k, colon;
+	bool field;
+
+	memset(x, 'x', sizeof(x));
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		for (k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {
+			n = (size_t)snprintf(text, sizeof(text), "%.*s%s\r\nFrom: a\r\n\r\n",
+				(int)lengths[i], x, ends[k]);
+			field = smtp_header_name(text, n, &colon) != 0;
+			ck_assert(!field || text[colon] == ':');
+			ck_assert_int_eq(field, lengths[i] + strcspn(ends[k], ":") <=
+				SMTP_HEADER_NAME_MAX && k < 4);
+			for (cut = 0; cut <= n; cut++) {
+				out = (struct sink){ .length = 0 };
+				smtp_header_init(&s, NULL, 0, take, NULL, &out);
+				smtp_header_feed(&s, text, cut);
+				smtp_header_feed(&s, text + cut, n - cut);
+				smtp_header_end(&s);
+				ck_assert_int_eq(s.malformed, !field);
+				ck_assert_int_eq(s.has_from, field);
+				ck_assert_uint_eq(out.length, field ? n : n + 2);
+				ck_assert_str_eq(out.text + (field ? 0 : 2), text);
+				ck_assert_uint_eq(s.size, field ? n : 0);
+			}
+		}
 }
 END_TEST
 
@@ -229,6 +265,7 @@ int main(void)
 	tcase_add_loop_test(header, scan, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_loop_test(header, scan_bytes, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(header, long_fields);
+	tcase_add_test(header, long_names);
 	tcase_add_test(header, zero_copy);
 	return unit_run("smtp_header", &header, 1);
 }
