@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "hubd/receive/match.h"
+#include "hubd/receive/peer_network.h"
 #include "hubd/receive/refusal.h"
 #include "hubd/track/counters.h"
 #include "libhub/base/mem.h"
@@ -152,15 +153,16 @@ void admission_take(struct admission *a, int fd, const struct sockaddr_storage *
 	struct connector_match match = connector_match(a->live, local, peer);
 	struct slot *connector, *own;
 	struct refusal refusal;
-	char source[64];
+	char source[64], network[PEER_NETWORK_TEXT];
 
 	source_text(peer, source, sizeof(source));
+	peer_network_text(peer, network);
 	if (match.connector == NULL) {
 		turn_away(a, fd, source, &match, "no connector for your address");
 		return;
 	}
 	connector = slot_get(a, match.connector->obj.rdn, "");
-	own = slot_get(a, match.connector->obj.rdn, source);
+	own = slot_get(a, match.connector->obj.rdn, network);
 	own->connector = connector;
 	refusal = over_limit(match.connector, connector, own);
 	connector->connections++;

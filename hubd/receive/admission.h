@@ -3,7 +3,7 @@
  *
  * Over a limit a connection gets 421 4.3.2 and nothing else; where TLS begins with the first byte
  * nothing can be said in clear, so there it is only closed. Connections are counted by connector
- * and source address until their sessions depart.
+ * and source (peer_network.h) until their sessions depart.
  */
 #ifndef HUB_RECEIVE_ADMISSION_H
 #define HUB_RECEIVE_ADMISSION_H

@@ -13,29 +13,66 @@ struct element {
 	char text[SMTP_ADDRESS_SIZE];
 	size_t n;
 	bool angle;			/* the address stood in <> and is complete */
+	bool gap;			/* behind a blank or a comment */
+	bool split;			/* with a gap where an address has none */
 	bool bad;
 };
 
-bool author_is_own(const struct session *s, const char *address)
+/*
+ * By the record that both addresses lead to: which of its addresses is shown is no matter, and two
+ * entries with one address are not each other.
+ */
+enum author author_of(const struct session *s, const char *address)
 {
-	struct recipient_info info;
-	bool own;
+	struct recipients *all = s->receiver->live->recipients;
+	const char *mine = s->identity_mail != NULL ? s->identity_mail : "";
+	struct recipient_info own, info;
+	enum author found = AUTHOR_FOREIGN;
 
-	if (s->identity_mail != NULL && strcasecmp(s->identity_mail, address) == 0)
-		return true;
-	recipients_find(s->receiver->live->recipients, address, &info);
-	own = info.outcome == RECIPIENT_MAILBOX && s->identity_mail != NULL &&
-		strcasecmp(info.mail, s->identity_mail) == 0;
+	if (strcasecmp(mine, address) == 0)
+		return AUTHOR_OWN;
+	if (*mine == '\0')
+		return AUTHOR_FOREIGN;
+	recipients_find(all, mine, &own);
+	recipients_find(all, address, &info);
+	if (info.outcome == RECIPIENT_NOT_LOADED || own.outcome == RECIPIENT_NOT_LOADED)
+		found = AUTHOR_NOT_KNOWN;
+	else if (info.outcome == RECIPIENT_MAILBOX && own.outcome == RECIPIENT_MAILBOX &&
+		strcmp(info.mail, own.mail) == 0)
+		found = AUTHOR_OWN;
+	recipient_info_clear(&own);
 	recipient_info_clear(&info);
-	return own;
+	return found;
 }
 
+/* --- address lists --- */
+
+static bool joins(char c)
+{
+	return c == '.' || c == '@';
+}
+
+/* RFC 5322 section 4.4 has blanks and comments around "." and "@", and nowhere else. */
 static void put(struct element *e, char c)
 {
+	e->split = e->split || (e->gap && !joins(c) && !joins(e->text[e->n - 1]));
+	e->gap = false;
 	if (e->n == sizeof(e->text))
 		e->bad = true;
 	else
 		e->text[e->n++] = c;
+}
+
+static void put_gap(struct element *e)
+{
+	e->gap = e->n > 0;
+}
+
+/* What was put is no address but a name. */
+static void drop_text(struct element *e)
+{
+	e->n = 0;
+	e->gap = e->split = false;
 }
 
 /* Behind the bracket or quote that closes what begins at e->p; keep: into the address. */
@@ -63,7 +100,7 @@ static void take_until(struct element *e, char open, char close, bool keep)
 
 static void take_angle(struct element *e)
 {
-	e->n = 0;
+	drop_text(e);
 	e->bad = e->bad || e->angle;
 	e->angle = true;
 	for (e->p++; e->p < e->end && *e->p != '>'; ) {
@@ -76,52 +113,71 @@ static void take_angle(struct element *e)
 	e->p++;
 }
 
+/* Outside of quotes, comments and <>. True at the end of the element. */
+static bool take_plain(struct element *e)
+{
+	char c = *e->p++;
+
+	if (c == ',' || c == ';')
+		return true;
+	if (c == ' ' || c == '\t') {
+		put_gap(e);
+	} else if (c == ':') {
+		/* a group's name: one that looks like an address is for those who know no groups */
+		e->bad = e->bad || e->angle || memchr(e->text, '@', e->n) != NULL;
+		drop_text(e);
+	} else {
+		/* behind <> there is nothing, or others may take it for the address */
+		e->bad = e->bad || e->angle;
+		put(e, c);
+	}
+	return false;
+}
+
 /* The next address; false at the end of the list. What stands before <> is a name, or a group's. */
 static bool next(struct element *e)
 {
 	bool over = false;
 
-	e->n = 0;
+	drop_text(e);
 	e->angle = false;
 	if (e->p >= e->end)
 		return false;
 	while (e->p < e->end && !over) {
-		char c = *e->p;
-
-		if (c == '(') {
+		if (*e->p == '(') {
 			take_until(e, '(', ')', false);
-		} else if (c == '"') {
-			take_until(e, '"', '"', !e->angle);
-		} else if (c == '<') {
+			put_gap(e);
+		} else if (*e->p == '"') {
+			e->bad = e->bad || e->angle;
+			take_until(e, '"', '"', true);
+		} else if (*e->p == '<') {
 			take_angle(e);
 		} else {
-			over = c == ',' || c == ';';
-			if (c == ':')
-				e->n = 0;
-			else if (!over && c != ' ' && c != '\t' && !e->angle)
-				put(e, c);
-			e->p++;
+			over = take_plain(e);
 		}
 	}
+	e->bad = e->bad || (e->split && !e->angle);
 	return true;
 }
 
-bool author_may(const char *value, size_t n, void *session)
+enum author author_judge(const char *value, size_t n, void *session)
 {
 	struct element e = { .p = value, .end = value + n };
+	enum author worst = AUTHOR_OWN, one;
 	struct smtp_address a;
 	struct err why;
 	size_t found = 0;
 
 	if (n >= SMTP_HEADER_VALUE_MAX)
-		return false;
-	for (; next(&e) && !e.bad; ) {
+		return AUTHOR_FOREIGN;
+	while (next(&e) && !e.bad) {
 		if (e.n == 0 && !e.angle)
 			continue;
-		if (smtp_address_parse(&a, e.text, e.n, SMTP_ADDRESS_UTF8, &why) != 0 ||
-			!author_is_own(session, a.text))
-			return false;
+		if (smtp_address_parse(&a, e.text, e.n, SMTP_ADDRESS_UTF8, &why) != 0)
+			return AUTHOR_FOREIGN;
+		one = author_of(session, a.text);
+		worst = one > worst ? one : worst;
 		found++;
 	}
-	return !e.bad && found > 0;
+	return e.bad || found == 0 ? AUTHOR_FOREIGN : worst;
 }

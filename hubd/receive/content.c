@@ -49,8 +49,8 @@ static struct intake_limits limits_of(const struct session *s)
 		.own_alias = session_fqdn(s),
 		.accept = session_accepted_classes(s),
 		.trust_exclusions = is_from_hub(s),
-		.may_author = s->principal == PRINCIPAL_USER &&
-			!session_may(s, RIGHT_ACCEPT_ANY_SENDER) ? author_may : NULL,
+		.judge_author = s->principal == PRINCIPAL_USER &&
+			!session_may(s, RIGHT_ACCEPT_ANY_SENDER) ? author_judge : NULL,
 		.binary = s->tx->envelope->body == ENVELOPE_BODY_BINARYMIME,
 	};
 

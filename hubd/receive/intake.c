@@ -27,7 +27,7 @@ struct intake {
 	unsigned exclusion_fields;
 	uint32_t classes;		/* enum firewall_class: what stays */
 	void *ctx;			/* the caller's */
-	bool bad_author;
+	enum author author;		/* the worst */
 	bool too_large;
 	bool has_nul;
 	bool pause;
@@ -39,6 +39,7 @@ enum {
 	ROW_EXCLUSION,
 	ROW_CLASSES,
 	ROW_RECEIVED = ROW_CLASSES + 2,
+	ROW_RESENT,
 	ROW_AUTOMATIC = ROW_CLASSES + FIREWALL_RULE_COUNT,
 	ROW_FORWARDED,
 	ROW_TYPE,
@@ -143,13 +144,28 @@ static void note_told(struct intake *in, size_t row, const char *value)
 		note_origin(in, (enum origin_field)row, value);
 }
 
-static void note_class(struct intake *in, size_t row, bool dropped, const char *value)
+static void note_author(struct intake *in, const char *value, size_t n)
+{
+	enum author author;
+
+	if (in->limits.judge_author == NULL)
+		return;
+	author = in->limits.judge_author(value, n, in->ctx);
+	in->author = author > in->author ? author : in->author;
+}
+
+static void note_class(struct intake *in, size_t row, const char *name, const char *value,
+	size_t n)
 {
 	/* a loop is found by what is there, not by what stays */
 	if (row == ROW_RECEIVED)
 		count_local_hop(in, value);
-	if (!dropped)
-		in->classes |= firewall_class_of_rule(row - ROW_CLASSES);
+	if (in->header.rules[row].drop)
+		return;
+	in->classes |= firewall_class_of_rule(row - ROW_CLASSES);
+	if (row == ROW_RESENT && (strcasecmp(name, "Resent-From") == 0 ||
+		strcasecmp(name, "Resent-Sender") == 0))
+		note_author(in, value, n);
 }
 
 static void note_content(struct intake *in, size_t row, const char *value, size_t n)
@@ -160,9 +176,8 @@ static void note_content(struct intake *in, size_t row, const char *value, size_
 		in->automatic = ENVELOPE_AUTOMATIC_FORWARD;
 	else if (row == ROW_TYPE && begins(value, "multipart/report"))
 		in->report = true;
-	else if ((row == ROW_FROM || row == ROW_SENDER) && in->limits.may_author != NULL &&
-		!in->limits.may_author(value, n, in->ctx))
-		in->bad_author = true;
+	else if (row == ROW_FROM || row == ROW_SENDER)
+		note_author(in, value, n);
 }
 
 static void on_field(void *ctx, const struct smtp_header_rule *rule, const char *name,
@@ -171,11 +186,10 @@ static void on_field(void *ctx, const struct smtp_header_rule *rule, const char 
 	struct intake *in = ctx;
 	size_t row = (size_t)(rule - in->header.rules);
 
-	(void)name;
 	if (row < ROW_CLASSES)
 		note_told(in, row, value);
 	else if (row < ROW_AUTOMATIC)
-		note_class(in, row, rule->drop, value);
+		note_class(in, row, name, value, value_length);
 	else
 		note_content(in, row, value, value_length);
 }
@@ -321,8 +335,10 @@ const struct smtp_reply *intake_verdict(const struct intake *in, struct smtp_rep
 {
 	if (has_fault(in, r) || is_over_limit(in, r))
 		return r;
-	if (in->bad_author)
+	if (in->author == AUTHOR_FOREIGN)
 		smtp_reply_set(r, 550, "5.7.1", "From or Sender is no address of who logged in");
+	else if (in->author == AUTHOR_NOT_KNOWN)
+		smtp_reply_set(r, 451, "4.3.0", "recipients are not loaded yet");
 	else if (spool_draft_failed(in->draft))
 		smtp_reply_set(r, 452, "4.3.1", "insufficient storage, try again later");
 	else

@@ -9,6 +9,7 @@
 #ifndef HUB_RECEIVE_INTAKE_H
 #define HUB_RECEIVE_INTAKE_H
 
+#include "hubd/receive/author.h"
 #include "hubd/receive/trace.h"
 #include "hubd/spool/envelope.h"
 #include "hubd/spool/exclusion.h"
@@ -29,8 +30,11 @@ struct intake_limits {
 	uint32_t accept;
 	bool trust_exclusions;		/* EXCLUSION_FIELD counts: from hubs only */
 	bool binary;			/* BODY=BINARYMIME: bare CR and LF, and NUL, are content */
-	/* may this stand in From or Sender? NULL = anything may; for intake_new's ctx */
-	bool (*may_author)(const char *value, size_t n, void *ctx);
+	/*
+	 * Whose is this in From, Sender and their Resent- fields? NULL = anything may stand there;
+	 * for intake_new's ctx.
+	 */
+	enum author (*judge_author)(const char *value, size_t n, void *ctx);
 };
 
 struct intake;

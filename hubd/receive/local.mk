@@ -14,6 +14,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/match.c %D%/match.h \
 	%D%/mechanism.c %D%/mechanism.h \
 	%D%/partner.c %D%/partner.h \
+	%D%/peer_network.c %D%/peer_network.h \
 	%D%/permission.c %D%/permission.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/receiver.c %D%/receiver.h \

@@ -6,23 +6,37 @@
 
 #include "hubd/receive/author.h"
 #include "hubd/receive/partner.h"
+#include "hubd/receive/peer_network.h"
 #include "hubd/track/counters.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
-static bool sender_allowed(const struct session *s, const struct smtp_address *from)
+/* May it send as that? Foreign: no. */
+static enum author judge_sender(const struct session *s, const struct smtp_address *from)
 {
 	const struct accepted_domain *d;
 
 	if (smtp_address_is_null(from))
-		return true;
+		return AUTHOR_OWN;
 	/* without that right a user is bound to the addresses of its own entry */
 	if (s->principal == PRINCIPAL_USER)
-		return session_may(s, RIGHT_ACCEPT_ANY_SENDER) || author_is_own(s, from->text);
+		return session_may(s, RIGHT_ACCEPT_ANY_SENDER) ? AUTHOR_OWN :
+			author_of(s, from->text);
 	if (session_may(s, RIGHT_ACCEPT_AUTHORITATIVE_DOMAIN_SENDER))
-		return true;
+		return AUTHOR_OWN;
 	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(from));
-	return d == NULL || d->type != ACCEPTED_AUTHORITATIVE;
+	return d == NULL || d->type != ACCEPTED_AUTHORITATIVE ? AUTHOR_OWN : AUTHOR_FOREIGN;
+}
+
+static bool sender_allowed(struct session *s, const struct smtp_address *from)
+{
+	enum author author = judge_sender(s, from);
+
+	if (author == AUTHOR_FOREIGN)
+		session_reply(s, 550, "5.7.1", "not permitted to send as <%s>", from->text);
+	else if (author == AUTHOR_NOT_KNOWN)
+		session_reply(s, 451, "4.3.0", "<%s>: recipients are not loaded yet", from->text);
+	return author == AUTHOR_OWN;
 }
 
 /*
@@ -32,7 +46,7 @@ static bool sender_allowed(const struct session *s, const struct smtp_address *f
 static bool within_rate(struct session *s)
 {
 	const struct receive_connector *rc = s->connector;
-	char user[400], address[160];
+	char user[400], address[160], network[PEER_NETWORK_TEXT];
 	const char *sources[2] = { NULL, NULL }, *name = s->identity;
 
 	/* people may write their login name in many ways, which all lead to one address */
@@ -46,7 +60,8 @@ static bool within_rate(struct session *s)
 		sources[0] = user;
 	}
 	if (rc->message_rate_source != RATE_USER || name == NULL) {
-		snprintf(address, sizeof(address), "%.64s|a|%.64s", rc->obj.name, s->peer_address);
+		peer_network_text(stream_peer(s->stream), network);
+		snprintf(address, sizeof(address), "%.64s|a|%.64s", rc->obj.name, network);
 		sources[1] = address;
 	}
 	return rate_allow(s->receiver->cfg.rates, sources, rc->message_rate, clock_mono_ms());
@@ -117,6 +132,16 @@ static void refuse_rate(struct session *s)
 	session_shutdown(s, "4.4.2", "message submission rate exceeded");
 }
 
+static void take(struct session *s, const struct smtp_command_mail *mail)
+{
+	if (!within_rate(s)) {
+		refuse_rate(s);
+		return;
+	}
+	begin(s, mail);
+	session_reply(s, 250, "2.1.0", "sender OK");
+}
+
 void verb_mail(struct session *s, const struct smtp_command *c)
 {
 	uint64_t limit;
@@ -129,13 +154,6 @@ void verb_mail(struct session *s, const struct smtp_command *c)
 		session_reply(s, 530, "5.7.1", "client was not authenticated");
 	else if (limit != 0 && c->mail.size_given && c->mail.size > limit)
 		refuse_size(s, limit);
-	else if (!sender_allowed(s, &c->mail.from))
-		session_reply(s, 550, "5.7.1", "not permitted to send as <%s>",
-			c->mail.from.text);
-	else if (!within_rate(s))
-		refuse_rate(s);
-	else {
-		begin(s, &c->mail);
-		session_reply(s, 250, "2.1.0", "sender OK");
-	}
+	else if (sender_allowed(s, &c->mail.from))
+		take(s, &c->mail);
 }

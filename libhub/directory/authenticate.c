@@ -294,6 +294,14 @@ static const char *text_of(const struct authenticate_op *op, const char *name)
 	return text != NULL ? text : "";
 }
 
+/* One of its addresses, as good as any other to find the recipient by. */
+static const char *address_of(const struct authenticate_op *op)
+{
+	const char *mail = text_of(op, "mail");
+
+	return *mail != '\0' ? mail : text_of(op, "mailLocalAddress");
+}
+
 /* Hands the outcome over. The callback may free the authenticator. */
 static void finish(struct authenticate_op *op)
 {
@@ -302,7 +310,7 @@ static void finish(struct authenticate_op *op)
 		.outcome = op->outcome,
 		.dn = op->entry != NULL ? op->entry->dn : "",
 		.uid = text_of(op, "uid"),
-		.mail = text_of(op, "mail"),
+		.mail = address_of(op),
 		.entry = op->outcome == AUTHENTICATE_OK ? op->entry : NULL,
 		.text = op->text,
 	};
@@ -448,7 +456,7 @@ char *authenticate_name_filter(const char *uid, const char *mail)
 
 static void begin_search(struct authenticate_op *op)
 {
-	const char *const wanted[] = { "uid", "mail", op->also, NULL };
+	const char *const wanted[] = { "uid", "mail", "mailLocalAddress", op->also, NULL };
 	const char *const none[] = { LDAP_NO_ATTRS, NULL };
 	struct authenticator *a = op->a;
 	struct directory_query q = {

@@ -18,7 +18,7 @@ enum authenticate_outcome {
 struct authenticate_result {
 	enum authenticate_outcome outcome;
 	const char *dn;		/* of the entry; valid during the callback */
-	const char *uid, *mail;	/* its first ones, or "" */
+	const char *uid, *mail;	/* its first ones, or ""; without mail a mailLocalAddress */
 	const struct entry *entry;	/* valid during the callback; NULL unless OK */
 	const char *text;	/* why not, for the log */
 };

@@ -87,6 +87,10 @@ AUTHORS = (
     (b"From: Team: anna@contoso.com, <alias@contoso.com>;", True), (b"Subject: no author", True),
     (b"From: anna@contoso.com\r\nSender: alias@contoso.com", True),
     (b"From: anna@contoso.com\r\nReply-To: bruno@contoso.com", True),
+    (b"From: anna@contoso.com\r\nResent-From: alias@contoso.com\r\nResent-To: bruno@contoso.com",
+     True),
+    (b"From: anna@contoso.com\r\nResent-From: bruno@contoso.com", False),
+    (b"Resent-Sender: bruno@contoso.com\r\nFrom: anna@contoso.com", False),
     (b"From: bruno@contoso.com", False), (b"From: \"anna@contoso.com\" <bruno@contoso.com>", False),
     (b"from : bruno@contoso.com", False), (b"From:\r\n\tbruno@contoso.com", False),
     (b"From: anna@contoso.com, bruno@contoso.com", False),
@@ -117,6 +121,9 @@ class Permissions(unittest.TestCase):
         d.add(record("uid=bruno,ou=People," + d.suffix,
                      "inetOrgPerson inetLocalMailRecipient hubRecipient", uid="bruno", cn="bruno",
                      sn="bruno", mail="bruno@contoso.com", hubRefuseOutsideMail="TRUE"))
+        d.add(record("uid=clara,ou=People," + d.suffix, "inetOrgPerson inetLocalMailRecipient",
+                     uid="clara", cn="clara", sn="clara", userPassword=PASSWORD,
+                     mailLocalAddress=["clara@contoso.com", "c.smith@contoso.com"]))
         relay.start()
 
     def client(self, name, user=None):
@@ -146,6 +153,15 @@ class Permissions(unittest.TestCase):
         with self.subTest("a stranger"):
             client = self.client("open").begin("a@b.example", ["anna@contoso.com"])
             self.assertRegex(client.data(b"From: bruno@contoso.com\r\n\r\n.\r\n"), "^250")
+
+    def test_one_without_mail_has_addresses_too(self):
+        for address, own in (("clara@contoso.com", True), ("C.Smith@contoso.com", True),
+                             ("anna@contoso.com", False)):
+            with self.subTest(address):
+                client = self.client("open", "clara")
+                self.assertRegex(client.say(mail(address)), "^250" if own else "^550 5.7.1")
+        client = self.client("open", "clara").begin("clara@contoso.com", ["x@outside.example"])
+        self.assertRegex(client.data(b"From: c.smith@contoso.com\r\n\r\nHello\r\n.\r\n"), "^250")
 
     def test_login_without_submit(self):
         with Client(self.relay.ports["no users"]) as client:
