@@ -204,14 +204,16 @@ static void leave_retry(struct queue *q)
 	atomic_fetch_sub(&q->set->n_retry, 1);
 }
 
-static void enter_retry(struct queue *q)
+/* wait_s: 0 = as the schedule says. */
+static void enter_retry(struct queue *q, uint32_t wait_s)
 {
 	uint64_t wait;
 
 	if (q->in_retry)
 		return;
 	q->failures++;
-	wait = schedule_retry_ms(q->set->live->self, q->failures);
+	wait = wait_s != 0 ? (uint64_t)wait_s * 1000 :
+		schedule_retry_ms(q->set->live->self, q->failures);
 	q->in_retry = true;
 	atomic_fetch_add(&q->set->n_retry, 1);
 	q->last_retry_ms = clock_wall_ms();
@@ -672,6 +674,12 @@ static void put_back(struct queue *q, struct queue_item *item, bool first)
 	note_empty(q);
 }
 
+void queue_conn_put_off(struct queue_conn *qc, uint32_t wait_s)
+{
+	qc->put_off = true;
+	qc->wait_s = wait_s;
+}
+
 void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	const struct queue_hop *hop)
 {
@@ -728,6 +736,8 @@ static void conn_free(struct queue_conn *qc)
 void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, const char *status,
 	const char *text)
 {
+	bool put_off = qc->put_off;
+	uint32_t wait_s = qc->wait_s;
 	struct queue *q = qc->q;
 
 	if (qc->item != NULL)
@@ -737,8 +747,10 @@ void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, cons
 		set_error(q, status, text);
 	if (outcome == QUEUE_CONN_HOPELESS)
 		fail_all(q, status, text);
-	if (outcome == QUEUE_CONN_FAILED && q->n_up == 0) {
-		enter_retry(q);
+	if (outcome == QUEUE_CONN_FAILED && (q->n_up == 0 || put_off)) {
+		enter_retry(q, wait_s);
+		if (put_off)
+			queue_stop_conns(q);
 		failover_port_failure(q->set->failover, &q->key, status, text);
 	} else if (outcome == QUEUE_CONN_FAILED) {
 		arm(q, q->open_after_ms = clock_mono_ms() + GROW_PAUSE_MS);

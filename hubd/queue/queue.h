@@ -242,6 +242,12 @@ void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 /* Gives the message taken last back undecided; it stays first and nothing is counted against it. */
 void queue_conn_return(struct queue_conn *qc);
 
+/*
+ * Before queue_conn_end with QUEUE_CONN_FAILED: the next hop wants the whole queue to wait, so long
+ * (0 = as its schedule says), whatever other connections it has; these end after their message.
+ */
+void queue_conn_put_off(struct queue_conn *qc, uint32_t wait_s);
+
 enum queue_conn_outcome {
 	QUEUE_CONN_CLOSED,	/* nothing wrong */
 	QUEUE_CONN_FAILED,	/* no host could be used: the queue goes to Retry */

@@ -29,6 +29,8 @@ struct queue_conn {
 	enum conn_state state;
 	bool up;
 	bool probe;			/* opened for one */
+	bool put_off;			/* the queue is to wait, so long if that is not 0 */
+	uint32_t wait_s;
 };
 
 struct queue {
