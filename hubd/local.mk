@@ -14,6 +14,7 @@ include hubd/report/local.mk
 include hubd/categorize/local.mk
 include hubd/deliver/local.mk
 include hubd/drop/local.mk
+include hubd/agent/local.mk
 include hubd/control/local.mk
 
 hubd_libhubd_a_SOURCES += \

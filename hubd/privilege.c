@@ -33,6 +33,11 @@ int privilege_drop(const char *user, struct err *e)
 	return keep_bind_capability(e);
 }
 
+void privilege_keep_from_children(void)
+{
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 void privilege_raise_descriptors(void)
 {
 	struct rlimit limit;

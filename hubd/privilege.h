@@ -9,6 +9,8 @@
  * change at run time. Nothing to do when already running as that user.
  */
 int privilege_drop(const char *user, struct err *e) MUST_CHECK;
+/* What we start gets no capability by our having it. */
+void privilege_keep_from_children(void);
 /* As many descriptors as the hard limit allows: each session is one. */
 void privilege_raise_descriptors(void);
 

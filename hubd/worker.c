@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "hubd/agent/agents.h"
 #include "hubd/categorize/categorizer.h"
 #include "hubd/deliver/deliver.h"
 #include "hubd/drop/drop.h"
@@ -40,6 +41,7 @@ struct worker {
 	char *dns;			/* the servers it asks now, NULL = as the settings say */
 	struct deliver *deliver;
 	struct drop *drop;
+	struct agents *agents;
 	struct reporter *reporter;
 	struct categorizer *categorizer;
 	struct receiver *receiver;
@@ -248,6 +250,8 @@ struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 	w->drop = drop_new(w->set);
 	w->deliver = deliver_new(&(struct deliver_config){ .set = w->set, .worker = cfg->index,
 		.internal = w->resolver, .log = cfg->sent, .prover = cfg->prover });
+	w->agents = agents_new(w->set, &(struct agents_config){ .folder = cfg->settings->agents,
+		.timeout_ms = cfg->settings->agent_timeout_s * 1000 });
 	return w;
 }
 
@@ -265,6 +269,7 @@ void worker_free(struct worker **wp)
 	reporter_free(&w->reporter);
 	deliver_free(&w->deliver);
 	drop_free(&w->drop);
+	agents_free(&w->agents);
 	queue_set_free(&w->set);
 	resolver_free(&w->resolver);
 	free(w->dns);

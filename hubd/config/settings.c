@@ -48,6 +48,9 @@ static const struct setting table[] = {
 		s.protocol_log_total_size), 0, UINT32_MAX, NULL },
 	{ "protocol_log_age", SETTING_UINT, 0, offsetof(struct raw, s.protocol_log_age), 0,
 		24855, NULL },
+	ROW("agents", SETTING_PATH, 0, s.agents),
+	{ "agent_timeout", SETTING_UINT, 0, offsetof(struct raw, s.agent_timeout_s), 1, 86400,
+		NULL },
 	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
 };
 
@@ -162,6 +165,27 @@ static int check_readable(const struct settings *s, const char *key, const char 
 	return settings_blame(s, key, e);
 }
 
+/* What is in it is run: nobody else may put anything there. */
+static int check_agents(const struct settings *s, struct err *e)
+{
+	const struct passwd *pw = s->user != NULL ? getpwnam(s->user) : NULL;
+	uid_t own = pw != NULL ? pw->pw_uid : geteuid();
+	struct stat st;
+
+	if (s->agents == NULL)
+		return 0;
+	if (stat(s->agents, &st) != 0)
+		err_set(e, ERR_CONFIG, errno, "%s", s->agents);
+	else if (!S_ISDIR(st.st_mode))
+		err_set(e, ERR_CONFIG, ENOTDIR, "%s", s->agents);
+	else if ((st.st_uid != 0 && st.st_uid != own) || (st.st_mode & 022) != 0)
+		err_set(e, ERR_CONFIG, 0, "%s could be changed by others than root and hubd's "
+			"account", s->agents);
+	else
+		return 0;
+	return settings_blame(s, "agents", e);
+}
+
 static int check_state(const struct settings *s, struct err *e)
 {
 	struct stat st;
@@ -180,7 +204,7 @@ static int check_state(const struct settings *s, struct err *e)
 static int check_files(const struct settings *s, struct err *e)
 {
 	if (check_readable(s, "ca", s->ca, e) != 0 || check_readable(s, "crl", s->crl, e) != 0 ||
-		check_readable(s, "keytab", s->keytab, e) != 0)
+		check_readable(s, "keytab", s->keytab, e) != 0 || check_agents(s, e) != 0)
 		return -1;
 	return check_state(s, e);
 }
@@ -255,6 +279,7 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
 	raw.s.protocol_log_file_size = 10u << 20;
 	raw.s.protocol_log_total_size = 250u << 20;
 	raw.s.protocol_log_age = 30;
+	raw.s.agent_timeout_s = 300;
 	raw.s.path = arena_strdup(arena, path);
 	raw.s.lines = lines;
 	if (settings_read_lines(path, table, &raw, arena, lines, e) != 0)

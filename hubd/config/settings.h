@@ -34,6 +34,8 @@ struct settings {
 	const char *protocol_log;	/* folder, or NULL = off */
 	uint64_t protocol_log_file_size, protocol_log_total_size;	/* total: 0 = no limit */
 	uint32_t protocol_log_age;	/* days, 0 = no limit */
+	const char *agents;		/* folder of delivery agents, or NULL */
+	uint32_t agent_timeout_s;
 	const char *path;		/* the file */
 	const unsigned int *lines;	/* of its keys; see settings_blame */
 };

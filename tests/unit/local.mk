@@ -21,5 +21,6 @@ include tests/unit/login.mk
 include tests/unit/receive.mk
 include tests/unit/track.mk
 include tests/unit/deliver.mk
+include tests/unit/agent.mk
 include tests/unit/hubctl.mk
 include tests/unit/validator.mk
