@@ -41,6 +41,7 @@ tools_hubctl_SOURCES = %D%/hubctl.c
 tools_hubctl_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) $(CURL_LIBS) -lm
 
 dist_man_MANS += %D%/hubctl.1
+dist_libexec_SCRIPTS = %D%/hub-agent
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/hubctl.bash
 

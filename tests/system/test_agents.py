@@ -1,0 +1,315 @@
+"""Delivery agents: programs that own a queue, well-behaved ones and others. See hub-agent(7).
+
+All agents are registered on paris1, which is the source of their connectors.
+"""
+
+import glob
+import json
+import os
+import pwd
+import shutil
+import smtplib
+import unittest
+
+from .harness.base import TOP, Place, wait_for
+from .harness.delivery import QUICK, wait_report
+from .harness.directory import record
+from .harness.organization import Organization, message, send
+from .harness.relay import without_trace
+
+TIMEOUT_S = 2
+# What an agent does wrong in its first process; in the next one it behaves.
+VICES = ["dies", "is-never-ready", "says-junk", "says-an-endless-line", "never-stops-talking",
+         "leaves-a-child", "hides-a-child", "judges-before-it-reads", "stops-reading",
+         "ends-in-the-midst", "hangs", "ends", "crashes", "closes-and-stays",
+         "answers-for-a-stranger", "answers-twice", "changes-its-mind",
+         "answers-in-the-wrong-class", "answers-half-a-line", "is-ready-twice"]
+
+LONG = ("stops-reading", "judges-before-it-reads")  # a short message is theirs before they know it
+
+
+class Agents(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = place = Place()
+        cls.addClassCleanup(place.close)
+        os.chmod(place.path, 0o755)
+        cls.folder, cls.journal = place.directory("agents"), place.directory("journal")
+        os.chmod(cls.journal, 0o777)
+        cls.program = place.file("agent.py")
+        shutil.copy(os.path.join(TOP, "tests/system/harness/agent.py"), cls.program)
+        os.chmod(cls.program, 0o644)
+        cls.org = org = Organization(agents=cls.folder, agent_timeout=str(TIMEOUT_S))
+        cls.addClassCleanup(org.close)
+        for hub in org.hubs:
+            org.directory.change(hub.dn(), **QUICK)
+        cls.register("good", "behaves")
+        org.directory.add(cls.connector("good"))
+        for vice in VICES:
+            cls.register(vice, vice, "1")
+            org.directory.add(cls.connector(vice))
+        org.start()
+
+    @classmethod
+    def register(cls, name, *arguments):
+        """An executable of that name for the protocol of that name."""
+        path = os.path.join(cls.folder, name)
+        with open(path + ".new", "w") as out:
+            out.write("#!/bin/sh\nexec python3 %s %s %s %s\n" % (
+                cls.program, name, cls.journal, " ".join(arguments)))
+        os.chmod(path + ".new", 0o755)
+        os.rename(path + ".new", path)
+
+    @classmethod
+    def connector(cls, name, **attributes):
+        return record(cls.org.connector(name), "hubDeliveryAgentConnector", **dict(dict(
+            cn=name, hubDeliveryProtocol=name, hubAddressSpace="SMTP:%s.example" % name,
+            hubSourceServer=cls.org.paris1.dn()), **attributes))
+
+    def add(self, name, *arguments, **attributes):
+        self.register(name, *arguments)
+        self.org.apply(lambda: self.org.directory.add(self.connector(name, **attributes)))
+
+    def change(self, name, **attributes):
+        self.org.change(self.org.connector(name), **attributes)
+
+    def submit(self, *recipients, sender="anna@contoso.com", padding=0):
+        token, data = message(sender=sender, to=recipients[0],
+                              body="x\r\n" + ("y" * 70 + "\r\n") * (padding // 72))
+        send(self.org.application_port, sender, recipients, data)
+        return token
+
+    def notes(self, name, key=None):
+        try:
+            with open(os.path.join(self.journal, name)) as journal:
+                found = [json.loads(line) for line in journal if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+        return [note[key] for note in found if key in note] if key else found
+
+    def delivered(self, name, *addresses):
+        return wait_for(lambda: "delivered by %s: %s; has %s\n%s" % (
+            name, addresses, self.notes(name), self.org.paris1.log()[-3000:]),
+            lambda: sorted(self.notes(name, "address")) == sorted(addresses))
+
+    def queue(self, name):
+        for queue in self.org.paris1.ctl("queue", "list")["queues"]:
+            if queue["next_hop_connector"] == name:
+                return queue
+        return None
+
+    def children(self):
+        """pid and state of the hub's children."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/stat"):
+            try:
+                with open(path) as text:
+                    words = text.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(words[1]) == self.org.paris1.process.pid:
+                found.append((int(path.split("/")[2]), words[0]))
+        return found
+
+    def test_vices_cost_retries(self):
+        """Each fails once in its way; then every recipient is delivered, and once."""
+        for vice in VICES:
+            self.submit("a@%s.example" % vice, "b@%s.example" % vice,
+                        padding=300000 if vice in LONG else 0)
+        for vice in VICES:
+            with self.subTest(vice):
+                self.delivered(vice, "a@%s.example" % vice, "b@%s.example" % vice)
+                self.assertTrue(self.org.paris1.events("agent-failed", agent=vice))
+        for path in glob.glob(os.path.join(self.journal, "*.hidden")):
+            with open(path) as text:
+                os.kill(int(text.read()), 9)
+        wait_for(lambda: "no process is left: %s" % self.children(), lambda: not self.children())
+
+    def test_a_message_as_the_agent_sees_it(self):
+        """Envelope and body, and a process that has nothing of ours."""
+        org = self.org
+        body = "Gr\u00fc\u00dfe\r\n.\r\nEND\r\nCHUNK 5\r\n" + ("z" * 900 + "\r\n") * 200
+        token, data = message(sender="anna@contoso.com", to="x@good.example", body=body)
+        data = b"X-Hub-Organization-Secret: 1\r\n" + data
+        with smtplib.SMTP("127.0.0.1", org.application_port, timeout=30) as client:
+            client.ehlo()
+            client.mail("anna@contoso.com", ["BODY=8BITMIME", "ENVID=e+2B1", "RET=HDRS"])
+            client.rcpt("x@good.example", ["NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;y@z"])
+            client.rcpt('"o d+"@good.example', ["NOTIFY=NEVER"])
+            client.data(data)
+        self.delivered("good", "x@good.example", '"o d+"@good.example')
+        envelope, = self.notes("good", "envelope")
+        self.assertRegex(envelope[0], "^MESSAGE [0-9A-Fa-f]{16}$")
+        size = int(envelope[2].split()[1])
+        self.assertEqual([x for x in envelope if not x.startswith(("MESSAGE ", "SIZE "))], [
+            "SENDER <anna@contoso.com>", "BODY 8BITMIME", "ENVID e+2B1", "RET HDRS",
+            "RECIPIENT 1 <x@good.example>", "ORCPT rfc822;y@z", "NOTIFY FAILURE,DELAY",
+            'RECIPIENT 2 <"o d+"@good.example>', "NOTIFY NEVER"])
+        path, = glob.glob(os.path.join(self.journal, "good.*.1"))
+        with open(path, "rb") as got:
+            got = got.read()
+        self.assertTrue(got.startswith(b"Received: "), got[:200])
+        self.assertEqual(without_trace(got), data.partition(b"\r\n")[2])
+        self.assertLessEqual(len(got), size)
+        started = self.notes("good")[0]
+        self.assertEqual((started["session"], started["cwd"], started["fds"]),
+                         (True, "/", [0, 1, 2]))
+        self.assertEqual({k: v for k, v in started["environment"].items() if k != "PWD"}, {
+            "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/",
+            "HUB_AGENT": "1"})
+        self.assertEqual(set(started["capabilities"]), {"0" * 16})
+        if os.getuid() == 0:
+            self.assertEqual(started["uid"], pwd.getpwnam("nobody").pw_uid)
+            self.assertNotIn(0, started["gids"])
+        self.assertEqual(self.notes("good", "opening")[0], [
+            "HUB-AGENT 1", "PROTOCOL good", "CONNECTOR good", "QUEUE good.example",
+            "SERVER paris1.contoso.com", "MESSAGES 20", "SIZE 0", "OPEN"])
+        queue = self.queue("good")
+        self.assertEqual((queue["delivery_type"], queue["next_hop_domain"]),
+                         ("DeliveryAgent", "good.example"))
+
+    def test_a_verdict_per_recipient(self):
+        """Delivered, relayed, failed and put off side by side; the sender is told what it asked."""
+        org = self.org
+        self.add("mixed", "behaves")
+        addresses = ["%s@mixed.example" % kind for kind in (
+            "delivered", "relayed", "failed", "deferred")]
+        token, data = message(sender="anna@contoso.com", to=addresses[0])
+        with smtplib.SMTP("127.0.0.1", org.application_port, timeout=30) as client:
+            client.ehlo()
+            client.mail("anna@contoso.com")
+            for address in addresses:
+                client.rcpt(address, ["NOTIFY=SUCCESS,FAILURE"])
+            client.data(data)
+        for address, action, status, text in (
+                (addresses[0], "delivered", "2.1.5", None),
+                (addresses[1], "relayed", "2.1.5", None),
+                (addresses[2], "failed", "5.1.1", "nobody has this number")):
+            fields = wait_report(org.mailbox, token, address).recipient(address)
+            self.assertEqual((fields["Action"], fields["Status"]), (action, status))
+            if text:
+                self.assertIn(text, fields["Diagnostic-Code"])
+        wait_for("it tries again", lambda: len(org.paris1.events("deferred", to=addresses[3])) > 2)
+        waiting, = [m for m in org.paris1.ctl("message", "list")["messages"]
+                    if m["recipients"] == [addresses[3]]]
+        self.assertIn("engaged", json.dumps(waiting))
+        self.delivered("mixed", *addresses[:2])
+        org.paris1.ctl("message", "remove", waiting["id"], "--no-report")
+
+    def test_an_agent_answers_for_its_queue(self):
+        """FAIL-QUEUE and DEFER-QUEUE, at once and after a verdict."""
+        for name, mode in (("late", "defers-its-queue"), ("soon", "defers-its-queue-at-once")):
+            with self.subTest(mode):
+                self.add(name, mode, "1")
+                self.submit("a@%s.example" % name, "b@%s.example" % name)
+                half = name == "late"
+                self.delivered(name, *["%s@%s.example" % (who, name)
+                                       for who in ("b" if half else "ab")])
+                event, = self.org.paris1.events("queue-retry", status="4.3.2",
+                                                queue="DeliveryAgent/%s.example/%s" % (name, name))
+                self.assertEqual(event["wait_s"], "1")
+        for name, mode in (("last", "fails-its-queue"), ("closed", "fails-its-queue-at-once")):
+            with self.subTest(mode):
+                self.add(name, mode)
+                addresses = ["%s@%s.example" % (who, name) for who in "ab"]
+                token = self.submit(*addresses)
+                report = wait_report(self.org.mailbox, token, addresses[1])
+                self.assertEqual(report.addresses(), addresses[name == "last":])
+                self.assertEqual(report.recipient(addresses[1])["Status"], "5.3.2")
+
+    def test_killed_after_half_the_answers(self):
+        """What it said before it ended counts; the other recipient is tried again."""
+        self.add("half", "answers-for-one", "1")
+        self.submit("a@half.example", "b@half.example")
+        self.delivered("half", "b@half.example")
+
+    def test_connections_and_messages_per_connection(self):
+        org = self.org
+        self.add("slow", "waits", hubMaxConcurrentConnections="2")
+        tokens = [self.submit("%d@slow.example" % i) for i in range(12)]
+        self.assertEqual(len(tokens), 12)
+        wait_for("two are at work", lambda: len(self.notes("slow", "envelope")) == 2)
+        self.assertEqual((len(self.notes("slow", "started")), self.queue("slow")["connections"]),
+                         (2, 2))
+        self.change("slow", hubMaxConcurrentConnections="3")
+        self.place.file("journal/go", "")
+        self.addCleanup(os.unlink, os.path.join(self.journal, "go"))
+        self.delivered("slow", *["%d@slow.example" % i for i in range(12)])
+        for limit in (1, 3):
+            self.change("slow", hubMaxMessagesPerConnection=str(limit),
+                        hubMaxConcurrentConnections="1")
+            wait_for("no agent is left", lambda: not self.queue("slow")["connections"])
+            before = len(self.notes("slow", "address")), len(self.notes("slow", "started"))
+            org.paris1.ctl("queue", "suspend", str(self.queue("slow")["id"]))
+            for i in range(6):
+                self.submit("more@slow.example")
+            wait_for("they wait", lambda: self.queue("slow")["message_count"] == 6)
+            org.paris1.ctl("queue", "resume", str(self.queue("slow")["id"]))
+            wait_for("six more", lambda: len(self.notes("slow", "address")) == before[0] + 6)
+            self.assertEqual(len(self.notes("slow", "started")) - before[1], 6 // limit)
+
+    def test_registration_is_live(self):
+        """hubDeliveryProtocol names the agent; one that is not there, or not safe, waits."""
+        org, address = self.org, "x@names.example"
+        org.apply(lambda: org.directory.add(self.connector("names", hubDeliveryProtocol="none")))
+        self.submit(address)
+        wait_for("it waits in Retry", lambda: "No such file" in str(
+            (self.queue("names") or {}).get("last_error")))
+        self.register("first", "behaves")
+        self.change("names", hubDeliveryProtocol="first")
+        self.delivered("first", address)
+        os.chmod(os.path.join(self.folder, "first"), 0o777)
+        self.change("names", hubDeliveryProtocol="good")
+        self.change("names", hubDeliveryProtocol="first")
+        self.submit(address)
+        wait_for("nor is it run then", lambda: "could be changed by others" in str(
+            self.queue("names")["last_error"]))
+        os.chmod(os.path.join(self.folder, "first"), 0o755)
+        self.delivered("first", address, address)
+
+    def test_size_and_scope(self):
+        org, address = self.org, "x@small.example"
+        self.add("small", "behaves", hubMaxMessageSize="5000")
+        token = self.submit(address, padding=6000)
+        fields = wait_report(org.mailbox, token, address).recipient(address)
+        self.assertEqual(fields["Status"], "5.3.4")
+
+        def chosen():
+            return [org.explain(hub, address)["connector"] for hub in ("london1", "paris1")]
+
+        self.assertEqual(chosen(), ["small", "small"])
+        self.change("small", hubScoped="TRUE")
+        self.assertEqual(chosen(), ["To Internet", "small"])
+        self.submit(address)
+        self.delivered("small", address)
+
+    def test_one_that_does_not_go(self):
+        """It is told to end after its message, and killed when it does not."""
+        self.add("lasting", "stays", hubMaxMessagesPerConnection="1")
+        self.submit("x@lasting.example")
+        self.delivered("lasting", "x@lasting.example")
+        wait_for("it is killed", lambda: self.org.paris1.events("agent-ended", agent="lasting",
+                                                                how="signal 9"))
+
+    def test_complaints_are_logged_not_all(self):
+        self.add("loud", "complains")
+        self.submit("x@loud.example")
+        self.delivered("loud", "x@loud.example")
+        said = [event["text"] for event in self.org.paris1.events("agent-says", agent="loud")]
+        self.assertEqual(said, ["complaint %d" % i for i in range(50)])
+
+    def test_the_hub_stops_and_starts(self):
+        """An agent that does not end is killed; what it had is delivered after the start."""
+        org = self.org
+        self.add("stubborn", "hangs", "1")
+        self.submit("x@stubborn.example")
+        wait_for("it has the message", lambda: self.notes("stubborn", "envelope"))
+        pid = self.notes("stubborn")[0]["pid"]
+        self.assertEqual(org.paris1.stop(), 0)
+        self.assertFalse(os.path.exists("/proc/%d" % pid))
+        org.paris1.start()
+        self.delivered("stubborn", "x@stubborn.example")
+
+
+if __name__ == "__main__":
+    unittest.main()
