@@ -1,5 +1,6 @@
 """hubd.conf: every bad line gets one line "FILE:LINE: reason" and status 2."""
 
+import os
 import unittest
 
 from .harness.base import Place, build_path, run
@@ -113,6 +114,14 @@ class Settings(unittest.TestCase):
     def test_keytab(self):
         for bad, word in (("/does/not/exist", "exist"), (self.password, "password")):
             self.refused(self.good + ["keytab = " + bad], len(self.good) + 1, "keytab", word)
+
+    def test_agents(self):
+        open_to_all = self.place.directory("open")
+        os.chmod(open_to_all, 0o777)
+        for bad, word in (("/does/not/exist", "exist"), (self.password, "directory"),
+                          (open_to_all, "could be changed by others"), ("agents", "/")):
+            self.refused(self.good + ["agents = " + bad], len(self.good) + 1, "agents", word)
+        self.refused(self.good + ["agent_timeout = 0"], len(self.good) + 1, "agent_timeout", "1")
 
     def test_no_file(self):
         done = run(build_path("hubd", "hubd"), "-f", "/does/not/exist", "-t")
