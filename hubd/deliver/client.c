@@ -436,3 +436,13 @@ const char *client_tls_version(const struct client *c)
 {
 	return c->stream != NULL ? stream_tls_version(c->stream) : NULL;
 }
+
+struct ssl_session_st *client_tls_session_take(const struct client *c)
+{
+	return c->stream != NULL ? stream_tls_session_take(c->stream) : NULL;
+}
+
+bool client_tls_resumed(const struct client *c)
+{
+	return c->stream != NULL && stream_tls_resumed(c->stream);
+}

@@ -122,6 +122,9 @@ void client_body_ready(struct client *c);
 bool client_peer_has_dsn(const struct client *c);
 /* RFC 9422: the peer takes no more messages on this connection. */
 bool client_is_spent(const struct client *c);
+/* See tls_session_take in context.h. */
+struct ssl_session_st *client_tls_session_take(const struct client *c);
+bool client_tls_resumed(const struct client *c);
 /* "TLSv1.3" or NULL. */
 const char *client_tls_version(const struct client *c);
 

@@ -72,6 +72,7 @@ struct deliver *deliver_new(const struct deliver_config *cfg)
 	d->proofs = inbox_new(d->loop, on_proof, d);
 	d->hosts = host_table_new();
 	d->rota = rota_new();
+	d->resume = resume_table_new();
 	d->internal = mx_new(d->loop, cfg->internal);
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		queue_set_transport(cfg->set, types[i], &delivery_transport, d);
@@ -90,6 +91,7 @@ void deliver_free(struct deliver **dp)
 	mx_free(&d->external);
 	resolver_free(&d->external_resolver);
 	rota_free(&d->rota);
+	resume_table_free(&d->resume);
 	host_table_free(&d->hosts);
 	free(d);
 	*dp = NULL;

@@ -22,6 +22,7 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 	mx_cancel(&s->mx);
 	client_free(&s->client);
 	send_log_deinit(&s->log);
+	delivery_tls_forget(s);
 	spool_body_close(&s->body);
 	event_free(s->answer_timer);
 	event_free(s->idle_timer);
@@ -58,6 +59,7 @@ static void on_ready(struct client *c, void *ctx)
 			return;
 		}
 		event_del(s->answer_timer);
+		delivery_tls_ready(s);
 		queue_conn_up(s->qc);
 		s->phase = PHASE_BUSY;
 	}
@@ -69,8 +71,10 @@ static void on_ready(struct client *c, void *ctx)
 static void host_is_no_use(struct delivery *s, const struct client_fact *why)
 {
 	struct verdict v = verdict_decide(why->stage, why->event, why->code, s->downgrade);
+	char text[QUEUE_TEXT_MAX];
 
-	delivery_note_failure(s, why->status[0] == '4' ? why->status : v.status, why->text);
+	delivery_note_failure(s, why->status[0] == '4' ? why->status : v.status,
+		delivery_tls_blame(s, why, text));
 	log_event(LOG_LEVEL_INFO, "host-failed", LOG_STR("queue", queue_conn_name(s->qc)),
 		LOG_STR("hop", s->hop_text), LOG_STR("stage", stage_names[why->stage]),
 		LOG_STR("reason", why->text), LOG_END);
@@ -100,10 +104,7 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 		delivery_end(s, QUEUE_CONN_CLOSED);
 		return;
 	}
-	if (why->stage == STAGE_TLS && why->event == EVENT_LOST &&
-		s->policy.tls == CLIENT_TLS_IF_OFFERED && s->policy.auth == CLIENT_AUTH_NONE) {
-		/* opportunistic: better in clear than not at all, but on a new connection */
-		host_set_clear(s->d->hosts, &s->target->addr.sa);
+	if (delivery_tls_again(s, why)) {
 		s->target_at--;
 		delivery_next_target(s);
 		return;
@@ -132,9 +133,9 @@ static void on_no_answer(evutil_socket_t fd, short what, void *ctx)
 static int check_peer(struct stream *stream, void *ctx, struct err *e)
 {
 	struct delivery *s = ctx;
-
 	int rc = policy_check(&s->policy, s->live, stream, e);
 
+	delivery_tls_judged(s, stream, rc >= 0);
 	if (rc == 0 && s->policy.trust == POLICY_TRUST_ANY_SERVER) {
 		delivery_note(s, NULL, "the peer's key is that of a server in the directory");
 		client_proven(s->client);
@@ -206,14 +207,6 @@ static const char *own_name(const struct delivery *s)
 	return s->live->fqdn;
 }
 
-/* Of ours it is asked for the key that we know, elsewhere for the certificate of its name. */
-static const char *asked_name(const struct delivery *s)
-{
-	if (s->policy.trust == POLICY_TRUST_SERVER || s->policy.trust == POLICY_TRUST_ANY_SERVER)
-		return TLS_HUB_NAME;
-	return s->target->host[0] != '\0' ? s->target->host : NULL;
-}
-
 static uint32_t timeout_of(const struct delivery *s)
 {
 	return s->connector != NULL ? (uint32_t)s->connector->inactivity_timeout_s :
@@ -224,14 +217,11 @@ void delivery_connect(struct delivery *s)
 {
 	static const struct timeval answer = { DELIVER_SERVER_ANSWER_MS / 1000, 0 };
 	const struct sockaddr *to = &s->target->addr.sa, *source;
-	bool clear = host_is_clear(s->d->hosts, to) && s->policy.tls == CLIENT_TLS_IF_OFFERED;
 	struct client_config cfg = {
 		.lmtp = s->mailbox != NULL && s->mailbox->protocol == DELIVERY_LMTP,
 		.force_helo = s->connector != NULL && s->connector->force_helo,
 		.name = own_name(s),
-		.tls = clear ? CLIENT_TLS_NEVER : s->policy.tls,
-		.context = s->live->tls_client,
-		.handshake = { .name = asked_name(s) },
+		.tls = s->policy.tls,
 		.check_peer = check_peer,
 		.auth = s->policy.auth, .user = s->policy.user, .password = s->policy.password,
 		.peer_name = s->target->host, .prover = s->d->prover, .proofs = s->d->proofs,
@@ -251,6 +241,7 @@ void delivery_connect(struct delivery *s)
 	if (s->place->turn != NULL)
 		rota_take(s->d->rota, s->place->turn);
 	source = source_of(s, &source_len);
+	delivery_tls_prepare(s, source, &cfg);
 	s->client = client_new(s->d->loop, &cfg, &client_events, s);
 	client_connect(s->client, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 		sizeof(struct sockaddr_in), source, source_len,

@@ -14,6 +14,7 @@
 #include "hubd/deliver/mx.h"
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
+#include "hubd/deliver/resume.h"
 #include "hubd/deliver/send_log.h"
 #include "hubd/spool/exclusion.h"
 #include "hubd/spool/firewall.h"
@@ -31,6 +32,7 @@ struct deliver {
 	struct queue_set *set;
 	struct loop *loop;
 	struct host_table *hosts;
+	struct resume_table *resume;
 	struct rota *rota;
 	struct mx *internal, *external;
 	struct resolver *external_resolver;
@@ -89,6 +91,9 @@ struct delivery {
 	struct client *client;
 	struct send_log log;
 	struct policy policy;
+	unsigned char identity[SESSION_IDENTITY_DIGEST];	/* with TLS */
+	struct ssl_session_st *resuming;	/* what the handshake is to resume, or NULL */
+	bool peer_judged;		/* by its certificate or key */
 	char hop_text[DELIVERY_HOP_TEXT];
 	uint64_t sent;			/* messages on this connection */
 	struct event *answer_timer;	/* runs while a server has to answer */
@@ -126,6 +131,22 @@ void delivery_note_failure(struct delivery *s, const char *status, const char *t
 bool delivery_make_policy(struct delivery *s);
 /* Connects to the target; delivery_next_target follows if it is of no use. */
 void delivery_connect(struct delivery *s);
+
+/* --- delivery_tls.c --- */
+
+/* What the connection to the target is to do about TLS, into cfg; the rest of cfg is filled. */
+void delivery_tls_prepare(struct delivery *s, const struct sockaddr *source,
+	struct client_config *cfg);
+void delivery_tls_forget(struct delivery *s);
+/* The handshake is done, and the peer who it should be, or not. */
+void delivery_tls_judged(struct delivery *s, const struct stream *stream, bool trusted);
+/* The session is ready for mail. */
+void delivery_tls_ready(struct delivery *s);
+/* The client has ended. True: the same target is to be tried once more, in another way. */
+bool delivery_tls_again(struct delivery *s, const struct client_fact *why);
+/* What is said of the failure, perhaps in text; counts and logs it where DomainSecure failed. */
+const char *delivery_tls_blame(const struct delivery *s, const struct client_fact *why,
+	char text[QUEUE_TEXT_MAX]);
 
 /* --- delivery_mail.c --- */
 

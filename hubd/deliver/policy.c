@@ -57,6 +57,15 @@ static void by_auth(const struct policy_case *pc, struct policy *p)
 	}
 }
 
+/* Mutual TLS: both prove by a certificate who they are. */
+static void by_domain_secure(const struct policy_case *pc, struct policy *p)
+{
+	verify(p, TLS_VERIFY_DOMAIN, pc->domain);
+	p->mutual = true;
+	if (pc->live->tls_client == NULL || tls_context_key_digest(pc->live->tls_client) == NULL)
+		p->refusal = "mutual TLS is required and this server has no certificate";
+}
+
 static void by_connector(const struct policy_case *pc, struct policy *p)
 {
 	const struct send_connector *sc = pc->connector;
@@ -70,7 +79,7 @@ static void by_connector(const struct policy_case *pc, struct policy *p)
 	if (sc->usage == SEND_PARTNER && !secure)
 		p->refusal = "the domain is not in hubTLSSendDomainSecure";
 	else if (secure && (sc->domain_secure || sc->usage == SEND_PARTNER))
-		verify(p, TLS_VERIFY_DOMAIN, pc->domain);
+		by_domain_secure(pc, p);
 }
 
 void policy_make(const struct policy_case *pc, struct policy *out)
@@ -138,7 +147,12 @@ int policy_check(const struct policy *p, const struct live *live, const struct s
 	case POLICY_TRUST_MAILBOX:
 		return check_mailbox(p->mailbox, digest, e);
 	case POLICY_TRUST_VERIFY:
-		return stream_peer_verify(s, p->verify, p->verify_name, e);
+		if (stream_peer_verify(s, p->verify, p->verify_name, e) != 0)
+			return -1;
+		/* a session that is resumed had been asked: only what was trusted is kept */
+		if (p->mutual && !stream_tls_resumed(s) && !stream_tls_was_asked(s))
+			return err_set(e, ERR_PERM, 0, "the peer does not ask for our certificate");
+		return 0;
 	}
 	err_bug(__FILE__, __LINE__, "unknown trust");
 }

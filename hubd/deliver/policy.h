@@ -24,6 +24,7 @@ struct policy {
 	enum policy_trust trust;
 	enum tls_verify verify;
 	const char *verify_name;
+	bool mutual;			/* and the peer asks for our certificate */
 	const struct server *server;
 	const struct mailbox_server *mailbox;
 	enum client_auth auth;

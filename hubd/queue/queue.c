@@ -513,7 +513,10 @@ static bool open_one(struct queue *q)
 	if (qc->probe)
 		head = q->probe;
 	qc->q = q;
-	qc->live = live_ref(head->live);
+	/* certificates, authorities and revocation lists as they are now */
+	qc->live = live_ref(live_routes_alike(head->live, q->set->live) ? q->set->live :
+		head->live);
+	qc->routed = live_ref(head->live);
 	qc->state = CONN_CONNECTING;
 	q->n_connecting++;
 	q->n_conns++;
@@ -580,16 +583,21 @@ void queue_stop_conns(struct queue *q)
 	}
 }
 
+/* It was opened with another configuration, or other certificates, than what is in force. */
+static bool is_stale(const struct queue_conn *qc, const struct live *now)
+{
+	return qc->live->snapshot != now->snapshot || qc->live->tls_client != now->tls_client;
+}
+
 void queue_end_stale(struct queue *q)
 {
 	struct queue_conn *qc, *next;
 
 	for (qc = TAILQ_FIRST(&q->conns); qc != NULL; qc = next) {
 		next = TAILQ_NEXT(qc, link);
-		if (qc->state == CONN_IDLE && qc->live->snapshot != q->set->live->snapshot)
+		if (qc->state == CONN_IDLE && is_stale(qc, q->set->live))
 			stop_conn(qc);
 	}
-	queue_item_free(&q->probe);
 }
 
 const struct live *queue_conn_live(const struct queue_conn *qc)
@@ -613,8 +621,8 @@ const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end)
 	struct queue_item *item = TAILQ_FIRST(&q->ready);
 
 	BUG_ON(qc->item != NULL);
-	*end = q->set->stopping || q->suspended || qc->state == CONN_ENDING ||
-		(item != NULL && item->live->snapshot != qc->live->snapshot);
+	*end = q->set->stopping || q->suspended || qc->state == CONN_ENDING || (item != NULL &&
+		(item->live->snapshot != qc->live->snapshot || is_stale(qc, q->set->live)));
 	if (*end || item == NULL) {
 		set_state(qc, *end ? CONN_ENDING : CONN_IDLE);
 		return NULL;
@@ -730,6 +738,7 @@ static void conn_free(struct queue_conn *qc)
 	q->n_up -= qc->up;
 	queue_set_connection_give(q->set);
 	live_unref(&qc->live);
+	live_unref(&qc->routed);
 	free(qc);
 }
 

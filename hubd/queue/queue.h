@@ -226,12 +226,15 @@ struct queue_result {
 	const char *text;		/* one line, valid during the call; NULL = "" */
 };
 
-/* The configuration of the connection: that of the head it was opened for. */
+/*
+ * The configuration of the connection: that of the head it was opened for, or the one in force if
+ * both route alike.
+ */
 const struct live *queue_conn_live(const struct queue_conn *qc);
 /*
  * Takes the next message. NULL: none now; *end tells whether to end the connection (stopping, the
- * queue suspended, or the next one was routed with another configuration than this connection's)
- * or to keep it for a while.
+ * queue suspended, the next one routed with another configuration than this connection's, or other
+ * certificates, authorities or revocation lists in force) or to keep it for a while.
  */
 const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end);
 /* The session is ready for mail: the peer is alive, the retry schedule begins anew. */

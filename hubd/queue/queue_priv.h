@@ -25,6 +25,7 @@ struct queue_conn {
 	struct queue *q;
 	void *obj;			/* the transport's */
 	const struct live *live;
+	const struct live *routed;	/* of the head it was opened for, who names things in it */
 	struct queue_item *item;	/* taken */
 	enum conn_state state;
 	bool up;
@@ -162,7 +163,7 @@ void queue_retry_now(struct queue *q);
 /* Back to the categorizer, but for what is suspended or in flight. */
 void queue_resubmit(struct queue *q);
 void queue_free(struct queue *q);
-/* Ends idle connections, and a probe, whose configuration is not in force any more. */
+/* Ends idle connections whose configuration or certificates are not in force any more. */
 void queue_end_stale(struct queue *q);
 void queue_stop_conns(struct queue *q);
 size_t queue_count(const struct queue *q);

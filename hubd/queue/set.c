@@ -275,10 +275,11 @@ void queue_set_config(struct queue_set *s, const struct live *live)
 	failover_port_forget(s->failover);
 	HASH_ITER(hh, s->queues, q, next) {
 		/* the same snapshot again: what was missing then may be there now (recipients) */
+		queue_end_stale(q);
 		if (old != NULL && live_routes_alike(old, live) && q->key.type != QUEUE_UNREACHABLE)
 			continue;
+		queue_item_free(&q->probe);
 		queue_drain(q, &s->sweep);
-		queue_end_stale(q);
 	}
 	live_unref(&old);
 	queue_set_sweep(s);

@@ -51,6 +51,18 @@ enum counter {
 	COUNTER_DOMAIN_SECURE_NO_TLS,
 	COUNTER_DOMAIN_SECURE_UNPROVEN,
 
+	/* send_tls_sessions{handshake="..."}; send_tls_clear: given up for that host */
+	COUNTER_SEND_TLS_FULL,
+	COUNTER_SEND_TLS_RESUMED,
+	COUNTER_SEND_TLS_FAILED,
+	COUNTER_SEND_TLS_REFUSED,
+	COUNTER_SEND_TLS_CLEAR,
+
+	/* send_domain_secure{result="..."}: sessions for domains of hubTLSSendDomainSecure */
+	COUNTER_SEND_DOMAIN_SECURE_PROVEN,
+	COUNTER_SEND_DOMAIN_SECURE_NO_TLS,
+	COUNTER_SEND_DOMAIN_SECURE_UNPROVEN,
+
 	/* receive_logins{result="..."} */
 	COUNTER_LOGINS_ACCEPTED,
 	COUNTER_LOGINS_REFUSED,
