@@ -79,7 +79,7 @@ void delivery_tls_prepare(struct delivery *s, const struct sockaddr *source,
 	cfg->context = s->live->tls_client;
 	cfg->handshake = (struct tls_connect){
 		.name = asked_name(s), .own_name = shows_own_key(s) ? NULL : cfg->name,
-		.status = s->policy.trust == POLICY_TRUST_VERIFY,
+		.mutual = s->policy.mutual, .status = s->policy.trust == POLICY_TRUST_VERIFY,
 	};
 	identity_of(s, cfg, source, &id);
 	session_identity_digest(&id, s->identity);

@@ -114,8 +114,12 @@ struct ssl_session_st;
 /* How a session is opened. Everything is only read, during the call. */
 struct tls_connect {
 	const char *name;		/* SNI; may be NULL, an address is not sent */
-	/* of the host that we are: decides which certificate is shown; NULL: own */
+	/*
+	 * Of the host that we are: the certificate for it that somebody else signed is shown, else
+	 * none, for many a server ends the handshake over one that it cannot verify. NULL: own.
+	 */
 	const char *own_name;
+	bool mutual;			/* some certificate is shown in any case */
 	bool status;			/* ask for a stapled OCSP response, see verify.h */
 	struct ssl_session_st *session;	/* to be resumed; NULL = none */
 };

@@ -17,7 +17,7 @@
 struct opening {
 	struct tls_context *context;
 	SSL_SESSION *newest;
-	bool asked;
+	bool asked, mutual;
 	char own_name[TLS_NAME_MAX + 1];	/* lower case; "" = the own certificate */
 };
 
@@ -61,6 +61,16 @@ static struct tls_certificate *named(const struct tls_context *t, const char *na
 	return best;
 }
 
+/* See tls_connect in context.h; NULL = none. */
+static struct tls_certificate *for_strangers(const struct opening *o)
+{
+	struct tls_certificate *best = named(o->context, o->own_name);
+
+	if (o->mutual)
+		return best != NULL ? best : o->context->own->certificates[0];
+	return best != NULL && !tls_certificate_is_self_signed(best) ? best : NULL;
+}
+
 /* The server asks who we are. */
 static int on_asked(SSL *ssl, void *ctx)
 {
@@ -71,11 +81,11 @@ static int on_asked(SSL *ssl, void *ctx)
 	if (o == NULL || o->asked)
 		return 1;
 	o->asked = true;
-	best = named(o->context, o->own_name);
-	if (best == NULL || best == o->context->own->certificates[0])
+	if (o->own_name[0] == '\0')
 		return 1;
+	best = for_strangers(o);
 	SSL_certs_clear(ssl);
-	return tls_certificate_use_once(best, ssl) == 0;
+	return best == NULL || tls_certificate_use_once(best, ssl) == 0;
 }
 
 static int on_ticket(SSL *ssl, SSL_SESSION *session)
@@ -107,6 +117,7 @@ struct ssl_st *tls_context_connect(struct tls_context *t, int fd, const struct t
 	o->context = tls_context_ref(t);
 	if (how->own_name != NULL && !tls_name_fold(how->own_name, o->own_name))
 		o->own_name[0] = '\0';
+	o->mutual = how->mutual;
 	BUG_ON(!SSL_set_ex_data(ssl, opening_index, o));
 	BUG_ON(!SSL_set_fd(ssl, fd));
 	/* RFC 6066 section 3: no literal addresses */

@@ -25,7 +25,8 @@ static int check_name(X509 *cert, const char *name, struct err *e)
 	if (rc < 0)
 		return tls_error_set(e, ERR_TEMP, "checking the certificate's name");
 	if (rc == 0)
-		return err_set(e, ERR_TEMP, 0, "certificate is not for %s", name);
+		return err_set(e, ERR_TEMP, 0, "certificate is not for %s%s",
+			*name == '.' ? "*" : "", name);
 	return 0;
 }
 

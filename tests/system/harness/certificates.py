@@ -57,3 +57,41 @@ def sign_again(base, issuer, start, end):
 def authority(folder, name):
     return make(folder, name, [], subject="/CN=" + name,
                 extensions=["keyUsage=critical,keyCertSign,cRLSign"])
+
+
+def _index(folder, name, certificates, revoked):
+    """A database of openssl-ca(1) with these; the revoked ones are that."""
+    path = os.path.join(folder, name + ".index")
+    with open(path, "w") as out:
+        for c in certificates:
+            serial = run("openssl", "x509", "-serial", "-noout", "-in", c.certificate,
+                         check=True).stdout.strip().split("=")[1]
+            flag, when = ("R", "260101000000Z") if c in revoked else ("V", "")
+            out.write("%s\t490101000000Z\t%s\t%s\tunknown\t/CN=test\n" % (flag, when, serial))
+    return path
+
+
+def revocation_list(folder, name, issuer, revoked, until=None):
+    """A PEM file. until: when the next one was due (YYYYMMDDHHMMSSZ)."""
+    path, config = (os.path.join(folder, name + end) for end in (".crl", ".cnf"))
+    with open(config, "w") as out:
+        out.write("[ca]\ndefault_ca=one\n[one]\ndatabase=%s\ndefault_md=sha256\n" % _index(
+            folder, name, revoked, revoked))
+    times = ["-crldays", "30"] if until is None else [
+        "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", until]
+    run("openssl", "ca", "-gencrl", "-config", config, "-cert", issuer.certificate, "-keyfile",
+        issuer.key, "-out", path, *times, check=True)
+    return path
+
+
+def ocsp_response(folder, name, issuer, certificate, revoked=False, signer=None):
+    """A DER file as a server staples it, of now."""
+    signer = signer or issuer
+    request, path = (os.path.join(folder, name + end) for end in (".request", ".ocsp"))
+    run("openssl", "ocsp", "-issuer", issuer.certificate, "-cert", certificate.certificate,
+        "-no_nonce", "-reqout", request, check=True)
+    run("openssl", "ocsp", "-index", _index(folder, name, [certificate],
+                                            [certificate] if revoked else []),
+        "-CA", issuer.certificate, "-rsigner", signer.certificate, "-rkey", signer.key, "-reqin",
+        request, "-respout", path, "-ndays", "2", check=True)
+    return path

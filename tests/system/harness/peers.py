@@ -1,11 +1,14 @@
 """Peers of the hubs: a sink that keeps every byte, and a real DNS server."""
 
 import collections
+import contextlib
+import io
 import os
 import signal
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 
 from .base import Process, free_port, run, wait_for
@@ -85,11 +88,17 @@ class _Handler(socketserver.StreamRequestHandler):
         return True
 
     def on_starttls(self, text):
+        sink = self.server.sink
         self.reply("220 go")
-        self.connection = self.server.sink.tls_context.wrap_socket(self.connection,
-                                                                   server_side=True)
-        self.rfile = self.connection.makefile("rb")
-        self.wfile = socketserver._SocketWriter(self.connection)
+        if sink.staple is not None:
+            self.rfile, self.wfile = sink.staple.session(self.connection)
+        else:
+            self.connection = sink.tls_context.wrap_socket(self.connection, server_side=True)
+            self.rfile = self.connection.makefile("rb")
+            self.wfile = socketserver._SocketWriter(self.connection)
+            with sink.changed:
+                sink.clients.append(self.connection.getpeercert(True))
+                sink.resumed.append(self.connection.session_reused)
         self.tls = True
         return True
 
@@ -172,6 +181,47 @@ class _Handler(socketserver.StreamRequestHandler):
         return False
 
 
+class Staple:
+    """TLS for a sink by OpenSSL's own server, which can staple; Python's cannot."""
+
+    def __init__(self, place, certificate, response):
+        self.place = place
+        self.command = ["openssl", "s_server", "-quiet", "-naccept", "1", "-verify", "1",
+                        "-verify_quiet", "-cert",
+                        certificate.certificate, "-key", certificate.key]
+        if response is not None:
+            self.command += ["-status_file", response]
+
+    def session(self, connection):
+        """What is said inside: a file to read and one to write."""
+        port = free_port()
+        server = subprocess.Popen(self.command + ["-accept", "127.0.0.1:%d" % port],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, bufsize=0)
+        self.place.at_end(lambda: (server.kill(), server.wait()))
+        inner = wait_for("openssl s_server listens", lambda: self.connect(port))
+        for one, other in ((connection, inner), (inner, connection)):
+            threading.Thread(target=self.pump, args=(one, other), daemon=True).start()
+        return io.BufferedReader(server.stdout), server.stdin
+
+    @staticmethod
+    def connect(port):
+        try:
+            return socket.create_connection(("127.0.0.1", port), 5)
+        except OSError:
+            return None
+
+    @staticmethod
+    def pump(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
@@ -194,6 +244,9 @@ class Sink:
             self.tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls_context.load_cert_chain(key.certificate, key.key)
             self.offers.append("STARTTLS")
+        self.staple = None
+        self.clients = []  # of each TLS session the certificate that we were shown, DER
+        self.resumed = []
         self.changed = threading.Condition()
         self.messages = []
         self.commands = []

@@ -1,0 +1,278 @@
+"""TLS on the way out: each level of trust with each kind of certificate, what is resumed, what a
+kept connection may carry, all of it live. The peers are Python's ssl and OpenSSL's server."""
+
+import re
+import signal
+import ssl
+import unittest
+
+from .harness.base import Place, free_port, wait_for
+from .harness.certificates import authority, make, ocsp_response, revocation_list
+from .harness.delivery import wait_report
+from .harness.directory import Directory, record
+from .harness.hub import Hub, in_force
+from .harness.organization import message, send
+from .harness.peers import Dns, Sink, Staple
+
+ADDRESS = "127.0.0.2"
+ZONE = "host A %s\n* MX 10 host\n" % ADDRESS
+
+LEVELS = {
+    "opportunistic": {},
+    "required": dict(hubRequireTLS="TRUE"),
+    "encryption": dict(hubRequireTLS="TRUE", hubTLSAuthLevel="EncryptionOnly"),
+    "certificate": dict(hubRequireTLS="TRUE", hubTLSAuthLevel="CertificateValidation"),
+    "named": dict(hubRequireTLS="TRUE", hubTLSAuthLevel="DomainValidation",
+                  hubTLSDomain="mail.partner.example"),
+    "wild": dict(hubRequireTLS="TRUE", hubTLSAuthLevel="DomainValidation",
+                 hubTLSDomain="*.partner.example"),
+    "recipient": dict(hubRequireTLS="TRUE", hubTLSAuthLevel="DomainValidation",
+                      hubDNSRouting="TRUE"),
+    "secure": dict(hubDomainSecure="TRUE", hubDNSRouting="TRUE", hubFQDN="out.contoso.com"),
+}
+VALIDATING = ("certificate", "named", "wild", "recipient", "secure")
+NAMING = ("named", "wild", "recipient", "secure")
+
+# What a validating level has against each; None: nothing. A name alone: only levels that look at it
+REASONS = {
+    "good": None, "stapled": None, "must-stapled": None, "silent": None,
+    "elsewhere": None, "wildcard": None,
+    "expired": "certificate has expired", "early": "certificate is not yet valid",
+    "stranger": "unable to get local issuer certificate", "self": "self-signed certificate",
+    "revoked": "certificate revoked", "staple-revoked": "revoked, as its stapled",
+    "must-staple": "has to come with an OCSP response that proves it good, but nothing is stapled",
+    "staple-of-other": None, "must-staple-of-other": "but it is about another certificate",
+}
+NO_TLS = {
+    "clear": "required, but the peer does not offer it", "refused": "454", "broken": "TLS handshake failed",
+}
+
+
+def names(kind):
+    return ["mail.partner.example", kind + ".recipient.example", kind + ".secure.example"]
+
+
+class Peers:
+    """Each kind of certificate, at a peer that has it."""
+
+    def __init__(self, place, trusted):
+        self.place, self.trusted = place, trusted
+        path = place.path
+        stranger = authority(path, "stranger-authority")
+        past, future = ("20200101000000Z", "20210101000000Z"), ("20480101000000Z",
+                                                                "20490101000000Z")
+        must = ["tlsfeature=status_request"]
+        self.certificates = {kind: make(path, kind, names(kind), trusted) for kind in (
+            "good", "stapled", "staple-revoked", "staple-of-other", "revoked", "renewed")}
+        self.certificates |= {kind: make(path, kind, names(kind), trusted, extensions=must)
+                              for kind in ("must-staple", "must-stapled", "must-staple-of-other")}
+        self.certificates |= {
+            "silent": make(path, "silent", names("silent"), trusted),
+            "elsewhere": make(path, "elsewhere", ["elsewhere.example"], trusted),
+            "wildcard": make(path, "wildcard", ["*.partner.example"], trusted),
+            "expired": make(path, "expired", names("expired"), trusted, time=past),
+            "early": make(path, "early", names("early"), trusted, time=future),
+            "stranger": make(path, "stranger", names("stranger"), stranger),
+            "self": make(path, "self", names("self")),
+        }
+        self.sinks = {kind: self.sink(kind) for kind in REASONS}
+        self.sinks |= {kind: self.sink("good") for kind in NO_TLS}
+        self.sinks["clear"].offers.remove("STARTTLS")
+        self.sinks["refused"].answer("STARTTLS", "454 4.7.0 not now")
+        self.sinks["broken"].answer("STARTTLS", "220 go close")
+
+    def sink(self, kind):
+        sink = Sink(self.place, address=ADDRESS, key=self.certificates[kind])
+        if kind != "silent":
+            self.ask(sink.tls_context)
+        if "staple" in kind:
+            sink.staple = self.staple(kind)
+        return sink
+
+    def ask(self, context):
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(self.trusted.certificate)
+
+    def staple(self, kind):
+        certificate, response = self.certificates[kind], None
+        if kind.endswith("of-other"):
+            response = ocsp_response(self.place.path, kind, self.trusted, self.certificates["good"])
+        elif kind != "must-staple":
+            response = ocsp_response(self.place.path, kind, self.trusted, certificate,
+                                     revoked=kind == "staple-revoked")
+        return Staple(self.place, certificate, response)
+
+
+class One:
+    """One hub, with its own certificate and one of an authority that its peers know."""
+
+    def __init__(self):
+        self.place = Place()
+        self.directory = d = Directory(self.place).start()
+        self.dns = Dns(self.place, {name: ZONE for name in (
+            "recipient.example", "secure.example", "partner.example")}).start()
+        path = self.place.path
+        self.authority = authority(path, "authority")
+        self.peers = Peers(self.place, self.authority)
+        self.out = make(path, "out", ["out.contoso.com", "contoso.com"], self.authority)
+        self.lists = revocation_list(path, "lists", self.authority,
+                                     [self.peers.certificates["revoked"]])
+        self.hub = Hub(self.place, d, "hub1", "Only", ca=self.authority.certificate,
+                       crl=self.lists, resolver=self.dns.server)
+        with open(self.hub.settings) as settings:
+            text = settings.read()
+        for one, more in ((self.hub.key.certificate, self.out.certificate),
+                          (self.hub.key.key, self.out.key)):
+            text = text.replace(one, one + " " + more)
+        self.place.file("hub1.conf", text)
+        self.port = free_port()
+        self.mailbox = Sink(self.place, lmtp=True)
+        d.add(record(d.dn("Only", "Sites"), "hubSite", cn="Only") + self.hub.records(
+            hubInternalDNSServer=self.dns.server) + record(
+            "cn=Applications," + self.hub.dn(), "hubReceiveConnector", cn="Applications",
+            hubBinding="127.0.0.1:%d" % self.port, hubPermissionGroup="HubServers",
+            hubAuthMechanism=["Tls", "ExternalAuthoritative"], hubTarpitInterval="0",
+            hubMaxInboundPerSource="0", hubMaxInboundPercentPerSource="100") + record(
+            d.dn("mbx1", "Servers"), "hubMailboxServer", cn="mbx1", hubFQDN="mbx1.contoso.com",
+            hubServerSite=d.dn("Only", "Sites"), hubAddress="127.0.0.1:%d" % self.mailbox.port,
+            hubDeliveryProtocol="LMTP") + record(
+            d.dn("contoso.com", "Accepted Domains"), "hubAcceptedDomain", cn="contoso.com",
+            hubDomain="contoso.com", hubDomainType="Authoritative") + record(
+            "ou=People," + d.suffix, "organizationalUnit", ou="People") + record(
+            "uid=anna,ou=People," + d.suffix, "inetOrgPerson inetLocalMailRecipient", uid="anna",
+            cn="anna", sn="anna", mail="anna@contoso.com", mailHost="mbx1.contoso.com"))
+        self.hub.start()
+
+    def apply(self, change):
+        change()
+        in_force(self.directory, [self.hub])
+
+    def change(self, dn, **attributes):
+        self.apply(lambda: self.directory.change(dn, **attributes))
+
+    def connector_text(self, domain, sink, **attributes):
+        given = dict(cn=domain, hubAddressSpace="SMTP:" + domain, hubSourceServer=self.hub.dn())
+        if attributes.get("hubDNSRouting") == "TRUE":
+            given["hubPort"] = str(sink.port)
+        else:
+            given.update(hubDNSRouting="FALSE", hubSmartHost="[%s]:%d" % sink.address)
+        given.update(attributes)
+        return record(self.directory.dn(domain, "Connectors"), "hubSendConnector", **given)
+
+    def connector(self, domain, sink, **attributes):
+        self.apply(lambda: self.directory.add(self.connector_text(domain, sink, **attributes)))
+        return self.directory.dn(domain, "Connectors")
+
+    def submit(self, address):
+        token, data = message(sender="anna@contoso.com", to=address)
+        send(self.port, "anna@contoso.com", [address], data)
+        return token
+
+    def retries(self, domain):
+        return [e for e in self.hub.events("queue-retry") if domain in e["queue"]]
+
+    def wait_retry(self, domain, reason, after=0):
+        def find():
+            return [e for e in self.retries(domain)[after:] if reason in e["reason"]]
+        return wait_for(lambda: "Retry of %s for %r: %s" % (domain, reason, self.retries(domain)),
+                        find)[0]
+
+    def hangup(self):
+        before = len(self.hub.events("reloaded"))
+        configurations = len(self.hub.events("configuration"))
+        self.hub.process.signal(signal.SIGHUP)
+        wait_for("the files are read", lambda: len(self.hub.events("reloaded")) > before)
+        wait_for("they are in force",
+                 lambda: len(self.hub.events("configuration")) > configurations)
+
+    def counter(self, name, **labels):
+        inside = ",".join('%s="%s"' % item for item in labels.items())
+        found = re.search(r"^%s_total%s (\d+)$" % (
+            re.escape(name), re.escape("{%s}" % inside) if inside else ""),
+            self.hub.ctl("metrics"), re.MULTILINE)
+        return int(found[1]) if found else None
+
+
+class Base(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.one = One()
+        cls.addClassCleanup(cls.one.place.close)
+        cls.addClassCleanup(cls.ends_cleanly)
+        cls.peers = cls.one.peers
+
+    @classmethod
+    def ends_cleanly(cls):
+        status = cls.one.hub.stop()
+        if status != 0:
+            raise AssertionError("exit %d\n%s" % (status, cls.one.hub.log()[-5000:]))
+
+
+class Table(Base):
+    @staticmethod
+    def expected(level, kind):
+        """(True, "") by TLS, (False, "") in clear, else (None, why not)."""
+        if kind in NO_TLS:
+            return (False, "") if level == "opportunistic" else (None, NO_TLS[kind])
+        if level in VALIDATING and REASONS[kind] is not None:
+            return None, REASONS[kind]
+        if kind == "elsewhere" and level in NAMING:
+            return None, "certificate is not for"
+        if kind == "wildcard" and level in ("recipient", "secure"):
+            return None, "certificate is not for wildcard.%s.example" % level
+        if level == "secure" and kind == "silent":
+            return None, "does not ask for our certificate"
+        return True, ""
+
+    def test_levels_and_certificates(self):
+        one = self.one
+        cases = [(level, kind) for level in LEVELS for kind in self.peers.sinks]
+        domains = ["%s.%s.example" % (kind, level) for level, kind in cases]
+        one.change(one.directory.base, hubTLSSendDomainSecure=[
+            d for d in domains if d.endswith(".secure.example")])
+        one.apply(lambda: one.directory.add("".join(
+            one.connector_text(domain, self.peers.sinks[kind], **LEVELS[level])
+            for domain, (level, kind) in zip(domains, cases))))
+        tokens = [one.submit("x@" + domain) for domain in domains]
+        for (level, kind), domain, token in zip(cases, domains, tokens):
+            with self.subTest(level=level, kind=kind):
+                self.outcome(self.peers.sinks[kind], domain, token, *self.expected(level, kind))
+        self.report()
+
+    def outcome(self, sink, domain, token, tls, reason):
+        if tls is not None:
+            self.assertEqual(sink.wait(token)[0].tls, tls)
+            return
+        event = self.one.wait_retry(domain, reason)
+        self.assertTrue(event["status"].startswith("4.7."), event)
+        # not a word of it, neither in clear nor to who was not believed
+        self.assertFalse([c for c in sink.commands if domain in c])
+
+    def report(self):
+        """DomainSecure that failed: in the queue, the log, the counters."""
+        one = self.one
+        with self.subTest("reported"):
+            event = one.hub.events("domain-secure-failed", domain="self.secure.example")[0]
+            self.assertIn("self-signed", event["reason"])
+            shown = str(one.hub.ctl("queue", "list"))
+            self.assertIn("mail for clear.secure.example is sent with mutual TLS only "
+                          "(hubTLSSendDomainSecure): STARTTLS: required", shown)
+            for result in ("proven", "no_tls", "not_proven"):
+                self.assertGreater(one.counter("hub_send_domain_secure", result=result), 0, result)
+            self.assertGreater(one.counter("hub_send_tls_clear"), 0)
+            self.assertGreater(one.counter("hub_send_tls_sessions", handshake="not_trusted"), 0)
+        with self.subTest("the certificate for hubFQDN"):
+            with open(one.out.certificate) as text:
+                ours = ssl.PEM_cert_to_DER_cert(text.read())
+            # the level without hubFQDN has none that an authority signed: nothing is shown
+            self.assertEqual(set(self.peers.sinks["good"].clients), {None, ours})
+        with self.subTest("the sender is told"):
+            one.change(one.hub.dn(), hubMessageExpiration="5")
+            token = one.submit("y@self.secure.example")
+            report = wait_report(one.mailbox, token, "y@self.secure.example")
+            said = report.recipient("y@self.secure.example")["Diagnostic-Code"]
+            self.assertIn("mutual TLS only", said.replace("\r\n", ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
