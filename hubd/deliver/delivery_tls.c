@@ -2,9 +2,9 @@
  *
  * A failed handshake: the session that was to be resumed is forgotten and a full handshake tried,
  * once. Where TLS is only taken when offered (no hubRequireTLS, DomainSecure, pins, REQUIRETLS,
- * authentication), the host is then spoken to in clear, on a new connection, for HOST_CLEAR_MS; everywhere else it
- * is of no use, and no word of mail was said to it. A certificate that does not satisfy is never
- * answered by clear text.
+ * authentication), the host is then spoken to in clear, on a new connection, for HOST_CLEAR_MS;
+ * everywhere else it is of no use, and no word of mail was said to it. A certificate that does not
+ * satisfy is never answered by clear text.
  */
 #include "hubd/deliver/delivery.h"
 

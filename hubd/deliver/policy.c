@@ -41,7 +41,7 @@ static void by_auth(const struct policy_case *pc, struct policy *p)
 
 	switch (sc->auth) {
 	case SMART_HOST_AUTH_BASIC_TLS:
-		verify(p, TLS_VERIFY_DOMAIN, pc->host);
+		verify(p, TLS_VERIFY_DOMAIN, sc->tls_domain != NULL ? sc->tls_domain : pc->host);
 		/* fall through */
 	case SMART_HOST_AUTH_BASIC:
 		p->auth = CLIENT_AUTH_PASSWORD;
