@@ -9,6 +9,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from system.harness import evidence  # noqa: E402
+
 
 class Report(unittest.TestResult):
     def __init__(self, out):
@@ -22,9 +24,13 @@ class Report(unittest.TestResult):
         self.begun = time.monotonic()
         self.sub_failed = False
 
-    def note(self, result, test, text=""):
+    @staticmethod
+    def name(test):
         name = test.id() if hasattr(test, "id") else str(test)
-        name = name.replace("system.", "", 1).replace(" ", "_")
+        return name.replace("system.", "", 1).replace(" ", "_")
+
+    def note(self, result, test, text=""):
+        name = self.name(test)
         if text:
             print(text)
         print("%-8s %s  %.1f s" % (result, name, time.monotonic() - self.begun), flush=True)
@@ -39,14 +45,19 @@ class Report(unittest.TestResult):
         self.note("skipped", test, reason)
 
     def addFailure(self, test, err):
-        self.note("FAILED", test, "".join(traceback.format_exception(*err)))
+        text = "".join(traceback.format_exception(*err))
+        try:
+            kept = evidence.keep(self.name(test), text)
+        except OSError as problem:
+            kept = problem
+        self.note("FAILED", test, "%slogs: %s" % (text, kept))
 
     addError = addFailure
 
     def addSubTest(self, test, subtest, err):
         if err is not None:
             self.sub_failed = True
-            self.note("FAILED", subtest, "".join(traceback.format_exception(*err)))
+            self.addFailure(subtest, err)
 
 
 def main():
@@ -57,4 +68,5 @@ def main():
         suite.run(Report(out))
 
 
-main()
+if __name__ == "__main__":
+    main()

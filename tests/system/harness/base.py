@@ -156,9 +156,13 @@ class Process:
 class Place:
     """A temporary directory and what runs in it; ends in the reverse order of its making."""
 
+    open = []
+
     def __init__(self, prefix="hub-test-"):
         self.path = tempfile.mkdtemp(prefix=prefix)
+        self.tellers = []
         self._endings = []
+        self.open.append(self)
 
     def file(self, name, text=None, mode=0o600):
         path = os.path.join(self.path, name)
@@ -176,7 +180,13 @@ class Place:
     def at_end(self, ending):
         self._endings.append(ending)
 
+    def at_failure(self, name, tell):
+        """What tell gives is kept with the logs when a test fails (evidence.py)."""
+        self.tellers.append((name, tell))
+
     def close(self):
+        if self in self.open:
+            self.open.remove(self)
         problems = []
         while self._endings:
             try:

@@ -60,6 +60,7 @@ class Hub:
             "%s = %s\n" % item for item in lines.items() if item[1] is not None))
         self.process = Process(name, [build_path("hubd", "hubd"), "-f", self.settings], place.path)
         place.at_end(self.process.kill)
+        place.at_failure(name + ".status", lambda: json.dumps(self.status(), indent=1))
 
     def dn(self):
         return "cn=%s,cn=Servers,%s" % (self.name, self.directory.base)

@@ -257,10 +257,19 @@ class Sink:
         self.server = None
         self.start()
         place.at_end(self.stop)
+        place.at_failure("sink-%s-%d" % self.address, self.tell)
 
     @property
     def port(self):
         return self.address[1]
+
+    def tell(self):
+        """What was said last, and of each message the first of the header."""
+        with self.changed:
+            return "\n".join([
+                "%d sessions, script %r, last commands:" % (self.sessions, self.script),
+                *self.commands[-300:], "messages:", *("%s -> %s %r" % (
+                    m.sender, m.recipients, m.data[:500]) for m in self.messages[-100:])])
 
     def start(self):
         self.server = (_Server6 if ":" in self.address[0] else _Server)(self.address, _Handler)
