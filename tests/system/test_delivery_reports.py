@@ -152,8 +152,10 @@ class Reports(unittest.TestCase):
     def test_delayed(self):
         """Once, while the message goes on; and none for who does not want it."""
         org = self.org
-        org.change(org.london2.dn(), hubDelayNotification="1")
         token = self.submit(("later@far.example",), ("later.quiet@far.example", "NOTIFY=FAILURE"))
+        # before an attempt there is nothing to say but that there was none
+        wait_for("an attempt", lambda: org.london2.events("deferred", to="later@far.example"))
+        org.change(org.london2.dn(), hubDelayNotification="1")
         report = wait_report(org.mailbox, token, "later@far.example")
         self.assertEqual(report.addresses(), ["later@far.example"])
         fields = report.recipient("later@far.example")

@@ -5,7 +5,7 @@ tests_unit_test_receive_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_acceptor
 tests_unit_test_acceptor_SOURCES = tests/unit/test_acceptor.c tests/unit/await.h \
-	tests/unit/org_text.h tests/unit/unit.h
+	tests/unit/org_text.h tests/unit/own_network.h tests/unit/unit.h
 tests_unit_test_acceptor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_acceptor_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
