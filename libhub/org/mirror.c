@@ -21,6 +21,7 @@
 enum {
 	GATHER_MS = 20,			/* after a change, for more of the same edit */
 	GATHER_MAX_MS = 100,		/* after the first change, in a storm */
+	CACHE_PATIENCE_MS = 2000,	/* for the directory, before what the cache holds counts */
 	REASONS = 8, REASON_SIZE = 200,	/* told during one outage */
 };
 
@@ -31,6 +32,8 @@ struct tree {
 	struct watch *watch;
 	bool complete;			/* a whole refresh or cache; false while one is under way */
 	bool refreshing;
+	bool heard;			/* it was live once, or no server of it is to be had */
+	size_t downs;			/* before that */
 	struct second_look *look;
 	char reasons[REASONS][REASON_SIZE];	/* logged since it was live */
 	size_t reason_count;
@@ -42,6 +45,7 @@ struct mirror {
 	struct mirror_config cfg;
 	mirror_snapshot_cb *on_snapshot;
 	void *ctx;
+	size_t providers;		/* of the directory */
 	struct tree org, people;
 	char *org_path;			/* of its cache file, NULL = none */
 	struct cache_saver *org_saver;	/* NULL = none */
@@ -52,9 +56,10 @@ struct mirror {
 	const struct snapshot *snapshot;
 	uint64_t changes_in_force;	/* of the builder */
 	bool from_cache;
+	bool opening;			/* the cache is loaded and not announced yet */
 	struct gather changes;		/* of the organization that are not built yet */
 	char csn[GUARD_CSN_SIZE];	/* of the newest change that is built, or "" */
-	struct event *announce_timer;
+	struct event *open_timer;
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -194,30 +199,56 @@ static bool load_org(struct mirror *m, char csn[COOKIE_CSN_SIZE])
 
 static void announce(struct mirror *m)
 {
-	event_del(m->announce_timer);
-	m->on_snapshot(m->snapshot, m->ctx);
+	if (!m->opening)
+		m->on_snapshot(m->snapshot, m->ctx);
 }
 
-static void on_announce_timer(evutil_socket_t fd, short what, void *ctx)
+/* Builds what has changed. True if another snapshot is in force now. */
+static bool settle(struct mirror *m)
 {
-	(void)fd;
-	(void)what;
-	announce(ctx);
-}
-
-static void on_changes(void *ctx)
-{
-	struct mirror *m = ctx;
 	bool changed;
 
 	if (!m->org.complete)
-		return;
+		return false;
 	loop_touch(m->loop);
 	changed = build(m);
 	if (m->org_saver != NULL)
 		cache_saver_settled(m->org_saver);
-	if (changed)
-		announce(m);
+	return changed;
+}
+
+static void on_changes(void *ctx)
+{
+	if (settle(ctx))
+		announce(ctx);
+}
+
+/* --- the first snapshot after the cache was loaded --- */
+
+static void on_open_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct mirror *m = ctx;
+
+	(void)fd;
+	(void)what;
+	m->opening = false;
+	if (gather_is_due(&m->changes))
+		(void)settle(m);
+	announce(m);
+}
+
+/*
+ * What the cache holds is old: mail that was found in the spool would leave by a connector that is
+ * gone, and who is new here would be unknown. So the directory is given a moment.
+ */
+static void note_heard(struct mirror *m, struct tree *t, enum watch_state state)
+{
+	if (t->heard)
+		return;
+	t->downs += state == WATCH_DOWN;
+	t->heard = state == WATCH_LIVE || t->downs >= m->providers;
+	if (m->opening && m->org.heard && (m->people.watch == NULL || m->people.heard))
+		set_timer(m->open_timer, 0);
 }
 
 static void org_changed(struct mirror *m)
@@ -349,6 +380,7 @@ static void on_org_state(enum watch_state state, const char *text, void *ctx)
 	struct mirror *m = ctx;
 
 	on_state(&m->org, state, text);
+	note_heard(m, &m->org, state);
 	if (state == WATCH_LIVE && m->cfg.on_provider != NULL)
 		m->cfg.on_provider(watch_provider(m->org.watch), m->ctx);
 }
@@ -382,6 +414,7 @@ static void on_people_state(enum watch_state state, const char *text, void *ctx)
 	struct mirror *m = ctx;
 
 	on_state(&m->people, state, text);
+	note_heard(m, &m->people, state);
 }
 
 /* --- life --- */
@@ -426,7 +459,8 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 		second_look_in_force(m->org.look, &cached);
 		snprintf(m->csn, sizeof(m->csn), "%s", cached.csn);
 		build(m);
-		set_timer(m->announce_timer, 0);
+		m->opening = true;
+		set_timer(m->open_timer, CACHE_PATIENCE_MS);
 	}
 	m->org.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.base,
 		"(objectClass=*)", NULL, &cbs, m);
@@ -463,10 +497,12 @@ struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
 	m->cfg = *cfg;
 	m->on_snapshot = on_snapshot;
 	m->ctx = ctx;
+	while (cfg->directory.uris[m->providers] != NULL)
+		m->providers++;
 	m->builder = builder_new(cfg->base);
 	gather_init(&m->changes, loop, GATHER_MS, GATHER_MAX_MS, on_changes, m);
-	m->announce_timer = evtimer_new(loop_base(loop), on_announce_timer, m);
-	BUG_ON(m->announce_timer == NULL);
+	m->open_timer = evtimer_new(loop_base(loop), on_open_timer, m);
+	BUG_ON(m->open_timer == NULL);
 	start_org(m, resolver);
 	if (cfg->recipients)
 		start_people(m, resolver);
@@ -482,7 +518,7 @@ void mirror_free(struct mirror **mp)
 	if (m == NULL)
 		return;
 	*mp = NULL;
-	event_free(m->announce_timer);
+	event_free(m->open_timer);
 	cache_saver_free(&m->org_saver);
 	gather_deinit(&m->changes);
 	tree_deinit(&m->org);

@@ -225,13 +225,19 @@ START_TEST(many_changes_are_few_snapshots)
 }
 END_TEST
 
-static void restart_without_directory(void)
+/* The next snapshot is the first. */
+static void stop(void)
 {
 	mirror_free(&mirror);
 	snapshot_unref(&current);
+	snapshots = 0;
+}
+
+static void restart_without_directory(void)
+{
+	stop();
 	if (server.pid != 0)
 		slapd_stop(&server, SIGKILL);
-	snapshots = 0;
 	start();
 }
 
@@ -249,7 +255,7 @@ START_TEST(comes_up_from_the_cache)
 	start_live();
 	strcpy(fingerprint, current->fingerprint);
 	restart_without_directory();
-	/* in force at once, and told once the loop runs */
+	/* there at once, and told when nobody answers */
 	ck_assert_ptr_nonnull(mirror_snapshot(mirror));
 	ck_assert(is_known("anna@x.example"));
 	AWAIT(loop, any_snapshot, NULL, PATIENCE_MS);
@@ -264,6 +270,36 @@ START_TEST(comes_up_from_the_cache)
 	AWAIT(loop, is_live, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(cost(), 20);
 	ck_assert_uint_eq(snapshots, 2);
+}
+END_TEST
+
+START_TEST(cache_does_not_count_while_the_directory_is_there)
+{
+	start_live();
+	stop();
+	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n\n"
+		"dn: uid=otto,ou=people,o=x\nchangetype: add\nobjectClass: inetOrgPerson\n"
+		"uid: otto\ncn: Otto\nsn: O\nmail: otto@x.example\n");
+	start();
+	ck_assert_ptr_nonnull(mirror_snapshot(mirror));
+	AWAIT(loop, any_snapshot, NULL, PATIENCE_MS);
+	ck_assert(has_site("C"));
+	ck_assert(is_known("otto@x.example"));
+	ck_assert_uint_eq(snapshots, 1);
+}
+END_TEST
+
+START_TEST(cache_counts_while_the_directory_hangs)
+{
+	start_live();
+	stop();
+	slapd_signal(&server, SIGSTOP);
+	start();
+	AWAIT(loop, any_snapshot, NULL, PATIENCE_MS);
+	ck_assert(has_site("A"));
+	slapd_signal(&server, SIGCONT);
+	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n");
+	AWAIT(loop, has_site, "C", PATIENCE_MS);
 }
 END_TEST
 
@@ -494,6 +530,8 @@ int main(int argc, char **argv)
 	tcase_add_test(t, follows_changes);
 	tcase_add_test(t, many_changes_are_few_snapshots);
 	tcase_add_test(t, comes_up_from_the_cache);
+	tcase_add_test(t, cache_does_not_count_while_the_directory_is_there);
+	tcase_add_test(t, cache_counts_while_the_directory_hangs);
 	tcase_add_test(t, saves_while_it_runs);
 	tcase_add_test(t, last_good_form_survives_a_restart);
 	tcase_add_test(t, damaged_cache_is_not_used);
