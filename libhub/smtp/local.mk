@@ -1,6 +1,7 @@
 libhub_libhub_a_SOURCES += \
 	%D%/stream.c %D%/stream.h %D%/stream_priv.h \
-	%D%/stream_input.c %D%/stream_output.c %D%/stream_silence.c %D%/stream_tls.c
+	%D%/stream_input.c %D%/stream_output.c %D%/stream_silence.c %D%/stream_tls.c \
+	%D%/stream_wire.c
 libhub_libhub_a_SOURCES += \
 	%D%/address.c %D%/address.h %D%/domain.c %D%/xtext.c \
 	%D%/body.c %D%/body.h \

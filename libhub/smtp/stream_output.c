@@ -51,7 +51,7 @@ static bool output_left(const struct stream *s)
 {
 	if (s->tls_state == STREAM_TLS_PENDING)
 		return s->plain_left > 0;
-	return evbuffer_get_length(s->out) > 0;
+	return evbuffer_get_length(s->out) > 0 || s->held_len > 0;
 }
 
 /* The last output is with the kernel. A reset would destroy it on its way, so hear the peer out. */
@@ -72,7 +72,7 @@ static void all_sent(struct stream *s, bool progress)
 	stream_disarm_write(s);
 	if (s->tls_state == STREAM_TLS_PENDING) {
 		s->tls_state = STREAM_TLS_HANDSHAKE;
-		stream_tls_handshake(s);
+		stream_tls_begin(s);
 	} else if (s->finishing && !s->sent_fin) {
 		finish_sent(s);
 	} else if (progress && !s->finishing && s->cb->on_drained != NULL) {

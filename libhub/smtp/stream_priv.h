@@ -1,7 +1,7 @@
 /* stream_priv.h - what the stream_*.c files share; nobody else includes it.
  *
  * stream.c: life, events, time. stream_input.c: lines and bulk input. stream_output.c: output.
- * stream_tls.c: TLS.
+ * stream_tls.c: TLS. stream_wire.c: TLS's records on the socket.
  * Reading stays armed while the owner has paused or the buffer is full, until the socket really
  * becomes readable: most pauses are over before that and then cost no system call.
  */
@@ -37,6 +37,8 @@ struct stream {
 	SSL *ssl;
 	struct tls_context *tls;
 	char *key_digest;
+	unsigned char *held;		/* the end of a handshake, not yet sent */
+	size_t held_len;
 	struct event read_ev, write_ev, timer_ev;
 	struct loop_hook hook;		/* while finishing: nobody else knows the stream */
 	void (*gone)(void *ctx);	/* of stream_finish_then, or NULL */
@@ -61,6 +63,7 @@ struct stream {
 	bool closed;			/* the owner is gone, memory goes after this turn */
 	bool flush_scheduled;
 	bool tls_held;			/* OpenSSL holds input that did not fit */
+	bool drained;			/* OpenSSL's last read emptied the socket */
 	bool skipping;			/* rest of a line that was too long */
 	bool read_wants_write, write_wants_read;	/* TLS crosses over (key update) */
 	struct sockaddr_storage peer;
@@ -96,9 +99,16 @@ enum { STREAM_TEXT_SIZE = 100 };
 ssize_t stream_tls_read(struct stream *s, void *buf, size_t size, char *text);
 ssize_t stream_tls_write(struct stream *s, char *text);
 bool stream_tls_has_input(const struct stream *s);
+void stream_tls_begin(struct stream *s);
 void stream_tls_handshake(struct stream *s);
 /* Sends close_notify if that is still possible. */
 void stream_tls_shutdown(struct stream *s);
 void stream_tls_free(struct stream *s);
+
+/* stream_wire.c */
+void stream_wire_attach(struct stream *s, SSL *ssl);
+/* Sends what is held. Returns bytes or STREAM_IO_*, and fills text with an error. */
+ssize_t stream_wire_push(struct stream *s, char *text);
+void stream_wire_free(struct stream *s);
 
 #endif

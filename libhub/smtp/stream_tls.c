@@ -1,7 +1,7 @@
 /* stream_tls.c - the TLS half of a stream: handshake, records, what is known of the peer.
  *
- * OpenSSL works on the socket itself. Output is handed over in pieces of a record's size, gathered
- * if need be, so that a turn's replies make one record and one write.
+ * OpenSSL works on the socket through stream_wire.c. Output is handed over in pieces of a record's
+ * size, gathered if need be, so that a turn's replies make one record and one write.
  */
 #include "libhub/smtp/stream_priv.h"
 
@@ -61,6 +61,8 @@ ssize_t stream_tls_write(struct stream *s, char *text)
 	const void *p;
 	int error, sys;
 
+	if (total == 0)
+		return stream_wire_push(s, text);
 	want = total < RECORD_MAX ? total : RECORD_MAX;
 	if (evbuffer_peek(s->out, -1, NULL, &first, 1) > 0 && first.iov_len >= want) {
 		p = first.iov_base;
@@ -113,6 +115,8 @@ static void handshake_done(struct stream *s)
 	/* what came along with the end of the handshake makes no socket readable */
 	if (stream_tls_has_input(s))
 		event_active(&s->read_ev, EV_READ, 0);
+	else
+		s->drained = false;
 }
 
 void stream_tls_handshake(struct stream *s)
@@ -127,15 +131,28 @@ void stream_tls_handshake(struct stream *s)
 	error = SSL_get_error(s->ssl, rc);
 	if (rc == 1) {
 		handshake_done(s);
-	} else if (error == SSL_ERROR_WANT_READ) {
-		stream_arm_read(s);
-	} else if (error == SSL_ERROR_WANT_WRITE) {
-		stream_arm_write(s);
-	} else {
+		return;
+	}
+	/* if that breaks, the next read says why */
+	(void)stream_wire_push(s, reason);
+	if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
 		(void)failure(error, sys, reason);
 		snprintf(text, sizeof(text), "TLS handshake failed: %s", reason);
 		stream_fail(s, STREAM_END_TLS, text);
+	} else if (error == SSL_ERROR_WANT_WRITE || s->held_len != 0) {
+		stream_arm_write(s);
+	} else {
+		stream_arm_read(s);
 	}
+}
+
+void stream_tls_begin(struct stream *s)
+{
+	/* the client speaks first, unless it has gone */
+	if (SSL_is_server(s->ssl) && !s->eof)
+		stream_arm_read(s);
+	else
+		stream_tls_handshake(s);
 }
 
 /* Throws away input that came in clear where none may be. */
@@ -152,6 +169,7 @@ static int refuse_early_input(struct stream *s, const char *behind, struct err *
 static void start(struct stream *s, struct tls_context *tls, struct ssl_st *ssl)
 {
 	s->ssl = ssl;
+	stream_wire_attach(s, ssl);
 	s->tls = tls_context_ref(tls);
 	s->tls_state = STREAM_TLS_PENDING;
 	s->plain_left = evbuffer_get_length(s->out);
@@ -166,7 +184,7 @@ int stream_starttls_server(struct stream *s, struct tls_context *tls, const stru
 		return -1;
 	if (ready != NULL)
 		stream_write(s, ready, strlen(ready));
-	start(s, tls, tls_context_accept(tls, s->fd, how));
+	start(s, tls, tls_context_accept(tls, -1, how));
 	return 0;
 }
 
@@ -176,7 +194,7 @@ int stream_starttls_client(struct stream *s, struct tls_context *tls,
 	BUG_ON(s->tls_state != STREAM_TLS_NONE || s->connecting);
 	if (refuse_early_input(s, "the reply to STARTTLS", e) != 0)
 		return -1;
-	start(s, tls, tls_context_connect(tls, s->fd, how));
+	start(s, tls, tls_context_connect(tls, -1, how));
 	return 0;
 }
 
@@ -191,6 +209,7 @@ void stream_tls_shutdown(struct stream *s)
 void stream_tls_free(struct stream *s)
 {
 	SSL_free(s->ssl);
+	stream_wire_free(s);
 	tls_context_unref(&s->tls);
 	free(s->key_digest);
 }

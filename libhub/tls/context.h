@@ -104,7 +104,7 @@ struct tls_accept {
 
 /*
  * A session on a connected socket. The caller frees it by SSL_free; the session keeps what it needs
- * of the context.
+ * of the context. fd -1: the caller gives it a BIO.
  */
 struct ssl_st;
 struct ssl_st *tls_context_accept(struct tls_context *t, int fd, const struct tls_accept *how);

@@ -119,7 +119,7 @@ struct ssl_st *tls_context_connect(struct tls_context *t, int fd, const struct t
 		o->own_name[0] = '\0';
 	o->mutual = how->mutual;
 	BUG_ON(!SSL_set_ex_data(ssl, opening_index, o));
-	BUG_ON(!SSL_set_fd(ssl, fd));
+	BUG_ON(fd >= 0 && !SSL_set_fd(ssl, fd));
 	/* RFC 6066 section 3: no literal addresses */
 	if (how->name != NULL && !is_address(how->name))
 		(void)SSL_set_tlsext_host_name(ssl, how->name);

@@ -177,7 +177,7 @@ struct ssl_st *tls_context_accept(struct tls_context *t, int fd, const struct tl
 	ssl = SSL_new(a->group->ssl);
 	BUG_ON(ssl == NULL);
 	BUG_ON(!SSL_set_ex_data(ssl, acceptance_index, a));
-	BUG_ON(!SSL_set_fd(ssl, fd));
+	BUG_ON(fd >= 0 && !SSL_set_fd(ssl, fd));
 	SSL_set_verify(ssl, how->request_cert ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	SSL_set_accept_state(ssl);
 	return ssl;
