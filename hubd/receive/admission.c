@@ -26,7 +26,7 @@ struct slot {
 struct admission {
 	const struct live *live;
 	struct slot *slots;
-	struct inbox *departures;
+	struct inbox *departures;	/* read when somebody comes: only then they count */
 	struct refusals *refusals;
 	struct inbox *const *receivers;
 	size_t receiver_count, next_receiver;
@@ -155,6 +155,7 @@ void admission_take(struct admission *a, int fd, const struct sockaddr_storage *
 	struct refusal refusal;
 	char source[64], network[PEER_NETWORK_TEXT];
 
+	inbox_read(a->departures);
 	source_text(peer, source, sizeof(source));
 	peer_network_text(peer, network);
 	if (match.connector == NULL) {
@@ -183,7 +184,7 @@ struct admission *admission_new(struct loop *loop)
 {
 	struct admission *a = xcalloc(1, sizeof(*a));
 
-	a->departures = inbox_new(loop, on_departure, a);
+	a->departures = inbox_new_unwatched(on_departure, a);
 	a->refusals = refusals_new(loop);
 	return a;
 }
@@ -220,5 +221,8 @@ struct inbox *admission_departures(struct admission *a)
 
 uint64_t admission_connections(const struct admission *a)
 {
-	return atomic_load(&a->connections);
+	uint64_t counted = atomic_load(&a->connections), gone = inbox_length(a->departures);
+
+	/* more may have come and gone in between */
+	return counted > gone ? counted - gone : 0;
 }

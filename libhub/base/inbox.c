@@ -11,12 +11,13 @@
 
 struct inbox {
 	struct loop *reader;
-	struct event *readable;
+	struct event *readable;		/* NULL: nobody is woken */
 	inbox_cb *cb;
 	void *ctx;
 	int fd;
-	pthread_mutex_t lock;		/* guards the list and its tail */
+	pthread_mutex_t lock;		/* guards the list, its tail and length */
 	struct inbox_node *head, **tail;
+	size_t length;
 };
 
 static struct inbox_node *take_all(struct inbox *ib)
@@ -27,11 +28,12 @@ static struct inbox_node *take_all(struct inbox *ib)
 	list = ib->head;
 	ib->head = NULL;
 	ib->tail = &ib->head;
+	ib->length = 0;
 	pthread_mutex_unlock(&ib->lock);
 	return list;
 }
 
-static void deliver(struct inbox *ib)
+void inbox_read(struct inbox *ib)
 {
 	struct inbox_node *node = take_all(ib), *next;
 
@@ -51,18 +53,36 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	loop_touch(ib->reader);
 	/* before taking the list: a post after it wakes us again */
 	if (read(fd, &count, sizeof(count)) == sizeof(count))
-		deliver(ib);
+		inbox_read(ib);
+}
+
+size_t inbox_length(struct inbox *ib)
+{
+	size_t n;
+
+	pthread_mutex_lock(&ib->lock);
+	n = ib->length;
+	pthread_mutex_unlock(&ib->lock);
+	return n;
+}
+
+struct inbox *inbox_new_unwatched(inbox_cb *cb, void *ctx)
+{
+	struct inbox *ib = xcalloc(1, sizeof(*ib));
+
+	ib->cb = cb;
+	ib->ctx = ctx;
+	ib->tail = &ib->head;
+	ib->fd = -1;
+	pthread_mutex_init(&ib->lock, NULL);
+	return ib;
 }
 
 struct inbox *inbox_new(struct loop *reader, inbox_cb *cb, void *ctx)
 {
-	struct inbox *ib = xcalloc(1, sizeof(*ib));
+	struct inbox *ib = inbox_new_unwatched(cb, ctx);
 
 	ib->reader = reader;
-	ib->cb = cb;
-	ib->ctx = ctx;
-	ib->tail = &ib->head;
-	pthread_mutex_init(&ib->lock, NULL);
 	ib->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	BUG_ON(ib->fd < 0);
 	ib->readable = event_new(loop_base(reader), ib->fd, EV_READ | EV_PERSIST, on_readable, ib);
@@ -76,9 +96,11 @@ void inbox_free(struct inbox **ibp)
 
 	if (ib == NULL)
 		return;
-	deliver(ib);
-	event_free(ib->readable);
-	close(ib->fd);
+	inbox_read(ib);
+	if (ib->readable != NULL) {
+		event_free(ib->readable);
+		close(ib->fd);
+	}
 	pthread_mutex_destroy(&ib->lock);
 	free(ib);
 	*ibp = NULL;
@@ -87,14 +109,15 @@ void inbox_free(struct inbox **ibp)
 void inbox_post(struct inbox *ib, struct inbox_node *node)
 {
 	static const uint64_t one = 1;
-	bool was_empty;
+	bool wake;
 
 	node->next = NULL;
 	pthread_mutex_lock(&ib->lock);
-	was_empty = ib->head == NULL;
+	wake = ib->head == NULL && ib->fd >= 0;
 	*ib->tail = node;
 	ib->tail = &node->next;
+	ib->length++;
 	pthread_mutex_unlock(&ib->lock);
-	if (was_empty && write(ib->fd, &one, sizeof(one)) != sizeof(one))
+	if (wake && write(ib->fd, &one, sizeof(one)) != sizeof(one))
 		err_bug(__FILE__, __LINE__, "eventfd write");
 }

@@ -19,6 +19,12 @@ struct inbox;
 typedef void inbox_cb(struct inbox_node *node, void *ctx);
 
 struct inbox *inbox_new(struct loop *reader, inbox_cb *cb, void *ctx);
+/* One that wakes nobody: its reader looks when it needs what is there. Posting costs no call. */
+struct inbox *inbox_new_unwatched(inbox_cb *cb, void *ctx);
+/* Reader's thread: hands over what is there. */
+void inbox_read(struct inbox *ib);
+/* Nodes not yet handed over. Any thread. */
+size_t inbox_length(struct inbox *ib);
 /* Reader's thread, after the last sender is gone; nodes left are handed to cb first. */
 void inbox_free(struct inbox **ib);
 /* Any thread. */

@@ -174,6 +174,29 @@ START_TEST(inbox_across_threads)
 }
 END_TEST
 
+START_TEST(inbox_unwatched)
+{
+	struct reader r = { .ordered = true };
+	struct inbox *ib = inbox_new_unwatched(on_posted, &r);
+	struct posted *p;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		p = xcalloc(1, sizeof(*p));
+		p->number = i;
+		inbox_post(ib, &p->node);
+		ck_assert_int_eq(r.next, i == 2 ? 2 : 0);
+		ck_assert_uint_eq(inbox_length(ib), i == 2 ? 1 : (size_t)i + 1);
+		if (i == 1)
+			inbox_read(ib);
+	}
+	/* what was not read by the end */
+	inbox_free(&ib);
+	ck_assert_int_eq(r.next, 3);
+	ck_assert(r.ordered);
+}
+END_TEST
+
 static void count_up(void *ctx)
 {
 	++*(int *)ctx;
@@ -405,6 +428,7 @@ int main(void)
 	tcase_add_test(mem, crc_vectors);
 	tcase_add_test(mem, clock_texts);
 	tcase_add_test(loop, inbox_across_threads);
+	tcase_add_test(loop, inbox_unwatched);
 	tcase_add_test(loop, loop_runs_deferred_in_order);
 	tcase_add_test(loop, gather_ends_in_a_steady_stream);
 	tcase_add_test(loop, gather_settled_calls_for_the_next_change_only);
