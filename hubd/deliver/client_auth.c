@@ -150,8 +150,8 @@ enum step client_auth_enter(struct client *c)
 			"GSSAPI needs a smart host by name, not by address");
 	c->proof = proof_new(c->cfg.proofs, c, m, c->cfg.user,
 		m == PROOF_GSSAPI ? NULL : c->cfg.password, c->cfg.peer_name);
-	c->proof->bound = bound;
-	memcpy(c->proof->binding, binding, bound ? sizeof(binding) : 0);
+	if (bound)
+		memcpy(c->proof->binding, binding, sizeof(binding));
 	OPENSSL_cleanse(binding, sizeof(binding));
 	c->proof_begun = c->response_held = false;
 	post(c);
@@ -165,6 +165,10 @@ static enum step answered(struct client *c)
 	if (p->outcome == PROOF_FAILED || p->outcome == PROOF_UNAVAILABLE)
 		return client_fail(c, EVENT_POLICY, NULL, "%s: %s",
 			proof_mechanism_names[p->mechanism], p->text);
+	if (p->outcome == PROOF_REFUSED) {
+		client_say(c, "*");
+		return STEP_WAIT;
+	}
 	if (!c->proof_begun) {
 		c->proof_begun = true;
 		return begin(c);
@@ -225,7 +229,7 @@ static enum step challenged(struct client *c, const struct smtp_reply *r)
 		say_response(c);
 		return STEP_WAIT;
 	}
-	if (c->proof->outcome == PROOF_COMPLETE)
+	if (c->proof->outcome != PROOF_MORE)
 		return client_fail(c, EVENT_NONSENSE, NULL, "a challenge after everything is said");
 	if (r->truncated)
 		return client_fail(c, EVENT_NONSENSE, NULL, "the challenge is too long");

@@ -54,7 +54,7 @@ void client_log_received(struct client *c, const char *line, size_t n)
 
 	if (!send_log_is_on(c->cfg.log))
 		return;
-	if (n >= sizeof(challenge) && memcmp(line, challenge, sizeof(challenge) - 1) == 0)
+	if (n >= sizeof(challenge) - 1 && memcmp(line, challenge, sizeof(challenge) - 1) == 0)
 		n = sizeof(challenge) - 2;
 	if (client_auth_hides(c, line, n)) {
 		n = (size_t)snprintf(text, sizeof(text), "%.3s <%zu bytes>", line, n);

@@ -28,6 +28,7 @@ extern const char *const proof_mechanism_names[PROOF_MECHANISMS];
 enum proof_outcome {
 	PROOF_MORE,			/* say the response; a challenge will follow */
 	PROOF_COMPLETE,			/* say the response, if any; then we know all we need to */
+	PROOF_REFUSED,			/* the challenge says so: cancel it, and hear the reply */
 	PROOF_FAILED,			/* the peer's part is wrong, or cannot be understood */
 	PROOF_UNAVAILABLE,		/* ours cannot be had now: no ticket, no key */
 };
@@ -46,8 +47,7 @@ struct proof {
 	/* asked */
 	char *user, *password;		/* GSSAPI: the principal, and NULL */
 	char *host;			/* GSSAPI: the peer's name */
-	bool bound;			/* there is a channel binding (RFC 9266) */
-	unsigned char binding[PROOF_BINDING_SIZE];
+	unsigned char binding[PROOF_BINDING_SIZE];	/* of the channel, for PLUS (RFC 9266) */
 	char *challenge;		/* base64 as it came; NULL at first */
 	/* answered */
 	enum proof_outcome outcome;

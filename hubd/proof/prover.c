@@ -72,8 +72,7 @@ static void set_binding(struct proof *p)
 {
 	char text[PROOF_BINDING_SIZE / 3 * 4 + 4 + 1];
 
-	/* without PLUS, too: a server that has it then learns that its offer was taken away */
-	if (!p->bound)
+	if (p->mechanism != PROOF_SCRAM_PLUS)
 		return;
 	EVP_EncodeBlock((unsigned char *)text, p->binding, sizeof(p->binding));
 	(void)gsasl_property_set(p->session, GSASL_CB_TLS_EXPORTER, text);
@@ -100,12 +99,17 @@ static int start(Gsasl *g, struct proof *p)
 	return GSASL_OK;
 }
 
+static bool is_scram(const struct proof *p)
+{
+	return p->mechanism == PROOF_SCRAM || p->mechanism == PROOF_SCRAM_PLUS;
+}
+
 /* RFC 5802 section 7: "r=...,s=...,i=4096". */
 static bool asks_too_much(const struct proof *p, const char *challenge)
 {
 	const char *rounds;
 
-	if (p->mechanism != PROOF_SCRAM && p->mechanism != PROOF_SCRAM_PLUS)
+	if (!is_scram(p))
 		return false;
 	rounds = strstr(challenge, ",i=");
 	return rounds != NULL && (strspn(rounds + 3, "0123456789") > 9 ||
@@ -169,6 +173,9 @@ static void prove(struct hand *h, struct proof *p)
 	/* the library takes texts */
 	else if (in != NULL && p->mechanism != PROOF_GSSAPI && memchr(in, '\0', n) != NULL)
 		say(p, PROOF_FAILED, "the challenge is not of this mechanism");
+	/* RFC 5802 section 7: "e=invalid-proof" in the place of the peer's own proof */
+	else if (in != NULL && is_scram(p) && strncmp(in, "e=", 2) == 0)
+		say(p, PROOF_REFUSED, "%s", "");
 	else if (in != NULL && asks_too_much(p, in))
 		say(p, PROOF_FAILED, "the peer asks for more than %d rounds of the hash",
 			(int)PROVER_ROUNDS_MAX);

@@ -402,6 +402,9 @@ static const struct row rows[] = {
 	{ "AUTH: another's nonce", AUTH, 1, 1, HELLO "S 250-peer\nS 250 AUTH SCRAM-SHA-256\n"
 		"P AUTH SCRAM-SHA-256 \nS 334 cj1ub25jZSxzPWMyRnNkSE5oYkhRPSxpPTQwOTY=\nW\n",
 		"end: AUTH policy\n" },
+	{ "AUTH: refused in the challenge", AUTH, 1, 1, HELLO "S 250-peer\n"
+		"S 250 AUTH SCRAM-SHA-256\nP AUTH SCRAM-SHA-256 \nS 334 ZT1pbnZhbGlkLXByb29m\n"
+		"C *\nS 535 5.7.8 wrong\nW\n", "end: AUTH permanent 535 5.7.8 wrong\n" },
 	{ "AUTH: rounds without end", AUTH, 1, 1, HELLO "S 250-peer\n"
 		"S 250 AUTH SCRAM-SHA-256\n"
 		"P AUTH SCRAM-SHA-256 \nS 334 cj1uLHM9YzJGc2RITmhiSFE9LGk9NDI5NDk2NzI5NQ==\nW\n",
