@@ -47,7 +47,7 @@ def create(organization, directory, build, validator):
 
 def build_lab(state, organization):
     for name, mode in (("keys", 0o700), ("state", 0o700), ("control", 0o700), ("run", 0o700),
-                       ("log", 0o755)):
+                       ("log", 0o755), ("agents", 0o755)):
         os.makedirs(state.path(name))
         os.chmod(state.path(name), mode)
     services.write(state.path("admin.password"), secrets.token_hex(12))
