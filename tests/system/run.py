@@ -16,7 +16,7 @@ class Report(unittest.TestResult):
     def __init__(self, out):
         super().__init__()
         self.out = out
-        self.begun = 0
+        self.begun = time.monotonic()
         self.sub_failed = False
 
     def startTest(self, test):

@@ -88,10 +88,11 @@ class Failures(unittest.TestCase):
 
     def test_cut_in_the_middle_of_a_message(self):
         """Nobody says that the connection is gone; half a minute later the mail waits elsewhere."""
-        self.lab("line", "--delay", "150")
+        # so slow and so large that it is not there before the line is cut, on any machine
+        self.lab("line", "--delay", "300")
         self.addCleanup(self.lab, "line")
         with wire_of(self.lab) as wire:
-            token = self.lab.submit("aachen1", "bruno", body=700 * ("x" * 998 + "\r\n"))
+            token = self.lab.submit("aachen1", "bruno", body=8000 * ("x" * 998 + "\r\n"))
             wait_for("some of it is on the wire", lambda: wire.bytes[
                 ("aachen1", "erfurt1")] > 100000)
             self.lab("cut", "Erfurt")
