@@ -178,6 +178,8 @@ class Listening(unittest.TestCase):
         plain = ["0.0.0.0:587", "[::]:587"]
         self.change(name, hubBinding=plain + ["0.0.0.0:465 tls", "[::]:465 tls"])
         self.addCleanup(self.change, name, hubBinding=plain)
+        # the log follows what it tells
+        wait_for("the log of it", lambda: self.hub.events("listening", binding="0.0.0.0:465 tls"))
         self.assertEqual(len(self.hub.events("listening", binding="0.0.0.0:465 tls")), 1)
         for address in "127.0.0.1", "::1":
             with smtplib.SMTP_SSL(address, 465, "client.example", timeout=10,
@@ -206,6 +208,7 @@ class Listening(unittest.TestCase):
             with Client(465) as client:
                 self.assertIn("STARTTLS", client.ehlo())
             self.assertTrue(self.closed(465, "::1"))
+            wait_for("the log of it", lambda: len(self.hub.events("not-listening")) > before)
             self.assertEqual(len(self.hub.events("not-listening")), before + 1)
 
     def test_hub_proves_itself_where_tls_comes_first(self):
