@@ -248,7 +248,7 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 
 /*
  * What came by a linked Receive connector leaves by its Send connector, whoever it is for. False
- * when that is gone or disabled: then the address decides.
+ * when that is gone, disabled or not linked any more: then the address decides.
  */
 static bool place_linked(struct plan *p, uint32_t i)
 {
@@ -256,9 +256,8 @@ static bool place_linked(struct plan *p, uint32_t i)
 		OBJ_SEND_CONNECTOR, p->env.linked_connector);
 	struct route route;
 
-	if (sc == NULL || !sc->pool.obj.enabled)
+	if (sc == NULL || !route_to_linked(p->live->table, sc, p->arena, &route))
 		return false;
-	route_to_linked(p->live->table, sc, p->arena, &route);
 	add_to_hop(p, &route, i);
 	return true;
 }

@@ -154,6 +154,10 @@ static int check_linked(const struct send_connector *c, struct err *e)
 	if (c->pool.max_size != 0)
 		return err_config(e, "hubLinkedReceiveConnector needs an unlimited size: "
 			"hubMaxMessageSize is %llu, not 0", (unsigned long long)c->pool.max_size);
+	/* without its Received fields mail that comes back again and again is not known */
+	if ((c->send_rights & 1u << SEND_RIGHT_ROUTING) == 0)
+		return refuse(e, "hubLinkedReceiveConnector needs hubSendRight Routing: loops "
+			"would not be seen");
 	return 0;
 }
 

@@ -179,7 +179,7 @@ void next_hop_connector(const struct routing_table *t, const struct space_entry 
 	}
 }
 
-void route_to_linked(const struct routing_table *t, const struct send_connector *sc,
+bool route_to_linked(const struct routing_table *t, const struct send_connector *sc,
 	struct arena *a, struct route *out)
 {
 	size_t i;
@@ -187,13 +187,15 @@ void route_to_linked(const struct routing_table *t, const struct send_connector 
 	route_init(out);
 	for (i = 0; i < t->base->linked_count && t->base->linked[i].to != sc; i++)
 		;
-	BUG_ON(i == t->base->linked_count);
+	if (i == t->base->linked_count)
+		return false;
 	out->decision = ROUTE_CONNECTOR;
 	out->connector = &sc->pool;
 	out->cost = 0;
 	out->path = graph_path(&t->graph, t->site, a, &out->path_len);
 	out->queue = (struct queue_key){ QUEUE_SMART_HOST_CONNECTOR, t->base->linked[i].smart_hosts,
 		sc->pool.obj.name };
+	return true;
 }
 
 /* Itself, in the list of its site's: who queues mail for it keeps the pool as long as the table. */

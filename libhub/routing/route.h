@@ -139,8 +139,11 @@ void route_set_unreachable(struct route *out, const char *fmt, ...) PRINTF_LIKE(
 const struct send_connector *route_linked(const struct routing_table *t,
 	const struct receive_connector *rc);
 
-/* How mail leaves by a connector that route_linked gave; smart hosts, whatever the recipient. */
-void route_to_linked(const struct routing_table *t, const struct send_connector *sc,
+/*
+ * How mail leaves by a connector that route_linked gave when it came in; smart hosts, whatever the
+ * recipient. False when the connector is not linked any more, or disabled.
+ */
+bool route_to_linked(const struct routing_table *t, const struct send_connector *sc,
 	struct arena *a, struct route *out);
 
 /*

@@ -230,7 +230,7 @@ START_TEST(linked)
 	ck_assert_ptr_null(route_linked(t, other));
 	/* a session may know its connector by an earlier snapshot */
 	ck_assert_ptr_eq(route_linked(t, &earlier), filter);
-	route_to_linked(t, filter, a, &r);
+	ck_assert(route_to_linked(t, filter, a, &r));
 	routing_org_text(&r, text, sizeof(text));
 	ck_assert_str_eq(text, "connector filter cost 0 queue SmartHostConnectorDelivery f1,f2");
 	routing_table_unref(&t);
@@ -238,6 +238,8 @@ START_TEST(linked)
 	t = routing_table_new(fixture_snapshot(f), "hub1", NULL);
 	ck_assert_ptr_nonnull(t);
 	ck_assert_ptr_null(route_linked(t, in));
+	/* mail that came in before */
+	ck_assert(!route_to_linked(t, filter, a, &r));
 	routing_table_unref(&t);
 	arena_free(&a);
 	fixture_free(&f);

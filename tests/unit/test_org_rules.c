@@ -165,6 +165,9 @@ static const struct {
 	{ LINKED HOST "hubMaxMessageSize: 0\nhubScoped: TRUE\n", "excludes hubScoped",
 	  LINKED HOST "hubMaxMessageSize: 0\n" },
 	{ LINKED HOST, "unlimited size", LINKED HOST "hubUsage: Internal\n" },
+	{ LINKED HOST "hubMaxMessageSize: 0\nhubSendRight: Organization\n",
+	  "needs hubSendRight Routing",
+	  LINKED HOST "hubMaxMessageSize: 0\nhubSendRight: Organization\nhubSendRight: Routing\n" },
 	{ SEND HOST "hubMaxMessageSize: 0\nhubLinkedReceiveConnector: cn=In,cn=hub1," SERVERS "\n",
 	  "already linked: \"Filter\" has it",
 	  SEND HOST "hubMaxMessageSize: 0\nhubEnabled: FALSE\n"

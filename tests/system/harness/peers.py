@@ -235,6 +235,8 @@ class _Server6(_Server):
 class Sink:
     """SMTP or LMTP; keeps messages byte for byte as they were before dot stuffing."""
 
+    handler = _Handler
+
     def __init__(self, place, lmtp=False, address="127.0.0.1", port=None, key=None,
                  offers=("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES")):
         self.lmtp = lmtp
@@ -272,7 +274,7 @@ class Sink:
                     m.sender, m.recipients, m.data[:500]) for m in self.messages[-100:])])
 
     def start(self):
-        self.server = (_Server6 if ":" in self.address[0] else _Server)(self.address, _Handler)
+        self.server = (_Server6 if ":" in self.address[0] else _Server)(self.address, self.handler)
         self.server.sink = self
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05},
                          daemon=True).start()
