@@ -16,6 +16,11 @@
 
 enum {
 	DELIVER_IDLE_MS = 2000,
+	/*
+	 * A connection carries no more messages after that time, however many it may: what DNS
+	 * says has changed by then, or whom the smart hosts want spared.
+	 */
+	DELIVER_AGE_MS = 300 * 1000,
 	DELIVER_CONNECT_MS = 30 * 1000,
 	/*
 	 * A server of the organization that is slower than this, to accept a connection and to get

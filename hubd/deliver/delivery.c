@@ -53,8 +53,9 @@ static void on_ready(struct client *c, void *ctx)
 
 	(void)c;
 	if (s->phase == PHASE_CONNECT) {
-		host_good(s->d->hosts, &s->target->addr.sa);
+		s->opened_ms = clock_mono_ms();
 		if (!delivery_arrived(s)) {
+			host_good(s->d->hosts, &s->target->addr.sa);
 			client_quit(s->client);
 			return;
 		}

@@ -96,6 +96,7 @@ struct delivery {
 	bool peer_judged;		/* by its certificate or key */
 	char hop_text[DELIVERY_HOP_TEXT];
 	uint64_t sent;			/* messages on this connection */
+	uint64_t opened_ms;
 	struct event *answer_timer;	/* runs while a server has to answer */
 	struct event *idle_timer;
 	bool idle_armed;

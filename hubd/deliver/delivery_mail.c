@@ -83,6 +83,9 @@ void delivery_on_sent(struct client *c, const struct client_fact *facts, void *c
 		queue_conn_return(s->qc);
 	} else {
 		apply(s, facts);
+		/* who greets everybody and takes nothing is no good */
+		if (s->sent == 0)
+			host_good(s->d->hosts, &s->target->addr.sa);
 	}
 	s->item = NULL;
 	s->sent++;
@@ -210,6 +213,8 @@ static void begin_idle(struct delivery *s)
 {
 	static const struct timeval tv = { DELIVER_IDLE_MS / 1000, DELIVER_IDLE_MS % 1000 * 1000 };
 
+	if (s->sent == 0)
+		host_good(s->d->hosts, &s->target->addr.sa);
 	s->phase = PHASE_IDLE;
 	s->idle_since_ms = clock_mono_ms();
 	/* one timer for many short rests: it looks when it fires */
@@ -221,6 +226,7 @@ static void begin_idle(struct delivery *s)
 void delivery_next_message(struct delivery *s)
 {
 	bool over = s->stopping || client_is_spent(s->client) ||
+		clock_mono_ms() - s->opened_ms > DELIVER_AGE_MS ||
 		(s->max_messages != 0 && s->sent >= s->max_messages);
 
 	while (!over) {

@@ -1,7 +1,9 @@
 /* queue.c - one queue: its lists, its connections, its timer.
  *
  * Connections grow like TCP's slow start: while there is backlog, as many may be connecting as are
- * up (one when none is), to hubMaxPerDomainConnections. One libevent timer a queue serves retry,
+ * up (one when none is), to hubMaxPerDomainConnections. When one fails beside good ones, the peer is
+ * taken to want no more than these: so many are kept up, those that end included, and one more is
+ * tried after a pause that doubles while that fails, and is short again once it does not. One libevent timer a queue serves retry,
  * waiting messages, expiry and the queue's own end; it is only armed for an earlier time than it
  * already has, so a message that passes through costs no timer.
  */
@@ -15,8 +17,10 @@
 
 enum {
 	IDENT_STACK = 1024,
-	/* no further connection after one failed beside good ones */
+	/* until one more is tried than the peer took: after the first failure, and after success */
 	GROW_PAUSE_MS = 10 * 1000,
+	GROW_STEP_MS = 1000,
+	GROW_DOUBLINGS = 6,		/* to over ten minutes */
 	CHECK_GRAIN_MS = 1000,		/* expiry is looked at no more often */
 };
 
@@ -492,12 +496,51 @@ static uint64_t conns_max(const struct queue *q)
 	return max != 0 ? max : UINT64_MAX;
 }
 
+/* What the peer was seen to take, and now and then one more. */
+static uint64_t conns_wanted(const struct queue *q)
+{
+	uint64_t max = conns_max(q), window = q->window + (q->open_after_ms == 0);
+
+	return q->window == 0 || window > max ? max : window;
+}
+
 static bool may_open(const struct queue *q)
 {
 	unsigned at_once = q->n_up > 1 ? q->n_up : 1;
 
 	return q->n_ready + (q->probe != NULL) > q->n_connecting && q->n_connecting < at_once &&
-		q->n_conns < conns_max(q) && q->open_after_ms == 0;
+		q->n_conns < conns_wanted(q);
+}
+
+static void pause_growth(struct queue *q, uint64_t ms)
+{
+	q->open_after_ms = clock_mono_ms() + ms;
+	arm(q, q->open_after_ms);
+}
+
+/* One failed while others are up. */
+static void window_shrink(struct queue *q)
+{
+	q->window = q->n_up;
+	pause_growth(q, (uint64_t)GROW_PAUSE_MS << q->window_failures);
+	if (q->window_failures < GROW_DOUBLINGS)
+		q->window_failures++;
+}
+
+/* The peer took a message on one that it might not have wanted. */
+static void window_grow(struct queue *q)
+{
+	q->window = q->n_up < conns_max(q) ? q->n_up : 0;
+	q->window_failures = 0;
+	if (q->window != 0)
+		pause_growth(q, GROW_STEP_MS);
+}
+
+/* It is of use: the schedule begins anew. */
+static void peer_is_good(struct queue *q)
+{
+	q->failures = 0;
+	q->first_retry_ms = 0;
 }
 
 static bool open_one(struct queue *q)
@@ -643,14 +686,15 @@ void queue_conn_up(struct queue_conn *qc)
 	if (!qc->up) {
 		qc->up = true;
 		q->n_up++;
+		qc->beyond = q->window != 0 && q->n_up > q->window;
 	}
 	if (qc->state == CONN_CONNECTING)
 		set_state(qc, CONN_BUSY);
-	q->failures = 0;
-	q->first_retry_ms = 0;
 	leave_retry(q);
-	if (qc->probe)
-		failover_port_success(q->set->failover, &q->key);
+	if (!qc->probe)
+		return;
+	peer_is_good(q);
+	failover_port_success(q->set->failover, &q->key);
 }
 
 static struct queue_item *item_of(struct queue_conn *qc)
@@ -694,6 +738,10 @@ void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	struct queue *q = qc->q;
 	struct queue_item *item = item_of(qc), *rest;
 
+	peer_is_good(q);
+	if (qc->beyond)
+		window_grow(q);
+	qc->beyond = false;
 	failover_port_success(q->set->failover, &q->key);
 	rest = outcome_apply(q->set, item, results, hop);
 	if (rest == NULL) {
@@ -762,7 +810,7 @@ void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, cons
 			queue_stop_conns(q);
 		failover_port_failure(q->set->failover, &q->key, status, text);
 	} else if (outcome == QUEUE_CONN_FAILED) {
-		arm(q, q->open_after_ms = clock_mono_ms() + GROW_PAUSE_MS);
+		window_shrink(q);
 	}
 	queue_run(q);
 }

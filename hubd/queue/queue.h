@@ -237,7 +237,10 @@ const struct live *queue_conn_live(const struct queue_conn *qc);
  * certificates, authorities or revocation lists in force) or to keep it for a while.
  */
 const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end);
-/* The session is ready for mail: the peer is alive, the retry schedule begins anew. */
+/*
+ * The session is ready for mail. The retry schedule begins anew only when the peer has decided a
+ * message (queue_conn_done): it may greet everybody and take nothing.
+ */
 void queue_conn_up(struct queue_conn *qc);
 /* The message taken last is decided: results[i] for each recipient. */
 void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,

@@ -29,6 +29,7 @@ struct queue_conn {
 	struct queue_item *item;	/* taken */
 	enum conn_state state;
 	bool up;
+	bool beyond;			/* the window: the peer has not taken a message on it yet */
 	bool probe;			/* opened for one */
 	bool put_off;			/* the queue is to wait, so long if that is not 0 */
 	uint32_t wait_s;
@@ -53,7 +54,9 @@ struct queue {
 	bool in_retry;
 	uint32_t failures;		/* in a row */
 	uint64_t retry_at_ms;		/* monotonic, while in_retry */
-	uint64_t open_after_ms;		/* monotonic: no further connection before */
+	/* connections that the peer takes at once, as far as is known; 0 = it never refused one */
+	unsigned window, window_failures;
+	uint64_t open_after_ms;		/* monotonic: no more than the window before; 0 = now */
 	int64_t first_retry_ms, last_retry_ms;	/* wall; 0 = none */
 	char last_status[QUEUE_STATUS_SIZE];
 	char *last_error;

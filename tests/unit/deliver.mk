@@ -30,3 +30,8 @@ tests_unit_test_failover_SOURCES = tests/unit/test_failover.c tests/unit/await.h
 	tests/unit/org_text.h tests/unit/unit.h
 tests_unit_test_failover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_failover_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_session_identity
+tests_unit_test_session_identity_SOURCES = tests/unit/test_session_identity.c tests/unit/unit.h
+tests_unit_test_session_identity_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_session_identity_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
