@@ -54,7 +54,8 @@ static void identity_of(const struct delivery *s, const struct client_config *cf
 	*out = (struct session_identity){
 		.to = s->target->addr, .owner = owner_of(s), .name = cfg->name,
 		.context = tls_context_number(cfg->context), .user = cfg->user,
-		.password = cfg->password, .auth = (int)cfg->auth, .lmtp = cfg->lmtp, .force_helo = cfg->force_helo,
+		.password = cfg->password, .auth = (int)cfg->auth, .lmtp = cfg->lmtp,
+		.force_helo = cfg->force_helo,
 		.tls = (int)cfg->tls, .trust = (int)s->policy.trust,
 		.verify = (int)s->policy.verify, .mutual = s->policy.mutual,
 		.verify_name = s->policy.verify_name, .asked_name = cfg->handshake.name,

@@ -4,6 +4,7 @@ kept connection may carry, all of it live. The peers are Python's ssl and OpenSS
 import re
 import signal
 import ssl
+import threading
 import unittest
 
 from .harness.base import Place, free_port, wait_for
@@ -44,7 +45,8 @@ REASONS = {
     "staple-of-other": None, "must-staple-of-other": "but it is about another certificate",
 }
 NO_TLS = {
-    "clear": "required, but the peer does not offer it", "refused": "454", "broken": "TLS handshake failed",
+    "clear": "required, but the peer does not offer it", "refused": "454",
+    "broken": "TLS handshake failed",
 }
 
 
@@ -272,6 +274,182 @@ class Table(Base):
             report = wait_report(one.mailbox, token, "y@self.secure.example")
             said = report.recipient("y@self.secure.example")["Diagnostic-Code"]
             self.assertIn("mutual TLS only", said.replace("\r\n", ""))
+
+
+class Live(Base):
+    """Each attribute takes effect on mail that waits, and on connections that are kept."""
+
+    def setUp(self):
+        self.domain = self.id().rsplit(".", 1)[1].replace("_", "-") + ".partner.example"
+
+    def connector(self, kind, **attributes):
+        """To a peer of its own: it and the connector's DN."""
+        sink = self.peers.sink(kind)
+        return sink, self.one.connector(self.domain, sink, **attributes)
+
+    def refused(self, reason):
+        """A message that waits for that reason."""
+        token = self.one.submit("x@" + self.domain)
+        self.one.wait_retry(self.domain, reason)
+        return token
+
+    def released(self, sink, token, tls=True):
+        """It goes as soon as it is tried."""
+        queue = [q for q in self.one.hub.ctl("queue", "list")["queues"]
+                 if self.domain in q["identity"]]
+        self.assertTrue(queue, self.one.hub.ctl("queue", "list"))
+        self.one.hub.ctl("queue", "retry", queue[0]["identity"])
+        self.assertEqual(sink.wait(token)[0].tls, tls)
+
+    def test_auth_level(self):
+        sink, dn = self.connector("self", **LEVELS["certificate"])
+        token = self.refused("self-signed")
+        self.one.change(dn, hubTLSAuthLevel="EncryptionOnly")
+        self.released(sink, token)
+
+    def test_domain(self):
+        sink, dn = self.connector("good", **dict(LEVELS["named"],
+                                                 hubTLSDomain="other.partner.example"))
+        token = self.refused("certificate is not for other.partner.example")
+        self.one.change(dn, hubTLSDomain="mail.partner.example")
+        self.released(sink, token)
+
+    def test_domain_secure(self):
+        one = self.one
+        sink, dn = self.connector("self", **LEVELS["secure"])
+        one.change(one.directory.base, hubTLSSendDomainSecure=self.domain)
+        token = self.refused("mutual TLS only")
+        one.change(dn, hubDomainSecure="FALSE")
+        self.released(sink, token)
+
+    def test_send_list(self):
+        """A Partner connector delivers to listed domains only."""
+        one = self.one
+        one.change(one.directory.base, hubTLSSendDomainSecure="other.example")
+        self.domain = "renewed.secure.example"
+        sink, _ = self.connector("renewed", hubUsage="Partner", **LEVELS["secure"])
+        token = self.refused("the domain is not in hubTLSSendDomainSecure")
+        one.change(one.directory.base, hubTLSSendDomainSecure=self.domain)
+        self.released(sink, token)
+
+    def send(self, sink):
+        """The session in which a message arrives."""
+        return sink.wait(self.one.submit("x@" + self.domain))[0].session
+
+    def test_fqdn_chooses_the_certificate(self):
+        sink, dn = self.connector("good", hubMaxMessagesPerConnection="1",
+                                  **dict(LEVELS["named"], hubFQDN="out.contoso.com"))
+        self.send(sink)
+        self.one.change(dn, hubFQDN="elsewhere.contoso.com")
+        self.send(sink)
+        self.assertEqual([c is not None for c in sink.clients], [True, False])
+        self.assertEqual(sink.messages[1].helo, "elsewhere.contoso.com")
+
+    def test_resumed_by_its_like_only(self):
+        one = self.one
+        sink, dn = self.connector("good", hubMaxMessagesPerConnection="1",
+                                  **LEVELS["certificate"])
+        before = one.counter("hub_send_tls_sessions", handshake="resumed")
+        self.send(sink)
+        self.send(sink)
+        self.assertEqual(sink.resumed, [False, True])
+        self.assertEqual(one.counter("hub_send_tls_sessions", handshake="resumed"), before + 1)
+        one.change(dn, hubComment="of no account to the peer")
+        self.send(sink)
+        one.change(dn, hubTLSAuthLevel="DomainValidation", hubTLSDomain="mail.partner.example")
+        self.send(sink)
+        one.change(dn, hubTLSAuthLevel=None, hubTLSDomain=None)
+        self.send(sink)
+        self.assertEqual(sink.resumed[2:], [True, False, False])
+
+    def test_inactivity(self):
+        """A peer that is silent for longer has left."""
+        release = threading.Event()
+        sink, dn = self.connector("good", hubConnectionInactivityTimeout="1")
+        self.addCleanup(release.set)
+        sink.answer("MAIL", lambda: release.wait(60) and None, times=1)
+        token = self.one.submit("x@" + self.domain)
+        event = wait_for("it is put off", lambda: self.one.hub.events(
+            "deferred", to="x@" + self.domain))[0]
+        self.assertEqual((event["status"], event["reply"]), ("4.4.2", "MAIL: inactivity timeout"))
+        self.one.change(dn, hubConnectionInactivityTimeout=None)
+        release.set()
+        self.released(sink, token)
+
+    def test_kept_until_something_changes(self):
+        sink, dn = self.connector("good", hubRequireTLS="TRUE")
+        self.assertEqual([self.send(sink), self.send(sink)], [1, 1])
+        self.one.change(dn, hubTLSAuthLevel="EncryptionOnly")
+        self.assertEqual([self.send(sink), self.send(sink)], [2, 2])
+        self.one.hangup()
+        self.assertEqual(self.send(sink), 3)
+
+    def test_revocation_lists_are_read_again(self):
+        """Who was good and has been revoked is not believed, resumed or kept or not."""
+        one = self.one
+        sink, _ = self.connector("renewed", **LEVELS["certificate"])
+        self.assertEqual(self.send(sink), 1)
+        revoked = [self.peers.certificates[kind] for kind in ("revoked", "renewed")]
+        revocation_list(one.place.path, "lists", one.authority, revoked)
+        one.hangup()
+        token = self.refused("certificate revoked")
+        revocation_list(one.place.path, "lists", one.authority, revoked[:1], "20210101000000Z")
+        one.hangup()
+        self.one.hub.ctl("queue", "retry", [
+            q for q in one.hub.ctl("queue", "list")["queues"]
+            if self.domain in q["identity"]][0]["identity"])
+        one.wait_retry(self.domain, "CRL has expired")
+        revocation_list(one.place.path, "lists", one.authority, revoked[:1])
+        one.hangup()
+        self.released(sink, token)
+
+    def test_a_list_that_cannot_be_read(self):
+        """The old ones stay in force, and it is said."""
+        one = self.one
+        before = len(one.hub.events("configuration"))
+        with open(one.lists) as text:
+            good = text.read()
+        with open(one.lists, "w") as out:
+            out.write("no list")
+        one.hub.process.signal(signal.SIGHUP)
+        wait_for("it is refused", lambda: "revocation lists %s" % one.lists in one.hub.log())
+        with open(one.lists, "w") as out:
+            out.write(good)
+        one.hangup()
+        self.assertGreater(len(one.hub.events("configuration")), before)
+
+
+class Growth(Base):
+    """How many connections a peer is given that says it wants fewer."""
+
+    LIMIT = 3
+
+    def test_follows_the_peer(self):
+        """It refuses the fourth and later: what it takes is kept up, and it is not hammered."""
+        one, taken = self.one, []
+        sink = Sink(one.place, address=ADDRESS)
+
+        def banner():
+            with sink.changed:
+                open_now = sink.sessions - len(closed) - len(taken)
+                if open_now > self.LIMIT:
+                    taken.append(sink.sessions)
+                    return "421 4.7.0 too many connections close"
+            return None
+
+        closed = []
+        sink.answer("(banner)", banner)
+        sink.answer("QUIT", lambda: closed.append(1) or "221 2.0.0 bye close")
+        dn = one.connector("limited.example", sink, hubMaxMessagesPerConnection="5",
+                           hubEnabled="FALSE")
+        tokens = [one.submit("x@limited.example") for _ in range(60)]
+        one.change(dn, hubEnabled="TRUE")
+        for token in tokens:
+            sink.wait(token, deadline=20)
+        self.assertGreater(len(taken), 0)
+        # twelve sessions carry them; each refusal makes the next one later
+        self.assertLessEqual(len(taken), 6)
+        self.assertLessEqual(sink.sessions, 12 + len(taken) + self.LIMIT)
 
 
 if __name__ == "__main__":

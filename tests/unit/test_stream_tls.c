@@ -160,7 +160,8 @@ START_TEST(tls_injection)
 	ends_say(fd, "220 ready\r\n250 injected\r\n");
 	WAIT(e.readable == 1);
 	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_OK);
-	ck_assert_int_eq(stream_starttls_client(e.s, client_tls, &(struct tls_connect){ 0 }, &err), -1);
+	ck_assert_int_eq(stream_starttls_client(e.s, client_tls,
+		&(struct tls_connect){ 0 }, &err), -1);
 	stream_close(&e.s);
 	close(fd);
 }
@@ -183,7 +184,8 @@ START_TEST(tls_garbage)
 
 	/* and a peer that goes away in the middle */
 	fd = ends_bare(&e);
-	ck_assert_int_eq(stream_starttls_client(e.s, client_tls, &(struct tls_connect){ 0 }, &err), 0);
+	ck_assert_int_eq(stream_starttls_client(e.s, client_tls,
+		&(struct tls_connect){ 0 }, &err), 0);
 	ends_turn();
 	ck_assert_int_gt(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), 0);
 	close(fd);
