@@ -1,11 +1,13 @@
 /* queue.c - one queue: its lists, its connections, its timer.
  *
  * Connections grow like TCP's slow start: while there is backlog, as many may be connecting as are
- * up (one when none is), to hubMaxPerDomainConnections. When one fails beside good ones, the peer is
- * taken to want no more than these: so many are kept up, those that end included, and one more is
- * tried after a pause that doubles while that fails, and is short again once it does not. One libevent timer a queue serves retry,
- * waiting messages, expiry and the queue's own end; it is only armed for an earlier time than it
- * already has, so a message that passes through costs no timer.
+ * up (one when none is), to hubMaxPerDomainConnections. When one fails beside good ones, the peer
+ * is taken to want no more than these: so many are kept up, those that end included, and one more
+ * is tried after a pause that doubles while that fails, and is short again once it does not.
+ *
+ * One libevent timer a queue serves retry, waiting messages, expiry and the queue's own end; it is
+ * only armed for an earlier time than it already has, so a message that passes through costs no
+ * timer.
  */
 #include <stdio.h>
 #include <string.h>
