@@ -280,6 +280,8 @@ static void take_basic(struct control *c, struct evhttp_request *r, const char *
 	pair[size] = '\0';
 	start_login(c, r, (char *)pair);
 	OPENSSL_cleanse(pair, sizeof(pair));
+	/* the request's own, and of no more use */
+	OPENSSL_cleanse((char *)(uintptr_t)value, strlen(value));
 }
 
 /* The enabled server whose pinned key the peer holds, or NULL. */

@@ -1,6 +1,7 @@
 /* session.c - see session.h: the life of a session and the dispatch of its commands. */
 #include "hubd/receive/session.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "hubd/receive/manners.h"
@@ -162,7 +163,8 @@ static bool allowed_now(struct session *s, enum smtp_verb verb)
 	return false;
 }
 
-static void obey(struct session *s, const char *line, size_t n)
+/* Gives the verb of the line. */
+static enum smtp_verb obey(struct session *s, const char *line, size_t n)
 {
 	struct smtp_command_context context = { .extensions = s->extensions,
 		.default_domain = s->connector->default_domain,
@@ -179,7 +181,7 @@ static void obey(struct session *s, const char *line, size_t n)
 	if (!well_formed) {
 		if (c.verb == SMTP_VERB_UNKNOWN && manners_is_web(line, n)) {
 			session_refuse_stranger(s, "speaks SMTP, not HTTP");
-			return;
+			return c.verb;
 		}
 		/* nobody knows how long the chunk behind a malformed BDAT is */
 		s->finished = c.verb == SMTP_VERB_BDAT;
@@ -192,6 +194,16 @@ static void obey(struct session *s, const char *line, size_t n)
 	} else if (allowed_now(s, c.verb)) {
 		verbs[c.verb].run(s, &c);
 	}
+	return c.verb;
+}
+
+/* A password, or what a client takes for its place: the input's memory is used by others later. */
+static void obey_and_forget(struct session *s, char *line, size_t n)
+{
+	enum smtp_verb verb = obey(s, line, n);
+
+	if (verb == SMTP_VERB_AUTH || (verb == SMTP_VERB_UNKNOWN && s->secretive))
+		OPENSSL_cleanse(line, n);
 }
 
 static void refuse_line(struct session *s, enum stream_line what, size_t n)
@@ -226,10 +238,11 @@ static bool take_line(struct session *s)
 		refuse_line(s, what, n);
 	} else if (s->phase == PHASE_COMMAND) {
 		if (s->tx != NULL || session_renew(s))
-			obey(s, line, n);
+			obey_and_forget(s, line, n);
 	} else {
 		session_log_hidden(s, n, NULL);
 		auth_line(s, line, n);
+		OPENSSL_cleanse(line, n);
 	}
 	return true;
 }

@@ -49,6 +49,7 @@ struct directory_connection {
 	struct event *limit;		/* of opening, or of the bind in it */
 	bool limited;
 	struct request *requests;	/* by id */
+	const char *password;		/* the end of what is written next; see send_bind */
 	bool ready;
 	bool eof;
 	bool dead;			/* lost or closed: nothing is called any more */
@@ -165,11 +166,31 @@ static ber_slen_t io_read(Sockbuf_IO_Desc *d, void *buf, ber_len_t size)
 	return -1;
 }
 
+static void wipe(const void *data, size_t size, void *ctx)
+{
+	(void)data;
+	OPENSSL_cleanse(ctx, size);
+	free(ctx);
+}
+
+/* In place of the last bytes, from memory that is wiped as soon as it is sent. */
+static int write_password(struct directory_connection *c, const void *buf, size_t size)
+{
+	size_t n = strlen(c->password);
+	char *copy = xmemdup(buf, size);
+
+	BUG_ON(n > size);
+	memcpy(copy + size - n, c->password, n);
+	c->password = NULL;
+	return evbuffer_add_reference(bufferevent_get_output(c->bev), copy, size, wipe, copy);
+}
+
 static ber_slen_t io_write(Sockbuf_IO_Desc *d, void *buf, ber_len_t size)
 {
 	struct directory_connection *c = d->sbiod_pvt;
 
-	if (bufferevent_write(c->bev, buf, size) == 0)
+	if ((c->password != NULL ? write_password(c, buf, size) :
+		bufferevent_write(c->bev, buf, size)) == 0)
 		return (ber_slen_t)size;
 	errno = EPIPE;
 	return -1;
@@ -309,14 +330,40 @@ static struct request *expect(struct directory_connection *c, int id, directory_
 }
 
 static int send_bind(struct directory_connection *c, const char *dn, const char *mechanism,
-	const char *password, struct err *e)
+	struct berval *secret, struct err *e)
 {
-	struct berval secret = { strlen(password), (char *)(uintptr_t)password };
-	int id, rc;
+	int id, rc = ldap_sasl_bind(c->ld, dn, mechanism, secret, NULL, NULL, &id);
 
-	rc = ldap_sasl_bind(c->ld, dn, mechanism, &secret, NULL, NULL, &id);
 	if (rc != LDAP_SUCCESS)
 		return err_set(e, ERR_TEMP, 0, "cannot send a bind: %s", ldap_err2string(rc));
+	return id;
+}
+
+static int send_external(struct directory_connection *c, struct err *e)
+{
+	struct berval nothing = { 0, (char[]){ "" } };
+
+	return send_bind(c, "", "EXTERNAL", &nothing, e);
+}
+
+/*
+ * libldap keeps the request until it is answered, and wipes nothing. So it is given something else
+ * of that length; a bind request without controls ends by its password (RFC 4511 section 4.2).
+ */
+static int send_password(struct directory_connection *c, const char *dn, const char *password,
+	struct err *e)
+{
+	size_t n = strlen(password);
+	struct berval mask = { n, xmalloc(n + 1) };
+	int id;
+
+	memset(mask.bv_val, '*', n);
+	mask.bv_val[n] = '\0';
+	c->password = password;
+	id = send_bind(c, dn, LDAP_SASL_SIMPLE, &mask, e);
+	BUG_ON(id >= 0 && c->password != NULL);
+	c->password = NULL;
+	free(mask.bv_val);
 	return id;
 }
 
@@ -348,7 +395,7 @@ static int bind_by_password(struct directory_connection *c, struct err *e)
 	if (c->cfg->password_file == NULL)
 		return err_set(e, ERR_CONFIG, 0, "no password file for %s", c->cfg->bind_dn);
 	if (read_password(c->cfg->password_file, password, sizeof(password), e) == 0)
-		id = send_bind(c, c->cfg->bind_dn, LDAP_SASL_SIMPLE, password, e);
+		id = send_password(c, c->cfg->bind_dn, password, e);
 	OPENSSL_cleanse(password, sizeof(password));
 	return id;
 }
@@ -369,7 +416,7 @@ static void begin_bind(struct directory_connection *c)
 		ready(c);
 		return;
 	}
-	id = c->cfg->bind_external ? send_bind(c, "", "EXTERNAL", "", &e) : bind_by_password(c, &e);
+	id = c->cfg->bind_external ? send_external(c, &e) : bind_by_password(c, &e);
 	if (id < 0) {
 		lose(c, e.text);
 		return;
@@ -478,7 +525,7 @@ int directory_bind(struct directory_connection *c, const char *dn, const char *p
 	int id;
 
 	BUG_ON(!c->ready || c->requests != NULL || *password == '\0');
-	id = send_bind(c, dn, LDAP_SASL_SIMPLE, password, e);
+	id = send_password(c, dn, password, e);
 	if (id >= 0)
 		expect(c, id, cb, ctx);
 	return id;

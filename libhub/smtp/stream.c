@@ -256,6 +256,9 @@ static ssize_t fill(struct stream *s, size_t *got, char *text)
 		if (n <= 0)
 			return n;
 		BUG_ON(evbuffer_add(s->in, buf, (size_t)n) != 0);
+		/* a password, perhaps; the owner wipes what it takes, but not what lies here */
+		if (s->input_limit <= STREAM_INPUT_COMMANDS)
+			explicit_bzero(buf, (size_t)n);
 		*got += (size_t)n;
 		if ((size_t)n < size && s->tls_state != STREAM_TLS_ON)
 			break;

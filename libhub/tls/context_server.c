@@ -192,7 +192,9 @@ static struct tls_group *server_group(struct tls_context *t,
 
 	if (g == NULL)
 		return NULL;
-	SSL_CTX_set_options(g->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	/* what clients say are passwords, too: nothing of it stays in the library's buffers */
+	SSL_CTX_set_options(g->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+		SSL_OP_CLEANSE_PLAINTEXT);
 	/* two are meant for browsers, which open several connections at once */
 	SSL_CTX_set_num_tickets(g->ssl, 1);
 	SSL_CTX_set_timeout(g->ssl, TLS_TICKET_LIFE_S);

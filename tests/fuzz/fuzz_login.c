@@ -257,7 +257,7 @@ static void say(struct client *c, struct login *l, struct line how)
 	} else if ((kind == 'i' || kind == 'c') && c->kerberos != NULL) {
 		kerberos_client_wrap(c->kerberos, rest.p, rest.n, kind == 'c', &l->response);
 	} else {
-		login_bytes_set(&l->response, kind != '\0' ? rest.p : "", rest.n);
+		login_bytes_set(&l->response, how.n != 0 ? rest.p : "", rest.n);
 	}
 }
 
