@@ -438,6 +438,7 @@ static int start(struct daemon *d, struct err *e)
 	if (s->user != NULL && privilege_drop(s->user, e) != 0)
 		return -1;
 	privilege_keep_from_children();
+	privilege_allow_core(s->core_files != 0);
 	privilege_raise_descriptors();
 	/* "reload" that comes before there is anything to reload does not end the process */
 	signal(SIGHUP, SIG_IGN);

@@ -38,6 +38,11 @@ void privilege_keep_from_children(void)
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
+void privilege_allow_core(bool allow)
+{
+	(void)prctl(PR_SET_DUMPABLE, allow ? 1 : 0);
+}
+
 void privilege_raise_descriptors(void)
 {
 	struct rlimit limit;

@@ -2,6 +2,8 @@
 #ifndef HUB_PRIVILEGE_H
 #define HUB_PRIVILEGE_H
 
+#include <stdbool.h>
+
 #include "libhub/base/err.h"
 
 /*
@@ -11,6 +13,11 @@
 int privilege_drop(const char *user, struct err *e) MUST_CHECK;
 /* What we start gets no capability by our having it. */
 void privilege_keep_from_children(void);
+/*
+ * Whether a crash may leave a core file, and others of our account may look into our memory: there
+ * are passwords in it. After privilege_drop, by which the kernel forbids both.
+ */
+void privilege_allow_core(bool allow);
 /* As many descriptors as the hard limit allows: each session is one. */
 void privilege_raise_descriptors(void);
 

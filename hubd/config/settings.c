@@ -20,6 +20,7 @@ struct raw {
 };
 
 static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const off_or_on[] = { "off", "on", NULL };
 
 #define ROW(key, kind, flags, field) { key, kind, flags, offsetof(struct raw, field), 0, 0, NULL }
 
@@ -41,6 +42,7 @@ static const struct setting table[] = {
 	ROW("user", SETTING_TEXT, 0, s.user),
 	ROW("resolver", SETTING_TEXT, 0, s.resolver),
 	{ "log", SETTING_CHOICE, 0, offsetof(struct raw, s.log_format), 0, 0, log_formats },
+	{ "core_files", SETTING_CHOICE, 0, offsetof(struct raw, s.core_files), 0, 0, off_or_on },
 	ROW("protocol_log", SETTING_TEXT, 0, s.protocol_log),
 	{ "protocol_log_file_size", SETTING_SIZE, 0, offsetof(struct raw,
 		s.protocol_log_file_size), 1, 2u << 20, NULL },

@@ -31,6 +31,7 @@ struct settings {
 	/* servers before the directory is read, or NULL = system's */
 	const char *resolver;
 	int log_format;			/* enum log_format */
+	int core_files;			/* may there be any? 0 or 1 */
 	const char *protocol_log;	/* folder, or NULL = off */
 	uint64_t protocol_log_file_size, protocol_log_total_size;	/* total: 0 = no limit */
 	uint32_t protocol_log_age;	/* days, 0 = no limit */

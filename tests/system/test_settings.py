@@ -52,6 +52,7 @@ class Settings(unittest.TestCase):
             ("workers = 99999999999999999999", "workers"),
             ("workers =", "workers"),
             ("log = xml", "log", "xml"),
+            ("core_files = yes", "core_files", "yes"),
             ("protocol_log = here", "protocol_log", "off"),
             ("protocol_log_file_size = 10X", "protocol_log_file_size", "1K"),
             ("protocol_log_file_size = 500", "protocol_log_file_size", "1K"),
