@@ -14,6 +14,7 @@ from .harness.directory import record
 from .harness.kerberos import Kdc
 from .harness.keys import Key
 from .harness.organization import Organization
+from .harness.providers import is_stopped
 from .harness.scram import Scram, verifier
 
 REALM, ELSEWHERE = "CONTOSO.COM", "ELSEWHERE.EXAMPLE"
@@ -523,6 +524,7 @@ class Logins(unittest.TestCase):
                    (self.client("patient"), "AUTH SCRAM-SHA-256 " + b64("n,,n=erika,r=x")),
                    (self.client("certificates", self.keys["clara"]), "AUTH EXTERNAL =")]
         slapd.signal(signal.SIGSTOP)
+        wait_for("slapd stands still", lambda: is_stopped(slapd.pid))
         try:
             for client, said in clients:
                 client.send(said + "\r\n")
