@@ -192,6 +192,25 @@ static void on_snapshot(const struct snapshot *s, void *ctx)
 
 /* --- TLS --- */
 
+static void warn_of_change(const char *key, unsigned int line, void *ctx)
+{
+	const struct settings *s = ctx;
+
+	log_event(LOG_LEVEL_WARNING, "settings-changed", LOG_STR("file", s->path),
+		LOG_UINT("line", line), LOG_STR("key", key),
+		LOG_STR("why", "takes effect at a restart only; hubd goes on as it began"),
+		LOG_END);
+}
+
+/* What SIGHUP does not do, lest somebody believe that it did. */
+static void warn_of_changes(struct daemon *d)
+{
+	struct err e;
+
+	if (settings_changes(d->settings, warn_of_change, (void *)(uintptr_t)d->settings, &e) != 0)
+		log_text(LOG_LEVEL_WARNING, "settings-not-read", "%s", e.text);
+}
+
 /*
  * SIGHUP: certificates may have been replaced; the old ones stay if the new cannot be read. It is
  * read on this loop, as nothing else is asked of it at that moment: 2 ms, with the 140 authorities
@@ -205,6 +224,7 @@ static void reload(struct daemon *d)
 		protocol_log_reopen(d->received);
 	if (d->sent != NULL)
 		protocol_log_reopen(d->sent);
+	warn_of_changes(d);
 	if (identity_reload(&d->identity, d->settings, &e) != 0) {
 		log_text(LOG_LEVEL_ERROR, "reload-failed", "%s", e.text);
 		return;

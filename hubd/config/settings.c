@@ -269,23 +269,72 @@ static int settle_protocol_log(struct settings *s, struct arena *arena, struct e
 	return settings_blame(s, "protocol_log_total_size", e);
 }
 
-int settings_load(const char *path, struct arena *arena, struct settings *out, struct err *e)
+static int read_file(const char *path, struct raw *raw, struct arena *arena, struct err *e)
 {
-	struct raw raw;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int *lines = arena_alloc(arena, ROWS * sizeof(*lines));
 
-	memset(&raw, 0, sizeof(raw));
-	raw.s.workers = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
-	raw.s.log_format = LOG_FORMAT_TEXT;
-	raw.s.protocol_log_file_size = 10u << 20;
-	raw.s.protocol_log_total_size = 250u << 20;
-	raw.s.protocol_log_age = 30;
-	raw.s.agent_timeout_s = 300;
-	raw.s.path = arena_strdup(arena, path);
-	raw.s.lines = lines;
-	if (settings_read_lines(path, table, &raw, arena, lines, e) != 0)
+	memset(raw, 0, sizeof(*raw));
+	raw->s.workers = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
+	raw->s.log_format = LOG_FORMAT_TEXT;
+	raw->s.protocol_log_file_size = 10u << 20;
+	raw->s.protocol_log_total_size = 250u << 20;
+	raw->s.protocol_log_age = 30;
+	raw->s.agent_timeout_s = 300;
+	raw->s.path = arena_strdup(arena, path);
+	raw->s.lines = lines;
+	return settings_read_lines(path, table, raw, arena, lines, e);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_value(const struct setting *row, const struct raw *a, const struct raw *b)
+{
+	const char *one = (const char *)a + row->offset, *other = (const char *)b + row->offset;
+	const char *texts[2];
+
+	switch (row->kind) {
+	case SETTING_TEXT:
+	case SETTING_PATH:
+		memcpy(&texts[0], one, sizeof(texts[0]));
+		memcpy(&texts[1], other, sizeof(texts[1]));
+		return same_text(texts[0], texts[1]);
+	case SETTING_SIZE:
+		return memcmp(one, other, sizeof(uint64_t)) == 0;
+	case SETTING_UINT:
+		return memcmp(one, other, sizeof(uint32_t)) == 0;
+	case SETTING_CHOICE:
+		return memcmp(one, other, sizeof(int)) == 0;
+	case SETTING_FLAG:
+		return memcmp(one, other, sizeof(bool)) == 0;
+	}
+	return false;
+}
+
+int settings_changes(const struct settings *s, settings_change_cb *cb, void *ctx, struct err *e)
+{
+	struct arena *arena = arena_new();
+	struct raw *now = arena_alloc(arena, sizeof(*now));
+	int rc = read_file(s->path, now, arena, e);
+	size_t i;
+
+	for (i = 0; i < ROWS && rc == 0; i++)
+		if (!same_value(&table[i], s->as_read, now))
+			cb(table[i].key, now->s.lines[i], ctx);
+	arena_free(&arena);
+	return rc;
+}
+
+int settings_load(const char *path, struct arena *arena, struct settings *out, struct err *e)
+{
+	struct raw raw;
+
+	if (read_file(path, &raw, arena, e) != 0)
 		return -1;
+	raw.s.as_read = arena_memdup(arena, &raw, sizeof(raw));
 	if (split_uris(arena_strdup(arena, raw.directory), arena, &raw.s.directory.uris,
 		e) != 0)
 		return settings_blame(&raw.s, "directory", e);

@@ -39,6 +39,7 @@ struct settings {
 	uint32_t agent_timeout_s;
 	const char *path;		/* the file */
 	const unsigned int *lines;	/* of its keys; see settings_blame */
+	const void *as_read;		/* see settings_changes */
 };
 
 /* Everything lives in the arena. Checks what can be checked without the directory. */
@@ -48,5 +49,14 @@ int settings_load(const char *path, struct arena *arena, struct settings *out, s
  * Puts "FILE:LINE: KEY: " in front of e->text: that key's value turned out to be wrong. Returns -1.
  */
 int settings_blame(const struct settings *s, const char *key, struct err *e);
+
+/*
+ * Reads the file again and tells each key that stands there with another value than s was made
+ * from, with its line (0: it is gone). It is not checked what the values are good for. -1 if the
+ * file cannot be read.
+ */
+typedef void settings_change_cb(const char *key, unsigned int line, void *ctx);
+int settings_changes(const struct settings *s, settings_change_cb *cb, void *ctx,
+	struct err *e) MUST_CHECK;
 
 #endif

@@ -97,6 +97,30 @@ class Keys(unittest.TestCase):
             out.write(good)
 
 
+    def test_other_settings_take_a_restart(self):
+        """A path that has changed is not read, and nobody is left to believe that it was."""
+        hub, other = self.org.london2, Key(self.org.place, "elsewhere")
+        before = shown(hub)
+        with open(hub.settings) as settings:
+            good = settings.read()
+        self.addCleanup(hub.place.file, hub.name + ".conf", good)
+        self.assertFalse(hub.events("settings-changed"))
+        hub.place.file(hub.name + ".conf", good.replace("workers = 2", "workers = 3").replace(
+            hub.key.certificate, other.certificate).replace(hub.key.key, other.key))
+        hub.process.signal(signal.SIGHUP)
+        wait_for("it says so", lambda: len(hub.events("reloaded")) > 0)
+        told = hub.events("settings-changed")
+        self.assertEqual(sorted(e["key"] for e in told), ["certificate", "key", "workers"])
+        for event in told:
+            self.assertIn("restart", event["why"])
+            self.assertEqual(event["file"], hub.settings)
+        self.assertEqual(shown(hub), before)
+        failed = len(hub.events("settings-not-read"))
+        hub.place.file(hub.name + ".conf", "nonsense\n")
+        hub.process.signal(signal.SIGHUP)
+        wait_for("that, too", lambda: len(hub.events("settings-not-read")) > failed)
+
+
 class Beside(unittest.TestCase):
     """Hubs with a certificate of an authority for their names, which strangers are shown."""
 
