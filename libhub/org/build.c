@@ -19,6 +19,7 @@
 #include "libhub/org/decode.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/fingerprint.h"
+#include "libhub/org/receive_advice.h"
 #include "libhub/org/snapshot_impl.h"
 
 static const enum obj_kind build_order[] = {
@@ -320,6 +321,22 @@ static void warn_of_default_domains(struct build *build)
 	}
 }
 
+static void advise(struct build *build)
+{
+	const struct objects *all = &build->s->pub.all[OBJ_RECEIVE_CONNECTOR];
+	const char *lines[RECEIVE_ADVICE_MAX];
+	size_t i, k, n, before = build->warnings.n;
+
+	for (i = 0; i < all->n; i++) {
+		if (!all->v[i]->enabled)
+			continue;
+		n = receive_advice((const void *)all->v[i], build->s->arena, lines);
+		for (k = 0; k < n; k++)
+			build_add_text(&build->warnings, lines[k]);
+	}
+	build->s->pub.advice_count = build->warnings.n - before;
+}
+
 static void digest_of(const struct snapshot_impl *s, const struct obj *o, bool secrets,
 	unsigned char digest[RECORD_DIGEST])
 {
@@ -363,6 +380,7 @@ static void finish(struct build *build)
 	index_mailbox_servers(s);
 	index_keys(s);
 	warn_of_default_domains(build);
+	advise(build);
 	make_fingerprint(s, true, s->pub.fingerprint);
 	make_fingerprint(s, false, s->pub.visible_fingerprint);
 	s->pub.generation = atomic_fetch_add(&generation, 1) + 1;

@@ -153,6 +153,7 @@ struct receive_connector {
 	uint64_t max_hops, max_local_hops;
 	uint64_t max_protocol_errors, max_logon_failures;
 	uint64_t max_connections, max_per_source, max_percent_per_source;
+	bool max_per_source_given;
 	uint64_t message_rate;		/* per minute, 0 = unlimited */
 	bool message_rate_given;
 	int message_rate_source;

@@ -22,6 +22,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/pool_connector.c \
 	%D%/print.c %D%/print.h \
 	%D%/receive_connector.c \
+	%D%/receive_advice.c %D%/receive_advice.h \
 	%D%/receive_sharing.c %D%/receive_sharing.h \
 	%D%/id_index.c %D%/id_index.h \
 	%D%/intern.c %D%/intern.h \

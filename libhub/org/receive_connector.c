@@ -33,7 +33,7 @@ static const char *const rate_sources[] = { "None", "IPAddress", "User", "All", 
 #define EXTENSIONS_DEFAULT (EXT(PIPELINING) | EXT(8BITMIME) | EXT(BINARYMIME) | EXT(CHUNKING) | \
 	EXT(DSN) | EXT(ENHANCEDSTATUSCODES) | EXT(SIZE) | EXT(SMTPUTF8) | EXT(LIMITS))
 
-enum { EDGE_MESSAGE_RATE = 600, CLIENT_MESSAGE_RATE = 5 };
+enum { EDGE_MESSAGE_RATE = 600, CLIENT_MESSAGE_RATE = 5, HEADER_SIZE_MIN = 512 };
 
 static const struct attr_def receive_connector_attrs[] = {
 	A_ENUM(receive_connector, usage, "hubUsage", usages, RECEIVE_CUSTOM),
@@ -61,7 +61,8 @@ static const struct attr_def receive_connector_attrs[] = {
 	A_INT(receive_connector, max_logon_failures, "hubMaxLogonFailures", 0, 10, 3),
 	A_INT(receive_connector, max_connections, "hubMaxInboundConnections", 0, ATTR_MAX_COUNT,
 		5000),
-	A_INT(receive_connector, max_per_source, "hubMaxInboundPerSource", 0, 10000, 20),
+	A_INT_GIVEN(receive_connector, max_per_source, "hubMaxInboundPerSource", 0, 10000, 20,
+		max_per_source_given),
 	A_INT(receive_connector, max_percent_per_source, "hubMaxInboundPercentPerSource", 1, 100,
 		2),
 	A_INT_GIVEN(receive_connector, message_rate, "hubMessageRateLimit", 0, ATTR_MAX_COUNT, 0,
@@ -184,6 +185,10 @@ static int check_limits(const struct receive_connector *c, struct err *e)
 		return err_config(e, "hubConnectionInactivityTimeout %llu is not below "
 			"hubConnectionTimeout %llu", (unsigned long long)c->inactivity_timeout_s,
 			(unsigned long long)c->connection_timeout_s);
+	if (c->max_header_size != 0 && c->max_header_size < HEADER_SIZE_MIN)
+		return err_config(e, "hubMaxHeaderSize %llu is less than any header: it is in "
+			"bytes, 0 or at least %d", (unsigned long long)c->max_header_size,
+			HEADER_SIZE_MIN);
 	if (c->banner != NULL && (strncmp(c->banner, "220 ", 4) != 0 || c->banner[4] == '\0' ||
 		!is_ascii(c->banner)))
 		return err_config(e, "hubBanner \"%.60s\" must begin with \"220 \" and a name, and "

@@ -41,6 +41,7 @@ struct snapshot {
 	size_t rejection_count;
 	const char *const *warnings;	/* dangling references and the like, a line each */
 	size_t warning_count;
+	size_t advice_count;		/* so many at the end are of what is odd, but not wrong */
 };
 
 const struct snapshot *snapshot_ref(const struct snapshot *s);

@@ -183,6 +183,17 @@ class Objects(unittest.TestCase):
         self.refused("exclude each other", "send-connector", "set", "To Internet",
                      "--dns-routing", "TRUE")
 
+    def test_what_is_odd_is_warned_of(self):
+        """A slip that can be nothing else is refused; what is legal but odd is told."""
+        connector = ("receive-connector", "set", "paris1/Applications")
+        self.refused("less than any header", *connector, "--max-header-size", "1")
+        done = hubctl(self.org, *connector, "--max-hop-count", "7")
+        self.addCleanup(self.ok, *connector, "--no-max-hop-count")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("hubMaxLocalHopCount 8 is never reached", done.stderr)
+        status = hubctl(self.org, "-o", "json", "config", "check").stdout
+        self.assertIn("hubMaxLocalHopCount 8 is never reached", status)
+
     def test_wrong_command_lines(self):
         for arguments in (("nothing", "list"), ("send-connector",), ("send-connector", "explode"),
                           ("send-connector", "get"), ("send-connector", "get", "a", "b"),

@@ -10,7 +10,8 @@
 #define UUID(n) "entryUUID: 0000000000000000000000000000000" n "\n"
 
 static const char people[] =
-	"dn: uid=ann" PEOPLE UUID("1") "mail: ann@x.example\nmailLocalAddress: a.smith@x.example\n\n"
+	"dn: uid=ann" PEOPLE UUID("1") "mail: ann@x.example\n"
+	"mailLocalAddress: a.smith@x.example\n\n"
 	"dn: uid=bob" PEOPLE UUID("2") "mail: bob@x.example\n\n"
 	/* none is shown */
 	"dn: uid=local" PEOPLE UUID("3") "mailLocalAddress: l1@x.example\n"

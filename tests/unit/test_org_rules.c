@@ -174,6 +174,9 @@ static const struct {
 	  "hubLinkedReceiveConnector: cn=In,cn=hub1," SERVERS "\n" },
 
 	/* Receive connectors */
+	{ RECEIVE "hubMaxHeaderSize: 1\n", "less than any header",
+	  RECEIVE "hubMaxHeaderSize: 512\n" },
+	{ RECEIVE "hubMaxHeaderSize: 511\n", "at least 512", RECEIVE "hubMaxHeaderSize: 0\n" },
 	{ RECEIVE "hubBinding: 192.0.2.7\n", "a port is needed",
 	  RECEIVE "hubBinding: 192.0.2.7:25\n" },
 	{ RECEIVE "hubBinding: 2001:db8::1:25\n", "a port is needed",

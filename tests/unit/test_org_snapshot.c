@@ -304,6 +304,45 @@ START_TEST(default_domain_that_is_not_accepted_is_reported)
 }
 END_TEST
 
+static const struct {
+	const char *lines;
+	const char *says;	/* NULL = nothing */
+} advice_rows[] = {
+	{ "", NULL },
+	{ "hubMaxHopCount: 7\n", "hubMaxLocalHopCount 8 is never reached: hubMaxHopCount is 7" },
+	{ "hubMaxHopCount: 8\n", NULL },
+	{ "hubMaxHopCount: 7\nhubMaxLocalHopCount: 0\n", NULL },
+	{ "hubMaxInboundPerSource: 5001\n", "hubMaxInboundPerSource 5001 is never reached" },
+	{ "hubMaxInboundPerSource: 5000\n", NULL },
+	{ "hubMaxInboundPerSource: 5001\nhubMaxInboundConnections: 0\n", NULL },
+	/* a default is no slip */
+	{ "hubMaxInboundConnections: 10\n", NULL },
+	{ "hubMaxMessageSize: 10\n", "hubMaxHeaderSize 65536 is never reached" },
+	{ "hubMaxMessageSize: 0\n", NULL },
+	{ "hubUsage: Internet\nhubDomainSecure: TRUE\n", "without Partners" },
+	{ "hubUsage: Partner\nhubDomainSecure: TRUE\n", NULL },
+	{ "hubUsage: Internet\nhubDomainSecure: TRUE\nhubGrant: Partners Submit\n", NULL },
+	{ "hubMessageRateLimit: 5\nhubMessageRateSource: None\n", "holds for nobody" },
+	{ "hubMessageRateLimit: 0\nhubMessageRateSource: None\n", NULL },
+	{ "hubEnabled: FALSE\nhubMaxHopCount: 7\n", NULL },
+};
+
+/* It is in force all the same, and hub-validator lets it pass: see test_validator.c. */
+START_TEST(what_is_odd_is_told)
+{
+	char text[1000];
+
+	snprintf(text, sizeof(text), ORG LONDON HUB1 RECEIVE "%s\n", advice_rows[_i].lines);
+	put_and_build(text);
+	ck_assert_uint_eq(s->rejection_count, 0);
+	ck_assert_uint_eq(s->warning_count, advice_rows[_i].says != NULL);
+	ck_assert_uint_eq(s->advice_count, s->warning_count);
+	if (advice_rows[_i].says != NULL)
+		ck_assert_msg(strstr(s->warnings[0], advice_rows[_i].says) != NULL, "%s",
+			s->warnings[0]);
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_ignored)
 {
 	put_and_build(ORG LONDON
@@ -526,6 +565,8 @@ int main(void)
 	tcase_add_test(c, empty_directory_has_defaults);
 	tcase_add_test(c, references_are_resolved);
 	tcase_add_test(c, dangling_reference_is_reported_and_absent);
+	tcase_add_loop_test(c, what_is_odd_is_told, 0,
+		sizeof(advice_rows) / sizeof(advice_rows[0]));
 	tcase_add_test(c, rate_of_clients_is_by_user);
 	tcase_add_test(c, default_domain_that_is_not_accepted_is_reported);
 	tcase_add_test(c, last_good_form_stays_in_force);
