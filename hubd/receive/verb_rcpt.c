@@ -24,6 +24,21 @@ static bool is_outside(const struct session *s)
 	return session_peer_server(s) == NULL && origin_is_outside(&s->tx->envelope->origin);
 }
 
+/* As the categorizer will find, wherever the address leads by mailRoutingAddress. */
+static bool keeps_out(struct session *s, const struct smtp_address *to)
+{
+	const struct live *live = s->receiver->live;
+	struct arena *a = arena_new();
+	struct resolved *r = arena_alloc(a, sizeof(*r));
+	bool refuses;
+
+	route_resolve(live->table, live->recipients, to->text, 0, NULL, a, NULL, r);
+	refuses = r->refuses_outside;
+	recipient_info_clear(&r->info);
+	arena_free(&a);
+	return refuses;
+}
+
 /*
  * What the directory says of an address in a domain that is resolved by it. Replies and returns
  * false if it takes nothing from here, or must_exist and does not.
@@ -32,12 +47,12 @@ static bool recipient_takes(struct session *s, const struct smtp_address *to, bo
 {
 	struct recipient_info info;
 	enum recipient_outcome outcome;
-	bool refused;
+	bool may_refuse;
 
 	recipients_find_plus(s->receiver->live->recipients,
 		s->receiver->live->snapshot->org->plus_addressing, to->text, &info);
 	outcome = info.outcome;
-	refused = info.refuse_outside_mail && is_outside(s);
+	may_refuse = info.refuse_outside_mail || *info.routing_address != '\0';
 	recipient_info_clear(&info);
 	if (outcome == RECIPIENT_NOT_LOADED)
 		session_reply(s, 451, "4.3.0", "<%s>: recipients are not loaded yet", to->text);
@@ -46,7 +61,7 @@ static bool recipient_takes(struct session *s, const struct smtp_address *to, bo
 	else if (must_exist && outcome == RECIPIENT_AMBIGUOUS)
 		session_reply(s, 550, "5.1.4", "<%s>: more than one recipient has this address",
 			to->text);
-	else if (refused)
+	else if (may_refuse && is_outside(s) && keeps_out(s, to))
 		session_reply(s, 550, "5.7.1", "<%s>: takes no mail from outside", to->text);
 	else
 		return true;
