@@ -295,6 +295,8 @@ static bool has_fault(const struct intake *in, struct smtp_reply *r)
 		smtp_reply_set(r, 550, "5.6.0", "bare CR in the message: lines end by CRLF");
 	else if (in->header.bare)
 		smtp_reply_set(r, 550, "5.6.0", "bare CR or LF in the header");
+	else if (in->header.nul)
+		smtp_reply_set(r, 550, "5.6.0", "NUL in the header");
 	else if (in->has_nul)
 		smtp_reply_set(r, 550, "5.6.0", "NUL in the message: only BINARYMIME may have it");
 	else

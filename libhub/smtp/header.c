@@ -319,6 +319,7 @@ static void in_field(struct smtp_header_scan *s, struct place *pl)
 		keep_value(s, pl->at, stop);
 	s->size += (uint64_t)(stop - pl->at);
 	look_for_bare(s, pl->at, (size_t)(stop - pl->at), lf);
+	s->nul = s->nul || memchr(pl->at, '\0', (size_t)(stop - pl->at)) != NULL;
 	pl->at = stop;
 	if (lf != NULL)
 		s->state = AT_LINE;

@@ -43,6 +43,7 @@ struct smtp_header_scan {
 	bool ended;			/* the header is over */
 	bool malformed;			/* it ended at a line that is no field */
 	bool bare;			/* a field or the empty line has a CR or LF alone */
+	bool nul;			/* a field has a NUL, behind which some read no further */
 	bool has_date, has_from, has_message_id;
 	unsigned received;		/* Received: fields */
 	unsigned dropped;		/* fields taken out */

@@ -163,6 +163,16 @@ class Permissions(unittest.TestCase):
         client = self.client("open", "clara").begin("clara@contoso.com", ["x@outside.example"])
         self.assertRegex(client.data(b"From: c.smith@contoso.com\r\n\r\nHello\r\n.\r\n"), "^250")
 
+    def test_a_nul_hides_nobody(self):
+        """Behind one some read no further: BINARYMIME has them in the body only."""
+        for content, reply in (
+                (b"From: bruno@contoso.com\0 <anna@contoso.com>\r\n\r\n", "^550 5.6.0"),
+                (b"From: anna@contoso.com\r\n\r\n\0", "^250 2.6.0")):
+            client = self.client("open", "anna").begin("anna@contoso.com", ["x@outside.example"],
+                                                       " BODY=BINARYMIME")
+            client.send(b"BDAT %d LAST\r\n" % len(content) + content)
+            self.assertRegex(client.reply(), reply)
+
     def test_login_without_submit(self):
         with Client(self.relay.ports["no users"]) as client:
             self.assertFalse([word for word in client.ehlo() if word.startswith("AUTH")])

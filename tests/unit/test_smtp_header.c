@@ -228,6 +228,25 @@ START_TEST(long_names)
 }
 END_TEST
 
+START_TEST(nul)
+{
+	static const char field[] = "A: b\0c\r\n\r\nd", body[] = "A: b\r\n\r\nc\0d";
+	struct smtp_header_scan s;
+	struct sink out = { .length = 0 };
+	size_t cut;
+
+	for (cut = 0; cut < sizeof(field); cut++) {
+		smtp_header_init(&s, NULL, 0, take, NULL, &out);
+		smtp_header_feed(&s, field, cut);
+		smtp_header_feed(&s, field + cut, sizeof(field) - 1 - cut);
+		ck_assert(s.nul);
+	}
+	smtp_header_init(&s, NULL, 0, take, NULL, &out);
+	smtp_header_feed(&s, body, sizeof(body) - 1);
+	ck_assert(!s.nul);
+}
+END_TEST
+
 static unsigned spans;
 static const char *last;
 
@@ -266,6 +285,7 @@ int main(void)
 	tcase_add_loop_test(header, scan_bytes, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(header, long_fields);
 	tcase_add_test(header, long_names);
+	tcase_add_test(header, nul);
 	tcase_add_test(header, zero_copy);
 	return unit_run("smtp_header", &header, 1);
 }
