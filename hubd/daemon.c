@@ -21,6 +21,7 @@
 #include "hubd/login/gssapi.h"
 #include "hubd/login/keytab.h"
 #include "hubd/login/service.h"
+#include "hubd/pickup/pickup.h"
 #include "hubd/privilege.h"
 #include "hubd/proof/prover.h"
 #include "hubd/queue/failover.h"
@@ -54,6 +55,7 @@ struct daemon {
 	struct login_service *logins;
 	struct prover *prover;
 	struct acceptor *acceptor;
+	struct pickup *pickup;
 	struct mirror *mirror;
 	struct control *control;
 	const struct live *live;
@@ -80,6 +82,7 @@ static void publish(struct daemon *d, const struct live *live, acceptor_cb *cb)
 	d->live = live;
 	for (i = 0; i < d->settings->workers; i++)
 		worker_set_live(d->workers[i], live);
+	pickup_set_live(d->pickup, live);
 	control_expect_live(d->control);
 	acceptor_set_live(d->acceptor, live, cb, d);
 }
@@ -271,15 +274,24 @@ static void on_stop_limit(evutil_socket_t fd, short what, void *ctx)
 		worker_stop(d->workers[i], true);
 }
 
-/* Whatever was accepted is on its way to the workers: no more comes after their order to stop. */
-static void on_closed(const struct live *live, void *ctx)
+/* Whatever was taken is on its way to the workers: no more comes after their order to stop. */
+static void on_pickup_stopped(void *ctx)
 {
 	struct daemon *d = ctx;
 	uint32_t i;
 
-	(void)live;
+	if (d->forced)
+		return;
 	for (i = 0; i < d->settings->workers; i++)
 		worker_stop(d->workers[i], false);
+}
+
+static void on_closed(const struct live *live, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)live;
+	pickup_stop(d->pickup, on_pickup_stopped, d);
 }
 
 static void stop(struct daemon *d)
@@ -341,6 +353,14 @@ static int open_logins(struct daemon *d, struct err *e)
 
 /* --- life --- */
 
+/* On the pickup's thread. */
+static void on_file_message(struct message *m, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	worker_recover(d->workers[m->id % d->settings->workers], m);
+}
+
 static int start_threads(struct daemon *d, struct err *e)
 {
 	uint32_t i, n = d->settings->workers;
@@ -367,7 +387,7 @@ static int start_threads(struct daemon *d, struct err *e)
 			return -1;
 		d->running++;
 	}
-	if (acceptor_start(d->acceptor, e) != 0)
+	if (pickup_start(d->pickup, e) != 0 || acceptor_start(d->acceptor, e) != 0)
 		return -1;
 	recovered_hand_out(&d->recovered, d->workers, n);
 	return 0;
@@ -479,6 +499,8 @@ static int start(struct daemon *d, struct err *e)
 	if (open_logins(d, e) != 0)
 		return -1;
 	d->acceptor = acceptor_new(d->loop);
+	d->pickup = pickup_new(&(struct pickup_config){ .spool = d->spool, .main_loop = d->loop,
+		.on_message = on_file_message, .ctx = d });
 	watch_signals(d);
 	if (start_threads(d, e) != 0)
 		return -1;
@@ -520,8 +542,10 @@ static void finish(struct daemon *d)
 	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
 		event_free(d->signals[i]);
 	acceptor_join(d->acceptor);
+	pickup_join(d->pickup);
 	free_workers(d);
 	acceptor_free(&d->acceptor);
+	pickup_free(&d->pickup);
 	control_free(&d->control);
 	login_service_free(&d->logins);
 	prover_free(&d->prover);

@@ -11,6 +11,7 @@ include hubd/login/local.mk
 include hubd/proof/local.mk
 include hubd/receive/local.mk
 include hubd/report/local.mk
+include hubd/pickup/local.mk
 include hubd/categorize/local.mk
 include hubd/deliver/local.mk
 include hubd/drop/local.mk

@@ -161,7 +161,11 @@ static void on_order(struct inbox_node *node, void *ctx)
 		live_unref(&o->live);
 		break;
 	case ORDER_RECOVER:
-		categorizer_submit(w->categorizer, o->message);
+		/* it came when the worker had ended, and is in the spool */
+		if (w->categorizer == NULL)
+			message_free(&o->message);
+		else
+			categorizer_submit(w->categorizer, o->message);
 		break;
 	case ORDER_STOP:
 		receiver_drain(w->receiver);

@@ -33,7 +33,7 @@ void worker_free(struct worker **w);
 /* Main thread. */
 int worker_start(struct worker *w, struct err *e) MUST_CHECK;
 void worker_set_live(struct worker *w, const struct live *live);
-/* A message found in the spool at start; the worker owns it from now on. */
+/* A message found in the spool, or put there by a file. The worker owns it; any thread. */
 void worker_recover(struct worker *w, struct message *m);
 struct inbox *worker_arrivals(struct worker *w);
 /*

@@ -239,7 +239,12 @@ void intake_trace(struct intake *in, const struct trace *t)
 {
 	char field[TRACE_MAX];
 
-	on_kept(in, field, trace_format(t, field));
+	intake_trace_text(in, field, trace_format(t, field));
+}
+
+void intake_trace_text(struct intake *in, const char *field, size_t n)
+{
+	on_kept(in, field, n);
 	in->classes |= FIREWALL_ROUTING;
 }
 

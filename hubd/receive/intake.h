@@ -51,6 +51,8 @@ void intake_free(struct intake **in);
 uint64_t intake_id(const struct intake *in);
 /* Before any content. */
 void intake_trace(struct intake *in, const struct trace *t);
+/* The same of a message that comes in another way: a whole Received field. */
+void intake_trace_text(struct intake *in, const char *field, size_t n);
 
 /*
  * DATA: takes bytes up to the end of the message; *used is how many. True when the end was seen.

@@ -40,6 +40,7 @@ enum origin_mechanism {
 	ORIGIN_BY_SCRAM_SHA_256_PLUS = 0x09,
 	ORIGIN_BY_CONNECTOR = 0x10,	/* ExternalAuthoritative */
 	ORIGIN_BY_ADDRESS = 0x11,	/* a target server of a routing group */
+	ORIGIN_BY_FILE = 0x12,		/* a file in the pickup or replay directory */
 };
 
 enum {

@@ -68,6 +68,12 @@ static const struct counter_row rows[COUNTERS] = {
 		"accepted" },
 	[COUNTER_LOGINS_REFUSED] = { "receive_logins", NULL, "result", "refused" },
 	[COUNTER_LOGINS_UNAVAILABLE] = { "receive_logins", NULL, "result", "unavailable" },
+	[COUNTER_PICKUP_MESSAGES] = { "pickup_messages", "Messages taken from files.",
+		"directory", "pickup" },
+	[COUNTER_REPLAY_MESSAGES] = { "pickup_messages", NULL, "directory", "replay" },
+	[COUNTER_PICKUP_BAD] = { "pickup_bad", "Files that broke a rule and were put aside.",
+		"directory", "pickup" },
+	[COUNTER_REPLAY_BAD] = { "pickup_bad", NULL, "directory", "replay" },
 };
 
 static _Atomic uint64_t values[COUNTERS];

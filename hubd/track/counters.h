@@ -68,6 +68,12 @@ enum counter {
 	COUNTER_LOGINS_REFUSED,
 	COUNTER_LOGINS_UNAVAILABLE,
 
+	/* pickup_messages{directory="..."} and pickup_bad{directory="..."} */
+	COUNTER_PICKUP_MESSAGES,
+	COUNTER_REPLAY_MESSAGES,
+	COUNTER_PICKUP_BAD,
+	COUNTER_REPLAY_BAD,
+
 	COUNTERS
 };
 

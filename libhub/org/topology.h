@@ -34,6 +34,8 @@ struct server {
 	struct strings pins;		/* key_digests and those of the certificates' keys */
 	struct endpoints external_dns, internal_dns;
 	const char *drop_root, *pickup_directory, *replay_directory;
+	/* of both: messages a minute; of pickup: bytes of header, recipients; 0 = unlimited */
+	uint64_t pickup_rate, pickup_max_header, pickup_max_recipients;
 	int intra_org_logging;
 	uint64_t intra_org_max_messages;
 	uint64_t max_outbound_connections, max_per_domain_connections;

@@ -22,5 +22,6 @@ include tests/unit/receive.mk
 include tests/unit/track.mk
 include tests/unit/deliver.mk
 include tests/unit/agent.mk
+include tests/unit/pickup.mk
 include tests/unit/hubctl.mk
 include tests/unit/validator.mk
