@@ -180,3 +180,14 @@ tests_fuzz_fuzz_conversion_SOURCES = tests/fuzz/fuzz_conversion.c
 tests_fuzz_fuzz_conversion_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 tests_fuzz_fuzz_conversion_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+check_PROGRAMS += tests/fuzz/replay_pickup
+tests_fuzz_replay_pickup_SOURCES = tests/fuzz/fuzz_pickup.c tests/fuzz/replay_main.c
+tests_fuzz_replay_pickup_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_pickup
+tests_fuzz_fuzz_pickup_SOURCES = tests/fuzz/fuzz_pickup.c
+tests_fuzz_fuzz_pickup_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+tests_fuzz_fuzz_pickup_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
