@@ -18,7 +18,7 @@ struct file_header_limits {
 
 /* Everything in the arena. */
 struct file_header {
-	size_t size;			/* bytes of the file that are header, the empty line included */
+	size_t size;			/* of it in the file, the empty line included */
 	const char *head;		/* to be stored; ends with the empty line */
 	size_t head_size;
 	struct envelope_recipient *recipients;

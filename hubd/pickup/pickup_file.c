@@ -340,7 +340,7 @@ static struct intake_limits limits_of(const struct pickup_file *x)
 	};
 }
 
-/* Whom the administrator lets write into a directory is of ours; replayed mail came from outside. */
+/* Whom an administrator lets write to a directory is of ours; replayed mail came from outside. */
 static void make_envelope(struct pickup_file *x, const struct file_header *h)
 {
 	const struct pickup_folder *f = x->folder;

@@ -108,7 +108,7 @@ class Pickup(Base):
             self.assertRegex(lines, r"\r\nDate: \w{3}, \d+ \w{3} \d{4} \d\d:\d\d:\d\d [-+]\d{4}")
             self.assertIn("X-Sender: <not@read.example>", lines)
         self.assertEqual(os.listdir(self.pickup), [])
-        received = self.hub.events("received", file=name)[0]
+        received = wait_for("said", lambda: self.hub.events("received", file=name))[0]
         self.assertEqual((received["connector"], received["owner"]), ("Pickup", "0"))
         self.assertIn('hub_pickup_messages_total{directory="pickup"}', self.hub.ctl("metrics"))
 
@@ -185,8 +185,8 @@ class Pickup(Base):
         self.assertIn("size limit of 1000 bytes", self.bad(name)["reason"])
 
     def test_limits_are_live(self):
-        three = "From: a@b.example\nTo: anna@contoso.com, bruno@contoso.com\nCc: clara@contoso.com" \
-                "\nSubject: %s\n\n%s\n"
+        three = "From: a@b.example\nTo: anna@contoso.com, bruno@contoso.com\n" \
+                "Cc: clara@contoso.com\nSubject: %s\n\n%s\n"
         self.set(hubPickupMaxRecipients="2")
         self.addCleanup(self.set, hubPickupMaxRecipients=None)
         self.assertEqual(self.bad(self.drop_off(form=three)[1])["rule"], "recipients")
@@ -312,7 +312,8 @@ class Replay(Base):
             "X-ExtendedMessageProps: x\r\nX-Source: y\r\nX-EndOfInjectedXHeaders: 10\r\n"
             "X-Sender: <content@of.example>\r\nReceived: from far by away; "
             "Sat, 21 Nov 2026 12:00:00 +0000\r\nFrom: somebody@else.example\r\n"
-            "To: somebody@else.example\r\nBcc: x@y.example\r\nSubject: %s\r\n\r\nHello\r\n" % token))
+            "To: somebody@else.example\r\nBcc: x@y.example\r\nSubject: %s\r\n\r\nHello\r\n"
+            % token))
         got = wait_for("the message", lambda: [
             m for m in self.org.mailbox.find(token) if m.sender != ""])[0]
         self.assertEqual((got.sender, got.recipients), ("anna@contoso.com", ["bruno@contoso.com"]))
@@ -327,7 +328,8 @@ class Replay(Base):
         self.assertEqual(report.per_message["Original-Envelope-Id"], "q1")
         self.assertEqual(report.recipient("nobody@contoso.com")["Original-Recipient"],
                          "rfc822; old@contoso.com")
-        self.assertEqual(self.hub.events("received", file=name)[0]["connector"], "Replay")
+        said = wait_for("said", lambda: self.hub.events("received", file=name))[0]
+        self.assertEqual(said["connector"], "Replay")
 
     BROKEN = [
         ("envelope", "From: a@b.example\n\nx\n"),
@@ -411,7 +413,8 @@ class Crashes(Base):
         tokens, stop = [], threading.Event()
 
         def write():
-            while not stop.is_set() and len(tokens) < 2000:
+            end = len(tokens) + 150
+            while not stop.is_set() and len(tokens) < end:
                 tokens.append(self.drop_off()[0])
 
         for _ in range(3):

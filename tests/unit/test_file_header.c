@@ -4,70 +4,72 @@
 #include "hubd/pickup/file_header.h"
 #include "unit.h"
 
+enum { PICKUP = PICKUP_KIND_PICKUP, REPLAY = PICKUP_KIND_REPLAY };
+
 static const struct file_header_defaults defaults = { .message_id = "<new@x>", .date = "now" };
 
 /* kind, file up to its empty line; sender and recipients, the header that is stored; or the rule */
 static const struct row {
-	enum pickup_kind kind;
+	int kind;
 	const char *file, *sender, *to, *head, *rule;
 } rows[] = {
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nTo: d@e.f\n\nbody", "a@b.c", "d@e.f",
+	{ PICKUP, "From: a@b.c\nTo: d@e.f\n\nbody", "a@b.c", "d@e.f",
 		"From: a@b.c\r\nTo: d@e.f\r\nMessage-ID: <new@x>\r\nDate: now\r\n\r\n", NULL },
-	{ PICKUP_KIND_PICKUP, "from:a@b.c\r\nTO: \"x, y\" <d@e.f> (z, z),\r\n\tg: h@e.f;\r\n\r\n",
+	{ PICKUP, "from:a@b.c\r\nTO: \"x, y\" <d@e.f> (z, z),\r\n\tg: h@e.f;\r\n\r\n",
 		"a@b.c", "d@e.f h@e.f", "from:a@b.c\r\nTO: \"x, y\" <d@e.f> (z, z),\r\n\tg: h@e.f;"
 		"\r\nMessage-ID: <new@x>\r\nDate: now\r\n\r\n", NULL },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nBcc: d@e.f\nMessage-ID: <m@x>\n"
+	{ PICKUP, "From: a@b.c\nBcc: d@e.f\nMessage-ID: <m@x>\n"
 		"Date: Sat, 21 Nov 2026 12:00:00 +0000 (UTC)\n\n", "a@b.c", "d@e.f",
 		"From: a@b.c\r\nMessage-ID: <m@x>\r\n"
-		"Date: Sat, 21 Nov 2026 12:00:00 +0000 (UTC)\r\nTo: undisclosed-recipients:;\r\n\r\n",
-		NULL },
-	{ PICKUP_KIND_PICKUP, "Received: x\nResent-To: y@z.a\nFrom: a@b.c\nCc: d@e.f\nDate: 21 Nov 2026 "
-		"12:00 GMT\nDate: 21 Nov 2026 13:00 GMT\nMessage-ID:\nMessage-ID: <m@x>\n\n", "a@b.c",
-		"d@e.f", "From: a@b.c\r\nCc: d@e.f\r\nDate: 21 Nov 2026 12:00 GMT\r\n"
+		"Date: Sat, 21 Nov 2026 12:00:00 +0000 (UTC)\r\n"
+		"To: undisclosed-recipients:;\r\n\r\n", NULL },
+	{ PICKUP, "Received: x\nResent-To: y@z.a\nFrom: a@b.c\nCc: d@e.f\nDate: 21 Nov 2026 "
+		"12:00 GMT\nDate: 21 Nov 2026 13:00 GMT\nMessage-ID:\nMessage-ID: <m@x>\n\n",
+		"a@b.c", "d@e.f", "From: a@b.c\r\nCc: d@e.f\r\nDate: 21 Nov 2026 12:00 GMT\r\n"
 		"Message-ID: <m@x>\r\n\r\n", NULL },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c, g@h.i\nSender: s@b.c\nTo: d@e.f\n\n", "s@b.c", "d@e.f",
+	{ PICKUP, "From: a@b.c, g@h.i\nSender: s@b.c\nTo: d@e.f\n\n", "s@b.c", "d@e.f",
 		NULL, NULL },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nSender: s@b.c\nTo: d@e.f\n\n", "a@b.c", "d@e.f", NULL,
+	{ PICKUP, "From: a@b.c\nSender: s@b.c\nTo: d@e.f\n\n", "a@b.c", "d@e.f", NULL,
 		NULL },
-	{ PICKUP_KIND_PICKUP, "Sender: s@b.c\nTo: d@e.f\n\n", "s@b.c", "d@e.f", NULL, NULL },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nTo: 1@x.y,2@x.y,3@x.y\n\n", "a@b.c", "1@x.y 2@x.y 3@x.y",
+	{ PICKUP, "Sender: s@b.c\nTo: d@e.f\n\n", "s@b.c", "d@e.f", NULL, NULL },
+	{ PICKUP, "From: a@b.c\nTo: 1@x.y,2@x.y,3@x.y\n\n", "a@b.c", "1@x.y 2@x.y 3@x.y",
 		NULL, NULL },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nTo: 1@x.y,2@x.y,3@x.y\nCc: 4@x.y\n\n", NULL, NULL, NULL,
+	{ PICKUP, "From: a@b.c\nTo: 1@x.y,2@x.y,3@x.y\nCc: 4@x.y\n\n", NULL, NULL, NULL,
 		"recipients" },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nTo: none:;\n\n", NULL, NULL, NULL, "recipients" },
-	{ PICKUP_KIND_PICKUP, "From: <>\nTo: d@e.f\n\n", NULL, NULL, NULL, "address" },
-	{ PICKUP_KIND_PICKUP, "From: (a\nTo: d@e.f\n\n", NULL, NULL, NULL, "address" },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nTo: d\n\n", NULL, NULL, NULL, "address" },
-	{ PICKUP_KIND_PICKUP, "To: d@e.f\n\n", NULL, NULL, NULL, "sender" },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c,b@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL, "sender" },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\nSender: a@b.c,b@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL,
+	{ PICKUP, "From: a@b.c\nTo: none:;\n\n", NULL, NULL, NULL, "recipients" },
+	{ PICKUP, "From: <>\nTo: d@e.f\n\n", NULL, NULL, NULL, "address" },
+	{ PICKUP, "From: (a\nTo: d@e.f\n\n", NULL, NULL, NULL, "address" },
+	{ PICKUP, "From: a@b.c\nTo: d\n\n", NULL, NULL, NULL, "address" },
+	{ PICKUP, "To: d@e.f\n\n", NULL, NULL, NULL, "sender" },
+	{ PICKUP, "From: a@b.c,b@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL, "sender" },
+	{ PICKUP, "From: a@b.c\nSender: a@b.c,b@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL,
 		"sender" },
-	{ PICKUP_KIND_PICKUP, "From : a@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL, "header-field" },
-	{ PICKUP_KIND_PICKUP, "From: a@b.c\rBcc: x@y.z\nTo: d@e.f\n\n", NULL, NULL, NULL,
+	{ PICKUP, "From : a@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL, "header-field" },
+	{ PICKUP, "From: a@b.c\rBcc: x@y.z\nTo: d@e.f\n\n", NULL, NULL, NULL,
 		"control-byte" },
-	{ PICKUP_KIND_PICKUP, "\n", NULL, NULL, NULL, "sender" },
+	{ PICKUP, "\n", NULL, NULL, NULL, "sender" },
 
-	{ PICKUP_KIND_REPLAY, "X-Sender: <a@b.c> BODY=8BITMIME\nX-Receiver: <d@e.f> NOTIFY=NEVER\n"
+	{ REPLAY, "X-Sender: <a@b.c> BODY=8BITMIME\nX-Receiver: <d@e.f> NOTIFY=NEVER\n"
 		"From: g@h.i\nBcc: j@k.l\n\n", "a@b.c", "d@e.f", "From: g@h.i\r\n"
 		"Message-ID: <new@x>\r\nDate: now\r\n\r\n", NULL },
-	{ PICKUP_KIND_REPLAY, "x-sender: <>\nX-Receiver: <d@e.f>\nX-Receiver: <g@e.f>\n"
+	{ REPLAY, "x-sender: <>\nX-Receiver: <d@e.f>\nX-Receiver: <g@e.f>\n"
 		"X-EndOfInjectedXHeaders: 1\nX-Receiver: <content@e.f>\nReceived: x\n\n", "",
 		"d@e.f g@e.f", "X-Receiver: <content@e.f>\r\nReceived: x\r\nMessage-ID: <new@x>\r\n"
 		"Date: now\r\n\r\n", NULL },
-	{ PICKUP_KIND_REPLAY, "X-Sender: <a@b.c>\nX-Receiver: <1@e.f>\nX-Receiver: <2@e.f>\n"
+	{ REPLAY, "X-Sender: <a@b.c>\nX-Receiver: <1@e.f>\nX-Receiver: <2@e.f>\n"
 		"X-Receiver: <3@e.f>\nX-Receiver: <4@e.f>\n\n", "a@b.c", "1@e.f 2@e.f 3@e.f 4@e.f",
 		NULL, NULL },
-	{ PICKUP_KIND_REPLAY, "X-Receiver: <d@e.f>\nX-Sender: <a@b.c>\n\n", NULL, NULL, NULL,
+	{ REPLAY, "X-Receiver: <d@e.f>\nX-Sender: <a@b.c>\n\n", NULL, NULL, NULL,
 		"envelope" },
-	{ PICKUP_KIND_REPLAY, "X-Sender: <a@b.c>\nFrom: a@b.c\nX-Receiver: <d@e.f>\n\n", NULL, NULL,
+	{ REPLAY, "X-Sender: <a@b.c>\nFrom: a@b.c\nX-Receiver: <d@e.f>\n\n", NULL, NULL,
 		NULL, "envelope" },
-	{ PICKUP_KIND_REPLAY, "X-Sender: <a@b.c>\nX-Sender: <a@b.c>\nX-Receiver: <d@e.f>\n\n", NULL,
+	{ REPLAY, "X-Sender: <a@b.c>\nX-Sender: <a@b.c>\nX-Receiver: <d@e.f>\n\n", NULL,
 		NULL, NULL, "envelope" },
-	{ PICKUP_KIND_REPLAY, "X-Sender: <a@b.c> SIZE=x\nX-Receiver: <d@e.f>\n\n", NULL, NULL, NULL,
+	{ REPLAY, "X-Sender: <a@b.c> SIZE=x\nX-Receiver: <d@e.f>\n\n", NULL, NULL, NULL,
 		"envelope" },
-	{ PICKUP_KIND_REPLAY, "X-Sender: <a@b.c>\nX-Receiver: <d@e.f>\nX-CreatedBy: \n\n", NULL, NULL,
+	{ REPLAY, "X-Sender: <a@b.c>\nX-Receiver: <d@e.f>\nX-CreatedBy: \n\n", NULL, NULL,
 		NULL, "envelope" },
-	{ PICKUP_KIND_REPLAY, "From: a@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL, "envelope" },
+	{ REPLAY, "From: a@b.c\nTo: d@e.f\n\n", NULL, NULL, NULL, "envelope" },
 };
 
 static void check_recipients(const struct file_header *h, const char *expected)
@@ -86,7 +88,7 @@ START_TEST(headers)
 {
 	const struct row *row = &rows[_i];
 	const struct file_header_limits limits = {
-		.max_recipients = row->kind == PICKUP_KIND_PICKUP ? 3 : 0 };
+		.max_recipients = row->kind == PICKUP ? 3 : 0 };
 	size_t n = file_header_find_end(row->file, strlen(row->file));
 	struct arena *a = arena_new();
 	const char *rule = NULL;
@@ -94,7 +96,8 @@ START_TEST(headers)
 	struct err e = { .text = "" };
 
 	ck_assert_uint_ne(n, 0);
-	h = file_header_read(row->kind, row->file, n, &limits, &defaults, a, &rule, &e);
+	h = file_header_read((enum pickup_kind)row->kind, row->file, n, &limits, &defaults, a,
+		&rule, &e);
 	ck_assert_int_eq(h == NULL, row->rule != NULL);
 	if (h == NULL) {
 		ck_assert_str_eq(rule, row->rule);
@@ -131,8 +134,8 @@ START_TEST(parameters)
 	struct arena *a = arena_new();
 	const char *rule;
 	struct err e;
-	struct file_header *h = file_header_read(PICKUP_KIND_REPLAY, file, strlen(file), &limits,
-		&defaults, a, &rule, &e);
+	struct file_header *h = file_header_read(PICKUP_KIND_REPLAY, file, strlen(file),
+		&limits, &defaults, a, &rule, &e);
 
 	ck_assert_ptr_nonnull(h);
 	ck_assert_int_eq(h->body, ENVELOPE_BODY_BINARYMIME);
