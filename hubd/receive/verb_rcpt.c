@@ -79,6 +79,7 @@ static bool can_be_routed(struct session *s, struct recipients *recipients,
 	struct arena *a = arena_new();
 	struct resolved *r = arena_alloc(a, sizeof(*r));
 	const char *status = "", *text;
+	bool allowed;
 
 	route_resolve(live->table, recipients, to->text, 0, NULL, a, NULL, r);
 	text = r->text;
@@ -88,10 +89,11 @@ static bool can_be_routed(struct session *s, struct recipients *recipients,
 		status = r->route.status;
 		text = r->route.text;
 	}
-	if (*status != '\0')
+	allowed = *status == '\0';
+	if (!allowed)
 		session_reply(s, 550, status, "<%s>: %s", to->text, text);
 	arena_free(&a);
-	return *status == '\0';
+	return allowed;
 }
 
 static bool is_known(struct session *s, const struct smtp_address *to)
