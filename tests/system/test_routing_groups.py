@@ -10,6 +10,7 @@ from .harness.base import free_port, wait_for
 from .harness.client import Client
 from .harness.delivery import QUICK, Peers, wait_report
 from .harness.directory import record
+from .harness.filter import Filter
 from .harness.organization import Organization, message, send
 
 
@@ -98,6 +99,28 @@ class RoutingGroups(unittest.TestCase):
         self.arrives(token, self.old1)
         self.old2.start()
         wait_for("the second takes its share again", lambda: counts(2)[1])
+
+    def test_source_servers_share_and_stand_in(self):
+        """Several on our side: each has its turn, and the rest goes on without one that is gone."""
+        org = self.org
+        org.change(org.connector("To old"), hubSourceServer=[org.london1.dn(), org.london2.dn()])
+        self.addCleanup(org.change, org.connector("To old"), hubSourceServer=org.london2.dn())
+        org.change(org.paris1.dn(), hubIntraOrgMaxMessagesPerConnection="1")
+        self.addCleanup(org.change, org.paris1.dn(), hubIntraOrgMaxMessagesPerConnection=None)
+
+        def sources(n):
+            return sorted(self.arrives(self.submit("x@legacy.example", at=org.application_port),
+                                       self.old1, self.old2).helo for _ in range(n))
+
+        london1, london2 = "london1.contoso.com", "london2.contoso.com"
+        self.assertEqual(sources(4), [london1, london1, london2, london2])
+        told = self.explain("paris1", "x@legacy.example", cost=10 + 5 + 1)
+        self.assertEqual((told["queue"]["type"], told["next_servers"]),
+                         ("SmtpRelayToConnectorSources", ["london1", "london2"]))
+        self.assertEqual(org.london2.stop(), 0)
+        self.assertEqual(sources(3), [london1] * 3)
+        org.london2.start()
+        wait_for("it takes its share again", lambda: london2 in sources(2))
 
     def add(self, text, name):
         self.org.apply(lambda: self.org.directory.add(text))
@@ -197,6 +220,37 @@ class RoutingGroups(unittest.TestCase):
         with smtplib.SMTP("127.0.0.1", port, source_address=(source, 0), timeout=30) as client:
             client.sendmail("someone@old.example", ["x@outside.example"], data)
         return token
+
+    def test_loops_are_cut(self):
+        """A system of the group that takes us for the way there: a report, not mail for ever."""
+        org, address = self.org, "x@legacy.example"
+        back = Filter(org.place, "old", "127.0.21.4", org.london2.port)
+        targets = ["[%s]:%d" % sink.address for sink in (self.old1, self.old2)]
+        org.change(org.connector("To old"), hubTargetServer="[%s]:%d" % back.address)
+        self.addCleanup(org.change, org.connector("To old"), hubTargetServer=targets)
+        token = self.submit(address)
+        fields = wait_report(org.mailbox, token, address).recipient(address)
+        self.assertEqual(fields["Status"], "5.4.6")
+        self.assertIn("mail loop", fields["Diagnostic-Code"])
+        self.assertEqual((len(back.find(token)), back.refusals), (7, [554]))
+
+    def test_from_one_group_to_another(self):
+        """What the one sends is carried to the other, by the connector of that."""
+        org = self.org
+        other = org.directory.dn("Other systems", "Routing Groups")
+        org.directory.add(record(other, "hubRoutingGroup", cn="Other systems",
+                                 hubAddressSpace="SMTP:other.example"))
+        self.addCleanup(org.directory.delete, other)
+        self.add(self.connector("To other", org.paris1, self.far, hubTargetRoutingGroup=other,
+                                hubCost="2"), "To other")
+        token, data = message(sender="someone@old.example", to="x@other.example")
+        with smtplib.SMTP("127.0.0.1", org.london2.port, source_address=("127.0.21.1", 0),
+                          timeout=30) as client:
+            client.sendmail("someone@old.example", ["x@other.example", "anna@contoso.com"], data)
+        got = self.arrives(token, self.far)
+        self.assertEqual((got.helo, got.recipients), ("paris1.contoso.com", ["x@other.example"]))
+        self.arrives(token, org.mailbox)
+        self.explain("london2", "x@other.example", connector="To other", cost=10 + 2 + 1)
 
     def test_two_way_connector_trusts_its_targets(self):
         """By address, on a source server; what they send is routed like mail from within."""
