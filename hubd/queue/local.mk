@@ -6,4 +6,5 @@ hubd_libhubd_a_SOURCES += \
 	%D%/queue.c %D%/queue.h \
 	%D%/queue_priv.h \
 	%D%/schedule.c %D%/schedule.h \
-	%D%/set.c
+	%D%/set.c \
+	%D%/share.c %D%/share.h

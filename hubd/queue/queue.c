@@ -403,6 +403,7 @@ static struct queue *queue_new(struct queue_set *s, const char *ident,
 	q->check_at_ms = INT64_MAX;
 	q->timer = evtimer_new(loop_base(s->loop), on_timer, q);
 	BUG_ON(q->timer == NULL);
+	share_join(q);
 	HASH_ADD_KEYPTR(hh, s->queues, q->ident, strlen(q->ident), q);
 	atomic_fetch_add(&s->n_queues, 1);
 	return q;
@@ -413,6 +414,7 @@ void queue_free(struct queue *q)
 	BUG_ON(queue_count(q) != 0 || q->n_conns != 0);
 	leave_retry(q);
 	queue_set_sated(q);
+	share_leave(q);
 	atomic_fetch_sub(&q->set->n_queues, 1);
 	HASH_DEL(q->set->queues, q);
 	queue_item_free(&q->probe);
@@ -551,8 +553,12 @@ static bool open_one(struct queue *q)
 	const struct queue_item *head = TAILQ_FIRST(&q->ready);
 	struct queue_conn *qc;
 
-	if (t->t == NULL || !queue_set_connection_take(q))
+	if (t->t == NULL || !share_take(q))
 		return false;
+	if (!queue_set_connection_take(q)) {
+		share_give(q);
+		return false;
+	}
 	qc = xcalloc(1, sizeof(*qc));
 	qc->probe = head == NULL;
 	if (qc->probe)
@@ -604,8 +610,9 @@ bool queue_serve(struct queue *q)
 {
 	if (!may_run(q) || !may_open(q))
 		return true;
+	/* who found no room in its connector holds up nobody else */
 	if (!open_one(q))
-		return false;
+		return !q->starving;
 	if (may_open(q))
 		queue_set_starve(q);
 	return true;
@@ -667,7 +674,8 @@ const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end)
 
 	BUG_ON(qc->item != NULL);
 	*end = q->set->stopping || q->suspended || qc->state == CONN_ENDING || (item != NULL &&
-		(item->live->snapshot != qc->live->snapshot || is_stale(qc, q->set->live)));
+		(item->live->snapshot != qc->live->snapshot || is_stale(qc, q->set->live))) ||
+		(item == NULL && share_is_wanted(q));
 	if (*end || item == NULL) {
 		set_state(qc, *end ? CONN_ENDING : CONN_IDLE);
 		return NULL;
@@ -786,6 +794,7 @@ static void conn_free(struct queue_conn *qc)
 	TAILQ_REMOVE(&q->conns, qc, link);
 	q->n_conns--;
 	q->n_up -= qc->up;
+	share_give(q);
 	queue_set_connection_give(q->set);
 	live_unref(&qc->live);
 	live_unref(&qc->routed);

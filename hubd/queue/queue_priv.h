@@ -3,15 +3,18 @@
 #define HUB_QUEUE_QUEUE_PRIV_H
 
 #include <event2/event.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>
 
 #include "hubd/config/live.h"
 #include "hubd/queue/failover.h"
 #include "hubd/queue/queue.h"
+#include "hubd/queue/share.h"
 
 TAILQ_HEAD(item_list, queue_item);
 TAILQ_HEAD(conn_list, queue_conn);
+TAILQ_HEAD(queue_list, queue);
 
 enum conn_state {
 	CONN_CONNECTING,	/* not yet up */
@@ -69,6 +72,10 @@ struct queue {
 
 	TAILQ_ENTRY(queue) starving_link;
 	bool starving;			/* waits for one of the process's connections */
+
+	struct share *share;		/* of its Send connector, or NULL */
+	TAILQ_ENTRY(queue) sharing_link;
+	bool waits_for_share;
 };
 
 struct transport {
@@ -106,6 +113,9 @@ struct queue_set {
 	TAILQ_HEAD(, queue) starving;
 	struct event *starved_event;
 	bool serving;
+	struct queue_list sharing;	/* see share.h */
+	struct queue *served;		/* whose turn it is among those, or NULL */
+	struct event *sharing_event;
 	struct tickets tickets;
 
 	unsigned n_conns;
@@ -122,6 +132,8 @@ struct queues {
 	struct queue_set **sets;
 	atomic_uint connections;
 	struct failover *failover;	/* may be NULL */
+	pthread_mutex_t shares_lock;	/* of the table, not of what is in it */
+	struct share *shares;		/* hash by the connector's name */
 };
 
 /* Work for the set's thread: runs fn there, which owns call. */

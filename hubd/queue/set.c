@@ -17,6 +17,7 @@ struct queues *queues_new(uint32_t workers)
 	q->n = workers;
 	q->sets = xcalloc(workers, sizeof(struct queue_set *));
 	atomic_init(&q->connections, 0);
+	share_init(q);
 	return q;
 }
 
@@ -29,6 +30,7 @@ void queues_free(struct queues **qp)
 {
 	if (*qp == NULL)
 		return;
+	share_deinit(*qp);
 	free((*qp)->sets);
 	free(*qp);
 	*qp = NULL;
@@ -225,6 +227,7 @@ struct queue_set *queue_set_new(struct queues *q, uint32_t worker, struct loop *
 	TAILQ_INIT(&s->sweep);
 	TAILQ_INIT(&s->starving);
 	outcome_tickets_init(s);
+	share_set_init(s);
 	if (q->failover != NULL)
 		s->failover = failover_port_new(q->failover);
 	s->inbox = inbox_new(loop, on_item, s);
@@ -261,6 +264,7 @@ void queue_set_free(struct queue_set **sp)
 	failover_port_free(&s->failover);
 	event_free(s->sweep_event);
 	event_free(s->starved_event);
+	share_set_deinit(s);
 	s->all->sets[s->worker] = NULL;
 	free(s);
 	*sp = NULL;

@@ -47,6 +47,7 @@ struct send_connector {
 	bool external_dns;
 	bool max_size_given;
 	uint64_t max_messages_per_connection;	/* 0 = unlimited */
+	uint64_t max_connections;		/* of one server at once; 0 = unlimited */
 	uint64_t inactivity_timeout_s;
 	int logging;
 	bool require_tls;

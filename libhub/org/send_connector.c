@@ -37,6 +37,7 @@ static const struct attr_def send_connector_attrs[] = {
 		max_size_given),
 	A_INT(send_connector, max_messages_per_connection, "hubMaxMessagesPerConnection", 0,
 		ATTR_MAX_COUNT, 20),
+	A_INT(send_connector, max_connections, "hubMaxConcurrentConnections", 0, ATTR_MAX_COUNT, 0),
 	A_INT(send_connector, inactivity_timeout_s, "hubConnectionInactivityTimeout", 1, 86400,
 		600),
 	A_ENUM(send_connector, logging, "hubProtocolLogging", protocol_logging_names,

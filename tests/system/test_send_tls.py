@@ -451,6 +451,34 @@ class Growth(Base):
         self.assertLessEqual(len(taken), 6)
         self.assertLessEqual(sink.sessions, 12 + len(taken) + self.LIMIT)
 
+    def test_connections_of_a_connector(self):
+        """Over all its domains and hosts, live; everybody has a turn."""
+        one, most, closed = self.one, [0], []
+        sink = Sink(one.place, address=ADDRESS)
+
+        def banner():
+            with sink.changed:
+                most[0] = max(most[0], sink.sessions - len(closed))
+
+        sink.answer("(banner)", banner)
+        sink.answer("QUIT", lambda: closed.append(1) or "221 2.0.0 bye close")
+        dn = one.connector("Narrow", sink, hubDNSRouting="TRUE", hubEnabled="FALSE",
+                           hubAddressSpace="SMTP:*.recipient.example",
+                           hubMaxConcurrentConnections="2", hubMaxMessagesPerConnection="2")
+
+        def burst():
+            most[0] = 0
+            tokens = [one.submit("x@d%d.recipient.example" % (n % 8)) for n in range(40)]
+            one.change(dn, hubEnabled="TRUE")
+            for token in tokens:
+                sink.wait(token)
+            one.change(dn, hubEnabled="FALSE")
+            return most[0]
+
+        self.assertLessEqual(burst(), 2)
+        one.change(dn, hubMaxConcurrentConnections=None)
+        self.assertGreater(burst(), 2)
+
 
 if __name__ == "__main__":
     unittest.main()
