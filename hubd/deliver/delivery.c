@@ -181,26 +181,6 @@ bool delivery_make_policy(struct delivery *s)
 	return false;
 }
 
-static const struct sockaddr *source_of(const struct delivery *s, socklen_t *len)
-{
-	const struct sockaddr_storage *addr;
-	size_t i;
-
-	for (i = 0; s->connector != NULL && i < s->connector->source_addresses.n; i++) {
-		const struct source_address *sa = &s->connector->source_addresses.v[i];
-
-		addr = &sa->addr;
-		if (addr->ss_family != s->target->addr.sa.sa_family || (sa->server != NULL &&
-			name_compare(sa->server, s->live->self->obj.name) != 0))
-			continue;
-		*len = addr->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-			sizeof(struct sockaddr_in);
-		return (const struct sockaddr *)(const void *)addr;
-	}
-	*len = 0;
-	return NULL;
-}
-
 static const char *own_name(const struct delivery *s)
 {
 	if (s->connector != NULL && s->connector->fqdn != NULL)
@@ -214,7 +194,7 @@ static uint32_t timeout_of(const struct delivery *s)
 		IMPLICIT_TIMEOUT_S;
 }
 
-void delivery_connect(struct delivery *s)
+bool delivery_connect(struct delivery *s)
 {
 	static const struct timeval answer = { DELIVER_SERVER_ANSWER_MS / 1000, 0 };
 	const struct sockaddr *to = &s->target->addr.sa, *source;
@@ -234,6 +214,8 @@ void delivery_connect(struct delivery *s)
 	socklen_t source_len;
 
 	hop_text_make(s);
+	if (!delivery_source(s, &source, &source_len))
+		return false;
 	s->phase = PHASE_CONNECT;
 	s->tried = true;
 	s->sent = 0;
@@ -241,7 +223,6 @@ void delivery_connect(struct delivery *s)
 	host_try(s->d->hosts, to);
 	if (s->place->turn != NULL)
 		rota_take(s->d->rota, s->place->turn);
-	source = source_of(s, &source_len);
 	delivery_tls_prepare(s, source, &cfg);
 	s->client = client_new(s->d->loop, &cfg, &client_events, s);
 	client_connect(s->client, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
@@ -249,6 +230,7 @@ void delivery_connect(struct delivery *s)
 		s->place->server != NULL ? DELIVER_SERVER_CONNECT_MS : DELIVER_CONNECT_MS);
 	if (s->place->server != NULL)
 		event_add(s->answer_timer, &answer);
+	return true;
 }
 
 /* --- the transport --- */

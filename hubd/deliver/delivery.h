@@ -7,6 +7,8 @@
 #ifndef HUB_DELIVER_DELIVERY_H
 #define HUB_DELIVER_DELIVERY_H
 
+#include <netinet/in.h>
+
 #include "hubd/deliver/client.h"
 #include "hubd/deliver/deliver.h"
 #include "hubd/deliver/host.h"
@@ -39,6 +41,7 @@ struct deliver {
 	struct send_log_shared log;
 	struct prover *prover;		/* NULL = nobody authenticates */
 	struct inbox *proofs;		/* that it gives back */
+	char missing_source[INET6_ADDRSTRLEN];	/* hubSourceAddress last told to be missing */
 	bool closing;
 	char external_servers[SERVERS_TEXT];
 };
@@ -130,8 +133,11 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome);
 void delivery_note_failure(struct delivery *s, const char *status, const char *text);
 /* False: nothing may be sent to the place; the reason is noted. */
 bool delivery_make_policy(struct delivery *s);
-/* Connects to the target; delivery_next_target follows if it is of no use. */
-void delivery_connect(struct delivery *s);
+/*
+ * Connects to the target; delivery_next_target follows if it is of no use. False: it cannot be
+ * tried from here; the reason is noted.
+ */
+bool delivery_connect(struct delivery *s);
 
 /* --- delivery_tls.c --- */
 
@@ -148,6 +154,11 @@ bool delivery_tls_again(struct delivery *s, const struct client_fact *why);
 /* What is said of the failure, perhaps in text; counts and logs it where DomainSecure failed. */
 const char *delivery_tls_blame(const struct delivery *s, const struct client_fact *why,
 	char text[QUEUE_TEXT_MAX]);
+
+/* --- delivery_source.c --- */
+
+/* From where to connect to the target; NULL = wherever. False: from nowhere, which is noted. */
+bool delivery_source(struct delivery *s, const struct sockaddr **source, socklen_t *length);
 
 /* --- delivery_mail.c --- */
 

@@ -209,18 +209,37 @@ static bool send_item(struct delivery *s)
 	return true;
 }
 
+/*
+ * Longer would be a burden to the peer. hubConnectionInactivityTimeout is heeded a little early, so
+ * that the session ends by QUIT and not because the stream's clock is up.
+ */
+static uint64_t rest_ms(const struct delivery *s)
+{
+	uint64_t limit_ms = s->connector != NULL ? s->connector->inactivity_timeout_s * 875 :
+		DELIVER_IDLE_MS;
+
+	return limit_ms < DELIVER_IDLE_MS ? limit_ms : DELIVER_IDLE_MS;
+}
+
+static void arm_idle(struct delivery *s, uint64_t wait_ms)
+{
+	struct timeval tv = { 0, 0 };
+
+	tv.tv_sec = (time_t)(wait_ms / 1000);
+	tv.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000);
+	event_add(s->idle_timer, &tv);
+	s->idle_armed = true;
+}
+
 static void begin_idle(struct delivery *s)
 {
-	static const struct timeval tv = { DELIVER_IDLE_MS / 1000, DELIVER_IDLE_MS % 1000 * 1000 };
-
 	if (s->sent == 0)
 		host_good(s->d->hosts, &s->target->addr.sa);
 	s->phase = PHASE_IDLE;
 	s->idle_since_ms = clock_mono_ms();
 	/* one timer for many short rests: it looks when it fires */
 	if (!s->idle_armed)
-		event_add(s->idle_timer, &tv);
-	s->idle_armed = true;
+		arm_idle(s, rest_ms(s));
 }
 
 void delivery_next_message(struct delivery *s)
@@ -253,14 +272,8 @@ void delivery_on_idle(evutil_socket_t fd, short what, void *ctx)
 	s->idle_armed = false;
 	if (s->phase != PHASE_IDLE)
 		return;
-	if (rested + 1 >= DELIVER_IDLE_MS) {
+	if (rested + 1 >= rest_ms(s))
 		client_quit(s->client);
-	} else {
-		struct timeval tv = { 0, 0 };
-
-		tv.tv_sec = (time_t)((DELIVER_IDLE_MS - rested) / 1000);
-		tv.tv_usec = (suseconds_t)((DELIVER_IDLE_MS - rested) % 1000 * 1000);
-		event_add(s->idle_timer, &tv);
-		s->idle_armed = true;
-	}
+	else
+		arm_idle(s, rest_ms(s) - rested);
 }

@@ -217,7 +217,8 @@ void delivery_next_target(struct delivery *s)
 				s->skipped = true;
 				continue;
 			}
-			delivery_connect(s);
+			if (!delivery_connect(s))
+				continue;
 			return;
 		}
 		if (!next_place(s)) {

@@ -9,6 +9,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/deliver.c %D%/deliver.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/delivery_mail.c \
+	%D%/delivery_source.c \
 	%D%/delivery_tls.c \
 	%D%/delivery_way.c \
 	%D%/host.c %D%/host.h \

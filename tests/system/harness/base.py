@@ -67,7 +67,7 @@ def free_port(address="127.0.0.1"):
         if port in _ports_given or not _lock_port(port):
             continue
         _ports_given.add(port)
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             try:
                 probe.bind((address, port))
             except OSError:

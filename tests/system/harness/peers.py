@@ -28,6 +28,7 @@ class _Handler(socketserver.StreamRequestHandler):
         with sink.changed:
             sink.sessions += 1
             self.number = sink.sessions
+            sink.peers.append(self.client_address[0])
         self.tls = False
         self.helo = None
         self.reset()
@@ -254,6 +255,7 @@ class Sink:
         self.commands = []
         self.in_clear = []
         self.sessions = 0
+        self.peers = []     # addresses, one of each session
         self.script = {}
         self.address = (address, port or free_port(address))
         self.server = None
