@@ -228,8 +228,9 @@ class Auth(unittest.TestCase):
             hubServerSite=d.dn("Only", "Sites"), hubKeyDigest=self.key.digest)))
         sink.wait(token)
         self.assertFalse([c for c in sink.commands if c.startswith("AUTH")])
-        self.assertIn("the peer's key is that of a server in the directory",
-                      [row["data"] for row in self.logged("trusted")])
+        wait_for("the reason in the log", lambda: [
+            row for row in self.logged("trusted")
+            if row["data"] == "the peer's key is that of a server in the directory"])
 
     # --- when it fails ---
 
