@@ -108,6 +108,7 @@ void stream_consume(struct stream *s, size_t len)
 void stream_set_input_limit(struct stream *s, size_t limit)
 {
 	s->input_limit = limit;
+	stream_tls_cleanse(s, limit <= STREAM_INPUT_COMMANDS);
 	stream_arm_read(s);
 }
 

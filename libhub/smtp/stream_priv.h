@@ -101,6 +101,8 @@ ssize_t stream_tls_write(struct stream *s, char *text);
 bool stream_tls_has_input(const struct stream *s);
 void stream_tls_begin(struct stream *s);
 void stream_tls_handshake(struct stream *s);
+/* Of a server's: whether OpenSSL wipes what has been read of it. It does until told otherwise. */
+void stream_tls_cleanse(struct stream *s, bool on);
 /* Sends close_notify if that is still possible. */
 void stream_tls_shutdown(struct stream *s);
 void stream_tls_free(struct stream *s);

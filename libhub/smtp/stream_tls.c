@@ -198,6 +198,16 @@ int stream_starttls_client(struct stream *s, struct tls_context *tls,
 	return 0;
 }
 
+void stream_tls_cleanse(struct stream *s, bool on)
+{
+	if (s->ssl == NULL || !SSL_is_server(s->ssl))
+		return;
+	if (on)
+		SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	else
+		SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 void stream_tls_shutdown(struct stream *s)
 {
 	if (s->tls_state != STREAM_TLS_ON || s->dead || s->sent_fin)

@@ -192,7 +192,7 @@ static struct tls_group *server_group(struct tls_context *t,
 
 	if (g == NULL)
 		return NULL;
-	/* what clients say are passwords, too: nothing of it stays in the library's buffers */
+	/* what clients say are passwords, too; bulk data is spared the time (stream_tls_cleanse) */
 	SSL_CTX_set_options(g->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 		SSL_OP_CLEANSE_PLAINTEXT);
 	/* two are meant for browsers, which open several connections at once */

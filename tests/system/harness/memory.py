@@ -40,7 +40,11 @@ def _pieces(pid):
 def in_memory(pid, secrets):
     """secrets: name to text. Gives name to the places where it is left, of those that are."""
     found = {}
+    beginnings = _forms(os.path.commonprefix(list(secrets.values())))
     for mapping, data in _pieces(pid):
+        # what is not there at all is soon known
+        if not any(form in data for _, form in beginnings):
+            continue
         for name, secret in secrets.items():
             for encoded, form in _forms(secret):
                 for hit in re.finditer(re.escape(form), data):
