@@ -71,7 +71,8 @@ class Secrets(unittest.TestCase):
             reply = client.say(b64("\0%s\0%s" % (way, password)))
         else:
             reply = client.plain(way, password)
-        self.assertEqual(reply[:3], {"no-command": "500"}.get(way, "535" if way in WRONG else "235"))
+        expected = "500" if way == "no-command" else "535" if way in WRONG else "235"
+        self.assertEqual(reply[:3], expected)
         return client
 
     def mail(self, client, sender="a@outside.example", recipient="x@elsewhere.example"):
