@@ -41,6 +41,7 @@ class Agents(unittest.TestCase):
         os.chmod(cls.program, 0o644)
         cls.org = org = Organization(agents=cls.folder, agent_timeout=str(TIMEOUT_S))
         cls.addClassCleanup(org.close)
+        cls.addClassCleanup(cls.stop)
         for hub in org.hubs:
             org.directory.change(hub.dn(), **QUICK)
         cls.register("good", "behaves")
@@ -49,6 +50,13 @@ class Agents(unittest.TestCase):
             cls.register(vice, vice, "1")
             org.directory.add(cls.connector(vice))
         org.start()
+
+    @classmethod
+    def stop(cls):
+        """After all that: no crash, and (built with sanitizers) no leak."""
+        status = cls.org.paris1.stop()
+        if status != 0:
+            raise AssertionError("exit %s\n%s" % (status, cls.org.paris1.log()[-5000:]))
 
     @classmethod
     def register(cls, name, *arguments):
