@@ -26,6 +26,15 @@ VICES = ["dies", "is-never-ready", "says-junk", "says-an-endless-line", "never-s
          "answers-in-the-wrong-class", "answers-half-a-line", "is-ready-twice"]
 
 LONG = ("stops-reading", "judges-before-it-reads")  # a short message is theirs before they know it
+COMMAND = """#!/bin/sh
+cat > $2/$1.new
+case $1 in
+fine*) mv $2/$1.new $2/$1;;
+later*) exit 75;;
+never*) echo x; echo not here; exit 67;;
+crash*) kill -9 $$;;
+esac
+"""
 
 
 class Agents(unittest.TestCase):
@@ -203,6 +212,48 @@ class Agents(unittest.TestCase):
         self.assertIn("engaged", json.dumps(waiting))
         self.delivered("mixed", *addresses[:2])
         org.paris1.ctl("message", "remove", waiting["id"], "--no-report")
+
+    def test_the_agent_that_comes_with_it(self):
+        """hub-agent: into folders, and to a command whose exit status counts."""
+        org = self.org
+        program = shutil.copy(os.path.join(TOP, "tools", "hub-agent"), self.place.path)
+        boxes = self.place.directory("boxes")
+        for path in (boxes, self.place.directory("boxes/x"), self.place.directory("boxes/.y")):
+            os.chmod(path, 0o777)
+        command = self.place.file("command", COMMAND)
+        os.chmod(command, 0o755)
+        for name, words in (("boxes", "folders " + boxes),
+                            ("command", "command %s {} %s" % (command, self.journal))):
+            path = os.path.join(self.folder, name)
+            with open(path, "w") as out:
+                out.write("#!/bin/sh\nexec %s %s\n" % (program, words))
+            os.chmod(path, 0o755)
+            org.directory.add(self.connector(name))
+        org.change(org.connector("good"), hubComment="both are there")
+        bad = ["nobody@boxes.example", '".y"@boxes.example']
+        token = self.submit("x@boxes.example", *bad)
+        for address in bad:
+            fields = wait_report(org.mailbox, token, address).recipient(address)
+            self.assertEqual(fields["Status"], "5.1.1")
+        path, = wait_for("it is in its folder", lambda: glob.glob(boxes + "/x/new/*"))
+        with open(path) as text:
+            text = text.read()
+        self.assertTrue(text.startswith("Return-Path: <anna@contoso.com>\n"), text)
+        self.assertIn(token, text)
+        self.assertEqual(os.listdir(boxes + "/x/tmp"), [])
+        token = self.submit(*["%s@command.example" % who for who in (
+            "fine", "later", "never", "crash")])
+        fields = wait_report(org.mailbox, token, "never@command.example")
+        self.assertEqual(fields.addresses(), ["never@command.example"])
+        self.assertIn("not here", fields.recipient("never@command.example")["Diagnostic-Code"])
+        wait_for("it has come", lambda: os.path.exists(
+            os.path.join(self.journal, "fine@command.example")))
+        for who in ("later", "crash"):
+            wait_for("put off", lambda to=who: org.paris1.events(
+                "deferred", to=to + "@command.example"))
+        for waiting in org.paris1.ctl("message", "list")["messages"]:
+            if "command" in waiting["queue"]:
+                org.paris1.ctl("message", "remove", waiting["id"], "--no-report")
 
     def test_an_agent_answers_for_its_queue(self):
         """FAIL-QUEUE and DEFER-QUEUE, at once and after a verdict."""
