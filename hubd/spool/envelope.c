@@ -246,7 +246,7 @@ static void numbers_get(struct reader *r, struct envelope *env)
 	if (env->ret > ENVELOPE_RET_HDRS || env->body > ENVELOPE_BODY_BINARYMIME
 		|| env->auth >= ENVELOPE_AUTH_KINDS || env->automatic >= ENVELOPE_AUTOMATIC_KINDS)
 		fail(r, "flags");
-	env->received_ms = (int64_t)get_number(r, UINT64_MAX, "time");
+	env->received_ms = (int64_t)get_number(r, INT64_MAX, "time");
 	env->expires_base_ms = (int64_t)get_number(r, UINT64_MAX, "time");
 	env->original_size = get_number(r, UINT64_MAX, "size");
 	env->hops = (uint32_t)get_number(r, UINT32_MAX, "hop count");
