@@ -136,7 +136,8 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
 	char *copy = arena_alloc(a, n + 1);
 
-	memcpy(copy, s, n);
+	if (n > 0)
+		memcpy(copy, s, n);
 	return copy;
 }
 

@@ -30,6 +30,7 @@ void arena_free(struct arena **a);
 /* Zeroed memory aligned for any type; never NULL, size 0 included. */
 void *arena_alloc(struct arena *a, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
+/* s may be NULL if n is 0: "". */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 void *arena_memdup(struct arena *a, const void *p, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
