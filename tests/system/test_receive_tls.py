@@ -198,6 +198,8 @@ class Certificates(Base):
         tls = ssl.create_default_context(cafile=self.one.authority.certificate)
         client = self.client("plain")
         self.secure(client, tls, name="mail.contoso.com")
+        # its list begins with AES-256; the server's is what counts
+        self.assertEqual(client.socket.cipher()[0], "TLS_AES_128_GCM_SHA256")
         self.assertTrue(client.say("NOOP").startswith("250"))
 
     def test_names_of_connectors_are_live(self):
