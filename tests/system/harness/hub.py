@@ -146,6 +146,9 @@ class Hub:
         told = self.status()
         if told is not None:
             return told["fingerprint"] if told["in_force"] else None
+        return self.logged_fingerprint()
+
+    def logged_fingerprint(self):
         found = self.events("configuration")
         return found[-1]["fingerprint"] if found else None
 
@@ -196,10 +199,15 @@ def in_step(hubs):
 
 
 def in_force(directory, hubs):
-    """Waits until all hubs run what the directory holds now, however many changes that were."""
+    """
+    Waits until all hubs run what the directory holds now, however many changes that were, and
+    have logged it.
+    """
     newest = directory.newest_change()
 
     def known():
         return [((hub.status() or {}).get("directory") or {}).get("newest_change") or ""
                 for hub in hubs]
     wait_for(lambda: "%s in force: %s" % (newest, known()), lambda: min(known()) >= newest)
+    wait_for("it is logged", lambda: all(
+        hub.fingerprint() in (None, hub.logged_fingerprint()) for hub in hubs))
