@@ -169,11 +169,17 @@ static bool is_still_it(struct pickup_folder *f)
 	return true;
 }
 
+static const char *wanted_path(const struct pickup_folder *f)
+{
+	const struct server *self = f->pickup->live->self;
+
+	return f->kind == PICKUP_KIND_PICKUP ? self->pickup_directory : self->replay_directory;
+}
+
 /* False: nothing can be taken now. Another one is opened when no file of this is under way. */
 static bool make_ready(struct pickup_folder *f)
 {
-	const char *path = f->kind == PICKUP_KIND_PICKUP ? f->pickup->live->self->pickup_directory :
-		f->pickup->live->self->replay_directory;
+	const char *path = wanted_path(f);
 	bool same = f->path != NULL && path != NULL && strcmp(f->path, path) == 0;
 
 	if (same && f->dir >= 0 && is_still_it(f))
@@ -315,7 +321,10 @@ void folder_set_live(struct pickup_folder *f)
 {
 	static const struct timeval every = { PICKUP_POLL_MS / 1000, 0 };
 
-	if (!event_pending(f->poll, EV_TIMEOUT, NULL))
+	/* the one that was open may have files under way yet, and is shut when they have ended */
+	if (wanted_path(f) == NULL && f->dir < 0)
+		event_del(f->poll);
+	else if (!event_pending(f->poll, EV_TIMEOUT, NULL))
 		event_add(f->poll, &every);
 	scan(f);
 }

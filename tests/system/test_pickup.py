@@ -15,7 +15,7 @@ from .harness.delivery import QUICK, wait_report
 from .harness.directory import record
 from .harness.organization import Organization
 
-NOBODY = 65534
+NOBODY = NOBODY_GROUP = 65534
 PICKUP = "From: Anna <anna@contoso.com>\nTo: bruno@contoso.com\nSubject: %s\n\n%s\n"
 REPLAY = "X-Sender: <anna@contoso.com>\nX-Receiver: <bruno@contoso.com>\n%sSubject: %s\n\n%s\n"
 
@@ -395,6 +395,45 @@ class Replay(Base):
             text = data.read().replace(b"<IMCEAFAX-1@contoso.com>", b"<bruno@contoso.com>")
         self.put(self.replay, text)
         self.org.mailbox.wait(token)
+
+
+class Unprivileged(unittest.TestCase):
+    """The hub runs as another user than root: what it may not read is left, nothing is forced."""
+
+    def test_files(self):
+        org = Organization(user="nobody")
+        self.addCleanup(org.close)
+        pickup, root = org.place.directory("pickup"), org.place.directory("drop")
+        os.mkdir(os.path.join(root, "Fax"))
+        for folder, _, names in os.walk(org.place.path):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                os.chown(path, NOBODY, -1)
+        # a directory of root's, whose group is the hub's
+        os.chown(pickup, 0, NOBODY_GROUP)
+        os.chmod(pickup, 0o770)
+        org.directory.change(org.london1.dn(), hubPickupDirectory=pickup, hubDropRoot=root)
+        org.directory.add(record(
+            org.connector("Fax"), "hubForeignConnector", cn="Fax", hubAddressSpace="FAX:*",
+            hubSourceServer=org.london1.dn()))
+        org.start()
+        token = uuid.uuid4().hex
+        path = os.path.join(org.place.path, "made.eml")
+        with open(path, "w") as out:
+            out.write(PICKUP.replace("bruno@", "IMCEAFAX-1@") % (token, "Hello"))
+        os.chmod(path, 0o600)
+        os.utime(path, (0, 0))
+        os.rename(path, os.path.join(pickup, "made.eml"))
+        other = os.path.join(pickup, "other.eml")
+        with open(other, "w") as out:
+            out.write("no header\n")
+        os.chmod(other, 0o644)
+        wait_for("the other is put aside", lambda: os.path.exists(
+            os.path.join(pickup, "other.bad")))
+        self.assertTrue(os.path.exists(os.path.join(pickup, "made.eml")))
+        os.chmod(os.path.join(pickup, "made.eml"), 0o644)
+        dropped = wait_for("it is dropped", lambda: glob.glob(os.path.join(root, "Fax", "*.eml")))
+        self.assertEqual(os.stat(dropped[0]).st_uid, NOBODY)
+        self.assertEqual(os.listdir(pickup), ["other.bad"])
 
 
 class Crashes(Base):
