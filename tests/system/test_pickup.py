@@ -388,11 +388,15 @@ class Replay(Base):
         org.apply(lambda: org.directory.add(record(
             org.connector("Fax"), "hubForeignConnector", cn="Fax", hubAddressSpace="FAX:*",
             hubSourceServer=self.hub.dn())))
-        token, _ = self.drop_off(self.replay, REPLAY.replace("%s", "", 1).replace(
+        marks = "X-Hub-Organization-Mark: 1\nX-Hub-Forest-Mark: 1\n"
+        token, _ = self.drop_off(self.replay, REPLAY.replace("%s", marks, 1).replace(
             "bruno@", "IMCEAFAX-1@"))
         path = wait_for("dropped", lambda: glob.glob(os.path.join(root, "Fax", "*.eml")))[0]
         with open(path, "rb") as data:
             text = data.read().replace(b"<IMCEAFAX-1@contoso.com>", b"<bruno@contoso.com>")
+        # what a trusted file may say does not leave
+        self.assertNotIn(b"Mark", text)
+        self.assertIn(b"with Replay id", text)
         self.put(self.replay, text)
         self.org.mailbox.wait(token)
 
