@@ -9,7 +9,7 @@ import unittest
 
 from .harness.base import Place, free_port, wait_for
 from .harness.certificates import authority, make, ocsp_response, revocation_list
-from .harness.delivery import wait_report
+from .harness.delivery import QUICK, wait_report
 from .harness.directory import Directory, record
 from .harness.hub import Hub, in_force
 from .harness.organization import message, send
@@ -427,6 +427,7 @@ class Growth(Base):
     def test_follows_the_peer(self):
         """It refuses the fourth and later: what it takes is kept up, and it is not hammered."""
         one, taken = self.one, []
+        one.change(one.hub.dn(), **QUICK)
         sink = Sink(one.place, address=ADDRESS)
 
         def banner():
@@ -445,39 +446,41 @@ class Growth(Base):
         tokens = [one.submit("x@limited.example") for _ in range(60)]
         one.change(dn, hubEnabled="TRUE")
         for token in tokens:
-            sink.wait(token, deadline=20)
+            sink.wait(token)
         self.assertGreater(len(taken), 0)
-        # twelve sessions carry them; each refusal makes the next one later
-        self.assertLessEqual(len(taken), 6)
+        # twelve sessions carry them; one that follows another may come before its QUIT is seen
+        self.assertLessEqual(len(taken), 15)
         self.assertLessEqual(sink.sessions, 12 + len(taken) + self.LIMIT)
 
     def test_connections_of_a_connector(self):
         """Over all its domains and hosts, live; everybody has a turn."""
-        one, most, closed = self.one, [0], []
+        one = self.one
         sink = Sink(one.place, address=ADDRESS)
-
-        def banner():
-            with sink.changed:
-                most[0] = max(most[0], sink.sessions - len(closed))
-
-        sink.answer("(banner)", banner)
-        sink.answer("QUIT", lambda: closed.append(1) or "221 2.0.0 bye close")
         dn = one.connector("Narrow", sink, hubDNSRouting="TRUE", hubEnabled="FALSE",
                            hubAddressSpace="SMTP:*.recipient.example",
                            hubMaxConcurrentConnections="2", hubMaxMessagesPerConnection="2")
 
-        def burst():
-            most[0] = 0
+        def burst(expected):
+            """All the mail is queued before any peer answers."""
+            release, before = threading.Event(), sink.sessions
+            self.addCleanup(release.set)
+            sink.answer("MAIL", lambda: release.wait(60) and None)
             tokens = [one.submit("x@d%d.recipient.example" % (n % 8)) for n in range(40)]
             one.change(dn, hubEnabled="TRUE")
+            wait_for("all are queued", lambda: sum(
+                q["message_count"] for q in one.hub.ctl("queue", "list")["queues"]
+                if "recipient.example" in q["identity"] and "Narrow" in q["identity"]) == 40)
+            wait_for("sessions", lambda: sink.sessions - before >= expected)
+            held = sink.sessions - before
+            release.set()
             for token in tokens:
                 sink.wait(token)
             one.change(dn, hubEnabled="FALSE")
-            return most[0]
+            return held
 
-        self.assertLessEqual(burst(), 2)
+        self.assertEqual(burst(2), 2)
         one.change(dn, hubMaxConcurrentConnections=None)
-        self.assertGreater(burst(), 2)
+        self.assertGreaterEqual(burst(8), 8)
 
 
 if __name__ == "__main__":
