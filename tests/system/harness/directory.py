@@ -25,8 +25,15 @@ class Directory:
                    self.uri, "--password-file", self.password_file, *options, check=True)
         command = shlex.split([line for line in made.stdout.splitlines() if "slapd" in line][-1])
         self.folder = os.path.join(place.path, name)
+        self._spare_the_disk()
         self.process = Process(name, command, place.path)
         place.at_end(self.process.kill)
+
+    def _spare_the_disk(self):
+        """It need not outlive a crash of the machine, and each change waits for the disk."""
+        self.offline("slapmodify", "-b", "cn=config", stdin=(
+            "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\n"
+            "replace: olcDbNoSync\nolcDbNoSync: TRUE\n"))
 
     def start(self):
         self.process.start()
