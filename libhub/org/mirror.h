@@ -5,8 +5,9 @@
  * storm), then one snapshot is built and given to on_snapshot if its fingerprint, rejections or
  * warnings differ from those before. At start the cache is loaded first, so a server comes up
  * without its directory; it is given to on_snapshot when no server of the directory is to be had,
- * or after 2 s without an answer, and with one only what that shows. A directory that shows much less than before, or an older state, is not
- * believed (guard.h) unless hubEpoch has changed: then everything is read anew and taken.
+ * or after 2 s without an answer, and with one only what that shows. A directory that shows much
+ * less than before, or an older state, is not believed (guard.h) unless hubEpoch has changed: then
+ * everything is read anew and taken.
  */
 #ifndef HUB_ORG_MIRROR_H
 #define HUB_ORG_MIRROR_H

@@ -230,5 +230,3 @@ class Attributes(unittest.TestCase):
 
 def seconds(row):
     return float(row["date-time"][17:23])
-
-
