@@ -641,15 +641,23 @@ static bool is_stale(const struct queue_conn *qc, const struct live *now)
 	return qc->live->snapshot != now->snapshot || qc->live->tls_client != now->tls_client;
 }
 
+static struct queue_conn *idle_and_stale(const struct queue *q)
+{
+	struct queue_conn *qc;
+
+	TAILQ_FOREACH(qc, &q->conns, link)
+		if (qc->state == CONN_IDLE && is_stale(qc, q->set->live))
+			return qc;
+	return NULL;
+}
+
+/* From the head each time: the end of one may wake others, which then end as well. */
 void queue_end_stale(struct queue *q)
 {
-	struct queue_conn *qc, *next;
+	struct queue_conn *qc;
 
-	for (qc = TAILQ_FIRST(&q->conns); qc != NULL; qc = next) {
-		next = TAILQ_NEXT(qc, link);
-		if (qc->state == CONN_IDLE && is_stale(qc, q->set->live))
-			stop_conn(qc);
-	}
+	while ((qc = idle_and_stale(q)) != NULL)
+		stop_conn(qc);
 }
 
 const struct live *queue_conn_live(const struct queue_conn *qc)
