@@ -132,6 +132,12 @@ void session_fault(struct session *s);
 const char *session_fqdn(const struct session *s);
 /* What this session may send in one message at most; 0 = unlimited. */
 uint64_t session_size_limit(const struct session *s);
+/*
+ * Is it encapsulated (smtp/encapsulation.h) in a domain of ours, and nobody's here? A fax and the
+ * like leave the organization, and may cost money: that is relay, though the domain is ours.
+ * Somebody whom the directory knows by such an address is a recipient like any other.
+ */
+bool session_is_of_other_type(struct session *s, const struct smtp_address *a);
 /* How many recipients it may name in one transaction. */
 uint64_t session_recipient_limit(const struct session *s);
 /* The server of ours that the peer is, by its key, as now configured; NULL if it is none. */

@@ -36,7 +36,15 @@ static bool sender_allowed(struct session *s, const struct smtp_address *from)
 		session_reply(s, 550, "5.7.1", "not permitted to send as <%s>", from->text);
 	else if (author == AUTHOR_NOT_KNOWN)
 		session_reply(s, 451, "4.3.0", "<%s>: recipients are not loaded yet", from->text);
-	return author == AUTHOR_OWN;
+	if (author != AUTHOR_OWN)
+		return false;
+	/* its reports would leave by that type's connector: as much relay as a recipient there */
+	if (!smtp_address_is_null(from) && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT) &&
+	    session_is_of_other_type(s, from)) {
+		session_reply(s, 550, "5.7.1", "unable to relay reports to <%s>", from->text);
+		return false;
+	}
+	return true;
 }
 
 /*

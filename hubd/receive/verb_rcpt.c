@@ -92,6 +92,7 @@ static bool can_be_routed(struct session *s, struct recipients *recipients,
 	allowed = *status == '\0';
 	if (!allowed)
 		session_reply(s, 550, status, "<%s>: %s", to->text, text);
+	recipient_info_clear(&r->info);
 	arena_free(&a);
 	return allowed;
 }
@@ -107,17 +108,14 @@ static bool is_known(struct session *s, const struct smtp_address *to)
 	return known;
 }
 
-/*
- * A fax and the like leave the organization, and may cost money: that is relay, though the domain
- * is ours. Somebody whom the directory knows by such an address is a recipient like any other.
- */
-static bool is_of_other_type(struct session *s, const struct accepted_domain *d,
-	const struct smtp_address *to)
+bool session_is_of_other_type(struct session *s, const struct smtp_address *a)
 {
+	const struct accepted_domain *d;
 	struct encapsulated e;
 
+	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(a));
 	return d != NULL && d->type == ACCEPTED_AUTHORITATIVE &&
-		encapsulation_read(to->text, &e) != ENCAPSULATION_NONE && !is_known(s, to);
+		encapsulation_read(a->text, &e) != ENCAPSULATION_NONE && !is_known(s, a);
 }
 
 static bool recipient_allowed(struct session *s, const struct smtp_address *to)
@@ -128,7 +126,7 @@ static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 	if (is_postmaster(to) && to->domain >= to->length)
 		return true;
 	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(to));
-	other = is_of_other_type(s, d, to);
+	other = session_is_of_other_type(s, to);
 	if ((d == NULL || other) && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT)) {
 		session_reply(s, 550, "5.7.1", "unable to relay");
 		return false;

@@ -102,6 +102,16 @@ class Encapsulated(unittest.TestCase):
         for address in (FAX, "IMCEASMTP-x+40far.example@contoso.com", "IMCEAFAX-@contoso.com"):
             self.assertEqual(self.asked(self.org.internet_port, address)[:10], "550 5.7.1 ")
 
+    def test_no_relay_by_reports(self):
+        """Reports go to the sender: whoever may not send a fax may not have one caused."""
+        for sender, expected in ((FAX, "550 5.7.1 "), ("IMCEASMTP-x+40far.example@contoso.com",
+                                                       "550 5.7.1 "),
+                                 ("IMCEAEX-_O=Old_CN=known@contoso.com", "250 2.1.0 "),
+                                 ("IMCEAFAX-1@elsewhere.example", "250 2.1.0 ")):
+            with Client(self.org.internet_port) as client:
+                client.ehlo()
+                self.assertEqual(client.say("MAIL FROM:<%s>" % sender)[:10], expected)
+
     def test_report(self):
         """What was taken while there was a connector, and is not taken any more."""
         org = self.org
