@@ -106,8 +106,9 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 		return;
 	}
 	if (delivery_tls_again(s, why)) {
-		s->target_at--;
-		delivery_next_target(s);
+		/* the very host, even if it was troubled before and rests for everybody else */
+		if (!delivery_connect(s))
+			delivery_next_target(s);
 		return;
 	}
 	host_is_no_use(s, why);
