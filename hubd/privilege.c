@@ -9,13 +9,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int keep_bind_capability(struct err *e)
+static int keep(const char *text)
 {
-	cap_t caps = cap_from_text("cap_net_bind_service=ep");
-	int rc = caps != NULL ? cap_set_proc(caps) : -1;
+	cap_t caps = cap_from_text(text);
+	int rc = caps != NULL ? cap_set_proc(caps) : -1, saved = errno;
 
 	cap_free(caps);
-	return rc != 0 ? err_set(e, ERR_CONFIG, errno, "cannot keep CAP_NET_BIND_SERVICE") : 0;
+	errno = saved;
+	return rc;
+}
+
+/* A container may have taken the second; without it files of others are waited for. */
+static int keep_capabilities(struct err *e)
+{
+	if (keep("cap_net_bind_service,cap_lease=ep") != 0 && keep("cap_net_bind_service=ep") != 0)
+		return err_set(e, ERR_CONFIG, errno, "cannot keep CAP_NET_BIND_SERVICE");
+	return 0;
 }
 
 int privilege_drop(const char *user, struct err *e)
@@ -30,7 +39,7 @@ int privilege_drop(const char *user, struct err *e)
 		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
 		setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
 		return err_set(e, ERR_CONFIG, errno, "cannot become user %s", user);
-	return keep_bind_capability(e);
+	return keep_capabilities(e);
 }
 
 void privilege_keep_from_children(void)

@@ -7,8 +7,9 @@
 #include "libhub/base/err.h"
 
 /*
- * Becomes user (with its groups), keeping only the capability to bind low ports, since bindings
- * change at run time. Nothing to do when already running as that user.
+ * Becomes user (with its groups), keeping only two capabilities: to bind low ports, since bindings
+ * change at run time, and CAP_LEASE, to ask whether somebody writes to a pickup file. Nothing to do
+ * when already running as that user.
  */
 int privilege_drop(const char *user, struct err *e) MUST_CHECK;
 /* What we start gets no capability by our having it. */
