@@ -25,6 +25,7 @@ struct file_header {
 	uint32_t recipient_count;
 	/* as in struct envelope */
 	const char *sender, *envid, *submitter;
+	bool submitter_given;		/* "" is one, too */
 	enum envelope_ret ret;
 	enum envelope_body body;	/* BODY of X-Sender */
 	bool body_given;

@@ -70,20 +70,32 @@ static char *with_time(const char *name, const char *suffix)
 		(int)(now_ms % 1000), suffix);
 }
 
+int file_name_rename(const struct pickup_folder *f, const char *from, const char *to)
+{
+	int rc = renameat2(f->dir, from, f->dir, to, RENAME_NOREPLACE);
+	struct stat st;
+
+	if (rc == 0 || errno != EINVAL)
+		return rc;
+	/* NFS knows no such flag */
+	if (fstatat(f->dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = EEXIST;
+	else if (errno == ENOENT)
+		return renameat(f->dir, from, f->dir, to);
+	return -1;
+}
+
 int file_name_move(const struct pickup_folder *f, const char *from, const char *name,
 	const char *suffix)
 {
 	char *to = xasprintf("%.*s%s", (int)base_length(name), name, suffix);
-	int rc = renameat2(f->dir, from, f->dir, to, RENAME_NOREPLACE), saved;
+	int rc = file_name_rename(f, from, to), saved;
 
 	if (rc != 0 && errno == EEXIST) {
 		free(to);
 		to = with_time(name, suffix);
-		rc = renameat2(f->dir, from, f->dir, to, RENAME_NOREPLACE);
+		rc = file_name_rename(f, from, to);
 	}
-	/* NFS knows no such flag */
-	if (rc != 0 && errno == EINVAL && faccessat(f->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-		rc = renameat(f->dir, from, f->dir, to);
 	saved = errno;
 	free(to);
 	errno = saved;

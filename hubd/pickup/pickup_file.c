@@ -39,6 +39,7 @@ struct pickup_file {
 	struct envelope *env;
 	bool body_given;
 	struct intake *intake;
+	uint64_t minute_ms;		/* in whose count it is */
 	uint64_t at;			/* read so far */
 	bool cr, in_line, eight_bit;	/* of what went into the intake */
 	struct message *message;	/* being committed */
@@ -72,31 +73,54 @@ static void over(struct pickup_file *x)
 	pickup_file_ended(f->pickup);
 }
 
-static void put_aside(struct pickup_folder *f, const char *at, const char *name,
+/* It stays where it is, which is said once. */
+static void leave(struct pickup_folder *f, const char *name, const struct stat *st,
+	const char *reason)
+{
+	if (folder_is_news(f, st))
+		log_event(LOG_LEVEL_WARNING, "file-left", LOG_STR("path", f->path),
+			LOG_STR("file", name), LOG_UINT("owner", st->st_uid),
+			LOG_STR("reason", reason), LOG_END);
+}
+
+/* False, and errno: it cannot be renamed. */
+static bool put_aside(struct pickup_folder *f, const char *at, const char *name,
 	const struct stat *st, const char *rule, const char *reason)
 {
-	bool moved = file_name_move(f, at, name, ".bad") == 0;
-
+	if (file_name_move(f, at, name, ".bad") != 0)
+		return false;
 	counter_add(f->kind == PICKUP_KIND_PICKUP ? COUNTER_PICKUP_BAD : COUNTER_REPLAY_BAD, 1);
 	log_event(LOG_LEVEL_WARNING, "badmail", LOG_STR("directory", pickup_kind_names[f->kind]),
 		LOG_STR("path", f->path), LOG_STR("file", name), LOG_UINT("owner", st->st_uid),
-		LOG_STR("rule", rule), LOG_STR("reason", reason),
-		LOG_STR("not_renamed", moved ? NULL : strerror(errno)), LOG_END);
+		LOG_STR("rule", rule), LOG_STR("reason", reason), LOG_END);
+	return true;
+}
+
+static void stuck(const struct pickup_file *x, const char *rule)
+{
+	log_event(LOG_LEVEL_ERROR, "file-stuck", LOG_STR("path", x->folder->path),
+		LOG_STR("file", x->temp), LOG_STR("rule", rule),
+		LOG_STR("reason", strerror(errno)), LOG_END);
 }
 
 static void bad(struct pickup_file *x, const char *rule, const char *reason)
 {
-	put_aside(x->folder, x->temp, x->name, &x->st, rule, reason);
+	if (!put_aside(x->folder, x->temp, x->name, &x->st, rule, reason))
+		stuck(x, rule);
 	over(x);
 }
 
 static void give_back(struct pickup_file *x, const char *reason)
 {
-	log_event(LOG_LEVEL_INFO, "file-left", LOG_STR("path", x->folder->path),
+	struct pickup_folder *f = x->folder;
+
+	folder_rest(f);
+	if (x->minute_ms == f->minute_ms && f->minute_count > 0)
+		f->minute_count--;
+	log_event(LOG_LEVEL_INFO, "file-left", LOG_STR("path", f->path),
 		LOG_STR("file", x->name), LOG_STR("reason", reason), LOG_END);
-	if (file_name_move(x->folder, x->temp, x->name, ".eml") != 0)
-		log_event(LOG_LEVEL_ERROR, "file-stuck", LOG_STR("path", x->folder->path),
-			LOG_STR("file", x->temp), LOG_STR("reason", strerror(errno)), LOG_END);
+	if (file_name_move(f, x->temp, x->name, ".eml") != 0)
+		stuck(x, NULL);
 }
 
 /* --- into the spool --- */
@@ -136,8 +160,7 @@ static void on_committed(uint64_t id, const struct err *e, void *ctx)
 	counter_add(f->kind == PICKUP_KIND_PICKUP ? COUNTER_PICKUP_MESSAGES :
 		COUNTER_REPLAY_MESSAGES, 1);
 	if (unlinkat(f->dir, x->temp, 0) != 0)
-		log_event(LOG_LEVEL_ERROR, "file-stuck", LOG_STR("path", f->path),
-			LOG_STR("file", x->temp), LOG_STR("reason", strerror(errno)), LOG_END);
+		stuck(x, NULL);
 	if (p->ended)
 		message_free(&x->message);
 	else
@@ -198,14 +221,15 @@ static void commit(struct pickup_file *x)
 	spool_draft_commit(&draft, blob, size, recipients, on_committed, x);
 }
 
-/* Somebody wrote while it was read. */
+/* Somebody wrote, or gave it to another, since it was looked at. */
 static bool has_changed(const struct pickup_file *x)
 {
 	struct stat st;
 
 	return fstat(x->fd, &st) != 0 || st.st_size != x->st.st_size ||
 		st.st_mtim.tv_sec != x->st.st_mtim.tv_sec ||
-		st.st_mtim.tv_nsec != x->st.st_mtim.tv_nsec || (uint64_t)st.st_size != x->at;
+		st.st_mtim.tv_nsec != x->st.st_mtim.tv_nsec || st.st_mode != x->st.st_mode ||
+		st.st_uid != x->st.st_uid || st.st_gid != x->st.st_gid;
 }
 
 static void finish(struct pickup_file *x)
@@ -214,7 +238,7 @@ static void finish(struct pickup_file *x)
 	struct smtp_reply r;
 	bool pause;
 
-	if (has_changed(x)) {
+	if (has_changed(x) || x->at != (uint64_t)x->st.st_size) {
 		give_back(x, "it changed while it was read");
 		over(x);
 		return;
@@ -357,9 +381,13 @@ static void make_envelope(struct pickup_file *x, const struct file_header *h)
 	};
 	env->expires_base_ms = env->received_ms;
 	env->origin = (struct origin){ .as = within ? ORIGIN_INTERNAL : ORIGIN_EXTERNAL,
-		.mechanism = ORIGIN_BY_FILE, .domain = "", .submitter = h->submitter,
+		.mechanism = ORIGIN_BY_FILE, .domain = "",
+		.submitter = x->trusted ? h->submitter : "",
 		.source = arena_strdup(x->arena, f->pickup->live->fqdn),
 		.arrived_ms = env->received_ms };
+	/* RFC 4954 section 5: AUTH=<>, as of a client that is believed, see judge.c */
+	if (x->trusted && h->submitter_given && *h->submitter == '\0')
+		env->origin.as = ORIGIN_ANONYMOUS;
 	x->env = env;
 	x->body_given = h->body_given;
 }
@@ -520,13 +548,27 @@ static enum look look_at(const struct pickup_folder *f, int fd, const struct sta
 	return LOOK_BAD;
 }
 
-static void start(struct pickup_folder *f, const char *name, int fd, const struct stat *st)
+/* What was looked at is an open file, what was renamed is a name. */
+static const char *why_not_the_same(const struct pickup_file *x)
+{
+	struct stat st;
+
+	if (fstatat(x->folder->dir, x->temp, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		st.st_dev != x->st.st_dev || st.st_ino != x->st.st_ino)
+		return "another file took its name";
+	if (has_changed(x) || is_being_written(x->fd, &x->st))
+		return "it changed while it was looked at";
+	return NULL;
+}
+
+static struct pickup_file *file_new(struct pickup_folder *f, const char *name, char *temp, int fd,
+	const struct stat *st)
 {
 	struct pickup_file *x = xcalloc(1, sizeof(*x));
 
 	x->folder = f;
 	x->name = xstrdup(name);
-	x->temp = file_name_temp(f, name);
+	x->temp = temp;
 	x->fd = fd;
 	x->st = *st;
 	x->trusted = f->kind == PICKUP_KIND_REPLAY && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
@@ -535,48 +577,83 @@ static void start(struct pickup_folder *f, const char *name, int fd, const struc
 	DL_APPEND(f->files, x);
 	f->n_files++;
 	f->minute_count++;
-	if (renameat2(f->dir, name, f->dir, x->temp, RENAME_NOREPLACE) != 0 && (errno != EINVAL ||
-		renameat(f->dir, name, f->dir, x->temp) != 0)) {
-		log_event(LOG_LEVEL_WARNING, "file-left", LOG_STR("path", f->path),
-			LOG_STR("file", name), LOG_STR("reason", strerror(errno)), LOG_END);
-		release(x);
-		return;
+	x->minute_ms = f->minute_ms;
+	return x;
+}
+
+/* False: it cannot be renamed, and fd stays the caller's. */
+static bool start(struct pickup_folder *f, const char *name, int fd, const struct stat *st)
+{
+	char *temp = file_name_temp(f, name);
+	const char *why_not;
+	struct pickup_file *x;
+
+	if (file_name_rename(f, name, temp) != 0) {
+		if (errno != ENOENT)
+			leave(f, name, st, strerror(errno));
+		free(temp);
+		return false;
 	}
-	begin(x);
+	x = file_new(f, name, temp, fd, st);
+	why_not = why_not_the_same(x);
+	if (why_not == NULL) {
+		begin(x);
+	} else {
+		give_back(x, why_not);
+		release(x);
+	}
+	return true;
+}
+
+static bool put_aside_or_leave(struct pickup_folder *f, const char *name, const struct stat *st,
+	const char *rule, const char *reason)
+{
+	bool moved = put_aside(f, name, name, st, rule, reason);
+
+	if (!moved && errno != ENOENT)
+		leave(f, name, st, strerror(errno));
+	return moved;
+}
+
+/* True: it was begun with, and fd is the file's. */
+static bool take_open(struct pickup_folder *f, const char *name, int fd, const struct stat *st,
+	bool *gone)
+{
+	const char *rule, *reason;
+
+	*gone = false;
+	switch (look_at(f, fd, st, &rule, &reason)) {
+	case LOOK_TAKE:
+		return *gone = start(f, name, fd, st);
+	case LOOK_BAD:
+		*gone = put_aside_or_leave(f, name, st, rule, reason);
+		break;
+	case LOOK_LEAVE:
+		break;
+	}
+	return false;
 }
 
 bool pickup_file_take(struct pickup_folder *f, const char *name)
 {
-	const char *rule, *reason;
 	struct stat st, opened;
+	bool gone = false;
 	int fd;
 
 	if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return true;
-	if (!S_ISREG(st.st_mode)) {
-		put_aside(f, name, name, &st, "file-type", "not a regular file");
-		return true;
-	}
+	if (!S_ISREG(st.st_mode))
+		return put_aside_or_leave(f, name, &st, "file-type", "not a regular file");
 	fd = openat(f->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &opened) != 0 || opened.st_ino != st.st_ino || opened.st_dev != st.st_dev) {
-		close(fd);
-		return false;
-	}
-	switch (look_at(f, fd, &opened, &rule, &reason)) {
-	case LOOK_TAKE:
-		start(f, name, fd, &opened);
-		return true;
-	case LOOK_BAD:
-		put_aside(f, name, name, &opened, rule, reason);
-		break;
-	case LOOK_LEAVE:
-		close(fd);
+	if (fd < 0) {
+		if (errno != ENOENT)
+			leave(f, name, &st, strerror(errno));
 		return false;
 	}
-	close(fd);
-	return true;
+	if (fstat(fd, &opened) != 0 || opened.st_ino != st.st_ino || opened.st_dev != st.st_dev ||
+		!take_open(f, name, fd, &opened, &gone))
+		close(fd);
+	return gone;
 }
 
 void pickup_files_return(struct pickup_folder *f)

@@ -134,6 +134,7 @@ static void shut(struct pickup_folder *f)
 	if (f->dir >= 0)
 		close(f->dir);
 	f->dir = -1;
+	f->told_until = f->told_next = (struct timespec){ 0 };
 }
 
 static bool open_it(struct pickup_folder *f)
@@ -213,6 +214,7 @@ static void list_names(struct pickup_folder *f)
 
 	drop_names(f);
 	f->progress = false;
+	f->told_until = f->told_next;
 	if (dir == NULL) {
 		tell(f, strerror(errno));
 		if (fd >= 0)
@@ -246,9 +248,32 @@ static bool within_rate(struct pickup_folder *f)
 	return max == 0 || f->minute_count < max;
 }
 
+void folder_rest(struct pickup_folder *f)
+{
+	f->rest_until_ms = clock_mono_ms() + PICKUP_POLL_MS;
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+/* Each name is looked at once a list, so the latest change up to the list before says it all. */
+bool folder_is_news(struct pickup_folder *f, const struct stat *st)
+{
+	if (is_later(&st->st_ctim, &f->told_next))
+		f->told_next = st->st_ctim;
+	return is_later(&st->st_ctim, &f->told_until);
+}
+
+static bool may_take(struct pickup_folder *f)
+{
+	return f->n_files < PICKUP_FILES && clock_mono_ms() >= f->rest_until_ms && within_rate(f);
+}
+
 static void take_names(struct pickup_folder *f)
 {
-	while (f->at < f->n_names && f->n_files < PICKUP_FILES && within_rate(f)) {
+	while (f->at < f->n_names && may_take(f)) {
 		loop_touch(f->pickup->loop);
 		f->progress = pickup_file_take(f, f->names[f->at++]) || f->progress;
 	}

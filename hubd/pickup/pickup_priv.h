@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "hubd/pickup/file_header.h"
 #include "hubd/pickup/pickup.h"
@@ -31,6 +32,8 @@ struct pickup_folder {
 	bool progress;			/* one of them is not there any more */
 	struct pickup_file *files;	/* under way */
 	size_t n_files;
+	uint64_t rest_until_ms;		/* one was given back: nothing is taken before */
+	struct timespec told_until, told_next;	/* see folder_is_news */
 	uint64_t minute_ms;		/* the present minute began */
 	uint64_t minute_max, minute_count;	/* its limit, its messages */
 };
@@ -65,11 +68,16 @@ void folder_set_live(struct pickup_folder *f);
 void folder_stop(struct pickup_folder *f);
 /* A file has ended: goes on with the next name, soon. */
 void folder_has_room(struct pickup_folder *f);
+/* A file has been given back: it wakes the watch, and must not be taken again at once. */
+void folder_rest(struct pickup_folder *f);
+/* What is wrong with a file that stays where it is has not been said since it last changed. */
+bool folder_is_news(struct pickup_folder *f, const struct stat *st);
 
 /* --- pickup_file.c --- */
 
 /*
- * Looks at a name and begins with it, or puts it aside. False: it is left there for another time.
+ * Looks at a name and begins with it, or puts it aside. False: it is left there for another time,
+ * or cannot be renamed.
  */
 bool pickup_file_take(struct pickup_folder *f, const char *name);
 /* Gives those back that are not on their way into the spool. */
@@ -83,6 +91,8 @@ void pickup_files_reclaim(struct pickup_folder *f);
 char *file_name_temp(const struct pickup_folder *f, const char *name);
 /* The name that a temporary one of this server had; NULL when it is none. */
 char *file_name_of_temp(const struct pickup_folder *f, const char *temp);
+/* Never onto another file: then -1 and EEXIST. Both names are plain. */
+int file_name_rename(const struct pickup_folder *f, const char *from, const char *to);
 /*
  * Renames from (plain, in the folder) to base and suffix, with the time in between when that is
  * taken; base ends before its own suffix. 0, or -1 and errno.

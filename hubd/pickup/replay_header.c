@@ -53,6 +53,7 @@ static int take_sender(struct reading *r, const struct field *f)
 	h->body = body_of(mail->body);
 	h->body_given = mail->body != SMTP_BODY_UNSPECIFIED;
 	h->smtputf8 = mail->utf8;
+	h->submitter_given = mail->auth_given;
 	if (mail->auth_given)
 		h->submitter = arena_strndup(r->arena, mail->auth.text, mail->auth.length);
 	return 0;

@@ -261,6 +261,22 @@ class Pickup(Base):
         os.chmod(self.pickup, 0o770)
         self.org.mailbox.wait(token)
 
+    def test_temporary_name_is_taken(self):
+        """Nothing is renamed onto another file; it is said once, and goes when it can."""
+        in_the_way = os.path.join(self.pickup, "twice.london1.tmp")
+        with open(in_the_way, "w") as out:
+            out.write("precious")
+        token, name = self.drop_off(name="twice.eml")
+        wait_for("said", lambda: self.hub.events("file-left", file=name))
+        for _ in range(3):
+            self.passes(self.pickup)
+        with open(in_the_way) as kept:
+            self.assertEqual(kept.read(), "precious")
+        self.assertEqual(len(self.hub.events("file-left", file=name)), 1)
+        self.assertFalse(self.org.mailbox.find(token))
+        os.unlink(in_the_way)
+        self.org.mailbox.wait(token)
+
     def test_names(self):
         """Only .eml, nothing hidden; a .tmp of another program is not ours."""
         for name in ("a.txt", ".hidden.eml", "b.tmp", "c.eml.part", "d.EML~"):
@@ -379,6 +395,13 @@ class Replay(Base):
                 self.assertEqual("X-Hub-Organization-Mark: 1" in lines, trusted, lines)
                 self.assertIn("X-Hub-Organization-AuthAs: %s\r\n" % (
                     "Partner" if trusted else "External"), lines)
+                # AUTH=<>: a trusted one says that nobody vouches for it
+                token, _ = self.drop_off(
+                    self.replay, "X-Sender: <anna@contoso.com> AUTH=<>\n"
+                    "X-Receiver: <x@far.example>\nSubject: %s\n\n%s\n", mode=mode, owner=owner)
+                self.assertIn("X-Hub-Organization-AuthAs: %s\r\n" % (
+                    "Anonymous" if trusted else "External"),
+                    head(org.smart_host.wait(token)[0]))
 
     def test_what_was_dropped_is_replayed(self):
         """Drop and replay speak the same language."""
@@ -401,6 +424,11 @@ class Replay(Base):
         self.org.mailbox.wait(token)
 
 
+def capabilities(process, kind):
+    with open("/proc/%s/status" % process) as text:
+        return int(re.search(r"^%s:\s*(\w+)" % kind, text.read(), re.M).group(1), 16)
+
+
 class Unprivileged(unittest.TestCase):
     """The hub runs as another user than root: what it may not read is left, nothing is forced."""
 
@@ -420,6 +448,9 @@ class Unprivileged(unittest.TestCase):
             org.connector("Fax"), "hubForeignConnector", cn="Fax", hubAddressSpace="FAX:*",
             hubSourceServer=org.london1.dn()))
         org.start()
+        # low ports, and leases on files of others, where we have these ourselves
+        self.assertEqual(capabilities(org.london1.process.pid, "CapEff"),
+                         capabilities("self", "CapBnd") & (1 << 10 | 1 << 28))
         token = uuid.uuid4().hex
         path = os.path.join(org.place.path, "made.eml")
         with open(path, "w") as out:
@@ -430,10 +461,18 @@ class Unprivileged(unittest.TestCase):
         other = os.path.join(pickup, "other.eml")
         with open(other, "w") as out:
             out.write("no header\n")
-        os.chmod(other, 0o644)
         wait_for("the other is put aside", lambda: os.path.exists(
             os.path.join(pickup, "other.bad")))
         self.assertTrue(os.path.exists(os.path.join(pickup, "made.eml")))
+        # which is said, and once however often it is looked at
+        for name in ("more", "yet more"):
+            with open(os.path.join(pickup, name + ".eml"), "w") as out:
+                out.write("no header\n")
+            wait_for("put aside", lambda n=name: os.path.exists(
+                os.path.join(pickup, n + ".bad")))
+            os.unlink(os.path.join(pickup, name + ".bad"))
+        left = [e for e in org.london1.events("file-left", file="made.eml")]
+        self.assertEqual([e["reason"] for e in left], ["Permission denied"])
         os.chmod(os.path.join(pickup, "made.eml"), 0o644)
         dropped = wait_for("it is dropped", lambda: glob.glob(os.path.join(root, "Fax", "*.eml")))
         self.assertEqual(os.stat(dropped[0]).st_uid, NOBODY)
