@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import smtplib
+import subprocess
 import unittest
 
 from .harness.base import TOP, Place, wait_for
@@ -254,6 +255,30 @@ class Agents(unittest.TestCase):
         for waiting in org.paris1.ctl("message", "list")["messages"]:
             if "command" in waiting["queue"]:
                 org.paris1.ctl("message", "remove", waiting["id"], "--no-report")
+
+    def test_folders_that_cannot_be_seen(self):
+        """Only a folder that is surely not there fails; a full disk leaves nothing behind."""
+        boxes = self.place.directory("unseen")
+        for name in ("x", "full"):
+            self.place.directory("unseen/" + name)
+        os.symlink("loop", boxes + "/loop")
+        for path, name, size, verdict in (
+                (boxes, "x", 5, "DELIVERED 1 2.0.0"), (boxes, "nobody", 5, "FAILED 1 5.1.1"),
+                (boxes, "n" * 300, 5, "FAILED 1 5.1.1"), (boxes, "loop", 5, "DEFERRED 1 4.3.0"),
+                (boxes + "/missing", "x", 5, "DEFERRED 1 4.3.0"),
+                (boxes, "full", 99995, "DEFERRED 1 4.3.0")):
+            with self.subTest(name=name, path=path):
+                done = subprocess.run(
+                    ["prlimit", "--fsize=100000", os.path.join(TOP, "tools", "hub-agent"),
+                     "folders", path] if name == "full" else
+                    [os.path.join(TOP, "tools", "hub-agent"), "folders", path],
+                    input="OPEN\nMESSAGE 1\nSENDER <>\nRECIPIENT 1 <%s@b.example>\n"
+                    "%sEND\nCLOSE\n"
+                    % (name, "CHUNK 5\nabcd\n" * (size // 5)),
+                    capture_output=True, text=True, timeout=60, check=True)
+                self.assertEqual(done.stdout.split("\n")[1][:len(verdict)], verdict, done.stderr)
+        self.assertEqual([len(os.listdir(boxes + "/x/" + part)) for part in ("new", "tmp")], [1, 0])
+        self.assertEqual(os.listdir(boxes + "/full/tmp"), [])
 
     def test_an_agent_answers_for_its_queue(self):
         """FAIL-QUEUE and DEFER-QUEUE, at once and after a verdict."""
