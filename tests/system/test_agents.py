@@ -379,6 +379,8 @@ class Agents(unittest.TestCase):
         self.add("loud", "complains")
         self.submit("x@loud.example")
         self.delivered("loud", "x@loud.example")
+        wait_for("they are logged", lambda: len(
+            self.org.paris1.events("agent-says", agent="loud")) >= 50)
         said = [event["text"] for event in self.org.paris1.events("agent-says", agent="loud")]
         self.assertEqual(said, ["complaint %d" % i for i in range(50)])
 
