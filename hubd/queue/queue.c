@@ -665,11 +665,6 @@ const struct live *queue_conn_live(const struct queue_conn *qc)
 	return qc->live;
 }
 
-struct queue_set *queue_conn_set(const struct queue_conn *qc)
-{
-	return qc->q->set;
-}
-
 const char *queue_conn_name(const struct queue_conn *qc)
 {
 	return qc->q->name;

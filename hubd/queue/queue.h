@@ -262,7 +262,6 @@ enum queue_conn_outcome {
 /* qc is gone. A message still taken is given back first. text: one line, may be NULL. */
 void queue_conn_end(struct queue_conn *qc, enum queue_conn_outcome outcome, const char *status,
 	const char *text);
-struct queue_set *queue_conn_set(const struct queue_conn *qc);
 /* Such as "DnsConnectorDelivery/example.com/To Internet", for logs. */
 const char *queue_conn_name(const struct queue_conn *qc);
 

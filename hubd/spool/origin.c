@@ -17,11 +17,6 @@ static const char *const as_names[ORIGIN_KINDS] = {
 	[ORIGIN_PARTNER] = "Partner",
 };
 
-const char *origin_as_name(enum origin_as as)
-{
-	return as_names[as];
-}
-
 bool origin_is_outside(const struct origin *o)
 {
 	return o->as == ORIGIN_ANONYMOUS || o->as == ORIGIN_PARTNER;

@@ -88,7 +88,6 @@ void origin_claim_add(struct origin_claim *c, enum origin_field f, const char *v
 /* Does it say who judged and what? Else nothing of it is believed. */
 bool origin_claim_is_whole(const struct origin_claim *c);
 
-const char *origin_as_name(enum origin_as as);
 /* Is it from a stranger to the organization, whom hubRefuseOutsideMail keeps out? */
 bool origin_is_outside(const struct origin *o);
 /* The header fields, complete lines; source: for an origin that does not say. Returns their size,
