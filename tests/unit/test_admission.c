@@ -1,8 +1,6 @@
 /* test_admission.c - who comes in, of how many from where (hubd/receive/admission.h); the peers are
  * made up.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +10,7 @@
 #include "hubd/receive/peer_network.h"
 #include "libhub/base/mem.h"
 #include "org_text.h"
+#include "socket_address.h"
 #include "unit.h"
 
 #define BASE "cn=Transport,dc=example,dc=com"
@@ -83,29 +82,12 @@ static void teardown(void)
 	live_unref(&live);
 }
 
-static struct sockaddr_storage address(const char *text, uint16_t port)
-{
-	struct sockaddr_storage a = { 0 };
-	struct sockaddr_in6 *v6 = (void *)&a;
-	struct sockaddr_in *v4 = (void *)&a;
-
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-	} else {
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-	}
-	return a;
-}
-
 /* What a peer of that address hears at once; NULL: it came in. */
 static const char *call(const char *from)
 {
 	static char said[200];
-	struct sockaddr_storage peer = address(from, 40000);
-	struct sockaddr_storage local = address(strchr(from, ':') != NULL ? "2001:db8::25" :
+	struct sockaddr_storage peer = socket_address(from, 40000);
+	struct sockaddr_storage local = socket_address(strchr(from, ':') != NULL ? "2001:db8::25" :
 		"192.0.2.25", 25);
 	size_t expected = n_arrived + 1;
 	ssize_t n;
@@ -154,7 +136,8 @@ END_TEST
 START_TEST(text)
 {
 	char one[PEER_NETWORK_TEXT], other[PEER_NETWORK_TEXT];
-	struct sockaddr_storage a = address(sources[_i].one, 1), b = address(sources[_i].other, 2);
+	struct sockaddr_storage a = socket_address(sources[_i].one, 1);
+	struct sockaddr_storage b = socket_address(sources[_i].other, 2);
 
 	peer_network_text(&a, one);
 	peer_network_text(&b, other);
@@ -164,7 +147,7 @@ END_TEST
 
 START_TEST(text_of_ipv6)
 {
-	struct sockaddr_storage a = address("2001:db8:1:2:3:4:5:6", 25);
+	struct sockaddr_storage a = socket_address("2001:db8:1:2:3:4:5:6", 25);
 	char buf[PEER_NETWORK_TEXT];
 
 	peer_network_text(&a, buf);

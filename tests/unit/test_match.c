@@ -9,6 +9,7 @@
 #include "hubd/receive/match.h"
 #include "libhub/org/connector.h"
 #include "org_text.h"
+#include "socket_address.h"
 #include "unit.h"
 
 #define BASE "cn=Transport,dc=example,dc=com"
@@ -23,23 +24,6 @@
 #define CONNECTOR_OF(server, n) "dn: cn=" n "," SERVER(server) "\n" \
 	"objectClass: hubReceiveConnector\ncn: " n "\n"
 #define CONNECTOR(n) CONNECTOR_OF("hub1", n)
-
-static struct sockaddr_storage address(const char *text, uint16_t port)
-{
-	struct sockaddr_storage a = { 0 };
-	struct sockaddr_in6 *v6 = (void *)&a;
-	struct sockaddr_in *v4 = (void *)&a;
-
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-	} else {
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-	}
-	return a;
-}
 
 static const struct live *live_of(const struct snapshot *s)
 {
@@ -101,8 +85,8 @@ static const struct {
 START_TEST(matching)
 {
 	struct builder *b = builder_new(BASE);
-	struct sockaddr_storage local = address(match_rows[_i].local, match_rows[_i].port),
-		peer = address(match_rows[_i].peer, 40000);
+	struct sockaddr_storage local = socket_address(match_rows[_i].local, match_rows[_i].port),
+		peer = socket_address(match_rows[_i].peer, 40000);
 	const struct snapshot *s;
 	const struct live *live;
 	struct connector_match found;
@@ -262,9 +246,9 @@ static void probe(const struct live *live)
 	size_t i;
 
 	snprintf(text, sizeof(text), v6 ? "2001:db8::%u" : "192.0.2.%u", 1 + any_below(4));
-	local = address(text, (uint16_t)(25 + any_below(3)));
+	local = socket_address(text, (uint16_t)(25 + any_below(3)));
 	snprintf(text, sizeof(text), v6 ? "fd00::%x" : "10.0.0.%u", any_below(SPAN + 2));
-	peer = address(text, 40000);
+	peer = socket_address(text, 40000);
 	for (i = 0; i < all.n; i++) {
 		c = claim_of((const void *)all.v[i], &local, &peer);
 		if (c.fit == 0 || c.fit < best.fit || (c.fit == best.fit &&
