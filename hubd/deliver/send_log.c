@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "hubd/config/live.h"
 #include "hubd/queue/queue.h"
@@ -115,13 +114,11 @@ void send_log_line(struct send_log *g, enum protocol_event event, const char *da
 
 void send_log_note_write(struct send_log *g, const char *context, const char *fmt, ...)
 {
-	char text[1000];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	protocol_log_note(g->shared->file, &lines_of(g)->session, context, fmt, ap);
 	va_end(ap);
-	write_line(g, PROTOCOL_NOTE, text, strlen(text), context);
 }
 
 void send_log_put(struct send_log *g, const char *fmt, va_list ap)

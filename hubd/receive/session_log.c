@@ -48,13 +48,11 @@ bool session_is_logged(struct session *s)
 
 void session_note_write(struct session *s, const char *context, const char *fmt, ...)
 {
-	char text[1000];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	protocol_log_note(s->receiver->cfg.protocol_log, session_line(s), context, fmt, ap);
 	va_end(ap);
-	write_line(s, PROTOCOL_NOTE, text, strlen(text), context);
 }
 
 void session_log_connected(struct session *s)

@@ -204,3 +204,14 @@ void protocol_log_write(struct protocol_log *log, struct protocol_session *s,
 	csv_end(&line);
 	writer_put(log->writer, line.text, line.used);
 }
+
+void protocol_log_note(struct protocol_log *log, struct protocol_session *s, const char *context,
+	const char *fmt, va_list ap)
+{
+	char text[PROTOCOL_NOTE_MAX];
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+
+	BUG_ON(n < 0);
+	protocol_log_write(log, s, PROTOCOL_NOTE, text,
+		(size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, context);
+}

@@ -8,13 +8,15 @@
 #ifndef HUB_TRACK_PROTOCOL_LOG_H
 #define HUB_TRACK_PROTOCOL_LOG_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "libhub/base/err.h"
 
-enum { PROTOCOL_LOG_WAITING = 4 * 1024 * 1024, PROTOCOL_ENDPOINT_SIZE = 64 };
+enum { PROTOCOL_LOG_WAITING = 4 * 1024 * 1024, PROTOCOL_ENDPOINT_SIZE = 64,
+	PROTOCOL_NOTE_MAX = 1000 };
 
 enum protocol_log_side { PROTOCOL_LOG_RECEIVE, PROTOCOL_LOG_SEND };
 
@@ -57,5 +59,8 @@ void protocol_log_reopen(struct protocol_log *log);
  */
 void protocol_log_write(struct protocol_log *log, struct protocol_session *s,
 	enum protocol_event event, const char *data, size_t n, const char *context);
+/* A line of information in words of ours, which are cut at PROTOCOL_NOTE_MAX. As above. */
+void protocol_log_note(struct protocol_log *log, struct protocol_session *s, const char *context,
+	const char *fmt, va_list ap);
 
 #endif
