@@ -7,7 +7,8 @@
  * Commands are pipelined as far as the peer allows: with CHUNKING a small message is one write
  * (MAIL, RCPT, BDAT and the body) and one read. Bodies stream from their source and wait while the
  * peer is slow; at most CLIENT_OUTPUT_MAX bytes are held. A message for more recipients than the
- * peer takes at once (RFC 9422) is sent as often as it takes.
+ * peer takes at once, as it said before (RFC 9422) or says then (RFC 5321 section 4.5.3.1.10), is
+ * sent as often as it takes.
  */
 #ifndef HUB_DELIVER_CLIENT_H
 #define HUB_DELIVER_CLIENT_H

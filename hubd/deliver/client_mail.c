@@ -96,6 +96,7 @@ void client_begin(struct client *c)
 	memset(c->facts, 0, c->n * sizeof(*c->facts));
 	arena_free(&c->texts);
 	c->line_used = false;
+	c->enough = 0;
 	client_fit_begin(c);
 	c->bdat = smtp_capability_has(&c->caps, SMTP_EXT_CHUNKING);
 	client_slice_begin(c, 0);
@@ -110,19 +111,27 @@ static bool has_other_domain(const struct client *c, uint32_t a, uint32_t b)
 	return x == NULL || y == NULL || strcasecmp(x, y) != 0;
 }
 
+/* How many recipients the peer said or showed that it takes; 0 = no limit is known. */
+static uint32_t most_recipients(const struct client *c)
+{
+	uint32_t said = c->caps.rcpt_max;
+
+	return said == 0 || (c->enough != 0 && c->enough < said) ? c->enough : said;
+}
+
 /* RFC 9422: the end of what the peer takes in one transaction. */
 static uint32_t slice_end(const struct client *c, uint32_t start)
 {
 	const struct smtp_capability *caps = &c->caps;
-	uint32_t i, last = start, domains = 0, named = 0;
+	uint32_t i, last = start, domains = 0, named = 0, most = most_recipients(c);
 
-	if (caps->rcpt_max == 0 && caps->rcpt_domain_max == 0)
+	if (most == 0 && caps->rcpt_domain_max == 0)
 		return c->n;
 	for (i = start; i < c->n; i++) {
 		if (client_is_skipped(c, i))
 			continue;
 		domains += named == 0 || has_other_domain(c, last, i);
-		if ((caps->rcpt_max != 0 && named == caps->rcpt_max) ||
+		if ((most != 0 && named == most) ||
 			(caps->rcpt_domain_max != 0 && domains > caps->rcpt_domain_max))
 			break;
 		named++;
@@ -137,6 +146,7 @@ void client_slice_begin(struct client *c, uint32_t start)
 	c->slice_end = slice_end(c, start);
 	c->rcpt_sent = c->rcpt_done = c->final_next = start;
 	c->accepted = c->chunks_pending = 0;
+	c->excess = c->slice_end;
 	c->mail_refused = c->data_sent = c->last_sent = c->prefix_sent = c->chunk_failed = false;
 	c->pump_waits = c->pump_on = false;
 	c->encoder.emit = NULL;
@@ -295,9 +305,25 @@ enum step client_mail_enter(struct client *c)
 	return begin_body(c);
 }
 
+/*
+ * RFC 5321 section 4.5.3.1.10: what was too much for a transaction that succeeded is for the next
+ * one. It takes at least one recipient off, so it ends.
+ */
+static void put_back_excess(struct client *c)
+{
+	uint32_t i;
+
+	for (i = c->excess; i < c->slice_end; i++)
+		if (!client_is_skipped(c, i))
+			c->facts[i] = (struct client_fact){ .text = NULL };
+	c->slice_end = c->excess;
+}
+
 /* The transaction is over; the session goes on, by RSET if next says so. */
 static enum step finish(struct client *c, enum client_state next)
 {
+	if (next == CLIENT_READY)
+		put_back_excess(c);
 	if (next_slice(c))
 		return client_next(c, next == CLIENT_RSET ? CLIENT_RSET : CLIENT_MAIL);
 	client_decided(c);
@@ -343,6 +369,28 @@ enum step client_rcpt_enter(struct client *c)
 	return STEP_WAIT;
 }
 
+/*
+ * Does it say that there are too many recipients? By its status (452 and 451 are seen with that),
+ * or without one by a code that may mean it.
+ */
+static bool is_excess(const struct client_fact *f, const struct smtp_reply *r)
+{
+	if (r->enhanced.class != 0)
+		return r->enhanced.subject == 5 && r->enhanced.detail == 3;
+	return f->code == 452 || f->code == 552;
+}
+
+/* Only at the end of those that the peer took: one after them shows that it was not the number. */
+static void note_excess(struct client *c, bool is_one)
+{
+	if (!is_one) {
+		c->excess = c->slice_end;
+	} else if (c->excess == c->slice_end && c->accepted > 0) {
+		c->excess = c->rcpt_done;
+		c->enough = c->accepted;
+	}
+}
+
 enum step client_rcpt_reply(struct client *c, const struct smtp_reply *r)
 {
 	char text[CLIENT_TEXT_MAX];
@@ -352,11 +400,13 @@ enum step client_rcpt_reply(struct client *c, const struct smtp_reply *r)
 		return client_fail(c, EVENT_NONSENSE, r, "reply");
 	if (smtp_reply_is_ok(r) && !c->mail_refused) {
 		c->accepted++;
+		note_excess(c, false);
 	} else {
 		client_fact_of_reply(&f, STAGE_RCPT, r, text);
 		if (f.ok)	/* accepted though MAIL was not: MAIL's fact stands */
 			f.event = EVENT_NONSENSE;
 		f.ok = false;
+		note_excess(c, is_excess(&f, r));
 		client_fact_set(c, c->rcpt_done, &f);
 	}
 	c->rcpt_done++;

@@ -71,6 +71,8 @@ struct client {
 	uint32_t slice, slice_end;	/* those of the present transaction */
 	uint32_t rcpt_sent, rcpt_done;	/* commands written, replies taken */
 	uint32_t accepted;
+	uint32_t excess;		/* the first of those at the end that were too many */
+	uint32_t enough;		/* what the peer took before it said so; 0 = it has not */
 	uint32_t final_next;		/* LMTP: the recipient whose reply comes next */
 	bool mail_refused;
 	bool bdat;

@@ -526,6 +526,41 @@ static const struct row rows[] = {
 		"S 250 three\nC QUIT\n", "sent: ok 250 one | end of message temporary 452 full | "
 		"ok 250 three\nend: ok \n" },
 
+	/* --- RFC 5321 section 4.5.3.1.10: too many recipients, by the peer's replies --- */
+	{ "too many, the rest follows", 0, 4, 1, PIPED "C MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\n"
+		"C RCPT TO:<r2@x>\nC RCPT TO:<r3@x>\nC RCPT TO:<r4@x>\nC DATA\nS 250 ok\n"
+		"S 250 ok\nS 452 4.5.3 too many\nS 452 4.5.3 too many\nS 452 4.5.3 too many\n"
+		"S 354 go\n" BODY "S 250 one\nC MAIL FROM:<s@y>\nC RCPT TO:<r2@x>\nC DATA\n"
+		"S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250 two\nC MAIL FROM:<s@y>\n"
+		"C RCPT TO:<r3@x>\nC DATA\nS 250 ok\nS 550 no\nS 554 none\nC RSET\nS 250 ok\n"
+		"C MAIL FROM:<s@y>\nC RCPT TO:<r4@x>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n"
+		BODY "S 250 four\nC QUIT\n",
+		"sent: ok 250 one | ok 250 two | RCPT permanent 550 no | ok 250 four\nend: ok \n" },
+	{ "too many, by other words", 0, 3, 1, PLAIN "C MAIL FROM:<s@y>\nS 250 ok\n"
+		"C RCPT TO:<r1@x>\nS 550 no\nC RCPT TO:<r2@x>\nS 250 ok\nC RCPT TO:<r3@x>\n"
+		"S 552 too many\nC DATA\nS 354 go\n" BODY "S 250 two\nC MAIL FROM:<s@y>\n"
+		"S 250 ok\nC RCPT TO:<r3@x>\nS 552 full\nC RSET\nS 250 ok\nC QUIT\n",
+		"sent: RCPT permanent 550 no | ok 250 two | RCPT permanent 552 full\nend: ok \n" },
+	{ "too many, and the message is put off", 0, 2, 1, PLAIN "C MAIL FROM:<s@y>\nS 250 ok\n"
+		"C RCPT TO:<r1@x>\nS 250 ok\nC RCPT TO:<r2@x>\nS 451 4.5.3 too many\nC DATA\n"
+		"S 354 go\n" BODY "S 451 later\nC RSET\nS 250 ok\nC QUIT\n",
+		"sent: end of message temporary 451 later | RCPT temporary 451 4.5.3 too many\n"
+		"end: ok \n" },
+	{ "full, not too many", 0, 3, 1, PLAIN "C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\n"
+		"S 250 ok\nC RCPT TO:<r2@x>\nS 452 full\nC RCPT TO:<r3@x>\nS 452 4.2.2 full\n"
+		"C DATA\nS 354 go\n" BODY "S 250 one\nC QUIT\n",
+		"sent: ok 250 one | RCPT temporary 452 full | RCPT temporary 452 4.2.2 full\n"
+		"end: ok \n" },
+	{ "too many with LMTP", LMTP, 3, 1, "S 220 hi\nC LHLO me\nS 250 peer\n"
+		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r1@x>\nS 250 ok\nC RCPT TO:<r2@x>\n"
+		"S 452 4.5.3 too many\nC RCPT TO:<r3@x>\nS 452 4.5.3 too many\nC DATA\n"
+		"S 354 go\n" BODY "S 452 4.2.2 full\nC MAIL FROM:<s@y>\nS 250 ok\n"
+		"C RCPT TO:<r2@x>\nS 250 ok\nC DATA\nS 354 go\n" BODY "S 250 two\n"
+		"C MAIL FROM:<s@y>\nS 250 ok\nC RCPT TO:<r3@x>\nS 250 ok\nC DATA\nS 354 go\n"
+		BODY "S 250 three\nC QUIT\n",
+		"sent: end of message temporary 452 4.2.2 full | ok 250 two | ok 250 three\n"
+		"end: ok \n" },
+
 	/* --- MAIL --- */
 	{ "MAIL put off, next message", 0, 1, 2, PLAIN "C MAIL FROM:<s@y>\nS 451 4.3.0 later\n"
 		"C MAIL FROM:<s@y>\nS 550 no\nC QUIT\n",
