@@ -82,14 +82,6 @@ class One:
         self.apply(lambda: self.directory.change(self.directory.base,
                                                  hubTLSReceiveDomainSecure=list(domains)))
 
-    def hangup(self):
-        before = len(self.hub.events("reloaded"))
-        configurations = len(self.hub.events("configuration"))
-        self.hub.process.signal(signal.SIGHUP)
-        wait_for("the files are read", lambda: len(self.hub.events("reloaded")) > before)
-        wait_for("they are in force",
-                 lambda: len(self.hub.events("configuration")) > configurations)
-
     def counter(self, name, **labels):
         text = self.hub.ctl("metrics")
         inside = ",".join('%s="%s"' % item for item in labels.items())
@@ -223,10 +215,10 @@ class Certificates(Base):
         held = self.client("plain", context())
         new = make(one.folder, "new", ["new.example"], one.authority)
         self.assertEqual(shown(port, "new.example"), make_pem(one.hub.key.certificate))
-        one.hangup()
+        one.hub.hangup()
         self.assertEqual(shown(port, "new.example"), new.pem)
         renewed = make(one.folder, "new", ["new.example"], one.authority)
-        one.hangup()
+        one.hub.hangup()
         self.assertEqual(shown(port, "new.example"), renewed.pem)
         # one that cannot be used changes nothing
         failed = len(one.hub.events("reload-failed"))
@@ -236,7 +228,7 @@ class Certificates(Base):
         self.assertTrue([e for e in one.hub.events("reload-failed") if "new.key" in str(e)])
         self.assertEqual(shown(port, "new.example"), renewed.pem)
         os.unlink(renewed.certificate)
-        one.hangup()
+        one.hub.hangup()
         self.assertEqual(shown(port, "new.example"), make_pem(one.hub.key.certificate))
         self.assertTrue(held.say("NOOP").startswith("250"))
 
@@ -300,7 +292,7 @@ class Resumption(Base):
         for version in ("-tls1_3", "-tls1_2"):
             with self.subTest(version):
                 self.assertTrue(self.resumes([version]))
-                self.assertTrue(self.resumes([version], self.one.hangup))
+                self.assertTrue(self.resumes([version], self.one.hub.hangup))
         self.assertEqual(self.one.counter("hub_receive_tls_sessions", handshake="resumed"),
                          before + 16)
 

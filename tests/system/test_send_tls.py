@@ -179,14 +179,6 @@ class One:
         return wait_for(lambda: "Retry of %s for %r: %s" % (domain, reason, self.retries(domain)),
                         find)[0]
 
-    def hangup(self):
-        before = len(self.hub.events("reloaded"))
-        configurations = len(self.hub.events("configuration"))
-        self.hub.process.signal(signal.SIGHUP)
-        wait_for("the files are read", lambda: len(self.hub.events("reloaded")) > before)
-        wait_for("they are in force",
-                 lambda: len(self.hub.events("configuration")) > configurations)
-
     def counter(self, name, **labels):
         inside = ",".join('%s="%s"' % item for item in labels.items())
         found = re.search(r"^%s_total%s (\d+)$" % (
@@ -381,7 +373,7 @@ class Live(Base):
         self.assertEqual([self.send(sink), self.send(sink)], [1, 1])
         self.one.change(dn, hubTLSAuthLevel="EncryptionOnly")
         self.assertEqual([self.send(sink), self.send(sink)], [2, 2])
-        self.one.hangup()
+        self.one.hub.hangup()
         self.assertEqual(self.send(sink), 3)
 
     def test_revocation_lists_are_read_again(self):
@@ -391,16 +383,16 @@ class Live(Base):
         self.assertEqual(self.send(sink), 1)
         revoked = [self.peers.certificates[kind] for kind in ("revoked", "renewed")]
         revocation_list(one.place.path, "lists", one.authority, revoked)
-        one.hangup()
+        one.hub.hangup()
         token = self.refused("certificate revoked")
         revocation_list(one.place.path, "lists", one.authority, revoked[:1], "20210101000000Z")
-        one.hangup()
+        one.hub.hangup()
         self.one.hub.ctl("queue", "retry", [
             q for q in one.hub.ctl("queue", "list")["queues"]
             if self.domain in q["identity"]][0]["identity"])
         one.wait_retry(self.domain, "CRL has expired")
         revocation_list(one.place.path, "lists", one.authority, revoked[:1])
-        one.hangup()
+        one.hub.hangup()
         self.released(sink, token)
 
     def test_a_list_that_cannot_be_read(self):
@@ -415,7 +407,7 @@ class Live(Base):
         wait_for("it is refused", lambda: "revocation lists %s" % one.lists in one.hub.log())
         with open(one.lists, "w") as out:
             out.write(good)
-        one.hangup()
+        one.hub.hangup()
         self.assertGreater(len(one.hub.events("configuration")), before)
 
 

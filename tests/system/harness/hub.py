@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 
 from .base import Process, build_path, free_port, run, wait_for
@@ -111,6 +112,14 @@ class Hub:
 
     def kill(self):
         self.process.kill()
+
+    def hangup(self):
+        """Files of the settings are read again (SIGHUP); what they say is in force on return."""
+        before = len(self.events("reloaded")), len(self.events("configuration"))
+        self.process.signal(signal.SIGHUP)
+        wait_for("the files are read and in force", lambda: (
+            len(self.events("reloaded")) > before[0] and
+            len(self.events("configuration")) > before[1]))
 
     def wipe_spool(self):
         shutil.rmtree(os.path.join(self.state, "spool"))
