@@ -18,10 +18,14 @@
 
 /* --- before --- */
 
-/* Of ours it is asked for the key that we know, elsewhere for the certificate of its name. */
+/*
+ * Of ours it is asked for the key that we know, elsewhere, and where its certificate is looked at,
+ * for that of its name.
+ */
 static const char *asked_name(const struct delivery *s)
 {
-	if (s->policy.trust == POLICY_TRUST_SERVER || s->policy.trust == POLICY_TRUST_ANY_SERVER)
+	if (s->policy.trust == POLICY_TRUST_SERVER || (s->policy.trust == POLICY_TRUST_ANY_SERVER &&
+		s->policy.verify == TLS_VERIFY_ENCRYPTION))
 		return TLS_HUB_NAME;
 	return s->target->host[0] != '\0' ? s->target->host : NULL;
 }
@@ -80,7 +84,7 @@ void delivery_tls_prepare(struct delivery *s, const struct sockaddr *source,
 	cfg->context = s->live->tls_client;
 	cfg->handshake = (struct tls_connect){
 		.name = asked_name(s), .own_name = shows_own_key(s) ? NULL : cfg->name,
-		.mutual = s->policy.mutual, .status = s->policy.trust == POLICY_TRUST_VERIFY,
+		.mutual = s->policy.mutual, .status = s->policy.verify != TLS_VERIFY_ENCRYPTION,
 	};
 	identity_of(s, cfg, source, &id);
 	session_identity_digest(&id, s->identity);

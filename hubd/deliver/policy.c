@@ -20,7 +20,6 @@ static bool listed(const struct strings *list, const char *domain)
 static void verify(struct policy *p, enum tls_verify mode, const char *name)
 {
 	p->tls = CLIENT_TLS_ALWAYS;
-	p->trust = POLICY_TRUST_VERIFY;
 	p->verify = mode;
 	p->verify_name = name;
 }
@@ -115,6 +114,18 @@ static int wrong_key(const char *digest, const char *whose, struct err *e)
 		digest != NULL ? digest : "(none shown)", whose);
 }
 
+/* By authority, perhaps by name; resumed, it is what was found then. */
+static int check_certificate(const struct policy *p, const struct stream *s, struct err *e)
+{
+	if (p->verify != TLS_VERIFY_ENCRYPTION &&
+		stream_peer_verify(s, p->verify, p->verify_name, e) != 0)
+		return -1;
+	/* a session that is resumed had been asked: only what was trusted is kept */
+	if (p->mutual && !stream_tls_resumed(s) && !stream_tls_was_asked(s))
+		return err_set(e, ERR_PERM, 0, "the peer does not ask for our certificate");
+	return 0;
+}
+
 static int check_mailbox(const struct mailbox_server *m, const char *digest, struct err *e)
 {
 	size_t i;
@@ -130,6 +141,8 @@ int policy_check(const struct policy *p, const struct live *live, const struct s
 {
 	const char *digest = stream_peer_key_digest(s);
 
+	if (check_certificate(p, s, e) != 0)
+		return -1;
 	switch (p->trust) {
 	case POLICY_TRUST_ANYBODY:
 		return 0;
@@ -146,13 +159,6 @@ int policy_check(const struct policy *p, const struct live *live, const struct s
 		return wrong_key(digest, "any server", e);
 	case POLICY_TRUST_MAILBOX:
 		return check_mailbox(p->mailbox, digest, e);
-	case POLICY_TRUST_VERIFY:
-		if (stream_peer_verify(s, p->verify, p->verify_name, e) != 0)
-			return -1;
-		/* a session that is resumed had been asked: only what was trusted is kept */
-		if (p->mutual && !stream_tls_resumed(s) && !stream_tls_was_asked(s))
-			return err_set(e, ERR_PERM, 0, "the peer does not ask for our certificate");
-		return 0;
 	}
 	err_bug(__FILE__, __LINE__, "unknown trust");
 }

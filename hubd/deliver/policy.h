@@ -16,13 +16,12 @@ enum policy_trust {
 	POLICY_TRUST_SERVER,		/* the keys of one hubServer */
 	POLICY_TRUST_ANY_SERVER,	/* of any enabled hubServer */
 	POLICY_TRUST_MAILBOX,		/* of the hubMailboxServer */
-	POLICY_TRUST_VERIFY,		/* certificate by authority, perhaps by name */
 };
 
 struct policy {
 	enum client_tls tls;
 	enum policy_trust trust;
-	enum tls_verify verify;
+	enum tls_verify verify;		/* its certificate, beside that; what the level asks for */
 	const char *verify_name;
 	bool mutual;			/* and the peer asks for our certificate */
 	const struct server *server;

@@ -10,6 +10,7 @@
 
 enum {
 	STAPLE_SKEW_S = 300,		/* clocks may differ by that */
+	STAPLE_AGE_MAX_S = 7 * 86400,	/* of a response that does not say until when it counts */
 	FEATURE_STATUS_REQUEST = 5,	/* RFC 7633: the number of the TLS extension */
 };
 
@@ -63,7 +64,9 @@ static struct answer find(OCSP_BASICRESP *basic, X509 *cert, X509 *issuer)
 		if (!is_about(one, cert, issuer))
 			continue;
 		a.status = OCSP_single_get0_status(one, NULL, NULL, &from, &to);
-		if (OCSP_check_validity(from, to, STAPLE_SKEW_S, -1) == 1) {
+		/* one that does not say until when is believed for a while */
+		if (OCSP_check_validity(from, to, STAPLE_SKEW_S,
+			to == NULL ? STAPLE_AGE_MAX_S : -1) == 1) {
 			a.why = "the issuer does not know the certificate";
 			return a;
 		}

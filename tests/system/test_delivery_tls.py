@@ -81,6 +81,19 @@ class Tls(unittest.TestCase):
                 self.assertFalse(got.tls)
                 self.assertEqual(got.session, sessions)
 
+    def test_broken_handshake_with_a_host_that_failed_before(self):
+        """In clear in the same attempt: that the host rests for others is no reason to wait."""
+        hub, domain = self.org.london2, "troubled.opportunistic.example"
+        sink = Sink(self.org.place, key=self.key)
+        sink.answer("(banner)", "421 4.3.2 not now close", times=1)
+        sink.answer("STARTTLS", "220 go close")
+        self.connector(domain, sink)
+        token = self.submit("x@" + domain)
+        self.retry(hub, domain, "421 4.3.2 not now")
+        self.assertFalse(sink.wait(token)[0].tls)
+        self.assertEqual(len([e for e in hub.events("queue-retry") if domain in e["queue"]]), 1)
+        self.assertEqual(sink.sessions, 3)
+
     def test_wrong_key_between_hubs(self):
         org = self.org
         stranger = Key(org.place, "stranger.example")

@@ -178,6 +178,19 @@ class Auth(unittest.TestCase):
         self.change("wrongname", hubSmartHost=host)
         self.delivered("wrongname", token)
 
+    def test_tls_domain(self):
+        """The name that hubTLSDomain has counts; an address would have none."""
+        address = "[127.0.0.1]:%d" % self.far.ports["users"]
+        strict = dict(hubRequireTLS="TRUE", hubTLSAuthLevel="DomainValidation")
+        self.connector("literal", address, hubSmartHostAuth="BasicAuthRequireTLS",
+                       hubTLSDomain="other.far.example", **strict)
+        token = self.submit("literal")
+        self.retry("literal", "certificate is not for other.far.example")
+        self.assertFalse([line for line in lines_of(self.logged("literal"))
+                          if line.startswith((">AUTH", ">MAIL"))])
+        self.change("literal", hubTLSDomain=FAR)
+        self.delivered("literal", token)
+
     def test_tls_that_fails_is_no_reason_to_speak_in_clear(self):
         sink = Sink(self.place, offers=["AUTH PLAIN LOGIN", "STARTTLS"])
         for reply in ("454 4.7.0 not now", "220 go close"):
@@ -196,6 +209,24 @@ class Auth(unittest.TestCase):
                        hubAuthUser="out", hubAuthPassword=None)
         self.delivered("gssapi")
         self.assertEqual(self.authenticated("gssapi"), "AUTH GSSAPI: authenticated as out")
+
+    def test_gssapi_and_a_certificate(self):
+        """GSSAPI alone does not tell who ends the TLS session; hubTLSAuthLevel does."""
+        host = self.far_host("users").replace("smtp.", "other.")
+        sink = Sink(self.place, key=self.key, offers=["AUTH GSSAPI"])
+        strict = dict(hubSmartHostAuth="HubServer", hubAuthUser="out", hubAuthPassword=None,
+                      hubRequireTLS="TRUE", hubTLSAuthLevel="CertificateValidation")
+        self.connector("between", "%s:%d" % (FAR, sink.port), **strict)
+        self.submit("between")
+        self.retry("between", "self-signed certificate")
+        self.assertFalse([c for c in sink.commands if c.startswith(("AUTH", "MAIL"))])
+        self.connector("certified", host, **dict(
+            strict, hubTLSAuthLevel="DomainValidation", hubTLSDomain="other.far.example"))
+        token = self.submit("certified")
+        self.retry("certified", "certificate is not for other.far.example")
+        self.change("certified", hubTLSDomain=FAR, hubSmartHost=self.far_host("users"))
+        self.delivered("certified", token)
+        self.assertEqual(self.authenticated("certified"), "AUTH GSSAPI: authenticated as out")
 
     def test_a_realm_that_is_down(self):
         """Mail waits for its return; other mail does not wait for it."""

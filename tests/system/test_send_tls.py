@@ -1,6 +1,7 @@
 """TLS on the way out: each level of trust with each kind of certificate, what is resumed, what a
 kept connection may carry, all of it live. The peers are Python's ssl and OpenSSL's server."""
 
+import functools
 import re
 import signal
 import ssl
@@ -43,6 +44,7 @@ REASONS = {
     "revoked": "certificate revoked", "staple-revoked": "revoked, as its stapled",
     "must-staple": "has to come with an OCSP response that proves it good, but nothing is stapled",
     "staple-of-other": None, "must-staple-of-other": "but it is about another certificate",
+    "must-staple-late": "but it is not of now", "must-staple-undated": "but it is not of now",
 }
 NO_TLS = {
     "clear": "required, but the peer does not offer it", "refused": "454",
@@ -67,7 +69,7 @@ class Peers:
         self.certificates = {kind: make(path, kind, names(kind), trusted) for kind in (
             "good", "stapled", "staple-revoked", "staple-of-other", "revoked", "renewed")}
         self.certificates |= {kind: make(path, kind, names(kind), trusted, extensions=must)
-                              for kind in ("must-staple", "must-stapled", "must-staple-of-other")}
+                              for kind in REASONS if kind.startswith("must-")}
         self.certificates |= {
             "silent": make(path, "silent", names("silent"), trusted),
             "elsewhere": make(path, "elsewhere", ["elsewhere.example"], trusted),
@@ -77,11 +79,15 @@ class Peers:
             "stranger": make(path, "stranger", names("stranger"), stranger),
             "self": make(path, "self", names("self")),
         }
-        self.sinks = {kind: self.sink(kind) for kind in REASONS}
-        self.sinks |= {kind: self.sink("good") for kind in NO_TLS}
-        self.sinks["clear"].offers.remove("STARTTLS")
-        self.sinks["refused"].answer("STARTTLS", "454 4.7.0 not now")
-        self.sinks["broken"].answer("STARTTLS", "220 go close")
+
+    @functools.cached_property
+    def sinks(self):
+        sinks = {kind: self.sink(kind) for kind in REASONS}
+        sinks |= {kind: self.sink("good") for kind in NO_TLS}
+        sinks["clear"].offers.remove("STARTTLS")
+        sinks["refused"].answer("STARTTLS", "454 4.7.0 not now")
+        sinks["broken"].answer("STARTTLS", "220 go close")
+        return sinks
 
     def sink(self, kind):
         sink = Sink(self.place, address=ADDRESS, key=self.certificates[kind])
@@ -100,8 +106,10 @@ class Peers:
         if kind.endswith("of-other"):
             response = ocsp_response(self.place.path, kind, self.trusted, self.certificates["good"])
         elif kind != "must-staple":
+            late, undated = kind.endswith("late"), kind.endswith("undated")
             response = ocsp_response(self.place.path, kind, self.trusted, certificate,
-                                     revoked=kind == "staple-revoked")
+                                     revoked=kind == "staple-revoked", until=not undated,
+                                     time="2026-01-01" if late or undated else None)
         return Staple(self.place, certificate, response)
 
 

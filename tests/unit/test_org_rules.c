@@ -41,6 +41,8 @@ static const char world[] =
 #define EDGE1 "hubSourceServer: cn=edge1," SERVERS "\n"
 #define ANY SEND HUB1 "hubAddressSpace: *\n"
 #define SMART ANY "hubSmartHost: relay.example\n"
+#define BASIC_TLS SMART "hubSmartHostAuth: BasicAuthRequireTLS\nhubAuthUser: u\n" \
+	"hubAuthPassword: p\n"
 #define LINKED SEND "hubLinkedReceiveConnector: cn=gone,cn=hub1," SERVERS "\n"
 #define RECEIVE "dn: cn=zz,cn=hub1," SERVERS "\nobjectClass: hubReceiveConnector\ncn: zz\n"
 #define RECEIVE_AT RECEIVE "hubBinding: 192.0.2.1:25\n"
@@ -150,6 +152,12 @@ static const struct {
 	  ANY "hubIgnoreSTARTTLS: TRUE\n" },
 	{ ANY "hubUsage: Partner\nhubIgnoreSTARTTLS: TRUE\n", "hubDomainSecure",
 	  ANY "hubUsage: Partner\nhubIgnoreSTARTTLS: TRUE\nhubDomainSecure: FALSE\n" },
+	{ SMART "hubSmartHostAuth: HubServer\nhubIgnoreSTARTTLS: TRUE\n", "exclude each other",
+	  SMART "hubSmartHostAuth: ExternalAuthoritative\nhubIgnoreSTARTTLS: TRUE\n" },
+	{ BASIC_TLS "hubIgnoreSTARTTLS: TRUE\n", "exclude each other", BASIC_TLS },
+	{ BASIC_TLS "hubSmartHost: [192.0.2.1]\n", "hubTLSDomain is missing",
+	  BASIC_TLS "hubSmartHost: [192.0.2.1]\nhubRequireTLS: TRUE\n"
+	  "hubTLSAuthLevel: DomainValidation\nhubTLSDomain: a.example\n" },
 	{ ANY "hubForceHELO: TRUE\nhubRequireTLS: TRUE\n", "hubForceHELO excludes TLS",
 	  ANY "hubForceHELO: TRUE\n" },
 	{ SMART "hubForceHELO: TRUE\nhubSmartHostAuth: BasicAuth\nhubAuthUser: u\n"

@@ -84,14 +84,15 @@ def revocation_list(folder, name, issuer, revoked, until=None):
     return path
 
 
-def ocsp_response(folder, name, issuer, certificate, revoked=False, signer=None):
-    """A DER file as a server staples it, of now."""
+def ocsp_response(folder, name, issuer, certificate, revoked=False, signer=None, time=None,
+                  until=True):
+    """A DER file as a server staples it, of now or then, for two days or without an end."""
     signer = signer or issuer
     request, path = (os.path.join(folder, name + end) for end in (".request", ".ocsp"))
     run("openssl", "ocsp", "-issuer", issuer.certificate, "-cert", certificate.certificate,
         "-no_nonce", "-reqout", request, check=True)
-    run("openssl", "ocsp", "-index", _index(folder, name, [certificate],
-                                            [certificate] if revoked else []),
+    index = _index(folder, name, [certificate], [certificate] if revoked else [])
+    run(*(["faketime", time] if time else []), "openssl", "ocsp", "-index", index,
         "-CA", issuer.certificate, "-rsigner", signer.certificate, "-rkey", signer.key, "-reqin",
-        request, "-respout", path, "-ndays", "2", check=True)
+        request, "-respout", path, *(["-ndays", "2"] if until else []), check=True)
     return path
