@@ -23,7 +23,8 @@ struct conn {
 	void *ctx;
 	char *in, *out;
 	size_t in_size, out_size, out_capacity;
-	bool ending, dead, wants_write;
+	size_t piece;			/* read at once; 0 = what there is room for */
+	bool ending, dead, wants_write, held;
 };
 
 static int epoll_fd = -1;
@@ -44,7 +45,7 @@ void poll_init(void)
 
 static void conn_watch(struct conn *c, int op)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+	struct epoll_event ev = { .events = c->held ? 0 : EPOLLIN, .data.ptr = c };
 
 	if (c->wants_write)
 		ev.events |= EPOLLOUT;
@@ -71,10 +72,10 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
-static struct sockaddr_in loopback(uint16_t port)
+static struct sockaddr_in endpoint(uint32_t address, uint16_t port)
 {
 	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = htonl(address) };
 }
 
 /* Commands are answered one by one, so none may wait to be sent with the next. */
@@ -87,7 +88,7 @@ static void tune(int fd)
 
 int conn_dial(uint16_t port)
 {
-	struct sockaddr_in to = loopback(port);
+	struct sockaddr_in to = endpoint(INADDR_LOOPBACK, port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -145,10 +146,22 @@ void conn_end(struct conn *c)
 	c->ending = true;
 }
 
+static void conn_feed(struct conn *c)
+{
+	size_t taken = c->input(c, c->in, c->in_size, c->ctx);
+
+	c->in_size -= taken;
+	memmove(c->in, c->in + taken, c->in_size);
+	/* A line or a piece of data that fills all and cannot be taken: not SMTP. */
+	if (c->in_size == CONN_BUFFER)
+		c->dead = true;
+}
+
 static void conn_read(struct conn *c)
 {
-	ssize_t n = read(c->fd, c->in + c->in_size, CONN_BUFFER - c->in_size);
-	size_t taken;
+	size_t room = CONN_BUFFER - c->in_size;
+	ssize_t n = read(c->fd, c->in + c->in_size,
+		c->piece != 0 && c->piece < room ? c->piece : room);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		c->dead = true;
@@ -157,12 +170,30 @@ static void conn_read(struct conn *c)
 	if (n < 0)
 		return;
 	c->in_size += (size_t)n;
-	taken = c->input(c, c->in, c->in_size, c->ctx);
-	c->in_size -= taken;
-	memmove(c->in, c->in + taken, c->in_size);
-	/* A line or a piece of data that fills all and cannot be taken: not SMTP. */
-	if (c->in_size == CONN_BUFFER)
-		c->dead = true;
+	conn_feed(c);
+}
+
+void conn_hold(struct conn *c)
+{
+	c->held = true;
+	conn_watch(c, EPOLL_CTL_MOD);
+}
+
+static void conn_finish(struct conn *c)
+{
+	conn_flush(c);
+	if (c->dead || (c->ending && c->out_size == 0))
+		conn_free(c);
+}
+
+void conn_release(struct conn *c, size_t piece)
+{
+	c->held = false;
+	c->piece = piece;
+	conn_watch(c, EPOLL_CTL_MOD);
+	if (c->in_size > 0)
+		conn_feed(c);
+	conn_finish(c);
 }
 
 static void conn_ready(struct conn *c, uint32_t events)
@@ -174,16 +205,17 @@ static void conn_ready(struct conn *c, uint32_t events)
 			c->accepted(fd, c->ctx);
 		return;
 	}
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (c->held && (events & (EPOLLHUP | EPOLLERR)))
+		c->dead = true;
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		conn_read(c);
-	conn_flush(c);
-	if (c->dead || (c->ending && c->out_size == 0))
-		conn_free(c);
+	conn_finish(c);
 }
 
-uint16_t listen_start(uint16_t port, conn_accept_cb *cb, void *ctx)
+uint16_t listen_start(uint32_t address, uint16_t port, conn_accept_cb *cb, void *ctx,
+	struct conn **out)
 {
-	struct sockaddr_in at = loopback(port);
+	struct sockaddr_in at = endpoint(address, port);
 	socklen_t length = sizeof(at);
 	struct conn *c = xcalloc(1, sizeof(*c));
 	const int one = 1;
@@ -195,10 +227,24 @@ uint16_t listen_start(uint16_t port, conn_accept_cb *cb, void *ctx)
 	tune(c->fd);
 	if (bind(c->fd, (const struct sockaddr *)&at, sizeof(at)) != 0 ||
 		listen(c->fd, SOMAXCONN) != 0 ||
-		getsockname(c->fd, (struct sockaddr *)&at, &length) != 0)
+		getsockname(c->fd, (struct sockaddr *)&at, &length) != 0) {
+		listen_end(&c);
 		return 0;
+	}
 	conn_watch(c, EPOLL_CTL_ADD);
+	if (out != NULL)
+		*out = c;
 	return ntohs(at.sin_port);
+}
+
+void listen_end(struct conn **c)
+{
+	int e = errno;
+
+	close((*c)->fd);
+	free(*c);
+	*c = NULL;
+	errno = e;
 }
 
 void poll_turn(int timeout_ms)

@@ -1,12 +1,17 @@
 /* load_main.c - the load tool: measures a relay that stands between its source and its sink
  *
- *	load [-p SINK-PORT]
+ *	load [-p SINK-PORT] [-d DESTINATIONS]
  *
  * Prints "sink port=PORT", then takes commands from standard input, one at a time, and answers each
  * with one line of figures when all its messages have arrived, or none came for 30 seconds:
  *
- *	run PORT SESSIONS MESSAGES SIZE PIPELINING	hands in the messages itself
+ *	run PORT SESSIONS MESSAGES SIZE PIPELINING [WATCHED]
+ *							hands in the messages itself
  *	count MESSAGES					counts what another program hands in
+ *	trouble SLOW DEAD				so many destinations, the last ones
+ *	state						connections to the sink, no run
+ *
+ * With destinations (load.h) only mail for the first WATCHED is waited for and figured.
  *
  * The sink goes on between runs, so connections that the relay keeps open stay usable. ack: from
  * the end of data to its 250. through: from the end of data to the end of data at the sink.
@@ -21,7 +26,8 @@
 #include "libhub/base/mem.h"
 #include "load.h"
 
-enum { MAX_MESSAGES = 10000000, MAX_SESSIONS = 10000, MAX_SIZE = 64 << 20, STALL_S = 30 };
+enum { MAX_MESSAGES = 10000000, MAX_SESSIONS = 10000, MAX_SIZE = 64 << 20, STALL_S = 30,
+	MAX_DESTINATIONS = 10000 };
 
 static struct run *current;
 static bool ended;
@@ -34,13 +40,18 @@ static int order(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool run_expects(const struct run *r, uint32_t message)
+{
+	return r->destinations == 0 || message % r->destinations < r->watched;
+}
+
 static void print_times(const char *what, const struct run *r, const uint64_t *end)
 {
 	uint64_t *v = xcalloc(r->messages, sizeof(*v));
 	uint32_t n = 0, i;
 
 	for (i = 0; i < r->messages; i++)
-		if (end[i] != 0)
+		if (end[i] != 0 && run_expects(r, i))
 			v[n++] = end[i] - r->sent[i];
 	qsort(v, n, sizeof(*v), order);
 	if (n > 0)
@@ -56,9 +67,9 @@ static void run_report(const struct run *r)
 		(double)(r->last_arrived - r->first_sent) / 1e9 : 0;
 
 	printf("result messages=%" PRIu32 " arrived=%" PRIu32 " duplicates=%" PRIu32
-		" strays=%" PRIu32 " refused=%" PRIu32 " seconds=%.3f rate=%.1f", r->messages,
-		r->n_arrived, r->n_duplicates, r->n_strays, r->n_refused, seconds,
-		seconds > 0 ? r->n_arrived / seconds : 0);
+		" strays=%" PRIu32 " refused=%" PRIu32 " seconds=%.3f rate=%.1f connections=%"
+		PRIu32, r->expected, r->n_arrived, r->n_duplicates, r->n_strays, r->n_refused,
+		seconds, seconds > 0 ? r->n_arrived / seconds : 0, r->n_connections);
 	if (!r->foreign_source) {
 		print_times("ack", r, r->acknowledged);
 		print_times("through", r, r->arrived);
@@ -81,7 +92,7 @@ static bool run_done(const struct run *r)
 {
 	if (now_ns() - r->progress > (uint64_t)STALL_S * 1000000000)
 		return true;
-	return r->n_open == 0 && (r->n_arrived >= r->messages || r->error[0] != '\0');
+	return r->n_open == 0 && (r->n_arrived >= r->expected || r->error[0] != '\0');
 }
 
 /* Sessions of a run that stalled still point to it; the driver gives up then, and so do we. */
@@ -97,7 +108,7 @@ static void run_one(struct run *r)
 	if (!r->foreign_source)
 		source_start(r);
 	while (!run_done(r))
-		poll_turn(1000);
+		poll_turn(delays_turn(1000));
 	current = NULL;
 	run_report(r);
 	if (r->n_open > 0)
@@ -108,13 +119,20 @@ static void run_one(struct run *r)
 static bool run_parse(struct run *r, const char *text)
 {
 	unsigned int pipelining = 0;
+	uint32_t i;
 
 	if (sscanf(text, "count %" SCNu32, &r->messages) == 1)
 		r->foreign_source = true;
-	else if (sscanf(text, "run %" SCNu16 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %u", &r->port,
-			&r->sessions, &r->messages, &r->size, &pipelining) != 5)
+	else if (sscanf(text, "run %" SCNu16 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %u %" SCNu32,
+			&r->port, &r->sessions, &r->messages, &r->size, &pipelining,
+			&r->watched) < 5)
 		return false;
 	r->pipelining = pipelining != 0;
+	r->destinations = destinations_count();
+	if (r->watched == 0)
+		r->watched = r->destinations;
+	for (i = 0; i < r->messages && i < MAX_MESSAGES; i++)
+		r->expected += run_expects(r, i);
 	return r->messages > 0 && r->messages <= MAX_MESSAGES && r->sessions <= MAX_SESSIONS &&
 		r->size <= MAX_SIZE;
 }
@@ -139,11 +157,30 @@ static void command_gone(struct conn *c, void *ctx)
 	ended = true;
 }
 
+/* Those that are no run. */
+static bool command_other(void)
+{
+	unsigned int slow, dead;
+
+	if (sscanf(command, "trouble %u %u", &slow, &dead) == 2 &&
+		slow <= destinations_count() && dead <= destinations_count() - slow)
+		destinations_trouble(slow, dead);
+	else if (strcmp(command, "state") != 0)
+		return false;
+	printf("result connections=%" PRIu32 "\n", sink_connections());
+	fflush(stdout);
+	command[0] = '\0';
+	return true;
+}
+
 static void command_run(void)
 {
 	static unsigned int number;
-	struct run *r = xcalloc(1, sizeof(*r));
+	struct run *r;
 
+	if (command_other())
+		return;
+	r = xcalloc(1, sizeof(*r));
 	r->number = ++number;
 	if (run_parse(r, command)) {
 		command[0] = '\0';
@@ -158,19 +195,24 @@ static void command_run(void)
 
 int main(int argc, char **argv)
 {
+	unsigned long destinations = 0;
 	uint16_t port = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:")) != -1) {
-		if (c != 'p') {
-			fprintf(stderr, "usage: load [-p SINK-PORT]\n");
+	while ((c = getopt(argc, argv, "p:d:")) != -1) {
+		if (c == 'p') {
+			port = (uint16_t)strtoul(optarg, NULL, 10);
+		} else if (c == 'd') {
+			destinations = strtoul(optarg, NULL, 10);
+		} else {
+			fprintf(stderr, "usage: load [-p SINK-PORT] [-d DESTINATIONS]\n");
 			return 2;
 		}
-		port = (uint16_t)strtoul(optarg, NULL, 10);
 	}
 	poll_init();
 	port = sink_start(port, &current);
-	if (port == 0) {
+	if (port == 0 || destinations > MAX_DESTINATIONS ||
+		!destinations_start((uint32_t)destinations, port, &current)) {
 		perror("load: cannot listen");
 		return 1;
 	}
@@ -178,7 +220,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	conn_new(STDIN_FILENO, command_input, command_gone, NULL);
 	while (!ended) {
-		poll_turn(-1);
+		poll_turn(delays_turn(-1));
 		if (command[0] != '\0')
 			command_run();
 	}

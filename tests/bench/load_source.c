@@ -42,6 +42,17 @@ static void session_put_body(struct session *s, struct conn *c)
 	conn_puts(c, ".\r\n");
 }
 
+static const char *recipient(const struct session *s)
+{
+	static char text[60];
+	uint32_t n = s->run->destinations;
+
+	if (n == 0)
+		return "RCPT TO:<someone@sink.example>\r\n";
+	snprintf(text, sizeof(text), "RCPT TO:<someone@d%u.sink.example>\r\n", s->message % n);
+	return text;
+}
+
 static void session_next(struct session *s, struct conn *c)
 {
 	struct run *r = s->run;
@@ -58,8 +69,10 @@ static void session_next(struct session *s, struct conn *c)
 	snprintf(text, sizeof(text), "MAIL FROM:<r%u.m%u@source.example>\r\n", r->number,
 		s->message);
 	conn_puts(c, text);
-	if (r->pipelining)
-		conn_puts(c, "RCPT TO:<someone@sink.example>\r\nDATA\r\n");
+	if (r->pipelining) {
+		conn_puts(c, recipient(s));
+		conn_puts(c, "DATA\r\n");
+	}
 	s->state = MAIL;
 }
 
@@ -95,7 +108,7 @@ static void session_advance(struct session *s, struct conn *c)
 		break;
 	case MAIL:
 		if (!s->run->pipelining)
-			conn_puts(c, "RCPT TO:<someone@sink.example>\r\n");
+			conn_puts(c, recipient(s));
 		s->state = RCPT;
 		break;
 	case RCPT:

@@ -1,4 +1,4 @@
-"""One hub that relays everything to one smart host, as the directory says."""
+"""One hub that relays everything to one smart host, or by DNS, as the directory says."""
 
 import common  # noqa: F401  (finds the harness)
 
@@ -12,9 +12,12 @@ UNLIMITED = dict(hubMaxInboundConnections="0", hubMaxInboundPerSource="0",
 
 
 class OneHub:
-    def __init__(self, place, smart_host_port, workers="2", **server_attributes):
+    def __init__(self, place, port, workers="2", dns=None, **server_attributes):
+        """port: of the smart host; with dns, the address of a name server, of the destinations."""
         self.directory = Directory(place).start()
-        self.hub = Hub(place, self.directory, "hub1", "Only", workers=workers)
+        self.hub = Hub(place, self.directory, "hub1", "Only", workers=workers, resolver=dns)
+        way = dict(hubDNSRouting="TRUE", hubPort="%d" % port) if dns else dict(
+            hubDNSRouting="FALSE", hubSmartHost="[127.0.0.1]:%d" % port)
         self.port = free_port()
         d = self.directory
         d.add("".join([
@@ -26,8 +29,7 @@ class OneHub:
                    hubPermissionGroup="HubServers", **UNLIMITED),
             record(d.dn("Everything", "Connectors"), "hubSendConnector", cn="Everything",
                    hubAddressSpace="SMTP:*", hubSourceServer=self.hub.dn(),
-                   hubSmartHost="[127.0.0.1]:%d" % smart_host_port, hubDNSRouting="FALSE",
-                   hubMaxMessagesPerConnection="0", hubMaxMessageSize="0"),
+                   hubMaxMessagesPerConnection="0", hubMaxMessageSize="0", **way),
         ]))
 
     def start(self):
