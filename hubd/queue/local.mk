@@ -1,6 +1,7 @@
 hubd_libhubd_a_SOURCES += \
 	%D%/admin.c %D%/admin.h \
 	%D%/failover.c %D%/failover.h \
+	%D%/fair.c %D%/fair.h \
 	%D%/item.c \
 	%D%/outcome.c \
 	%D%/queue.c %D%/queue.h \

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hubd/queue/fair.h"
 #include "hubd/queue/queue_priv.h"
 #include "hubd/queue/schedule.h"
 #include "libhub/base/clock.h"
@@ -513,7 +514,8 @@ static bool may_open(const struct queue *q)
 	unsigned at_once = q->n_up > 1 ? q->n_up : 1;
 
 	return q->n_ready + (q->probe != NULL) > q->n_connecting && q->n_connecting < at_once &&
-		q->n_conns < conns_wanted(q);
+		q->n_conns < conns_wanted(q) && queue_set_may_grow(q, conns_max(q)) &&
+		share_may_grow(q, conns_max(q));
 }
 
 static void pause_growth(struct queue *q, uint64_t ms)
@@ -670,6 +672,15 @@ const char *queue_conn_name(const struct queue_conn *qc)
 	return qc->q->name;
 }
 
+/* Is it to make room for another queue, which has no connection at all? */
+static bool has_to_yield(const struct queue_conn *qc, bool idle)
+{
+	const struct queue *q = qc->q;
+
+	return (share_is_wanted(q) || queue_set_is_starved(q->set)) &&
+		(idle || fair_must_yield(q->n_conns, qc->up_at_ms));
+}
+
 const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end)
 {
 	struct queue *q = qc->q;
@@ -678,7 +689,7 @@ const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end)
 	BUG_ON(qc->item != NULL);
 	*end = q->set->stopping || q->suspended || qc->state == CONN_ENDING || (item != NULL &&
 		(item->live->snapshot != qc->live->snapshot || is_stale(qc, q->set->live))) ||
-		(item == NULL && share_is_wanted(q));
+		has_to_yield(qc, item == NULL);
 	if (*end || item == NULL) {
 		set_state(qc, *end ? CONN_ENDING : CONN_IDLE);
 		return NULL;
@@ -698,6 +709,7 @@ void queue_conn_up(struct queue_conn *qc)
 
 	if (!qc->up) {
 		qc->up = true;
+		qc->up_at_ms = clock_mono_ms();
 		q->n_up++;
 		qc->beyond = q->window != 0 && q->n_up > q->window;
 	}

@@ -32,6 +32,7 @@ struct queue_conn {
 	struct queue_item *item;	/* taken */
 	enum conn_state state;
 	bool up;
+	uint64_t up_at_ms;		/* monotonic */
 	bool beyond;			/* the window: the peer has not taken a message on it yet */
 	bool probe;			/* opened for one */
 	bool put_off;			/* the queue is to wait, so long if that is not 0 */
@@ -130,7 +131,7 @@ struct queue_set {
 struct queues {
 	uint32_t n;
 	struct queue_set **sets;
-	atomic_uint connections;
+	atomic_uint connections, starving;	/* held; queues that have none and wait for one */
 	struct failover *failover;	/* may be NULL */
 	pthread_mutex_t shares_lock;	/* of the table, not of what is in it */
 	struct share *shares;		/* hash by the connector's name */
@@ -149,6 +150,10 @@ void queue_set_call(struct queue_set *s, struct queue_call *call);
 /* May the process hold another connection? Then it is counted; else the queue waits its turn. */
 bool queue_set_connection_take(struct queue *q);
 void queue_set_connection_give(struct queue_set *s);
+/* As fair.h says: may q, which is limited to own_max, have one more? */
+bool queue_set_may_grow(const struct queue *q, uint64_t own_max);
+/* Are there queues without any, for which it takes that others end? */
+bool queue_set_is_starved(const struct queue_set *s);
 /* It wants a connection when there is one; it does not any more. */
 void queue_set_starve(struct queue *q);
 void queue_set_sated(struct queue *q);

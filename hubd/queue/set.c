@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hubd/queue/fair.h"
 #include "hubd/queue/queue_priv.h"
 
 enum {
@@ -17,6 +18,7 @@ struct queues *queues_new(uint32_t workers)
 	q->n = workers;
 	q->sets = xcalloc(workers, sizeof(struct queue_set *));
 	atomic_init(&q->connections, 0);
+	atomic_init(&q->starving, 0);
 	share_init(q);
 	return q;
 }
@@ -169,14 +171,35 @@ void queue_set_starve(struct queue *q)
 	if (q->starving)
 		return;
 	q->starving = true;
+	atomic_fetch_add(&q->set->all->starving, 1);
 	TAILQ_INSERT_TAIL(&q->set->starving, q, starving_link);
 }
 
 void queue_set_sated(struct queue *q)
 {
-	if (q->starving)
-		TAILQ_REMOVE(&q->set->starving, q, starving_link);
+	if (!q->starving)
+		return;
 	q->starving = false;
+	atomic_fetch_sub(&q->set->all->starving, 1);
+	TAILQ_REMOVE(&q->set->starving, q, starving_link);
+}
+
+bool queue_set_may_grow(const struct queue *q, uint64_t own_max)
+{
+	return fair_may_grow(q->n_conns, own_max, atomic_load(&q->set->all->connections),
+		q->set->live->self->max_outbound_connections);
+}
+
+/* What is free already is theirs: another worker just has not looked yet. */
+bool queue_set_is_starved(const struct queue_set *s)
+{
+	unsigned waiting = atomic_load(&s->all->starving);
+	uint64_t max;
+
+	if (waiting == 0)
+		return false;
+	max = s->live->self->max_outbound_connections;
+	return max != 0 && atomic_load(&s->all->connections) + (uint64_t)waiting > max;
 }
 
 bool queue_set_connection_take(struct queue *q)
@@ -192,6 +215,7 @@ bool queue_set_connection_take(struct queue *q)
 		atomic_fetch_sub(&s->all->connections, 1);
 		/* who is being served keeps its place */
 		q->starving = true;
+		atomic_fetch_add(&s->all->starving, 1);
 		TAILQ_INSERT_HEAD(&s->starving, q, starving_link);
 		look_again(s, STARVED_MS);
 		return false;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "hubd/queue/fair.h"
 #include "hubd/queue/queue_priv.h"
 #include "libhub/org/connector.h"
 
@@ -116,6 +117,12 @@ bool share_take(struct queue *q)
 		return wait_for_turn(q);
 	}
 	return true;
+}
+
+bool share_may_grow(const struct queue *q, uint64_t own_max)
+{
+	return q->share == NULL || fair_may_grow(q->n_conns, own_max,
+		atomic_load(&q->share->used), limit_of(q));
 }
 
 void share_give(struct queue *q)

@@ -10,6 +10,11 @@ tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c tests/unit/unit.h
 tests_unit_test_verdict_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_verdict_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_fair
+tests_unit_test_fair_SOURCES = tests/unit/test_fair.c tests/unit/unit.h
+tests_unit_test_fair_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_fair_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c tests/unit/deliver_kit.c \
 	tests/unit/deliver_kit.h tests/unit/deliver_stand_ins.c \

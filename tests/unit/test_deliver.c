@@ -549,6 +549,49 @@ START_TEST(connections_in_turn)
 }
 END_TEST
 
+#define HANGS(d) HELLO MAIL "C RCPT TO:<r1@" d ">\n" DATA "W\n"
+
+static size_t with_peers(void)
+{
+	json_t *j = kit_admin("{\"op\": \"message-list\"}"), *one;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(j, "messages"), i, one)
+		n += strcmp(json_string_value(json_object_get(one, "status")), "Active") == 0;
+	json_decref(j);
+	return n;
+}
+
+static void await_with_peers(size_t n)
+{
+	uint64_t until_ms = clock_mono_ms() + PATIENCE_MS;
+
+	while (with_peers() < n)
+		ck_assert_uint_lt(clock_mono_ms(), until_ms);
+}
+
+/* Peers that take long do not get the last connection, though there is mail for them. */
+START_TEST(slow_ones_leave_room)
+{
+	size_t i;
+
+	kit_expect(HANGS("c"));
+	kit_expect(HANGS("a"));
+	kit_expect(HANGS("a"));
+	kit_expect(HELLO ONE("b") QUIT);
+	kit_configure(ORG "hubMaxOutboundConnections: 4\nhubMaxPerDomainConnections: 4\n" SMART
+		"hubConnectionInactivityTimeout: 3\n");
+	kit_begin();
+	kit_post(1, 1, TO_OUT, "c");
+	await_with_peers(1);
+	for (i = 2; i < 7; i++)
+		kit_post(i, 1, TO_OUT, "a");
+	await_with_peers(3);
+	kit_post(7, 1, TO_OUT, "b");
+	kit_await_log("7/0 relayed\n");
+}
+END_TEST
+
 /* Handed back in order; what comes back lands in order and keeps its state. */
 START_TEST(new_configuration_routes_again)
 {
@@ -656,6 +699,7 @@ int main(void)
 	tcase_add_test(tc, unreachable_with_a_time);
 	tcase_add_test(tc, another_route_is_tried_at_once);
 	tcase_add_test(tc, connections_in_turn);
+	tcase_add_test(tc, slow_ones_leave_room);
 	tcase_add_test(tc, new_configuration_routes_again);
 	tcase_add_test(tc, administration);
 	return unit_run("deliver", &tc, 1);
