@@ -1,7 +1,7 @@
 /* conn.c - a connection's life: opened, listened to, ended. See conn.h.
  *
- * A connection that went wrong before it answered for one message makes its queue wait, so an agent
- * that always does is started once in a retry interval; one that had done something just ends.
+ * A connection that went wrong before it answered for one whole message makes its queue wait, the
+ * longer the more often; one that had done something just ends, and another is started at once.
  */
 #include "hubd/agent/conn.h"
 
@@ -47,9 +47,8 @@ void agent_conn_end(struct agent_conn *s, enum queue_conn_outcome outcome, const
 	queue_conn_end(qc, outcome, status, copy);
 }
 
-void agent_conn_blame(struct agent_conn *s, bool told, const char *fmt, ...)
+void agent_conn_blame(struct agent_conn *s, const char *fmt, ...)
 {
-	bool useful = s->done > 0;
 	char why[300], text[QUEUE_TEXT_MAX];
 	va_list ap;
 
@@ -60,9 +59,9 @@ void agent_conn_blame(struct agent_conn *s, bool told, const char *fmt, ...)
 	log_event(LOG_LEVEL_WARNING, "agent-failed", LOG_STR("queue", queue_conn_name(s->qc)),
 		LOG_STR("agent", s->connector->protocol), LOG_STR("reason", why), LOG_END);
 	if (s->item != NULL)
-		agent_conn_give_up(s, told, text);
+		agent_conn_give_up(s, text);
 	process_release(&s->process, 0);
-	agent_conn_end(s, useful ? QUEUE_CONN_CLOSED : QUEUE_CONN_FAILED, "4.3.0", text);
+	agent_conn_end(s, s->done > 0 ? QUEUE_CONN_CLOSED : QUEUE_CONN_FAILED, "4.3.0", text);
 }
 
 void agent_conn_arm(struct agent_conn *s, uint32_t timeout_ms)
@@ -94,7 +93,7 @@ static void end_queue(struct agent_conn *s, const struct agent_line *line)
 		LOG_STR("agent", s->connector->protocol), LOG_STR("status", line->status),
 		LOG_STR("reason", line->text), LOG_END);
 	if (s->item != NULL && s->undecided < s->item->env.recipient_count)
-		agent_conn_give_up(s, true, text);
+		agent_conn_give_up(s, text);
 	if (defers)
 		queue_conn_put_off(s->qc, (uint32_t)line->number);
 	agent_conn_end(s, defers ? QUEUE_CONN_FAILED : QUEUE_CONN_HOPELESS, line->status, text);
@@ -121,7 +120,7 @@ static bool take_line(struct agent_conn *s, const char *text, size_t size)
 	struct err e;
 
 	if (agent_line_parse(text, size, &line, &e) != 0) {
-		agent_conn_blame(s, false, "broke the protocol: %s", e.text);
+		agent_conn_blame(s, "broke the protocol: %s", e.text);
 		return false;
 	}
 	if (line.word == AGENT_FAIL_QUEUE || line.word == AGENT_DEFER_QUEUE) {
@@ -130,14 +129,11 @@ static bool take_line(struct agent_conn *s, const char *text, size_t size)
 	}
 	wrong = line.word == AGENT_READY ? take_ready(s) : agent_conn_take_verdict(s, &line);
 	if (wrong != NULL)
-		agent_conn_blame(s, false, "%s", wrong);
+		agent_conn_blame(s, "%s", wrong);
 	return wrong == NULL;
 }
 
-/*
- * A message ends when all has been read that came with its last verdict: whoever says more than
- * that is not believed.
- */
+/* A message ends when all has been read that came with its last verdict. */
 static void on_read(struct bufferevent *bev, void *ctx)
 {
 	struct agent_conn *s = ctx;
@@ -159,7 +155,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
 	if (!goes_on)
 		return;
 	if (evbuffer_get_length(in) > AGENT_LINE_MAX)
-		agent_conn_blame(s, false, "broke the protocol: a line longer than %d bytes",
+		agent_conn_blame(s, "broke the protocol: a line longer than %d bytes",
 			AGENT_LINE_MAX);
 	else if (s->item != NULL && s->undecided == 0 && evbuffer_get_length(in) == 0)
 		agent_conn_done(s);
@@ -188,7 +184,7 @@ static void gone(struct agent_conn *s, const char *how)
 		agent_conn_end(s, QUEUE_CONN_CLOSED, NULL, NULL);
 		return;
 	}
-	agent_conn_blame(s, true, "ended %s (%s)", s->item != NULL ? "in the midst of a message" :
+	agent_conn_blame(s, "ended %s (%s)", s->item != NULL ? "in the midst of a message" :
 		"before it was ready", how);
 }
 
@@ -243,7 +239,8 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 		gone(s, "it closed its socket");
 		break;
 	default:
-		agent_conn_blame(s, true, "%s", s->phase == PHASE_OPENING ? "is not ready in time" :
+		agent_conn_blame(s, "%s", s->phase == PHASE_STARTING ? "is not started in time" :
+			s->phase == PHASE_OPENING ? "is not ready in time" :
 			s->phase == PHASE_BODY ? "does not read on" : "does not answer");
 		break;
 	}
@@ -260,11 +257,36 @@ static void greet(struct agent_conn *s)
 		s->connector->pool.max_size);
 }
 
-static void start(void *ctx)
+static void listen_to(struct agent_conn *s, int fd)
+{
+	s->talk = bufferevent_socket_new(loop_base(s->a->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+	BUG_ON(s->talk == NULL);
+	bufferevent_setcb(s->talk, on_read, on_written, on_event, s);
+	bufferevent_setwatermark(s->talk, EV_READ, 0, INPUT_MAX);
+	bufferevent_setwatermark(s->talk, EV_WRITE, OUTPUT_LOW, 0);
+	bufferevent_enable(s->talk, EV_READ | EV_WRITE);
+}
+
+static void on_process_start(int socket, const struct err *e, void *ctx)
 {
 	struct agent_conn *s = ctx;
+
+	if (socket < 0) {
+		s->process = NULL;
+		agent_conn_blame(s, "cannot be started: %s", e->text);
+		return;
+	}
+	listen_to(s, socket);
+	s->phase = PHASE_OPENING;
+	agent_conn_arm(s, s->a->timeout_ms);
+	greet(s);
+}
+
+static void start(void *ctx)
+{
+	static const struct process_calls calls = { on_process_start, on_process_end };
+	struct agent_conn *s = ctx;
 	struct err e;
-	int fd;
 
 	if (s->stopping) {
 		agent_conn_end(s, QUEUE_CONN_CLOSED, NULL, NULL);
@@ -274,20 +296,13 @@ static void start(void *ctx)
 		err_set(&e, ERR_CONFIG, 0, "no agents are registered on this server");
 	else
 		s->process = process_start(s->a->processes, s->a->folder, s->connector->protocol,
-			&fd, on_process_end, s, &e);
+			&calls, s, &e);
 	if (s->process == NULL) {
-		agent_conn_blame(s, false, "cannot be started: %s", e.text);
+		agent_conn_blame(s, "cannot be started: %s", e.text);
 		return;
 	}
-	s->talk = bufferevent_socket_new(loop_base(s->a->loop), fd, BEV_OPT_CLOSE_ON_FREE);
-	BUG_ON(s->talk == NULL);
-	bufferevent_setcb(s->talk, on_read, on_written, on_event, s);
-	bufferevent_setwatermark(s->talk, EV_READ, 0, INPUT_MAX);
-	bufferevent_setwatermark(s->talk, EV_WRITE, OUTPUT_LOW, 0);
-	bufferevent_enable(s->talk, EV_READ | EV_WRITE);
-	s->phase = PHASE_OPENING;
+	s->phase = PHASE_STARTING;
 	agent_conn_arm(s, s->a->timeout_ms);
-	greet(s);
 }
 
 static void *agent_conn_open(struct queue_conn *qc, const struct queue_item *head, void *ctx)
@@ -323,7 +338,7 @@ static void agent_conn_stop(void *conn)
 	s->stopping = true;
 	if (s->phase == PHASE_IDLE)
 		agent_conn_close(s);
-	else if (s->phase == PHASE_OPENING)
+	else if (s->phase == PHASE_STARTING || s->phase == PHASE_OPENING)
 		agent_conn_end(s, QUEUE_CONN_CLOSED, NULL, NULL);
 }
 

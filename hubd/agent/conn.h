@@ -33,6 +33,7 @@ struct agents {
 
 enum agent_phase {
 	PHASE_START,		/* nothing done yet */
+	PHASE_STARTING,		/* its program is being loaded */
 	PHASE_OPENING,		/* has to say READY */
 	PHASE_IDLE,
 	PHASE_BODY,		/* of a message */
@@ -50,7 +51,7 @@ struct agent_conn {
 	char name[AGENT_CONN_NAME];	/* "agent FAX" */
 	enum agent_phase phase;
 	bool stopping;
-	struct process *process;	/* NULL: it has ended */
+	struct process *process;	/* NULL: there is none, or it has ended */
 	struct bufferevent *talk;
 	struct event *timer;
 	uint64_t done;			/* messages that it answered for */
@@ -77,9 +78,9 @@ void agent_conn_end(struct agent_conn *s, enum queue_conn_outcome outcome, const
 	const char *text);
 /*
  * The agent is not to be used any more, by its own fault. What it said of the message in flight
- * counts only if told is set; the other recipients are tried again.
+ * counts; recipients that it said nothing of are tried again.
  */
-void agent_conn_blame(struct agent_conn *s, bool told, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void agent_conn_blame(struct agent_conn *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* From now on the agent, or the queue, has so long. */
 void agent_conn_arm(struct agent_conn *s, uint32_t timeout_ms);
 /* Tells it to end. */
@@ -95,8 +96,11 @@ bool agent_conn_pump(struct agent_conn *s);
 const char *agent_conn_take_verdict(struct agent_conn *s, const struct agent_line *line);
 /* Every recipient has its verdict: the queue is told. */
 void agent_conn_done(struct agent_conn *s);
-/* The message ends with what is known; who has no verdict is tried again, as the text says. */
-void agent_conn_give_up(struct agent_conn *s, bool told, const char *text);
+/*
+ * The message ends with what is known; who has no verdict is tried again, as the text says. The
+ * queue's retry schedule goes on, unless there was a verdict for everybody.
+ */
+void agent_conn_give_up(struct agent_conn *s, const char *text);
 /* Frees what belongs to the message. */
 void agent_conn_message_free(struct agent_conn *s);
 

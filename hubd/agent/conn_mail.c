@@ -25,37 +25,44 @@ void agent_conn_message_free(struct agent_conn *s)
 
 /* --- results --- */
 
-static void tell_queue(struct agent_conn *s)
+typedef void tell_cb(struct queue_conn *qc, const struct queue_result *results,
+	const struct queue_hop *hop);
+
+static void tell_queue(struct agent_conn *s, tell_cb *tell)
 {
 	struct queue_hop hop = { .name = "", .text = s->name };
 
-	queue_conn_done(s->qc, s->results, &hop);
+	tell(s->qc, s->results, &hop);
 	agent_conn_message_free(s);
+}
+
+/* It answered for everybody. */
+static void complete(struct agent_conn *s)
+{
+	tell_queue(s, queue_conn_done);
+	s->done++;
 }
 
 void agent_conn_done(struct agent_conn *s)
 {
-	tell_queue(s);
-	s->done++;
+	complete(s);
 	agent_conn_next_message(s);
 }
 
-/* Recipient i, or everybody, is tried again. */
-static void defer(struct agent_conn *s, uint32_t i, const char *text)
-{
-	s->results[i] = (struct queue_result){
-		.verdict = QUEUE_VERDICT_DEFERRED, .status = "4.3.0", .text = text,
-	};
-}
-
-void agent_conn_give_up(struct agent_conn *s, bool told, const char *text)
+void agent_conn_give_up(struct agent_conn *s, const char *text)
 {
 	uint32_t i;
 
+	if (s->undecided == 0) {
+		complete(s);
+		return;
+	}
 	for (i = 0; i < s->item->env.recipient_count; i++)
-		if (!told || !s->decided[i])
-			defer(s, i, text);
-	tell_queue(s);
+		if (!s->decided[i])
+			s->results[i] = (struct queue_result){
+				.verdict = QUEUE_VERDICT_DEFERRED, .status = "4.3.0", .text = text,
+			};
+	tell_queue(s, queue_conn_broken);
 }
 
 /* --- verdicts --- */
@@ -137,7 +144,7 @@ bool agent_conn_pump(struct agent_conn *s)
 		if (n < 0) {
 			/* our own copy: the agent is to forget what it has of it */
 			evbuffer_add_printf(out, "ABORT\n");
-			agent_conn_give_up(s, false, e.text);
+			agent_conn_give_up(s, e.text);
 			return false;
 		}
 		if (n == 0) {
@@ -241,7 +248,7 @@ static void refuse_item(struct agent_conn *s, enum queue_verdict verdict, const 
 		s->results[i] = (struct queue_result){ .verdict = verdict, .text = text };
 		snprintf(s->results[i].status, sizeof(s->results[i].status), "%s", status);
 	}
-	tell_queue(s);
+	tell_queue(s, queue_conn_broken);
 }
 
 /* Whatever leaves the organization: its own fields do not. */

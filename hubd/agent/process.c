@@ -1,32 +1,28 @@
 /* process.c - see process.h.
  *
- * posix_spawn shares our memory until the program is loaded, so a start costs little however large
- * hubd is. A pidfd tells of the end, so no signal handler is needed that workers would share.
+ * A thread of the list's own starts them, one after the other: a slow disk holds up other agents,
+ * which lie on the same, and nobody else. A pidfd tells of the end, so no signal handler is needed
+ * that workers would share.
  */
 #include "hubd/agent/process.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/pidfd.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hubd/agent/spawn.h"
+#include "libhub/base/errands.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
 enum {
-	PATH_SIZE = 4096,
 	COMPLAINT_MAX = 500,		/* bytes of a line of standard error; more are two */
 	COMPLAINTS = 50,		/* lines that are logged; others are dropped */
 	LAST_WORDS_S = 2,		/* after its end */
@@ -36,103 +32,28 @@ enum {
 struct process {
 	LIST_ENTRY(process) link;
 	struct process_list *list;
-	char *name;
-	pid_t pid;
-	int pidfd;
+	char *folder, *name;
+	/* what the thread uses until it is started */
+	struct errand errand;
+	atomic_bool unwanted;		/* nobody waits for it any more */
+	struct spawned made;
+	struct err err;
+	int rc;
+
+	bool running;			/* made is its */
 	struct event *ended, *timer;
 	bool reaped;			/* its number may be another's by now */
 	struct bufferevent *errors;	/* NULL: it has ended */
 	unsigned int complaints;
-	process_end_cb *cb;		/* NULL: released */
+	const struct process_calls *calls;	/* NULL: released */
 	void *ctx;
 };
 
 struct process_list {
 	struct loop *loop;
+	struct errands *errands;	/* made for the first one */
 	LIST_HEAD(, process) all;
 };
-
-/* The program that takes root's privileges from an agent; of util-linux. */
-static const char setpriv[] = "/usr/bin/setpriv";
-
-/* --- starting --- */
-
-static int check_file(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return err_set(e, ERR_CONFIG, errno, "%.200s", path);
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
-		return err_set(e, ERR_CONFIG, 0, "%.200s is no executable file", path);
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0)
-		return err_set(e, ERR_CONFIG, 0, "%.200s could be changed by others than root and "
-			"hubd's account", path);
-	return 0;
-}
-
-static int spawn(const char *path, const posix_spawn_file_actions_t *actions,
-	const posix_spawnattr_t *attributes, pid_t *pid)
-{
-	char *environment[] = { (char[]){ "PATH=/usr/local/bin:/usr/bin:/bin" },
-		(char[]){ "LANG=C.UTF-8" }, (char[]){ "HOME=/" }, (char[]){ "HUB_AGENT=1" }, NULL };
-	char copy[PATH_SIZE];
-	char *plain[] = { copy, NULL };
-	char *as_nobody[] = { (char[]){ "setpriv" }, (char[]){ "--reuid=nobody" },
-		(char[]){ "--regid=nogroup" }, (char[]){ "--clear-groups" },
-		(char[]){ "--inh-caps=-all" }, (char[]){ "--ambient-caps=-all" },
-		(char[]){ "--bounding-set=-all" }, (char[]){ "--" }, copy, NULL };
-	bool is_root = geteuid() == 0;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	return posix_spawn(pid, is_root ? setpriv : path, actions, attributes,
-		is_root ? as_nobody : plain, environment);
-}
-
-/* As the child is to find itself: with input, output and error, and nothing else. */
-static int spawn_with(const char *path, int socket, int errors, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int rc;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setflags(&attributes,
-		POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, socket, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	posix_spawn_file_actions_addchdir_np(&actions, "/");
-	rc = spawn(path, &actions, &attributes, pid);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return rc;
-}
-
-static void close_pair(int pair[2])
-{
-	if (pair[0] >= 0)
-		close(pair[0]);
-	if (pair[1] >= 0)
-		close(pair[1]);
-}
-
-/* [0] of each is ours, [1] the child's. */
-static int open_pairs(int talk[2], int errors[2], struct err *e)
-{
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) != 0 ||
-		pipe2(errors, O_CLOEXEC) != 0 || fcntl(talk[0], F_SETFL, O_NONBLOCK) != 0 ||
-		fcntl(errors[0], F_SETFL, O_NONBLOCK) != 0)
-		return err_set(e, ERR_TEMP, errno, "descriptors for an agent");
-	return 0;
-}
 
 /* --- what it complains of --- */
 
@@ -141,9 +62,12 @@ static void process_free(struct process *p)
 	if (p->errors != NULL)
 		bufferevent_free(p->errors);
 	LIST_REMOVE(p, link);
-	event_free(p->ended);
-	event_free(p->timer);
-	close(p->pidfd);
+	if (p->running) {
+		event_free(p->ended);
+		event_free(p->timer);
+		close(p->made.pidfd);
+	}
+	free(p->folder);
 	free(p->name);
 	free(p);
 }
@@ -156,7 +80,7 @@ static void log_complaint(const struct process *p, char *text, size_t size)
 		if (text[i] == '\0')
 			text[i] = '?';
 	log_event(LOG_LEVEL_WARNING, "agent-says", LOG_STR("agent", p->name),
-		LOG_INT("pid", p->pid), LOG_STR("text", text), LOG_END);
+		LOG_INT("pid", p->made.pid), LOG_STR("text", text), LOG_END);
 }
 
 static void take_complaints(struct process *p, bool last)
@@ -222,15 +146,15 @@ static void listen_to(struct process *p, int fd)
 /* The number is its own as long as it is not reaped, and so is that of its group. */
 static void kill_group(const struct process *p)
 {
-	(void)kill(-p->pid, SIGKILL);
-	(void)kill(p->pid, SIGKILL);
+	(void)kill(-p->made.pid, SIGKILL);
+	(void)kill(p->made.pid, SIGKILL);
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *ctx)
 {
 	struct process *p = ctx;
-	process_end_cb *cb = p->cb;
-	void *cb_ctx = p->ctx;
+	const struct process_calls *calls = p->calls;
+	void *ctx_of_calls = p->ctx;
 	static const struct timeval last_words = { LAST_WORDS_S, 0 };
 	siginfo_t info = { 0 };
 	char how[64];
@@ -239,30 +163,30 @@ static void on_ended(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	loop_touch(p->list->loop);
 	kill_group(p);
-	if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG) != 0)
+	if (waitid(P_PIDFD, (id_t)p->made.pidfd, &info, WEXITED | WNOHANG) != 0)
 		snprintf(how, sizeof(how), "it is gone");
 	else if (info.si_pid == 0)
 		return;
 	else
 		snprintf(how, sizeof(how), info.si_code == CLD_EXITED ? "exit status %d" :
 			"signal %d", info.si_status);
-	log_event(LOG_LEVEL_INFO, "agent-ended", LOG_STR("agent", p->name), LOG_INT("pid", p->pid),
-		LOG_STR("how", how), LOG_END);
+	log_event(LOG_LEVEL_INFO, "agent-ended", LOG_STR("agent", p->name),
+		LOG_INT("pid", p->made.pid), LOG_STR("how", how), LOG_END);
 	p->reaped = true;
-	p->cb = NULL;
+	p->calls = NULL;
 	event_del(p->ended);
 	if (p->errors == NULL)
 		process_free(p);
 	else
 		evtimer_add(p->timer, &last_words);
-	if (cb != NULL)
-		cb(how, cb_ctx);
+	if (calls != NULL)
+		calls->ended(how, ctx_of_calls);
 }
 
 static void kill_now(struct process *p)
 {
 	log_event(LOG_LEVEL_WARNING, "agent-killed", LOG_STR("agent", p->name),
-		LOG_INT("pid", p->pid), LOG_END);
+		LOG_INT("pid", p->made.pid), LOG_END);
 	kill_group(p);
 }
 
@@ -286,81 +210,88 @@ void process_release(struct process **pp, unsigned int grace_ms)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->cb = NULL;
-	if (grace_ms == 0)
+	p->calls = NULL;
+	if (!p->running)
+		/* if the thread has begun, it is killed when it is there */
+		atomic_store(&p->unwanted, true);
+	else if (grace_ms == 0)
 		kill_now(p);
 	else
 		evtimer_add(p->timer, &grace);
 }
 
-/* --- */
+/* --- the start --- */
 
-static struct process *process_new(struct process_list *l, const char *name, pid_t pid, int pidfd)
+static struct process *process_of(struct errand *e)
 {
-	struct process *p = xcalloc(1, sizeof(*p));
-
-	p->list = l;
-	p->name = xstrdup(name);
-	p->pid = pid;
-	p->pidfd = pidfd;
-	p->ended = event_new(loop_base(l->loop), pidfd, EV_READ | EV_PERSIST, on_ended, p);
-	p->timer = evtimer_new(loop_base(l->loop), on_timer, p);
-	BUG_ON(p->ended == NULL || p->timer == NULL || event_add(p->ended, NULL) != 0);
-	LIST_INSERT_HEAD(&l->all, p, link);
-	return p;
+	return INBOX_ENTRY(e, struct process, errand);
 }
 
-/* Nothing can tell of its end: better none than one that is never reaped. */
-static void undo(pid_t pid)
+static void run_start(struct errand *e)
 {
-	kill(pid, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
+	struct process *p = process_of(e);
+
+	if (atomic_load(&p->unwanted))
+		p->rc = err_set(&p->err, ERR_TEMP, 0, "not started: nobody waits for it");
+	else
+		p->rc = spawn_agent(p->folder, p->name, &p->made, &p->err);
+}
+
+static void begin_running(struct process *p)
+{
+	struct event_base *base = loop_base(p->list->loop);
+
+	p->running = true;
+	p->ended = event_new(base, p->made.pidfd, EV_READ | EV_PERSIST, on_ended, p);
+	p->timer = evtimer_new(base, on_timer, p);
+	BUG_ON(p->ended == NULL || p->timer == NULL || event_add(p->ended, NULL) != 0);
+	listen_to(p, p->made.errors);
+	log_event(LOG_LEVEL_INFO, "agent-started", LOG_STR("agent", p->name),
+		LOG_INT("pid", p->made.pid), LOG_END);
+}
+
+static void on_started(struct errand *e, void *ctx)
+{
+	struct process *p = process_of(e);
+	const struct process_calls *calls = p->calls;
+
+	(void)ctx;
+	if (p->rc != 0) {
+		if (calls != NULL)
+			calls->started(-1, &p->err, p->ctx);
+		process_free(p);
+		return;
+	}
+	begin_running(p);
+	if (calls != NULL) {
+		calls->started(p->made.talk, NULL, p->ctx);
+	} else {
+		close(p->made.talk);
+		kill_now(p);
+	}
 }
 
 struct process *process_start(struct process_list *l, const char *folder, const char *name,
-	int *socket, process_end_cb *cb, void *ctx, struct err *e)
+	const struct process_calls *calls, void *ctx, struct err *e)
 {
-	int talk[2] = { -1, -1 }, errors[2] = { -1, -1 }, pidfd, rc;
-	char path[PATH_SIZE];
 	struct process *p;
-	pid_t pid;
 
-	/* the directory says the name: it may be of this folder only */
-	if (*name == '.' || strchr(name, '/') != NULL || (size_t)snprintf(path, sizeof(path),
-		"%s/%s", folder, name) >= sizeof(path)) {
-		err_set(e, ERR_CONFIG, 0, "\"%.100s\" is no name of a protocol", name);
+	if (l->errands == NULL)
+		l->errands = errands_new(l->loop, "agents", NULL, e);
+	if (l->errands == NULL)
 		return NULL;
-	}
-	if (check_file(path, e) != 0)
-		return NULL;
-	if (open_pairs(talk, errors, e) != 0)
-		goto failed;
-	rc = spawn_with(path, talk[1], errors[1], &pid);
-	if (rc != 0) {
-		err_set(e, ERR_TEMP, rc, "%.200s", path);
-		goto failed;
-	}
-	pidfd = pidfd_open(pid, 0);
-	if (pidfd < 0) {
-		err_set(e, ERR_TEMP, errno, "pidfd of %.200s", path);
-		undo(pid);
-		goto failed;
-	}
-	close(talk[1]);
-	close(errors[1]);
-	p = process_new(l, name, pid, pidfd);
-	p->cb = cb;
+	p = xcalloc(1, sizeof(*p));
+	p->list = l;
+	p->folder = xstrdup(folder);
+	p->name = xstrdup(name);
+	p->calls = calls;
 	p->ctx = ctx;
-	listen_to(p, errors[0]);
-	*socket = talk[0];
-	log_event(LOG_LEVEL_INFO, "agent-started", LOG_STR("agent", name), LOG_INT("pid", pid),
-		LOG_END);
+	LIST_INSERT_HEAD(&l->all, p, link);
+	errands_start(l->errands, &p->errand, run_start, on_started);
 	return p;
-failed:
-	close_pair(talk);
-	close_pair(errors);
-	return NULL;
 }
+
+/* --- all of them --- */
 
 struct process_list *process_list_new(struct loop *loop)
 {
@@ -378,15 +309,16 @@ void process_list_free(struct process_list **lp)
 
 	if (l == NULL)
 		return;
+	errands_free(&l->errands);
 	while ((p = LIST_FIRST(&l->all)) != NULL) {
-		struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
+		struct pollfd end = { .fd = p->made.pidfd, .events = POLLIN };
 		siginfo_t info;
 
 		if (!p->reaped) {
 			kill_group(p);
 			/* who cannot die in that time is reaped by init, for hubd ends now */
 			(void)poll(&end, 1, DEATH_MS);
-			(void)waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG);
+			(void)waitid(P_PIDFD, (id_t)p->made.pidfd, &info, WEXITED | WNOHANG);
 		}
 		process_free(p);
 	}

@@ -17,17 +17,27 @@ struct process_list *process_list_new(struct loop *loop);
 /* Kills what is left. Accepts a pointer to NULL; sets it to NULL. */
 void process_list_free(struct process_list **l);
 
-/* how: "exit status 0", "signal 9"; valid during the call. */
-typedef void process_end_cb(const char *how, void *ctx);
+/*
+ * Exactly one call of started, never from inside process_start: socket is our end of its socket,
+ * the caller's to close, not blocking; or -1, *e says why, for people, and there is no process any
+ * more. Then ended, once, how being "exit status 0" or "signal 9", valid during the call. None
+ * comes after process_release.
+ */
+struct process_calls {
+	void (*started)(int socket, const struct err *e, void *ctx);
+	void (*ended)(const char *how, void *ctx);
+};
 
 /*
  * Starts folder/name, which must belong to root or to our account and be writable by nobody else.
- * *socket is our end of its socket, the caller's to close, not blocking. cb comes when it has
- * ended, unless it was released. NULL: *e, for people.
+ * calls must stay. NULL: no thread that could start it; *e.
  */
 struct process *process_start(struct process_list *l, const char *folder, const char *name,
-	int *socket, process_end_cb *cb, void *ctx, struct err *e);
-/* Nobody cares any more: it is killed after grace_ms if it has not ended. Sets *p to NULL. */
+	const struct process_calls *calls, void *ctx, struct err *e);
+/*
+ * Nobody cares any more: it is killed after grace_ms if it has not ended, and at once if it is not
+ * started yet. Sets *p to NULL.
+ */
 void process_release(struct process **p, unsigned int grace_ms);
 
 #endif

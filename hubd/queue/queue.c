@@ -757,18 +757,12 @@ void queue_conn_put_off(struct queue_conn *qc, uint32_t wait_s)
 	qc->wait_s = wait_s;
 }
 
-void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
+static void settle(struct queue_conn *qc, const struct queue_result *results,
 	const struct queue_hop *hop)
 {
 	struct queue *q = qc->q;
-	struct queue_item *item = item_of(qc), *rest;
+	struct queue_item *item = item_of(qc), *rest = outcome_apply(q->set, item, results, hop);
 
-	peer_is_good(q);
-	if (qc->beyond)
-		window_grow(q);
-	qc->beyond = false;
-	failover_port_success(q->set->failover, &q->key);
-	rest = outcome_apply(q->set, item, results, hop);
 	if (rest == NULL) {
 		atomic_fetch_sub(&q->set->messages, 1);
 		note_empty(q);
@@ -778,6 +772,25 @@ void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	rest->retry_at_ms = clock_mono_ms() +
 		q->set->live->self->message_retry_interval_s * 1000;
 	put_back(q, rest, false);
+}
+
+void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
+	const struct queue_hop *hop)
+{
+	struct queue *q = qc->q;
+
+	peer_is_good(q);
+	if (qc->beyond)
+		window_grow(q);
+	qc->beyond = false;
+	failover_port_success(q->set->failover, &q->key);
+	settle(qc, results, hop);
+}
+
+void queue_conn_broken(struct queue_conn *qc, const struct queue_result *results,
+	const struct queue_hop *hop)
+{
+	settle(qc, results, hop);
 }
 
 void queue_conn_return(struct queue_conn *qc)

@@ -245,6 +245,9 @@ void queue_conn_up(struct queue_conn *qc);
 /* The message taken last is decided: results[i] for each recipient. */
 void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	const struct queue_hop *hop);
+/* As queue_conn_done, but the peer did not do its part: the retry schedule does not begin anew. */
+void queue_conn_broken(struct queue_conn *qc, const struct queue_result *results,
+	const struct queue_hop *hop);
 /* Gives the message taken last back undecided; it stays first and nothing is counted against it. */
 void queue_conn_return(struct queue_conn *qc);
 

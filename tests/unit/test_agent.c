@@ -1,5 +1,7 @@
 /* test_agent.c - what delivery agents say, and their processes. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -88,15 +90,19 @@ END_TEST
 
 /* --- processes --- */
 
+enum { NOBODY = 65534 };
+
 static struct loop *loop;
 static struct process_list *list;
-static char folder[64], how_it_ended[64];
+static char folder[64], how_it_ended[64], why_not[sizeof(((struct err *)0)->text)];
+static int talk;
 
 static void setup(void)
 {
 	loop = loop_new("test");
 	list = process_list_new(loop);
-	how_it_ended[0] = '\0';
+	how_it_ended[0] = why_not[0] = '\0';
+	talk = -1;
 	snprintf(folder, sizeof(folder), "/tmp/test_agent.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	ck_assert_int_eq(chmod(folder, 0755), 0);
@@ -113,6 +119,8 @@ static const char *in_folder(const char *name)
 static void teardown(void)
 {
 	process_list_free(&list);
+	if (talk >= 0)
+		close(talk);
 	loop_free(&loop);
 	unlink(in_folder("a"));
 	ck_assert_int_eq(rmdir(folder), 0);
@@ -130,11 +138,23 @@ static void write_agent(const char *text, mode_t mode)
 	ck_assert_int_eq(chmod(in_folder("a"), mode), 0);
 }
 
+static void on_start(int fd, const struct err *e, void *ctx)
+{
+	(void)ctx;
+	ck_assert(talk < 0);
+	talk = fd;
+	if (fd < 0)
+		snprintf(why_not, sizeof(why_not), "%s", e->text);
+}
+
 static void on_end(const char *how, void *ctx)
 {
 	(void)ctx;
+	ck_assert_int_ge(talk, 0);
 	snprintf(how_it_ended, sizeof(how_it_ended), "%s", how);
 }
+
+static const struct process_calls calls = { on_start, on_end };
 
 static bool has_ended(void *ctx)
 {
@@ -142,24 +162,38 @@ static bool has_ended(void *ctx)
 	return how_it_ended[0] != '\0';
 }
 
-static struct process *begin(int *fd)
+static bool is_decided(void *ctx)
+{
+	(void)ctx;
+	return talk >= 0 || why_not[0] != '\0';
+}
+
+static struct process *ask(const char *name)
 {
 	struct err e;
-	struct process *p = process_start(list, folder, "a", fd, on_end, NULL, &e);
+	struct process *p = process_start(list, folder, name, &calls, NULL, &e);
 
 	ck_assert_msg(p != NULL, "%s", e.text);
+	/* nothing is known before the loop turns */
+	ck_assert(!is_decided(NULL));
+	return p;
+}
+
+static struct process *begin(void)
+{
+	struct process *p = ask("a");
+
+	AWAIT(loop, is_decided, NULL, PATIENCE_MS);
+	ck_assert_str_eq(why_not, "");
 	return p;
 }
 
 START_TEST(process_ends_by_itself)
 {
-	int fd;
-
 	write_agent("exit 7", 0755);
-	begin(&fd);
+	begin();
 	AWAIT(loop, has_ended, NULL, PATIENCE_MS);
 	ck_assert_str_eq(how_it_ended, "exit status 7");
-	close(fd);
 }
 END_TEST
 
@@ -167,7 +201,8 @@ static bool says(void *ctx)
 {
 	char c;
 
-	return recv(*(int *)ctx, &c, 1, MSG_DONTWAIT) == 1;
+	(void)ctx;
+	return recv(talk, &c, 1, MSG_DONTWAIT) == 1;
 }
 
 /* Nobody has the other end any more. */
@@ -175,25 +210,24 @@ static bool is_over(void *ctx)
 {
 	char c;
 
-	return recv(*(int *)ctx, &c, 1, MSG_DONTWAIT) == 0;
+	(void)ctx;
+	return recv(talk, &c, 1, MSG_DONTWAIT) == 0;
 }
 
 /* Killed with all that it started. */
 START_TEST(process_is_killed)
 {
 	struct process *p;
-	int fd;
 
 	write_agent("trap '' TERM\nsleep 1000 &\nprintf x\nwait", 0755);
-	p = begin(&fd);
-	AWAIT(loop, says, &fd, PATIENCE_MS);
+	p = begin();
+	AWAIT(loop, says, NULL, PATIENCE_MS);
 	process_release(&p, _i == 0 ? 0 : 10);
 	ck_assert_ptr_null(p);
-	AWAIT(loop, is_over, &fd, PATIENCE_MS);
+	AWAIT(loop, is_over, NULL, PATIENCE_MS);
 	ck_assert_str_eq(how_it_ended, "");
 	/* until it is reaped */
 	process_list_free(&list);
-	close(fd);
 }
 END_TEST
 
@@ -208,18 +242,76 @@ START_TEST(what_is_not_run)
 		{ "a", 0775, "could be changed" }, { "a", 0757, "could be changed" },
 		{ "../bin/true", 0755, "no name of a protocol" }, { ".", 0755, "no name" },
 	};
-	struct err e;
-	int fd;
 
 	write_agent("exit 0", rows[_i].mode);
-	ck_assert_ptr_null(process_start(list, folder, rows[_i].name, &fd, on_end, NULL, &e));
-	ck_assert_msg(strstr(e.text, rows[_i].why) != NULL, "%s", e.text);
+	ask(rows[_i].name);
+	AWAIT(loop, is_decided, NULL, PATIENCE_MS);
+	ck_assert_int_eq(talk, -1);
+	ck_assert_msg(strstr(why_not, rows[_i].why) != NULL, "%s", why_not);
+}
+END_TEST
+
+/* One that is released before it is there is never heard of, and does not stay. */
+START_TEST(released_before_it_is_started)
+{
+	struct process *p;
+
+	write_agent("sleep 1000", 0755);
+	p = ask("a");
+	process_release(&p, _i == 0 ? 0 : 1000 * 1000);
+	ck_assert_ptr_null(p);
+	process_list_free(&list);
+	ck_assert(!is_decided(NULL));
+}
+END_TEST
+
+static volatile sig_atomic_t is_held_up;
+
+static void on_lease(int number)
+{
+	(void)number;
+	is_held_up = 1;
+}
+
+static bool somebody_waits(void *ctx)
+{
+	(void)ctx;
+	return is_held_up != 0;
+}
+
+/* Of nobody's, so that it is the program itself that is loaded, not setpriv. */
+static void setup_of_nobody(void)
+{
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
+	setup();
+}
+
+/*
+ * While its program cannot be opened the loop goes on. A lease holds up whoever opens the file, as
+ * a disk that does not answer would.
+ */
+START_TEST(start_does_not_block)
+{
+	int fd;
+
+	signal(SIGIO, on_lease);
+	write_agent("exit 7", 0755);
+	fd = open(in_folder("a"), O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	ask("a");
+	AWAIT(loop, somebody_waits, NULL, PATIENCE_MS);
+	ck_assert(!is_decided(NULL));
+	close(fd);
+	AWAIT(loop, has_ended, NULL, PATIENCE_MS);
+	ck_assert_str_eq(how_it_ended, "exit status 7");
 }
 END_TEST
 
 int main(void)
 {
 	TCase *lines = tcase_create("lines"), *processes = tcase_create("processes");
+	TCase *unprivileged = tcase_create("unprivileged");
 
 	tcase_add_loop_test(lines, good_lines, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(lines, bad_lines, 0, sizeof(bad) / sizeof(bad[0]));
@@ -228,5 +320,8 @@ int main(void)
 	tcase_add_test(processes, process_ends_by_itself);
 	tcase_add_loop_test(processes, process_is_killed, 0, 2);
 	tcase_add_loop_test(processes, what_is_not_run, 0, 6);
-	return unit_run("agent", (TCase *[]){ lines, processes }, 2);
+	tcase_add_loop_test(processes, released_before_it_is_started, 0, 2);
+	tcase_add_checked_fixture(unprivileged, setup_of_nobody, teardown);
+	tcase_add_test(unprivileged, start_does_not_block);
+	return unit_run("agent", (TCase *[]){ lines, processes, unprivileged }, 3);
 }
