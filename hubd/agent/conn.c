@@ -99,10 +99,11 @@ static void end_queue(struct agent_conn *s, const struct agent_line *line)
 	agent_conn_end(s, defers ? QUEUE_CONN_FAILED : QUEUE_CONN_HOPELESS, line->status, text);
 }
 
-static const char *take_ready(struct agent_conn *s)
+static const char *take_ready(struct agent_conn *s, const struct agent_line *line)
 {
 	if (s->phase != PHASE_OPENING)
 		return "said READY twice";
+	s->heeds_tls = line->heeds_tls;
 	queue_conn_up(s->qc);
 	s->phase = PHASE_IDLE;
 	if (s->stopping)
@@ -127,7 +128,7 @@ static bool take_line(struct agent_conn *s, const char *text, size_t size)
 		end_queue(s, &line);
 		return false;
 	}
-	wrong = line.word == AGENT_READY ? take_ready(s) : agent_conn_take_verdict(s, &line);
+	wrong = line.word == AGENT_READY ? take_ready(s, &line) : agent_conn_take_verdict(s, &line);
 	if (wrong != NULL)
 		agent_conn_blame(s, "%s", wrong);
 	return wrong == NULL;

@@ -51,6 +51,7 @@ struct agent_conn {
 	char name[AGENT_CONN_NAME];	/* "agent FAX" */
 	enum agent_phase phase;
 	bool stopping;
+	bool heeds_tls;			/* it said so */
 	struct process *process;	/* NULL: there is none, or it has ended */
 	struct bufferevent *talk;
 	struct event *timer;

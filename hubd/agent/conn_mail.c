@@ -274,6 +274,12 @@ static bool send_item(struct agent_conn *s)
 	s->undecided = n;
 	s->first = s->next;
 	s->next += n;
+	if (s->item->env.require_tls && !s->heeds_tls) {
+		/* RFC 8689 section 4.2.1, as of a next hop without the extension */
+		refuse_item(s, QUEUE_VERDICT_FAILED, "5.7.30", "the sender requires TLS on the "
+			"whole way, which this way out does not promise");
+		return false;
+	}
 	if (!fits_lines(&s->item->env)) {
 		refuse_item(s, QUEUE_VERDICT_FAILED, "5.1.3", "no agent can be told the address");
 		return false;

@@ -87,6 +87,18 @@ static int refuse(struct err *e, const char *why, const struct form *f)
 	return err_set(e, ERR_PERM, 0, "%s %s", f->name, why);
 }
 
+/* What READY says of the agent. */
+static int parse_promise(const struct form *f, const char *word, size_t n, const char **at,
+	const char *end, struct agent_line *out, struct err *e)
+{
+	static const char promise[] = "REQUIRETLS";
+
+	out->heeds_tls = n == strlen(promise) && memcmp(word, promise, n) == 0;
+	if (out->heeds_tls)
+		n = take_word(at, end, &word);
+	return n == 0 ? 0 : refuse(e, "with an argument that it does not have", f);
+}
+
 static int parse_arguments(const struct form *f, const char *at, const char *end,
 	struct agent_line *out, struct err *e)
 {
@@ -103,7 +115,7 @@ static int parse_arguments(const struct form *f, const char *at, const char *end
 	}
 	n = take_word(&at, end, &word);
 	if (f->class == 0)
-		return n == 0 ? 0 : refuse(e, "with an argument", f);
+		return parse_promise(f, word, n, &at, end, out, e);
 	if (n == 0 && !f->told)
 		return 0;
 	if (!take_status(word, n, f->class, out->status))

@@ -27,6 +27,7 @@ enum agent_word {
 
 struct agent_line {
 	enum agent_word word;
+	bool heeds_tls;			/* AGENT_READY: takes messages with REQUIRETLS */
 	bool all;			/* "*": every recipient without a verdict */
 	/* of the recipient; AGENT_DEFER_QUEUE: seconds, 0 = as the queue likes */
 	uint64_t number;

@@ -299,6 +299,13 @@ static void begin(struct drop_conn *c)
 {
 	const struct queue_item *item = c->item;
 
+	if (item->env.require_tls) {
+		/* RFC 8689 section 4.2.1: nothing tells how the file will be carried on */
+		decide(c, QUEUE_VERDICT_FAILED, "5.7.30", "the sender requires TLS on the whole "
+			"way, which a drop directory does not promise", "");
+		next_message(c);
+		return;
+	}
 	c->body = spool_body_open(queue_set_port(c->d->set), item->id, on_body_ready, c,
 		&c->body_err);
 	if (c->body == NULL) {

@@ -7,7 +7,7 @@
  *
  * What the foreign system does with a file is its business: a recipient who asked for a report of
  * success hears from there, or, with hubRelayDSNRequired, from here that it was relayed. Fields of
- * organization and forest do not leave.
+ * organization and forest do not leave. A message that requires TLS (RFC 8689) is returned.
  */
 #ifndef HUB_DROP_DROP_H
 #define HUB_DROP_DROP_H

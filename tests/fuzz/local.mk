@@ -16,6 +16,16 @@ noinst_PROGRAMS += %D%/fuzz_address
 %C%_fuzz_address_LDFLAGS = $(FUZZ_LINK)
 endif
 
+check_PROGRAMS += %D%/replay_agent
+%C%_replay_agent_SOURCES = %D%/fuzz_agent.c %D%/replay_main.c
+%C%_replay_agent_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_agent
+%C%_fuzz_agent_SOURCES = %D%/fuzz_agent.c
+%C%_fuzz_agent_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
+%C%_fuzz_agent_LDFLAGS = $(FUZZ_LINK)
+endif
+
 check_PROGRAMS += %D%/replay_body
 %C%_replay_body_SOURCES = %D%/fuzz_body.c $(FUZZ_CHECKS) %D%/replay_main.c
 %C%_replay_body_LDADD = $(LIBHUB) $(LIBHUB_LIBS)

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hubd/agent/agents.h"
+#include "hubd/drop/drop.h"
+
 struct loop *kit_loop;
 struct queues *kit_queues;
 struct queue_set *kit_set;
@@ -22,7 +25,11 @@ size_t kit_n_held;
 struct queue_item *kit_again[10];
 size_t kit_n_again;
 
+const char *kit_agents_folder;
+
 static struct deliver *kit_deliver;
+static struct drop *kit_drop;
+static struct agents *kit_agents;
 static bool stopped;
 
 void kit_note(const char *fmt, ...)
@@ -151,6 +158,9 @@ void kit_begin(void)
 	kit_queues = queues_new(1);
 	kit_set = queue_set_new(kit_queues, 0, kit_loop, NULL, kit_live, &hooks, NULL);
 	kit_deliver = deliver_new(&(struct deliver_config){ .set = kit_set });
+	kit_drop = drop_new(kit_set);
+	kit_agents = agents_new(kit_set, &(struct agents_config){ .folder = kit_agents_folder,
+		.timeout_ms = PATIENCE_MS });
 }
 
 void kit_setup(void)
@@ -193,6 +203,8 @@ void kit_teardown(void)
 	AWAIT(kit_loop, is_stopped, NULL, PATIENCE_MS);
 	AWAIT(kit_loop, peers_done, NULL, PATIENCE_MS);
 	deliver_free(&kit_deliver);
+	drop_free(&kit_drop);
+	agents_free(&kit_agents);
 	queue_set_free(&kit_set);
 	queues_free(&kit_queues);
 	house_close();
@@ -229,6 +241,18 @@ struct route kit_route(int where, const char *domain)
 		r.mailbox_server = (const void *)snapshot_find(kit_snapshot, OBJ_MAILBOX_SERVER,
 			"mbx");
 		r.queue = (struct queue_key){ QUEUE_MAILBOX, "mbx", "" };
+		break;
+	case TO_DROP:
+		r.decision = ROUTE_CONNECTOR;
+		r.connector = (const void *)snapshot_find(kit_snapshot, OBJ_FOREIGN_CONNECTOR,
+			"Fax");
+		r.queue = (struct queue_key){ QUEUE_FOREIGN_CONNECTOR, domain, "Fax" };
+		break;
+	case TO_AGENT:
+		r.decision = ROUTE_CONNECTOR;
+		r.connector = (const void *)snapshot_find(kit_snapshot, OBJ_AGENT_CONNECTOR,
+			"Agent");
+		r.queue = (struct queue_key){ QUEUE_DELIVERY_AGENT, domain, "Agent" };
 		break;
 	case TO_NOWHERE:
 		r.decision = ROUTE_UNREACHABLE;

@@ -57,6 +57,9 @@ extern struct queue_item *kit_again[10];	/* handed back by the queues */
 extern size_t kit_n_again;
 extern const char kit_body[KIT_BODY_SIZE];
 
+/* Of the agents; to be set before kit_begin. */
+extern const char *kit_agents_folder;
+
 /* A fixture. */
 void kit_setup(void);
 void kit_teardown(void);
@@ -69,7 +72,8 @@ void kit_configure(const char *text);
 /* After kit_configure. */
 void kit_begin(void);
 
-enum { TO_OUT, TO_HUB2, TO_MAILBOX, TO_NOWHERE };
+/* The last two: by connectors Fax and Agent. */
+enum { TO_OUT, TO_HUB2, TO_MAILBOX, TO_NOWHERE, TO_DROP, TO_AGENT };
 
 struct route kit_route(int where, const char *domain);
 /* Recipients r1@DOMAIN ... rN@DOMAIN. */

@@ -24,6 +24,7 @@ static const struct {
 	const char *status, *text;
 } good[] = {
 	{ "READY", AGENT_READY, false, 0, "", "" },
+	{ "READY REQUIRETLS ", AGENT_READY, false, 0, "", "" },
 	{ "DELIVERED 1", AGENT_DELIVERED, false, 1, "", "" },
 	{ "DELIVERED * 2.1.5", AGENT_DELIVERED, true, 0, "2.1.5", "" },
 	{ "RELAYED 7 2.0.0  to there ", AGENT_RELAYED, false, 7, "2.0.0", "to there" },
@@ -37,7 +38,7 @@ static const struct {
 };
 
 static const char *const bad[] = {
-	"", " ", "READY now", "ready", "READYX", "DELIVERED", "DELIVERED x", "DELIVERED -1",
+	"", " ", "READY now", "READY REQUIRETL", "READY REQUIRETLS now", "ready", "READYX", "DELIVERED", "DELIVERED x", "DELIVERED -1",
 	"DELIVERED 1x", "DELIVERED 1 5.1.1 no", "DELIVERED 1 ok", "DELIVERED **",
 	"DELIVERED 1000000000000000000", "FAILED 1", "FAILED 1 5.1.1", "FAILED 1 5.1.1  ",
 	"FAILED 1 4.1.1 no", "FAILED 1 5.1 no", "FAILED 1 5..1 no", "FAILED 1 5.1.1.1 no",
@@ -54,6 +55,7 @@ START_TEST(good_lines)
 	ck_assert_msg(agent_line_parse(good[_i].line, strlen(good[_i].line), &l, &e) == 0,
 		"%s: %s", good[_i].line, e.text);
 	ck_assert_int_eq(l.word, good[_i].word);
+	ck_assert_int_eq(l.heeds_tls, strstr(good[_i].line, "REQUIRETLS") != NULL);
 	ck_assert_int_eq(l.all, good[_i].all);
 	ck_assert_uint_eq(l.number, good[_i].number);
 	ck_assert_str_eq(l.status, good[_i].status);
