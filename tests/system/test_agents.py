@@ -3,10 +3,12 @@
 All agents are registered on paris1, which is the source of their connectors.
 """
 
+import contextlib
 import glob
 import json
 import os
 import pwd
+import re
 import shutil
 import smtplib
 import subprocess
@@ -29,6 +31,24 @@ VICES = ["dies", "is-never-ready", "says-junk", "says-an-endless-line", "never-s
 # Who is still to be delivered by the second process: a verdict before a breach counts.
 KEPT = {"answers-twice": "", "changes-its-mind": "b"}
 LONG = ("stops-reading", "judges-before-it-reads")  # a short message is theirs before they know it
+WILD_QUEUES = 100
+WILD = """#!/bin/sh
+message() {
+    echo READY
+    while read -r line; do
+        [ "$line" != END ] || return
+    done
+}
+case $(($$ % 7)) in
+0) exit 3;;
+1) echo junk; exec sleep 1000;;
+2) sleep 1000 & exit 0;;
+3) echo complaint >&2; message; kill -9 $$;;
+4) message; echo DELIVERED 99; exec sleep 1000;;
+5) message; exec sleep 1000 <&- >&-;;
+6) message; exec sleep 1000;;
+esac
+"""
 COMMAND = """#!/bin/sh
 cat > $2/$1.new
 case $1 in
@@ -316,6 +336,72 @@ class Agents(unittest.TestCase):
             ][:4] == ["1", "2", "3", "4"])
             self.org.apply(lambda n=name: self.org.directory.delete(
                 self.org.connector("always-" + n)))
+
+    def test_queue_put_off_beside_others(self):
+        """DEFER-QUEUE while another agent is at work: that one ends its message, and no more."""
+        name = "beside"
+        self.add(name, "defers-beside", "2", hubMaxConcurrentConnections="2")
+        self.submit("work@beside.example")
+        wait_for("one works", lambda: len(self.notes(name, "envelope")) == 1)
+        self.submit("defer@beside.example")
+        wait_for("it is put off", lambda: self.queue(name)["status"] == "Retry")
+        for _ in range(3):
+            self.submit("new@beside.example")
+        wait_for("they wait", lambda: self.queue(name)["message_count"] == 5)
+        self.assertEqual((self.queue(name)["connections"], len(self.notes(name, "envelope"))),
+                         (1, 2))
+        self.place.file("journal/beside.go", "")
+        self.delivered(name, "work@beside.example")
+        wait_for("its agent ends", lambda: self.queue(name)["connections"] == 0)
+        queue = self.queue(name)
+        self.assertEqual((queue["status"], queue["message_count"]), ("Retry", 4))
+        self.assertIn("not today", queue["last_error"])
+        event, = self.org.paris1.events("queue-retry",
+                                        queue="DeliveryAgent/beside.example/beside")
+        self.assertEqual((event["wait_s"], event["status"]), ("3600", "4.3.2"))
+        self.assertEqual(len(self.notes(name, "started")), 2)
+        self.org.paris1.ctl("queue", "retry", str(queue["id"]))
+        self.delivered(name, *["%s@beside.example" % who for who in (
+            "work", "defer", "new", "new", "new")])
+
+    def test_failures_leave_nothing(self):
+        """Agents that die, lie, hang and leave things behind: no descriptor, process or memory."""
+        path = os.path.join(self.folder, "wild")
+        with open(path, "w") as out:
+            out.write(WILD)
+        os.chmod(path, 0o755)
+        wait_for("no process is left", lambda: not self.children())
+        before, after = self.fail_often(WILD_QUEUES), self.fail_often(200)
+        self.assertLess(after["kB"] - before["kB"], 1000)
+        # sockets of sessions come and go
+        self.assertLess(after["fds"] - before["fds"], 20)
+
+    def fail_often(self, times):
+        """So many failures of agents; then what the hub has."""
+        hub, theirs = self.org.paris1, self.descriptors("pidfd", "pipe:")
+        failed = len(hub.events("agent-failed", agent="wild"))
+        spaces = ["SMTP:wild%d.example" % i for i in range(WILD_QUEUES)]
+        self.org.apply(lambda: self.org.directory.add(self.connector(
+            "wild", hubAddressSpace=spaces)))
+        self.submit(*["x@" + space.partition(":")[2] for space in spaces])
+        wait_for("they fail", lambda: len(
+            hub.events("agent-failed", agent="wild")) >= failed + times)
+        self.org.apply(lambda: self.org.directory.delete(self.org.connector("wild")))
+        wait_for(lambda: "no process is left: %s" % self.children(), lambda: not self.children())
+        wait_for(lambda: "nor a descriptor of one: %d" % self.descriptors("pidfd", "pipe:"),
+                 lambda: self.descriptors("pidfd", "pipe:") == theirs)
+        with open("/proc/%d/status" % hub.process.pid) as status:
+            size = re.search(r"^VmRSS:\s*(\d+) kB", status.read(), re.M).group(1)
+        return {"kB": int(size), "fds": self.descriptors("")}
+
+    def descriptors(self, *kinds):
+        """How many of the hub's are of these."""
+        found = []
+        folder = "/proc/%d/fd" % self.org.paris1.process.pid
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(os.path.join(folder, name)))
+        return sum(any(kind in name for kind in kinds) for name in found)
 
     def test_killed_after_half_the_answers(self):
         """What it said before it ended counts; the other recipient is tried again."""

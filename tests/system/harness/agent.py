@@ -161,6 +161,16 @@ def with_body(first, numbers):
         hang()
 
 
+def defer_beside(envelope):
+    """The message to defer@ puts the queue off, the one to work@ takes until JOURNAL/NAME.go."""
+    if any("<defer@" in text for text in envelope):
+        say("DEFER-QUEUE 3600 4.3.2 not today")
+        hang()
+    while any("<work@" in text for text in envelope) and \
+            not os.path.exists(os.path.join(JOURNAL, NAME + ".go")):
+        time.sleep(0.01)
+
+
 def judge(envelope, numbers):
     """As the address says: failed@, deferred@, relayed@; everything else is delivered."""
     for text in [text for text in envelope if text.startswith("RECIPIENT ")]:
@@ -206,6 +216,8 @@ def main():
         with open(os.path.join(JOURNAL, "%s.%d.%d" % (NAME, os.getpid(), numbers[0])), "wb") as out:
             out.write(body)
         with_body(numbers[0], numbers)
+        if MODE == "defers-beside":
+            defer_beside(envelope)
         judge(envelope, numbers)
 
 
