@@ -38,7 +38,8 @@ static const struct {
 };
 
 static const char *const bad[] = {
-	"", " ", "READY now", "READY REQUIRETL", "READY REQUIRETLS now", "ready", "READYX", "DELIVERED", "DELIVERED x", "DELIVERED -1",
+	"", " ", "READY now", "READY REQUIRETL", "READY REQUIRETLS now",
+	"ready", "READYX", "DELIVERED", "DELIVERED x", "DELIVERED -1",
 	"DELIVERED 1x", "DELIVERED 1 5.1.1 no", "DELIVERED 1 ok", "DELIVERED **",
 	"DELIVERED 1000000000000000000", "FAILED 1", "FAILED 1 5.1.1", "FAILED 1 5.1.1  ",
 	"FAILED 1 4.1.1 no", "FAILED 1 5.1 no", "FAILED 1 5..1 no", "FAILED 1 5.1.1.1 no",
