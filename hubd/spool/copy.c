@@ -25,6 +25,7 @@ struct spool_copy {
 	size_t suffix_size;
 	uint64_t size;			/* of the new body, once committed */
 	char tail[2];			/* last bytes read, to find the header's end across reads */
+	size_t header_max, header_size;	/* bytes; max 0 = any */
 	bool held;			/* a CR that may begin the empty line; not written yet */
 	bool paused;
 	struct err err;
@@ -78,6 +79,11 @@ void spool_copy_strip(struct spool_copy *c, uint32_t classes)
 	if (c->firewall == NULL)
 		c->firewall = xcalloc(1, sizeof(*c->firewall));
 	firewall_init(c->firewall, classes);
+}
+
+void spool_copy_limit_header(struct spool_copy *c, size_t size)
+{
+	c->header_max = size;
 }
 
 static void finish(struct spool_copy *c, uint64_t id, const struct err *e)
@@ -135,9 +141,22 @@ static void put(struct spool_copy *c, const char *p, size_t n)
 		c->paused = true;
 }
 
+/* Too much of it: the last whole line of the chunk ends it. */
+static size_t cut_header(struct spool_copy *c, size_t n, bool *ended)
+{
+	const char *last = memrchr(c->chunk, '\n', n);
+
+	c->header_size += n;
+	if (*ended || c->header_max == 0 || c->header_size < c->header_max)
+		return n;
+	/* of a line without end nothing comes with it */
+	*ended = true;
+	return last != NULL ? (size_t)(last - c->chunk) + 1 : 0;
+}
+
 static void put_header(struct spool_copy *c, size_t n, bool *ended)
 {
-	size_t keep = header_part(c, n, ended);
+	size_t keep = cut_header(c, header_part(c, n, ended), ended);
 
 	if (c->held && !(*ended && keep == 0))
 		put(c, "\r", 1);

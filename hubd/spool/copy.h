@@ -28,6 +28,8 @@ void spool_copy_prefix(struct spool_copy *c, const void *data, size_t size);
 void spool_copy_suffix(struct spool_copy *c, const void *data, size_t size);
 /* Leaves out header fields of these classes (enum firewall_class) of what is copied. */
 void spool_copy_strip(struct spool_copy *c, uint32_t classes);
+/* SPOOL_COPY_HEADER ends at the latest somewhat behind so many bytes. */
+void spool_copy_limit_header(struct spool_copy *c, size_t size);
 /*
  * Copies that part of message id, then commits with the envelope (copied). cb comes exactly once,
  * never from inside this call, even when the original has left the spool (ERR_PERM).
