@@ -21,11 +21,12 @@
 #include "hubd/proof/prover.h"
 #include "hubd/spool/envelope.h"
 #include "libhub/base/loop.h"
+#include "libhub/smtp/reply.h"
 #include "libhub/smtp/stream.h"
 
 struct client;
 
-enum { CLIENT_TEXT_MAX = 600, CLIENT_OUTPUT_MAX = 256 * 1024 };
+enum { CLIENT_TEXT_MAX = SMTP_REPLY_TEXT_MAX + 152, CLIENT_OUTPUT_MAX = 256 * 1024 };
 
 enum client_tls {
 	CLIENT_TLS_NEVER,

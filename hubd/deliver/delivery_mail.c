@@ -54,11 +54,23 @@ static bool is_innocent(const struct delivery *s, const struct client_fact *fact
 	return true;
 }
 
+/* A target that was given as an address has no other name. */
+static const char *hop_name(const struct delivery *s, char literal[DELIVERY_HOP_TEXT])
+{
+	const char *open = strchr(s->hop_text, '['), *close = strchr(s->hop_text, ']');
+
+	if (s->target->host[0] != '\0' || open == NULL || close == NULL)
+		return s->target->host;
+	snprintf(literal, DELIVERY_HOP_TEXT, "%.*s", (int)(close - open - 1), open + 1);
+	return literal;
+}
+
 static void apply(struct delivery *s, const struct client_fact *facts)
 {
 	struct queue_result few[RESULTS_STACK], *results = few;
+	char literal[DELIVERY_HOP_TEXT];
 	struct queue_hop hop = {
-		.name = s->target->host, .text = s->hop_text,
+		.name = hop_name(s, literal), .text = s->hop_text,
 		.tls = client_tls_version(s->client),
 	};
 	uint32_t i, n = s->item->env.recipient_count;

@@ -256,6 +256,7 @@ int smtp_reply_feed(struct smtp_reply *r, const char *line, size_t n, struct err
 
 const char *smtp_reply_join(const struct smtp_reply *r, char *buf, size_t size)
 {
+	static const char cut[] = " [...]";
 	char enhanced[16] = "";
 	const char *p;
 	size_t length;
@@ -277,5 +278,7 @@ const char *smtp_reply_join(const struct smtp_reply *r, char *buf, size_t size)
 	while (length > 0 && buf[length - 1] == ' ')
 		length--;
 	buf[length] = '\0';
+	if (r->truncated && length + sizeof(cut) <= size)
+		memcpy(buf + length, cut, sizeof(cut));
 	return buf;
 }
