@@ -74,11 +74,10 @@ static void on_report(const struct queue_report *r, struct queue_ticket *t, void
 {
 	struct worker *w = ctx;
 
-	reporter_send(w->reporter, &(struct report_request){ .kind = r->kind,
-		.live = queue_set_live(w->set), .id = r->item->id,
-		.body_size = r->item->body_size, .env = &r->item->env, .v = r->v, .n = r->n,
-		.remote = r->remote, .expires_ms = r->expires_ms },
-		on_reported, t);
+	reporter_send(w->reporter, &(struct report_request){ .live = queue_set_live(w->set),
+		.id = r->item->id, .body_size = r->item->body_size, .env = &r->item->env,
+		.v = r->v, .n = r->n, .public_hop = r->item->key.type == QUEUE_DNS_CONNECTOR,
+		.expires_ms = r->expires_ms }, on_reported, t);
 }
 
 static const struct queue_hooks hooks = { .recategorize = on_recategorize, .report = on_report };

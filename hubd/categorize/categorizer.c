@@ -148,8 +148,8 @@ static void on_reported(bool ok, void *ctx)
 
 static void report_failures(struct categorizer *c, const struct plan *p, const struct source *src)
 {
-	struct report_request q = { .kind = QUEUE_REPORT_FAILED, .live = c->live, .id = src->id,
-		.body_size = src->body_size, .env = &p->env, .remote = "" };
+	struct report_request q = { .live = c->live, .id = src->id, .body_size = src->body_size,
+		.env = &p->env };
 	const struct plan_failure *f;
 	struct queue_report_recipient *v;
 	struct ending *end;
@@ -163,8 +163,8 @@ static void report_failures(struct categorizer *c, const struct plan *p, const s
 	pick = arena_alloc(p->arena, n * sizeof(*pick));
 	for (f = p->failures; f != NULL; f = f->next) {
 		pick[q.n] = f->i;
-		v[q.n++] = (struct queue_report_recipient){ .i = f->i, .status = f->status,
-			.diagnostic = f->text };
+		v[q.n++] = (struct queue_report_recipient){ .kind = QUEUE_REPORT_FAILED, .i = f->i,
+			.status = f->status, .diagnostic = f->text, .remote = "" };
 		end->outcomes[end->n++] = (struct spool_outcome){ spool_index(src->index, f->i),
 			SPOOL_FAILED };
 		log_failure(src, p, f);
@@ -212,9 +212,17 @@ struct expanding {
 	struct categorizer *categorizer;
 	struct queue_item *fallback;
 	struct message *message;
+	const void *blob;		/* its envelope, in its arena */
+	size_t size;
 	uint64_t original;
 	uint32_t recipient;
 };
+
+static void not_expanded(struct expanding *x)
+{
+	message_free(&x->message);
+	queues_post(x->categorizer->cfg.queues, x->fallback);
+}
 
 static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, void *ctx)
 {
@@ -223,8 +231,7 @@ static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, vo
 	x->categorizer->expanding--;
 	if (e != NULL) {
 		log_text(LOG_LEVEL_ERROR, "group-not-expanded", "%s", e->text);
-		message_free(&x->message);
-		queues_post(x->categorizer->cfg.queues, x->fallback);
+		not_expanded(x);
 	} else {
 		queue_item_free(&x->fallback);
 		x->message->id = id;
@@ -233,6 +240,46 @@ static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, vo
 		categorizer_submit(x->categorizer, x->message);
 	}
 	free(x);
+}
+
+/* The sender has been told, or need not be. */
+static void on_expansion_told(bool ok, void *ctx)
+{
+	struct expanding *x = ctx;
+	struct categorizer *c = x->categorizer;
+
+	if (ok) {
+		spool_copy_start(spool_copy_new(c->cfg.port, c->cfg.loop, on_expanded, x),
+			x->original, SPOOL_COPY_BODY, x->blob, x->size,
+			x->message->envelope->recipient_count);
+		return;
+	}
+	c->expanding--;
+	not_expanded(x);
+	free(x);
+}
+
+/*
+ * RFC 3461 section 5.2.7.3: who asked for a report of success hears that the group was opened, and
+ * nothing of its members' success.
+ */
+static void tell_expansion(struct expanding *x, const struct plan *p, const struct source *src,
+	uint32_t i)
+{
+	const struct queue_report_recipient v = { .kind = QUEUE_REPORT_EXPANDED, .i = i,
+		.status = "2.1.5", .diagnostic = "", .remote = "" };
+	const struct report_request q = { .live = x->categorizer->live, .id = src->id,
+		.body_size = src->body_size, .env = &p->env, .v = &v, .n = 1 };
+
+	reporter_send(x->categorizer->cfg.reporter, &q, on_expansion_told, x);
+}
+
+/* What of the group's NOTIFY its members have. */
+static uint32_t members_notify(uint32_t notify)
+{
+	uint32_t rest = notify & ~(uint32_t)ENVELOPE_NOTIFY_SUCCESS;
+
+	return notify != 0 && rest == 0 ? ENVELOPE_NOTIFY_NEVER : rest;
 }
 
 /* Copies texts into the new message's arena: the plan's is thrown away. */
@@ -254,6 +301,7 @@ static struct envelope *group_envelope(const struct plan *p, const struct plan_g
 		shape.recipients[i].address = members[i];
 		shape.recipients[i].original = group->address;
 		shape.recipients[i].redirects = group->redirects + 1;
+		shape.recipients[i].notify = members_notify(group->notify);
 	}
 	if (envelope_encode(&shape, p->arena, &blob, &size, &e) != 0)
 		return NULL;
@@ -295,9 +343,9 @@ static void expand(struct categorizer *c, struct plan *p, const struct source *s
 	x = xcalloc(1, sizeof(*x));
 	*x = (struct expanding){ .categorizer = c, .message = message_new(a, env),
 		.fallback = fallback_item(c, p, src, &g->i, 1),
-		.original = src->id, .recipient = spool_index(src->index, g->i) };
-	spool_copy_start(spool_copy_new(c->cfg.port, c->cfg.loop, on_expanded, x), src->id,
-		SPOOL_COPY_BODY, blob, size, n);
+		.blob = blob, .size = size, .original = src->id,
+		.recipient = spool_index(src->index, g->i) };
+	tell_expansion(x, p, src, g->i);
 }
 
 /* --- carrying out --- */

@@ -104,7 +104,8 @@ void item_set_error(struct queue_item *item, const char *status, const char *tex
 	snprintf(item->last_status, sizeof(item->last_status), "%s", status != NULL ? status : "");
 }
 
-static void copy_progress(struct queue_item *item, const struct queue_item *from)
+static void copy_progress(struct queue_item *item, const struct queue_item *from,
+	const uint32_t *pick)
 {
 	item->suspended = from->suspended;
 	item->removing = from->removing;
@@ -113,6 +114,7 @@ static void copy_progress(struct queue_item *item, const struct queue_item *from
 	item->retry_count = from->retry_count;
 	item->retry_at_ms = from->retry_at_ms;
 	item_set_error(item, from->last_status, from->last_error);
+	refusals_copy(item, from, pick);
 }
 
 static bool same_queue(const struct queue_item *a, const struct queue_item *b)
@@ -137,7 +139,7 @@ struct queue_item *queue_item_new(const struct live *live, uint64_t id, uint64_t
 	copy_envelope(item, env, index, pick, n);
 	copy_route(item, route);
 	if (from != NULL) {
-		copy_progress(item, from);
+		copy_progress(item, from, pick);
 		/* who put it off has no say in how long it waits for another */
 		if (!same_queue(item, from))
 			item->retry_at_ms = 0;
@@ -190,7 +192,7 @@ struct queue_item *item_split(const struct queue_item *item, const uint32_t *pic
 	out->why = keep(a, item->why);
 	out->excluded = keep(a, item->excluded);
 	out->reroute_at_ms = item->reroute_at_ms;
-	copy_progress(out, item);
+	copy_progress(out, item, pick);
 	return out;
 }
 
@@ -204,6 +206,7 @@ void queue_item_free(struct queue_item **itemp)
 	*itemp = NULL;
 	live_unref(&item->live);
 	free(item->last_error);
+	free(item->refusals);
 	a = item->arena;
 	arena_free(&a);
 }

@@ -6,6 +6,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/outcome.c \
 	%D%/queue.c %D%/queue.h \
 	%D%/queue_priv.h \
+	%D%/refusal.c \
 	%D%/schedule.c %D%/schedule.h \
 	%D%/set.c \
 	%D%/share.c %D%/share.h

@@ -18,26 +18,9 @@ struct queue_ticket {
 	TAILQ_ENTRY(queue_ticket) link;
 	struct queue_set *set;
 	struct queue_item *item;	/* owned; the recipients of the report */
-	enum spool_outcome_kind kind;	/* 0 = they go on: it is a copy */
-	enum queue_report_kind report;
-	struct queue_report_recipient *v;	/* with its texts in the item's arena */
-	const char *remote;
+	struct spool_outcome *ends;	/* how each of them does; NULL: they go on, it is a copy */
+	struct queue_report_recipient *v;	/* this and ends in the item's arena */
 };
-
-static void record(struct queue_set *s, const struct queue_item *item,
-	enum spool_outcome_kind kind)
-{
-	struct spool_outcome one = { 0, 0 }, *list = &one;
-	uint32_t i, n = item->env.recipient_count;
-
-	if (n > 1)
-		list = xcalloc(n, sizeof(*list));
-	for (i = 0; i < n; i++)
-		list[i] = (struct spool_outcome){ item->index[i], kind };
-	spool_outcomes(s->port, item->id, list, n, NULL, NULL);
-	if (list != &one)
-		free(list);
-}
 
 /* --- the log line --- */
 
@@ -66,12 +49,6 @@ static void log_recipient(const struct queue_item *item, uint32_t i, const struc
 
 /* --- reports --- */
 
-struct wording {
-	const struct queue_result *results;	/* per recipient of the item, or NULL: */
-	const char *status, *text;
-	const char *remote;
-};
-
 static void ticket_free(struct queue_ticket *t)
 {
 	queue_item_free(&t->item);
@@ -81,8 +58,7 @@ static void ticket_free(struct queue_ticket *t)
 static void ask(struct queue_set *s, struct queue_ticket *t)
 {
 	struct queue_report r = {
-		.kind = t->report, .item = t->item, .v = t->v,
-		.n = t->item->env.recipient_count, .remote = t->remote,
+		.item = t->item, .v = t->v, .n = t->item->env.recipient_count,
 		.expires_ms = queue_item_expires_ms(t->item,
 			s->live != NULL ? s->live : t->item->live),
 	};
@@ -145,8 +121,9 @@ void queue_ticket_done(struct queue_ticket *t, bool ok)
 	if (!ok) {
 		put_off(s, t);
 	} else {
-		if (t->kind != 0)
-			record(s, t->item, t->kind);
+		if (t->ends != NULL)
+			spool_outcomes(s->port, t->item->id, t->ends,
+				t->item->env.recipient_count, NULL, NULL);
 		ticket_free(t);
 		TAILQ_CONCAT(&s->tickets.waiting, &s->tickets.put_off, link);
 	}
@@ -180,42 +157,69 @@ static const char *keep(struct arena *a, const char *text)
 	return text != NULL && *text != '\0' ? arena_strdup(a, text) : "";
 }
 
-/* One text for all recipients is kept once. */
-static void keep_wording(struct queue_ticket *t, const struct wording *w)
-{
-	struct arena *a = t->item->arena;
-	uint32_t i, n = t->item->env.recipient_count;
-	const char *status = "", *text = "";
-
-	t->v = arena_alloc(a, n * sizeof(*t->v));
-	t->remote = keep(a, w->remote);
-	if (w->results == NULL) {
-		status = keep(a, w->status);
-		text = keep(a, w->text);
-	}
-	for (i = 0; i < n; i++) {
-		const struct queue_result *res = w->results != NULL ? &w->results[i] : NULL;
-
-		t->v[i].i = i;
-		t->v[i].status = res != NULL ? keep(a, res->status) : status;
-		t->v[i].diagnostic = res != NULL ? keep(a, res->text) : text;
-		t->v[i].from_peer = res != NULL && res->from_peer;
-	}
-}
-
-/* Takes the item: it ends as kind when its report is safe. */
-static void end_with_report(struct queue_set *s, struct queue_item *item,
-	enum queue_report_kind report, enum spool_outcome_kind kind, const struct wording *w)
+/* Takes the item with what is to be said of its recipients; both are in the item's arena. */
+static void tell(struct queue_set *s, struct queue_item *item, struct queue_report_recipient *v,
+	struct spool_outcome *ends)
 {
 	struct queue_ticket *t = xcalloc(1, sizeof(*t));
 
 	t->set = s;
 	t->item = item;
-	t->kind = kind;
-	t->report = report;
-	keep_wording(t, w);
+	t->v = v;
+	t->ends = ends;
 	TAILQ_INSERT_TAIL(&s->tickets.waiting, t, link);
 	ask_some(s);
+}
+
+/* The same of all; texts are kept once. */
+static struct queue_report_recipient *say_of_all(struct queue_item *item,
+	enum queue_report_kind kind, const char *status, const char *text)
+{
+	uint32_t i, n = item->env.recipient_count;
+	struct queue_report_recipient *v = arena_alloc(item->arena, n * sizeof(*v));
+
+	status = keep(item->arena, status);
+	text = keep(item->arena, text);
+	for (i = 0; i < n; i++)
+		v[i] = (struct queue_report_recipient){ .kind = kind, .i = i, .status = status,
+			.diagnostic = text, .remote = "" };
+	return v;
+}
+
+/* What the peer said when it was asked last; our own words stay where it said nothing. */
+static void say_refusals(const struct queue_item *item, struct queue_report_recipient *v,
+	bool status)
+{
+	uint32_t i;
+
+	for (i = 0; item->refusals != NULL && i < item->env.recipient_count; i++) {
+		const struct queue_refusal *r = &item->refusals[i];
+
+		if (!r->from_peer && !status)
+			continue;
+		v[i].diagnostic = r->text;
+		v[i].from_peer = r->from_peer;
+		v[i].remote = r->remote;
+		if (status && r->status[0] != '\0')
+			v[i].status = r->status;
+	}
+}
+
+/* How each recipient of item ends, but for its kind. */
+static struct spool_outcome *list_ends(struct spool_outcome *list, const struct queue_item *item,
+	enum spool_outcome_kind kind)
+{
+	uint32_t i;
+
+	for (i = 0; i < item->env.recipient_count; i++)
+		list[i] = (struct spool_outcome){ item->index[i], kind };
+	return list;
+}
+
+static struct spool_outcome *new_ends(const struct queue_item *item)
+{
+	return arena_alloc(item->arena, item->env.recipient_count *
+		sizeof(struct spool_outcome));
 }
 
 void outcome_fail(struct queue_set *s, struct queue_item *item, enum spool_outcome_kind kind,
@@ -223,18 +227,22 @@ void outcome_fail(struct queue_set *s, struct queue_item *item, enum spool_outco
 {
 	struct line l = { .event = kind == SPOOL_REMOVED ? "removed" : "failed", .status = status,
 		.text = text };
-	struct wording w = { .status = status, .text = text };
 	uint32_t i, n = item->env.recipient_count;
+	struct spool_outcome *ends = list_ends(new_ends(item), item, kind);
+	struct queue_report_recipient *v;
 
 	for (i = 0; i < n; i++)
 		log_recipient(item, i, &l);
 	atomic_fetch_add(kind == SPOOL_EXPIRED ? &s->expired : &s->failed, n);
-	if (report) {
-		end_with_report(s, item, QUEUE_REPORT_FAILED, kind, &w);
-	} else {
-		record(s, item, kind);
+	if (!report) {
+		spool_outcomes(s->port, item->id, ends, n, NULL, NULL);
 		queue_item_free(&item);
+		return;
 	}
+	v = say_of_all(item, QUEUE_REPORT_FAILED, status, text);
+	if (kind == SPOOL_EXPIRED)
+		say_refusals(item, v, false);
+	tell(s, item, v, ends);
 }
 
 void outcome_delayed(struct queue_set *s, struct queue_item *item)
@@ -242,14 +250,13 @@ void outcome_delayed(struct queue_set *s, struct queue_item *item)
 	const struct queue *q = item->queue;
 	bool own = item->last_error != NULL;
 	const char *status = own ? item->last_status : q->last_status;
-	struct wording w = {
-		.status = status[0] != '\0' ? status : "4.4.1",
-		.text = own ? item->last_error : q->last_error != NULL ? q->last_error :
-			item->why,
-	};
+	struct queue_item *copy = item_split(item, NULL, item->env.recipient_count);
+	struct queue_report_recipient *v;
 
-	end_with_report(s, item_split(item, NULL, item->env.recipient_count),
-		QUEUE_REPORT_DELAYED, 0, &w);
+	v = say_of_all(copy, QUEUE_REPORT_DELAYED, status[0] != '\0' ? status : "4.4.1",
+		own ? item->last_error : q->last_error != NULL ? q->last_error : item->why);
+	say_refusals(copy, v, true);
+	tell(s, copy, v, NULL);
 }
 
 /* --- the results of an attempt --- */
@@ -275,88 +282,141 @@ static enum fate fate_of(const struct queue_item *item, uint32_t i, const struct
 	return FATE_FAILED;
 }
 
+/* What follows a fate. */
+enum course { COURSE_RECORDED, COURSE_TOLD, COURSE_GOES_ON, COURSES };
+
 static const struct fate_row {
 	const char *event;
-	enum spool_outcome_kind kind;		/* 0 = goes on */
-	bool report;
-	enum queue_report_kind report_kind;
+	enum course course;
+	enum spool_outcome_kind kind;
+	enum queue_report_kind report;
 } fates[FATES] = {
-	[FATE_DELIVERED] = { "delivered", SPOOL_DELIVERED, false, 0 },
-	[FATE_RELAYED] = { "relayed", SPOOL_RELAYED, false, 0 },
-	[FATE_REPORT_DELIVERED] = { "delivered", SPOOL_DELIVERED, true, QUEUE_REPORT_DELIVERED },
-	[FATE_REPORT_RELAYED] = { "relayed", SPOOL_RELAYED, true, QUEUE_REPORT_RELAYED },
-	[FATE_DEFERRED] = { "deferred", 0, false, 0 },
-	[FATE_FAILED] = { "failed", SPOOL_FAILED, true, QUEUE_REPORT_FAILED },
+	[FATE_DELIVERED] = { "delivered", COURSE_RECORDED, SPOOL_DELIVERED, 0 },
+	[FATE_RELAYED] = { "relayed", COURSE_RECORDED, SPOOL_RELAYED, 0 },
+	[FATE_REPORT_DELIVERED] = { "delivered", COURSE_TOLD, SPOOL_DELIVERED,
+		QUEUE_REPORT_DELIVERED },
+	[FATE_REPORT_RELAYED] = { "relayed", COURSE_TOLD, SPOOL_RELAYED, QUEUE_REPORT_RELAYED },
+	[FATE_DEFERRED] = { "deferred", COURSE_GOES_ON, 0, 0 },
+	[FATE_FAILED] = { "failed", COURSE_TOLD, SPOOL_FAILED, QUEUE_REPORT_FAILED },
 };
 
-static void count(struct queue_set *s, enum fate fate, uint32_t n)
+static void count(struct queue_set *s, enum fate fate)
 {
 	atomic_fetch_add(fate == FATE_FAILED ? &s->failed :
 		fate == FATE_DEFERRED ? &s->deferred :
 		fate == FATE_DELIVERED || fate == FATE_REPORT_DELIVERED ? &s->delivered :
-		&s->relayed, n);
+		&s->relayed, 1);
 }
 
-/* All recipients of item share a fate. Takes it; gives it back if it goes on. */
-static struct queue_item *meet(struct queue_set *s, struct queue_item *item, enum fate fate,
-	const struct queue_result *results, const struct queue_hop *hop)
-{
-	const struct fate_row *row = &fates[fate];
-	struct wording w = { .results = results, .remote = hop != NULL ? hop->name : "" };
+/* The results of an attempt, for the recipients of one item. */
+struct attempt {
+	const enum fate *fates;
+	const struct queue_result *results;
+	const struct queue_hop *hop;
+};
 
-	count(s, fate, item->env.recipient_count);
-	if (fate == FATE_DEFERRED) {
-		item_set_error(item, results[0].status, results[0].text);
+static void meet_recorded(struct queue_set *s, struct queue_item *item, const struct attempt *a)
+{
+	uint32_t i, n = item->env.recipient_count;
+	struct spool_outcome one, *ends = n == 1 ? &one : xcalloc(n, sizeof(*ends));
+
+	for (i = 0; i < n; i++)
+		ends[i] = (struct spool_outcome){ item->index[i], fates[a->fates[i]].kind };
+	spool_outcomes(s->port, item->id, ends, n, NULL, NULL);
+	if (ends != &one)
+		free(ends);
+	queue_item_free(&item);
+}
+
+/* One report for all that is told of this attempt. One text for all recipients is kept once. */
+static void meet_told(struct queue_set *s, struct queue_item *item, const struct attempt *a)
+{
+	struct queue_report_recipient *v = say_of_all(item, QUEUE_REPORT_FAILED, "", "");
+	struct spool_outcome *ends = list_ends(new_ends(item), item, SPOOL_FAILED);
+	const char *remote = keep(item->arena, a->hop != NULL ? a->hop->name : "");
+	uint32_t i;
+
+	for (i = 0; i < item->env.recipient_count; i++) {
+		const struct queue_result *r = &a->results[i];
+		bool again = i > 0 && r->text == a->results[i - 1].text;
+
+		ends[i].kind = fates[a->fates[i]].kind;
+		v[i].kind = fates[a->fates[i]].report;
+		v[i].status = keep(item->arena, r->status);
+		v[i].diagnostic = again ? v[i - 1].diagnostic : keep(item->arena, r->text);
+		v[i].from_peer = r->from_peer;
+		v[i].remote = remote;
+	}
+	tell(s, item, v, ends);
+}
+
+/* All recipients of item share a course. Takes it; gives it back if it goes on. */
+static struct queue_item *meet(struct queue_set *s, struct queue_item *item,
+	enum course course, const struct attempt *a)
+{
+	switch (course) {
+	case COURSE_RECORDED:
+		meet_recorded(s, item, a);
+		return NULL;
+	case COURSE_TOLD:
+		meet_told(s, item, a);
+		return NULL;
+	default:
+		item_set_error(item, a->results[0].status, a->results[0].text);
+		refusals_set(item, a->results, a->hop != NULL ? a->hop->name : "");
 		return item;
 	}
-	if (row->report) {
-		end_with_report(s, item, row->report_kind, row->kind, &w);
-	} else {
-		record(s, item, row->kind);
-		queue_item_free(&item);
-	}
-	return NULL;
 }
 
-/* The recipients of one fate, as an item of their own; NULL if there are none. */
-static struct queue_item *pick_fate(const struct queue_item *item, enum fate fate,
-	const enum fate *all, const struct queue_result *results, uint32_t *pick,
-	struct queue_result *picked)
+/* Room for the recipients of one course. */
+struct picks {
+	uint32_t *pick;
+	enum fate *fates;
+	struct queue_result *results;
+};
+
+/* The recipients of one course, as an item of their own; NULL if there are none. */
+static struct queue_item *pick_course(const struct queue_item *item, enum course course,
+	const struct attempt *all, struct picks *p)
 {
 	struct queue_item *part;
 	uint32_t i, n = 0;
 
 	for (i = 0; i < item->env.recipient_count; i++)
-		if (all[i] == fate) {
-			picked[n] = results[i];
-			pick[n++] = i;
+		if (fates[all->fates[i]].course == course) {
+			p->results[n] = all->results[i];
+			p->fates[n] = all->fates[i];
+			p->pick[n++] = i;
 		}
 	if (n == 0)
 		return NULL;
-	part = item_split(item, pick, n);
+	part = item_split(item, p->pick, n);
 	part->queue = item->queue;
 	return part;
 }
 
 static struct queue_item *meet_mixed(struct queue_set *s, struct queue_item *item,
-	const enum fate *all, const struct queue_result *results, const struct queue_hop *hop)
+	const struct attempt *all)
 {
 	uint32_t n = item->env.recipient_count;
-	uint32_t *pick = xcalloc(n, sizeof(*pick));
-	struct queue_result *picked = xcalloc(n, sizeof(*picked));
+	struct picks p = { .pick = xcalloc(n, sizeof(*p.pick)),
+		.fates = xcalloc(n, sizeof(*p.fates)),
+		.results = xcalloc(n, sizeof(*p.results)) };
+	const struct attempt a = { .fates = p.fates, .results = p.results, .hop = all->hop };
 	struct queue_item *rest = NULL, *part;
-	int fate;
+	int course;
 
-	for (fate = 0; fate < FATES; fate++) {
-		part = pick_fate(item, (enum fate)fate, all, results, pick, picked);
+	for (course = 0; course < COURSES; course++) {
+		part = pick_course(item, (enum course)course, all, &p);
 		if (part != NULL)
-			part = meet(s, part, (enum fate)fate, picked, hop);
+			part = meet(s, part, (enum course)course, &a);
 		if (part != NULL)
 			rest = part;
 	}
 	queue_item_free(&item);
-	free(picked);
-	free(pick);
+	free(p.results);
+	free(p.fates);
+	free(p.pick);
 	return rest;
 }
 
@@ -365,6 +425,7 @@ struct queue_item *outcome_apply(struct queue_set *s, struct queue_item *item,
 {
 	uint32_t i, n = item->env.recipient_count;
 	enum fate one, *all = n == 1 ? &one : xcalloc(n, sizeof(*all));
+	const struct attempt a = { .fates = all, .results = results, .hop = hop };
 	struct queue_item *rest;
 	bool mixed = false;
 
@@ -373,14 +434,12 @@ struct queue_item *outcome_apply(struct queue_set *s, struct queue_item *item,
 			.text = results[i].text };
 
 		all[i] = fate_of(item, i, &results[i]);
-		mixed = mixed || all[i] != all[0];
+		mixed = mixed || fates[all[i]].course != fates[all[0]].course;
 		l.event = fates[all[i]].event;
 		log_recipient(item, i, &l);
+		count(s, all[i]);
 	}
-	if (mixed)
-		rest = meet_mixed(s, item, all, results, hop);
-	else
-		rest = meet(s, item, all[0], results, hop);
+	rest = mixed ? meet_mixed(s, item, &a) : meet(s, item, fates[all[0]].course, &a);
 	if (all != &one)
 		free(all);
 	return rest;

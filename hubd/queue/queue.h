@@ -84,7 +84,15 @@ struct queue_item {
 	uint64_t retry_at_ms;		/* monotonic clock; 0 = now */
 	char last_status[QUEUE_STATUS_SIZE];
 	char *last_error;		/* malloc'd; NULL = none */
+	struct queue_refusal *refusals;	/* of each recipient last time, malloc'd; NULL = none */
 	struct queue *queue;
+};
+
+/* How a recipient was put off. */
+struct queue_refusal {
+	char status[QUEUE_STATUS_SIZE];
+	bool from_peer;			/* text is an SMTP reply */
+	const char *text, *remote;	/* behind the array, and shared where equal */
 };
 
 /*
@@ -114,24 +122,26 @@ int64_t queue_item_expires_ms(const struct queue_item *item, const struct live *
 enum queue_report_kind {
 	QUEUE_REPORT_FAILED,
 	QUEUE_REPORT_DELAYED,
-	QUEUE_REPORT_DELIVERED,		/* NOTIFY=SUCCESS, at its final place */
 	QUEUE_REPORT_RELAYED,		/* NOTIFY=SUCCESS, to a hop without DSN */
+	QUEUE_REPORT_EXPANDED,		/* NOTIFY=SUCCESS, a group: to its members */
+	QUEUE_REPORT_DELIVERED,		/* NOTIFY=SUCCESS, at its final place */
+	QUEUE_REPORT_KINDS
 };
 
 struct queue_report_recipient {
+	enum queue_report_kind kind;
 	uint32_t i;			/* in item->env.recipients */
 	const char *status;		/* 5.1.1 */
 	const char *diagnostic;		/* the peer's reply, or our own words */
 	bool from_peer;			/* diagnostic is an SMTP reply */
+	const char *remote;		/* name of the host that spoke; "" = none did */
 };
 
 /* Valid during the call. */
 struct queue_report {
-	enum queue_report_kind kind;
 	const struct queue_item *item;
 	const struct queue_report_recipient *v;
 	size_t n;
-	const char *remote;		/* name of the host that spoke; "" = none did */
 	int64_t expires_ms;
 };
 

@@ -166,6 +166,13 @@ void queue_set_sweep(struct queue_set *s);
 struct queue_item *item_split(const struct queue_item *item, const uint32_t *pick, uint32_t n);
 void item_set_error(struct queue_item *item, const char *status, const char *text);
 
+/* --- refusal.c --- */
+
+/* All recipients of item were put off like this; remote: the host that did so, or "". */
+void refusals_set(struct queue_item *item, const struct queue_result *results, const char *remote);
+/* item's recipients are pick[] of from's; NULL: the same. */
+void refusals_copy(struct queue_item *item, const struct queue_item *from, const uint32_t *pick);
+
 /* --- queue.c --- */
 
 /* Puts item where it belongs: the queue is found or made. Takes ownership. */
@@ -201,7 +208,10 @@ void queue_refile(struct queue_item *item);
  */
 struct queue_item *outcome_apply(struct queue_set *s, struct queue_item *item,
 	const struct queue_result *results, const struct queue_hop *hop);
-/* All recipients end: reports failure if wanted, then records kind. Takes ownership. */
+/*
+ * All recipients end: reports failure if wanted, then records kind. Takes ownership. Of what
+ * expired the report has the last words of the peer, text only if there are none.
+ */
 void outcome_fail(struct queue_set *s, struct queue_item *item, enum spool_outcome_kind kind,
 	bool report, const char *status, const char *text);
 void outcome_delayed(struct queue_set *s, struct queue_item *item);

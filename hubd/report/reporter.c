@@ -11,8 +11,12 @@
 #include "libhub/base/mem.h"
 #include "libhub/smtp/address.h"
 
-/* Without RET the original comes back whole up to this size, in bytes; above it, its header. */
-enum { WHOLE_MAX = 64 * 1024 };
+/* The original comes back whole up to so many bytes, else its header (RFC 3461 section 4.3). */
+enum {
+	WHOLE_MAX = 64 * 1024,			/* nothing was said about it */
+	WISHED_MAX = 10 * 1024 * 1024,		/* RET=FULL */
+	HEADER_MAX = 64 * 1024,			/* of the header comes no more */
+};
 
 struct reporter {
 	struct loop *loop;
@@ -69,13 +73,15 @@ static bool notify_allows(uint32_t notify, enum queue_report_kind kind)
 		return notify == 0 || (notify & ENVELOPE_NOTIFY_DELAY) != 0;
 	case QUEUE_REPORT_DELIVERED:
 	case QUEUE_REPORT_RELAYED:
+	case QUEUE_REPORT_EXPANDED:
 		return (notify & ENVELOPE_NOTIFY_SUCCESS) != 0;
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* hubRemoteDomain: some correspondents get no reports. */
-static bool domain_allows(const struct report_request *q)
+static bool domain_allows(const struct report_request *q, enum queue_report_kind kind)
 {
 	const char *at = strrchr(q->env->sender, '@');
 	const struct remote_domain *d;
@@ -85,7 +91,7 @@ static bool domain_allows(const struct report_request *q)
 	d = snapshot_remote_domain(q->live->snapshot, at + 1);
 	if (d == NULL)
 		return true;
-	return q->kind == QUEUE_REPORT_FAILED ? d->ndr : d->delivery_reports;
+	return kind == QUEUE_REPORT_FAILED ? d->ndr : d->delivery_reports;
 }
 
 /* Positions in q->v that the sender wants to hear of. */
@@ -94,10 +100,12 @@ static size_t find_due(const struct report_request *q, uint32_t *due)
 	size_t n = 0;
 	uint32_t i;
 
-	if (*q->env->sender == '\0' || !domain_allows(q))
+	/* never a report of a report (RFC 5321 section 6.1) */
+	if (*q->env->sender == '\0')
 		return 0;
 	for (i = 0; i < q->n; i++)
-		if (notify_allows(q->env->recipients[q->v[i].i].notify, q->kind))
+		if (notify_allows(q->env->recipients[q->v[i].i].notify, q->v[i].kind) &&
+			domain_allows(q, q->v[i].kind))
 			due[n++] = i;
 	return n;
 }
@@ -142,13 +150,17 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	return env;
 }
 
-/* RFC 3461 section 4.3; a binary original has no place in a text report. */
-static bool comes_back_whole(const struct report_request *q)
+/* Only a report with a failure in it; a binary original has no place in a text report. */
+static bool comes_back_whole(const struct report_request *q, const struct report_parts *p)
 {
-	if (q->kind != QUEUE_REPORT_FAILED || q->env->body == ENVELOPE_BODY_BINARYMIME ||
-		q->env->ret == ENVELOPE_RET_HDRS)
+	bool failed = false;
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		failed = failed || p->lines[i].kind == QUEUE_REPORT_FAILED;
+	if (!failed || q->env->body == ENVELOPE_BODY_BINARYMIME || q->env->ret == ENVELOPE_RET_HDRS)
 		return false;
-	return q->env->ret == ENVELOPE_RET_FULL || q->body_size <= WHOLE_MAX;
+	return q->body_size <= (q->env->ret == ENVELOPE_RET_FULL ? WISHED_MAX : WHOLE_MAX);
 }
 
 static void finish(struct report_job *job)
@@ -174,6 +186,7 @@ static void copy_start(struct report_job *job, struct spool_copy *copy, uint64_t
 {
 	spool_copy_prefix(copy, job->head, job->head_size);
 	spool_copy_suffix(copy, job->tail, job->tail_size);
+	spool_copy_limit_header(copy, HEADER_MAX);
 	if (job->strip != 0)
 		spool_copy_strip(copy, job->strip);
 	spool_copy_start(copy, original, part, job->envelope, job->envelope_size, 1);
@@ -209,11 +222,8 @@ static void on_copied(uint64_t id, uint64_t body_size, const struct err *e, void
  * Of the original: how it went through the organization is nobody's business outside, and the first
  * thing to look at for a sender within, above all in a loop.
  */
-static uint32_t hidden_classes(const struct report_request *q)
+static uint32_t hidden_classes(bool within)
 {
-	const char *at = strrchr(q->env->sender, '@');
-	bool within = at != NULL && snapshot_accepted_domain(q->live->snapshot, at + 1) != NULL;
-
 	return FIREWALL_ORGANIZATION | FIREWALL_FOREST | (within ? 0 : FIREWALL_ROUTING);
 }
 
@@ -222,20 +232,23 @@ static void write_report(struct report_job *job, const struct report_request *q,
 {
 	struct spool_copy *copy = copy_new(job);
 	struct arena *a = arena_new();
-	char id[SPOOL_ID_TEXT];
-	struct report_parts p = { .to = q->env->sender, .reporting = q->live->fqdn, .due = due,
-		.due_n = due_n, .whole = comes_back_whole(q), .now_s = clock_wall_s() };
+	char id[SPOOL_ID_TEXT], original[SPOOL_ID_TEXT];
+	struct report_parts p = { .q = q, .id = spool_id_text(q->id, original),
+		.to = q->env->sender, .reporting = q->live->fqdn,
+		.within = reader_is_within(q), .now_s = clock_wall_s() };
 	struct envelope *env;
 	struct err e;
 
+	p.n = reader_lines(q, due, due_n, a, &p.lines);
+	p.whole = comes_back_whole(q, &p);
 	spool_id_text(spool_copy_id(copy), id);
 	p.from = postmaster(q->live, a);
 	p.boundary = arena_printf(a, "=_%s_%llx", id, (unsigned long long)clock_wall_ms());
 	p.message_id = arena_printf(a, "<%s.report@%s>", id, q->live->fqdn);
 	env = envelope_of(q, p.message_id, a);
 	job->message = message_new(a, env);
-	job->strip = q->env->classes & hidden_classes(q);
-	job->head = report_text(q, &p, &job->head_size);
+	job->strip = q->env->classes & hidden_classes(p.within);
+	job->head = report_text(&p, &job->head_size);
 	job->tail = report_tail(&p, &job->tail_size);
 	/* every text in it was in an envelope before, so the limits hold */
 	BUG_ON(envelope_encode(env, a, &job->envelope, &job->envelope_size, &e) != 0);

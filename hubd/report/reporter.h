@@ -13,14 +13,13 @@
 
 /* Valid during the call only. */
 struct report_request {
-	enum queue_report_kind kind;
 	const struct live *live;
 	uint64_t id;			/* of the original in the spool */
 	uint64_t body_size;
 	const struct envelope *env;
 	const struct queue_report_recipient *v;
 	size_t n;
-	const char *remote;		/* host that spoke, "" = none did */
+	bool public_hop;		/* the hosts that spoke can be found by DNS, by anybody */
 	int64_t expires_ms;		/* QUEUE_REPORT_DELAYED: until when it is tried */
 };
 

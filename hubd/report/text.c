@@ -1,190 +1,178 @@
-/* text.c - see text.h. Layout by RFC 3462 (multipart/report), RFC 3464 (delivery-status) and RFC
- * 6533 (where addresses or the original have UTF-8).
+/* text.c - a report as a message, but for the original in it. See text.h. Layout by RFC 6522
+ * (multipart/report), RFC 3464 (delivery-status) and RFC 6533 (where addresses or the original have
+ * UTF-8).
  */
 #include "hubd/report/text.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-#include "libhub/base/clock.h"
+#include "hubd/report/field.h"
+#include "hubd/report/words.h"
 #include "libhub/smtp/address.h"
 
-static const struct {
-	const char *subject, *action, *opening, *closing;
-} kinds[] = {
-	[QUEUE_REPORT_FAILED] = { "Undeliverable: your message could not be delivered", "failed",
-		"Your message could not be delivered to these recipients:",
-		"No further attempt will be made. If the reason above does not help you, ask "
-		"your\r\n"
-		"mail administrator and show this report." },
-	[QUEUE_REPORT_DELAYED] = { "Delayed: your message has not been delivered yet", "delayed",
-		"Your message has not been delivered to these recipients yet:",
-		"You need not send it again. Further attempts will be made." },
-	[QUEUE_REPORT_DELIVERED] = { "Delivered: your message has arrived", "delivered",
-		"Your message was delivered to these recipients:",
-		"You receive this because a report of success was asked for." },
-	[QUEUE_REPORT_RELAYED] = { "Relayed: your message was handed on", "relayed",
-		"Your message was handed on for these recipients, to a system that sends no "
-		"reports\r\n"
-		"of success:",
-		"You receive this because a report of success was asked for." },
+enum {
+	/* bytes that make an encoded word of at most 75 (RFC 2047 section 2) in base64 */
+	ENCODED_MAX = 45,
 };
 
-/* Texts of peers and senders end up in header-like lines: no line ends, no control bytes. */
-static void put_clean(FILE *f, const char *s)
+static enum queue_report_kind gravest(const struct report_parts *p)
 {
-	for (; *s != '\0'; s++)
-		fputc((unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s, f);
-}
-
-/* Fields of a plain delivery-status part are ASCII. */
-static void put_field(FILE *f, const char *s, bool utf8)
-{
-	for (; *s != '\0'; s++)
-		fputc((unsigned char)*s < ' ' || *s == 0x7f ? ' ' :
-			(unsigned char)*s > 0x7f && !utf8 ? '?' : *s, f);
-}
-
-static bool has_utf8_recipient(const struct report_request *q, const struct report_parts *p)
-{
+	enum queue_report_kind kind = p->lines[0].kind;
 	size_t i;
 
-	for (i = 0; i < p->due_n; i++)
-		if (!smtp_is_ascii(q->env->recipients[q->v[p->due[i]].i].address))
-			return true;
-	return false;
+	for (i = 1; i < p->n; i++)
+		if (p->lines[i].kind < kind)
+			kind = p->lines[i].kind;
+	return kind;
 }
 
-static void put_header(FILE *f, const struct report_request *q, const struct report_parts *p)
+/* Bytes of UTF-8 text up to max that end with a character. */
+static size_t whole_characters(const char *text, size_t n, size_t max)
 {
-	char date[64];
+	if (n <= max)
+		return n;
+	while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
 
-	clock_rfc5322(p->now_s, date, sizeof(date));
+static void put_base64(FILE *f, const char *text, size_t n)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)text;
+	size_t i;
+
+	for (i = 0; i < n; i += 3) {
+		unsigned v = (unsigned)p[i] << 16 | (i + 1 < n ? (unsigned)p[i + 1] << 8 : 0) |
+			(i + 2 < n ? p[i + 2] : 0);
+
+		fputc(digits[v >> 18], f);
+		fputc(digits[v >> 12 & 63], f);
+		fputc(i + 1 < n ? digits[v >> 6 & 63] : '=', f);
+		fputc(i + 2 < n ? digits[v & 63] : '=', f);
+	}
+}
+
+/* UTF-8 in a header that has none elsewhere (RFC 2047). */
+static void put_encoded(FILE *f, const char *text)
+{
+	size_t left = strlen(text), n;
+
+	for (; left > 0; text += n, left -= n) {
+		n = whole_characters(text, left, ENCODED_MAX);
+		fputs("\r\n =?utf-8?B?", f);
+		put_base64(f, text, n);
+		fputs("?=", f);
+	}
+	fputs("\r\n", f);
+}
+
+/* The original's, which the envelope may have cut: not amidst a character or an encoded word. */
+static size_t subject_length(const char *subject)
+{
+	size_t n = strlen(subject);
+	const char *open, *end;
+
+	if (n < ENVELOPE_SUMMARY_MAX)
+		return n;
+	while (n > 0 && ((unsigned char)subject[n - 1] & 0xc0) == 0x80)
+		n--;
+	if (n > 0 && (unsigned char)subject[n - 1] >= 0xc0)
+		n--;
+	for (open = end = subject; (open = strstr(open, "=?")) != NULL; open = end + 2) {
+		end = strstr(open + 2, "?=");
+		if (end == NULL || end[2] != ' ')
+			return (size_t)(open - subject);
+	}
+	return n;
+}
+
+static void put_subject(FILE *f, const struct report_parts *p)
+{
+	const struct report_kind_words *words = &report_kinds[gravest(p)];
+	const char *whole = p->q->env->subject;
+	char subject[ENVELOPE_TEXT_MAX], line[ENVELOPE_TEXT_MAX + 64];
+
+	snprintf(subject, sizeof(subject), "%.*s", (int)subject_length(whole), whole);
+	if (*subject == '\0' || !smtp_utf8_is_valid(subject, strlen(subject))) {
+		field_put(f, "Subject", NULL, words->bare, false);
+	} else if (smtp_is_ascii(subject)) {
+		snprintf(line, sizeof(line), "%s%s", words->subject, subject);
+		field_put_folded(f, "Subject", NULL, line, false);
+	} else {
+		fprintf(f, "Subject: %.*s", (int)strcspn(words->subject, " "), words->subject);
+		put_encoded(f, subject);
+	}
+}
+
+/* RFC 3834 section 3.1.5; a cut or strange Message-ID refers to nothing. */
+static void put_references(FILE *f, const struct report_parts *p)
+{
+	const char *id = p->q->env->message_id;
+	size_t n = strlen(id);
+
+	if (n < 3 || n >= ENVELOPE_SUMMARY_MAX || id[0] != '<' || strchr(id, '>') != id + n - 1 ||
+		strpbrk(id, " \t") != NULL || !smtp_is_ascii(id))
+		return;
+	field_put(f, "In-Reply-To", NULL, id, false);
+	field_put(f, "References", NULL, id, false);
+}
+
+static void put_header(FILE *f, const struct report_parts *p)
+{
 	fprintf(f, "From: Mail Delivery System <%s>\r\nTo: <", p->from);
-	put_clean(f, p->to);
-	fprintf(f, ">\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: %s\r\n", kinds[q->kind].subject,
-		date,
-		p->message_id);
+	field_put_clean(f, p->to, true);
+	fputs(">\r\n", f);
+	put_subject(f, p);
+	field_put_date(f, "Date", p->now_s);
+	field_put(f, "Message-ID", NULL, p->message_id, false);
+	put_references(f, p);
 	/* RFC 3834 section 5 */
 	fprintf(f, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
 		"Content-Type: multipart/report; report-type=delivery-status;\r\n"
 		"\tboundary=\"%s\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", p->boundary);
 }
 
-static void put_people_part(FILE *f, const struct report_request *q, const struct report_parts *p)
+static void put_boundary(FILE *f, const struct report_parts *p)
 {
-	size_t i;
-
-	fprintf(f, "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-		"Content-Transfer-Encoding: 8bit\r\n\r\nThis is the mail system at %s.\r\n\r\n"
-		"%s\r\n\r\n",
-		p->boundary, p->reporting, kinds[q->kind].opening);
-	for (i = 0; i < p->due_n; i++) {
-		const struct queue_report_recipient *r = &q->v[p->due[i]];
-
-		fputs("  ", f);
-		put_clean(f, q->env->recipients[r->i].address);
-		fputs("\r\n    ", f);
-		if (r->from_peer && *q->remote != '\0')
-			fprintf(f, "%s said: ", q->remote);
-		put_clean(f, r->diagnostic);
-		fputs("\r\n", f);
-	}
-	fprintf(f, "\r\n%s\r\n\r\n", kinds[q->kind].closing);
+	fprintf(f, "\r\n--%s\r\n", p->boundary);
 }
 
-/* ENVID came as xtext (RFC 3461 section 5.3.5). */
-static void put_envid(FILE *f, const char *envid)
+static void put_people_part(FILE *f, const struct report_parts *p)
 {
-	char text[ENVELOPE_TEXT_MAX];
+	size_t size;
+	char *text = report_people_text(p, &size);
+	bool ascii = smtp_is_ascii(text);
 
-	if (*envid == '\0' || smtp_xtext_decode(text, sizeof(text), envid, strlen(envid)) < 0)
-		return;
-	fputs("Original-Envelope-Id: ", f);
-	put_clean(f, text);
-	fputs("\r\n", f);
+	fprintf(f, "Content-Type: text/plain; charset=%s\r\nContent-Transfer-Encoding: %s\r\n"
+		"\r\n", ascii ? "us-ascii" : "utf-8", ascii ? "7bit" : "8bit");
+	fwrite(text, 1, size, f);
+	free(text);
 }
 
-/* ORCPT is "type;xtext" (RFC 3461 section 4.2), or "utf-8;" and text of RFC 6533 section 3. */
-static void put_orcpt(FILE *f, const char *orcpt, bool utf8)
+static const char *original_type(const struct report_parts *p)
 {
-	const char *semi = strchr(orcpt, ';');
-	char text[3 * ENVELOPE_TEXT_MAX];
-	int n;
-
-	if (semi == NULL)
-		return;
-	if (strncasecmp(orcpt, "utf-8;", 6) != 0)
-		n = smtp_xtext_decode(text, sizeof(text), semi + 1, strlen(semi + 1));
-	else if (utf8)
-		n = smtp_utf8_address_decode(text, sizeof(text), semi + 1, strlen(semi + 1));
-	else
-		n = smtp_utf8_address_encode(text, sizeof(text), semi + 1, strlen(semi + 1), false);
-	if (n < 0)
-		return;
-	fprintf(f, "Original-Recipient: %.*s; ", (int)(semi - orcpt), orcpt);
-	put_clean(f, text);
-	fputs("\r\n", f);
-}
-
-static void put_recipient(FILE *f, const struct report_request *q, const struct report_parts *p,
-	const struct queue_report_recipient *r, bool utf8)
-{
-	const struct envelope_recipient *to = &q->env->recipients[r->i];
-	char date[64];
-
-	fputs("\r\n", f);
-	put_orcpt(f, to->orcpt, utf8);
-	fprintf(f, "Final-Recipient: %s; ", smtp_is_ascii(to->address) ? "rfc822" : "utf-8");
-	put_clean(f, to->address);
-	fprintf(f, "\r\nAction: %s\r\nStatus: %s\r\n", kinds[q->kind].action, r->status);
-	if (*q->remote != '\0')
-		fprintf(f, "Remote-MTA: dns; %s\r\n", q->remote);
-	fprintf(f, "Diagnostic-Code: %s; ", r->from_peer ? "smtp" : "X-Hub-Transport");
-	put_field(f, r->diagnostic, utf8);
-	clock_rfc5322(p->now_s, date, sizeof(date));
-	fprintf(f, "\r\nLast-Attempt-Date: %s\r\n", date);
-	if (q->kind == QUEUE_REPORT_DELAYED) {
-		clock_rfc5322(q->expires_ms / 1000, date, sizeof(date));
-		fprintf(f, "Will-Retry-Until: %s\r\n", date);
-	}
-}
-
-static void put_machine_part(FILE *f, const struct report_request *q, const struct report_parts *p)
-{
-	bool utf8 = has_utf8_recipient(q, p);
-	char date[64];
-	size_t i;
-
-	clock_rfc5322(q->env->received_ms / 1000, date, sizeof(date));
-	fprintf(f, "--%s\r\nContent-Type: message/%s\r\n%s\r\n", p->boundary,
-		utf8 ? "global-delivery-status" : "delivery-status",
-		utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
-	put_envid(f, q->env->envid);
-	fprintf(f, "Reporting-MTA: dns; %s\r\nArrival-Date: %s\r\n", p->reporting, date);
-	for (i = 0; i < p->due_n; i++)
-		put_recipient(f, q, p, &q->v[p->due[i]], utf8);
-}
-
-static const char *original_type(const struct report_request *q, const struct report_parts *p)
-{
-	if (q->env->smtputf8)
+	if (p->q->env->smtputf8)
 		return p->whole ? "message/global" : "message/global-headers";
 	return p->whole ? "message/rfc822" : "text/rfc822-headers";
 }
 
-char *report_text(const struct report_request *q, const struct report_parts *p, size_t *size)
+char *report_text(const struct report_parts *p, size_t *size)
 {
 	char *text;
 	FILE *f = open_memstream(&text, size);
 
 	BUG_ON(f == NULL);
-	put_header(f, q, p);
-	put_people_part(f, q, p);
-	put_machine_part(f, q, p);
-	fprintf(f, "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
-		p->boundary, original_type(q, p));
+	put_header(f, p);
+	fputs("This is a report of delivery in MIME format.\r\n", f);
+	put_boundary(f, p);
+	put_people_part(f, p);
+	put_boundary(f, p);
+	report_put_machine_part(f, p);
+	put_boundary(f, p);
+	fprintf(f, "Content-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+		original_type(p));
 	BUG_ON(fclose(f) != 0);
 	return text;
 }

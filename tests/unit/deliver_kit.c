@@ -107,12 +107,13 @@ static void on_recategorize(struct queue_item *item, void *ctx)
 
 static void on_report(const struct queue_report *r, struct queue_ticket *t, void *ctx)
 {
-	static const char *const kinds[] = { "failed", "delayed", "delivered", "relayed" };
+	static const char *const kinds[] = { "failed", "delayed", "relayed", "expanded",
+		"delivered" };
 	size_t i;
 
 	(void)ctx;
 	for (i = 0; i < r->n; i++)
-		kit_note("report %s %s %s %s\n", kinds[r->kind],
+		kit_note("report %s %s %s %s\n", kinds[r->v[i].kind],
 			r->item->env.recipients[r->v[i].i].address, r->v[i].status,
 			r->v[i].diagnostic);
 	if (kit_hold_reports) {

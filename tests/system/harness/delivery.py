@@ -5,6 +5,7 @@ import email.policy
 
 from .base import free_port, wait_for
 from .peers import Sink
+from .report_rules import check_report
 
 # Every interval of the retry set as short as the directory allows.
 QUICK = {
@@ -36,6 +37,7 @@ class Report:
             raise AssertionError("no report: %r" % message.data)
         if whole.defects or any(part.defects for part in whole.walk()):
             raise AssertionError("badly formed: %r" % message.data)
+        check_report(message.data, whole)
         self.text, self.status, self.original = whole.get_payload()
         self.per_message, *self.per_recipient = self.status.get_payload()
 

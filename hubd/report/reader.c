@@ -1,0 +1,154 @@
+/* reader.c - see reader.h */
+#include "hubd/report/reader.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+#include <uthash.h>
+
+#include "libhub/smtp/address.h"
+#include "libhub/smtp/reply.h"
+
+enum { LOCAL_MIN = 3 };		/* shorter local parts are found in any text */
+
+static bool is_ours(const struct report_request *q, const char *address)
+{
+	const char *at = strrchr(address, '@');
+	char domain[SMTP_DOMAIN_MAX + 1];
+	size_t i;
+
+	if (at == NULL || strlen(at + 1) > SMTP_DOMAIN_MAX)
+		return false;
+	for (i = 0; at[1 + i] != '\0'; i++)
+		domain[i] = (char)tolower((unsigned char)at[1 + i]);
+	domain[i] = '\0';
+	return snapshot_accepted_domain(q->live->snapshot, domain) != NULL;
+}
+
+bool reader_is_within(const struct report_request *q)
+{
+	return is_ours(q, q->env->sender);
+}
+
+/* The address that the sender wrote, when it is not the one that mail was sent to; else "". */
+static const char *written(const struct report_request *q, const struct envelope_recipient *r,
+	struct arena *a)
+{
+	const char *semi = strchr(r->orcpt, ';');
+	char text[ENVELOPE_TEXT_MAX];
+
+	/* another hub of ours may have rewritten it, and said so (RFC 3461 section 5.2.7) */
+	if (strncasecmp(r->orcpt, "rfc822;", 7) == 0 &&
+		smtp_xtext_decode(text, sizeof(text), semi + 1, strlen(semi + 1)) > 0 &&
+		is_ours(q, text) && strcasecmp(text, r->address) != 0)
+		return arena_strdup(a, text);
+	return strcasecmp(r->original, r->address) != 0 ? r->original : "";
+}
+
+/* text with each hidden replaced by shown, in any case of letters. */
+static const char *replace(const char *text, const char *hidden, const char *shown,
+	struct arena *a)
+{
+	size_t n = strlen(hidden);
+	const char *found;
+
+	while ((found = strcasestr(text, hidden)) != NULL && strcasestr(shown, hidden) == NULL)
+		text = arena_printf(a, "%.*s%s%s", (int)(found - text), text, shown, found + n);
+	return text;
+}
+
+/* The codes that a reply begins with. */
+static const char *codes_of(const char *reply, struct arena *a)
+{
+	return arena_strndup(a, reply, strspn(reply, "0123456789. "));
+}
+
+/* What a reply may tell to who does not know the address that it is about. */
+static const char *redact(const char *reply, const char *hidden, const char *shown,
+	struct arena *a)
+{
+	const char *out = replace(reply, hidden, shown, a);
+	const char *local = arena_strndup(a, hidden, strcspn(hidden, "@"));
+
+	/* it may name the person in another way */
+	if (strlen(local) >= LOCAL_MIN && strcasestr(shown, local) == NULL &&
+		strcasestr(out, local) != NULL)
+		return codes_of(reply, a);
+	return out;
+}
+
+/* RFC 3464 section 2.3.4: the class goes with the action. */
+static const char *fitting_status(enum queue_report_kind kind, const char *status, struct arena *a)
+{
+	struct smtp_enhanced x;
+	char class = kind == QUEUE_REPORT_FAILED ? '5' : kind == QUEUE_REPORT_DELAYED ? '4' : '2';
+	size_t n = strlen(status);
+
+	if (n == 0 || smtp_enhanced_parse(&x, status, n) != n)
+		return arena_printf(a, "%c.0.0", class);
+	if (status[0] == class || (kind == QUEUE_REPORT_FAILED && status[0] == '4'))
+		return status;
+	return arena_printf(a, "%c%s", class, status + 1);
+}
+
+static void make_line(const struct report_request *q, const struct queue_report_recipient *v,
+	bool within, struct arena *a, struct report_line *l)
+{
+	const struct envelope_recipient *r = &q->env->recipients[v->i];
+	const char *via = written(q, r, a);
+
+	*l = (struct report_line){ .kind = v->kind, .address = r->address, .via = via,
+		.orcpt = r->orcpt, .status = fitting_status(v->kind, v->status, a),
+		.words = v->diagnostic, .from_peer = v->from_peer, .remote = v->remote };
+	if (within)
+		return;
+	if (!v->from_peer)
+		l->words = "";
+	if (!q->public_hop)
+		l->remote = "";
+	l->via = "";
+	if (*via == '\0')
+		return;
+	l->address = via;
+	l->words = redact(l->words, r->address, via, a);
+}
+
+/* A line that was told already, by what it tells. */
+struct told {
+	UT_hash_handle hh;
+	char key[];
+};
+
+static bool is_told(struct told **set, const struct report_line *l, struct arena *a)
+{
+	const char *key = arena_printf(a, "%d\n%s\n%s\n%s", (int)l->kind, l->address, l->status,
+		l->words);
+	size_t n = strlen(key);
+	struct told *t;
+
+	HASH_FIND(hh, *set, key, n, t);
+	if (t != NULL)
+		return true;
+	t = arena_alloc(a, sizeof(*t) + n + 1);
+	memcpy(t->key, key, n + 1);
+	HASH_ADD_KEYPTR(hh, *set, t->key, n, t);
+	return false;
+}
+
+size_t reader_lines(const struct report_request *q, const uint32_t *due, size_t n,
+	struct arena *a, struct report_line **out)
+{
+	struct report_line *v = arena_alloc(a, n * sizeof(*v));
+	bool within = reader_is_within(q);
+	struct told *told = NULL;
+	size_t i, used = 0;
+
+	for (i = 0; i < n; i++) {
+		make_line(q, &q->v[due[i]], within, a, &v[used]);
+		if (within || !is_told(&told, &v[used], a))
+			used++;
+	}
+	HASH_CLEAR(hh, told);
+	*out = v;
+	return used;
+}
