@@ -260,18 +260,24 @@ static void on_worker_stopped(void *ctx)
 		loop_stop(d->loop);
 }
 
-static void on_stop_limit(evutil_socket_t fd, short what, void *ctx)
+static void stop_now(struct daemon *d)
 {
-	struct daemon *d = ctx;
 	uint32_t i;
 
+	if (d->forced)
+		return;
+	d->forced = true;
+	for (i = 0; i < d->settings->workers; i++)
+		worker_stop(d->workers[i], true);
+}
+
+static void on_stop_limit(evutil_socket_t fd, short what, void *ctx)
+{
 	(void)fd;
 	(void)what;
 	log_text(LOG_LEVEL_WARNING, "stopping", "%d s are over; mail in flight stays in the spool",
 		STOP_LIMIT_S);
-	d->forced = true;
-	for (i = 0; i < d->settings->workers; i++)
-		worker_stop(d->workers[i], true);
+	stop_now(ctx);
 }
 
 /* Whatever was taken is on its way to the workers: no more comes after their order to stop. */
@@ -298,8 +304,12 @@ static void stop(struct daemon *d)
 {
 	static const struct timeval limit = { .tv_sec = STOP_LIMIT_S };
 
-	if (d->stopping)
+	if (d->stopping) {
+		log_text(LOG_LEVEL_WARNING, "stopping", "asked again: mail in flight stays in the "
+			"spool");
+		stop_now(d);
 		return;
+	}
 	d->stopping = true;
 	sd_notify(0, "STOPPING=1");
 	log_text(LOG_LEVEL_INFO, "stopping", "no new sessions; finishing what is in flight");
@@ -517,6 +527,8 @@ static void free_workers(struct daemon *d)
 	login_service_join(d->logins);
 	prover_join(d->prover);
 	spool_close(&d->spool);
+	if (d->forced)
+		return;
 	for (i = 0; i < d->settings->workers; i++)
 		worker_free(&d->workers[i]);
 	free(d->workers);
@@ -532,6 +544,17 @@ static void block_signals(void)
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
+/* Sessions that did not end in time hang on what is here, and nobody is left to end them. */
+static void exit_as_it_is(struct daemon *d)
+{
+	control_free(&d->control);
+	mirror_free(&d->mirror);
+	protocol_log_free(&d->received);
+	protocol_log_free(&d->sent);
+	log_writer_stop();
+	_exit(0);
+}
+
 static void finish(struct daemon *d)
 {
 	size_t i;
@@ -544,6 +567,8 @@ static void finish(struct daemon *d)
 	acceptor_join(d->acceptor);
 	pickup_join(d->pickup);
 	free_workers(d);
+	if (d->forced)
+		exit_as_it_is(d);
 	acceptor_free(&d->acceptor);
 	pickup_free(&d->pickup);
 	control_free(&d->control);

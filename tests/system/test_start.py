@@ -168,6 +168,25 @@ class Stop(unittest.TestCase):
         self.assertEqual(hub.process.popen.wait(60), 0, hub.log()[-3000:])
         self.assertTrue(hub.events("stopped"))
 
+    def test_stopping_twice(self):
+        """A peer that says nothing more holds up the end; a second signal does not wait for it."""
+        org, go_on = self.org, threading.Event()
+        org.start()
+        hub = org.london2
+        org.smart_host.answer("MAIL", lambda: go_on.wait(60) and "421 close")
+        self.addCleanup(go_on.set)
+        token, data = message(sender="anna@contoso.com", to="x@silent.example")
+        send(org.application_port, "anna@contoso.com", ["x@silent.example"], data)
+        wait_for("MAIL", lambda: [c for c in org.smart_host.commands if c.startswith("MAIL")])
+        hub.process.signal(signal.SIGTERM)
+        wait_for("it stops", lambda: hub.events("stopping"))
+        hub.process.signal(signal.SIGTERM)
+        self.assertEqual(hub.process.popen.wait(20), 0, hub.log()[-3000:])
+        self.assertTrue(hub.events("stopped"))
+        org.smart_host.answer("MAIL", None)
+        hub.start()
+        org.smart_host.wait(token)
+
 
 if __name__ == "__main__":
     unittest.main()
