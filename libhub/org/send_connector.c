@@ -105,7 +105,7 @@ static int check_next_hop(const struct send_connector *c, struct err *e)
 	return 0;
 }
 
-/* What authentication asks of TLS: all that proves a server, and a name that its certificate has. */
+/* What authentication asks of TLS: that it is used, and a name that the certificate can have. */
 static int check_tls_auth(const struct send_connector *c, struct err *e)
 {
 	bool basic = c->auth == SMART_HOST_AUTH_BASIC_TLS;

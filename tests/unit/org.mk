@@ -1,8 +1,13 @@
 check_PROGRAMS += \
+	tests/unit/test_org_defaults \
 	tests/unit/test_org_recipients \
 	tests/unit/test_org_rules \
 	tests/unit/test_org_snapshot \
 	tests/unit/test_org_value
+tests_unit_test_org_defaults_SOURCES = tests/unit/test_org_defaults.c tests/unit/org_text.h \
+	tests/unit/unit.h
+tests_unit_test_org_defaults_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_org_defaults_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_org_recipients_SOURCES = tests/unit/test_org_recipients.c tests/unit/org_text.h \
 	tests/unit/unit.h
 tests_unit_test_org_recipients_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
