@@ -253,6 +253,86 @@ class EdgeItself(unittest.TestCase):
         finally:
             self.org.london1.start()
 
+    # --- the smart host -- ---
+
+    def change(self, dn, **attributes):
+        """In the edge's directory, until the end of the test."""
+        self.own.change(dn, **attributes)
+        self.addCleanup(in_force, self.own, [self.edge])
+        self.addCleanup(self.own.change, dn, **{name: None for name in attributes})
+        in_force(self.own, [self.edge])
+
+    def entered_by(self, count):
+        """The hubs by which so many messages came in."""
+        return {passed(self.org.mailbox.wait(self.submit("anna@contoso.com"))[0])[1]
+                for _ in range(count)}
+
+    def server(self, name):
+        return self.own.dn(name, "Servers")
+
+    def test_as_a_subscription_writes_it(self):
+        """By TLS to hubs whose key the edge knows; they believe what it says of the origin."""
+        inwards = self.own.dn("Inwards", "Connectors")
+        self.own.change(inwards, hubAddressSpace="SMTP:--;1")
+        self.change(inwards, hubUsage="Internal", hubSmartHostAuth="HubServer")
+        hops = passed(self.org.mailbox.wait(self.submit("anna@contoso.com"))[0])
+        self.assertEqual((hops[0], hops[-1], len(hops)), ("edge1", "paris1", 3))
+        sent = wait_for("outcome", lambda: self.edge.events(
+            "relayed", to="anna@contoso.com"))[-1]
+        self.assertEqual(sent["tls"], "TLSv1.3")
+        self.assertIn("/Inwards", sent["queue"])
+        wait_report(self.relay, self.submit("shy@contoso.com"), "shy@contoso.com")
+
+    def test_hubs_come_and_go(self):
+        """Enabled, disabled, of another site: as the edge's directory has it, live."""
+        self.assertEqual(self.entered_by(4), {"london1", "london2"})
+        self.change(self.server("london2"), hubEnabled="FALSE")
+        self.assertEqual(self.entered_by(3), {"london1"})
+        self.doCleanups()
+        self.assertEqual(self.entered_by(4), {"london1", "london2"})
+        self.own.add(record(self.own.dn("York", "Sites"), "hubSite", cn="York"))
+        self.own.change(self.server("london1"), hubServerSite=self.own.dn("York", "Sites"))
+        self.addCleanup(self.own.change, self.server("london1"),
+                        hubServerSite=self.own.dn("London", "Sites"))
+        in_force(self.own, [self.edge])
+        self.assertEqual(self.entered_by(3), {"london2"})
+
+    def test_a_hub_with_another_key(self):
+        """Is none; with nobody left mail waits, and not a word of it was said."""
+        digests = {hub: hub.key.digest for hub in (self.org.london1, self.org.london2)}
+        self.addCleanup(in_force, self.own, [self.edge])
+        for hub, digest in digests.items():
+            self.addCleanup(self.own.change, self.server(hub.name), hubKeyDigest=digest)
+        wrong = "sha256:" + "ab" * 32
+        self.own.change(self.server("london1"), hubKeyDigest=wrong)
+        in_force(self.own, [self.edge])
+        self.assertEqual(self.entered_by(2), {"london2"})
+        self.own.change(self.server("london2"), hubKeyDigest=wrong)
+        in_force(self.own, [self.edge])
+        token = self.submit("anna@contoso.com")
+        wait_for("Retry", lambda: [
+            e for e in self.edge.events("queue-retry") if "/Inwards" in e["queue"]
+            and "not in the directory for london" in e["reason"]])
+        self.assertFalse(self.org.mailbox.find(token))
+        self.doCleanups()
+        self.org.mailbox.wait(token)
+
+    def test_domains_come_and_go(self):
+        """-- is what the accepted domains are at the moment."""
+        dn = self.own.dn("new.example", "Accepted Domains")
+        address = "x@new.example"
+        self.assertEqual(self.explain(address)["connector"], "Outwards")
+        self.own.add(record(dn, "hubAcceptedDomain", cn="new.example", hubDomain="new.example",
+                            hubDomainType="InternalRelay"))
+        self.addCleanup(in_force, self.own, [self.edge])
+        self.addCleanup(self.own.delete, dn)
+        in_force(self.own, [self.edge])
+        self.assertEqual(self.explain(address)["connector"], "Inwards")
+        self.own.change(dn, hubDomainType="ExternalRelay")
+        in_force(self.own, [self.edge])
+        told = self.explain(address)
+        self.assertEqual((told["decision"], told["connector"]), ("report", None))
+
     def test_at_the_door(self):
         with Client(self.outside) as client:
             client.ehlo()

@@ -4,28 +4,38 @@ import os
 import smtplib
 import unittest
 
-from .harness.base import wait_for
-from .harness.delivery import QUICK
+from .harness.base import Place, free_port, wait_for
+from .harness.delivery import QUICK, wait_report
 from .harness.directory import record
 from .harness.hub import in_force
 from .harness.keys import Key
-from .harness.peers import Sink
+from .harness.peers import Dns, Sink
 from .harness.protocol_log import ProtocolLog, lines_of
 from .harness.relay import CONNECTORS, Relay
 
 SENDER = "anna@contoso.com"
 MESSAGE = ("From: <%s>\r\nTo: <%%s>\r\nSubject: test %%s\r\n\r\nHello\r\n" % SENDER).encode()
 NOT_OURS = "192.0.2.77"     # RFC 5737
+PEER = "127.0.32.1"
 
 
 class Attributes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.relay = relay = Relay({"open": CONNECTORS["open"]})
+        place = Place()
+        cls.addClassCleanup(place.close)
+        cls.dns = Dns(place, {"dns.example": "* MX 10 peer\npeer A %s\n" % PEER}).start()
+        cls.relay = relay = Relay({"open": CONNECTORS["open"]}, resolver=cls.dns.server)
         cls.addClassCleanup(relay.close)
         cls.place, cls.hub, cls.directory = relay.place, relay.hub, relay.directory
-        cls.directory.change(cls.hub.dn(), **QUICK)
+        cls.directory.change(cls.hub.dn(), hubInternalDNSServer=cls.dns.server, **QUICK)
         cls.log = ProtocolLog.sent(cls.hub)
+        cls.mailbox = Sink(cls.place, lmtp=True)
+        cls.directory.add(record(
+            cls.directory.dn("mbx1", "Servers"), "hubMailboxServer", cn="mbx1",
+            hubServerSite=cls.directory.dn("Only", "Sites"), hubDeliveryProtocol="LMTP",
+            hubAddress="127.0.0.1:%d" % cls.mailbox.port))
+        cls.directory.change("uid=anna,ou=People," + cls.directory.suffix, mailHost="mbx1")
         relay.start()
 
     def apply(self, change):
@@ -53,11 +63,12 @@ class Attributes(unittest.TestCase):
     def change(self, name, **attributes):
         self.apply(lambda: self.directory.change(self.dn(name), **attributes))
 
-    def submit(self, name):
+    def submit(self, name, padding=0):
         token = os.urandom(12).hex()
         to = "x@%s.example" % name
         with smtplib.SMTP("127.0.0.1", self.relay.ports["open"], timeout=30) as client:
-            client.sendmail(SENDER, [to], MESSAGE % (to.encode(), token.encode()))
+            client.sendmail(SENDER, [to], MESSAGE % (to.encode(), token.encode()) +
+                            b"x" * padding)
         return token
 
     def retry(self, name, reason):
@@ -106,6 +117,87 @@ class Attributes(unittest.TestCase):
         data = sink.wait(self.submit("wLive"))[0].data
         self.assertNotIn(b"X-Hub-Organization-", data)
         self.assertNotIn(b"Received: ", data)
+
+    # --- where it goes, and what ---
+
+    def test_dns_or_smart_hosts(self):
+        """hubDNSRouting, absent and written, changed while mail waits."""
+        peer, host = Sink(self.place, address=PEER), Sink(self.place)
+        self.connector("routed", host, hubAddressSpace="SMTP:*.dns.example", hubDNSRouting=None)
+        host.wait(self.submit("a.dns"))
+        self.change("routed", hubSmartHost=None, hubPort=str(peer.port))
+        peer.wait(self.submit("a.dns"))
+        self.change("routed", hubDNSRouting="FALSE", hubSmartHost="[127.0.0.1]:%d" % host.port)
+        host.wait(self.submit("a.dns"))
+        self.change("routed", hubSmartHost="[127.0.0.1]:%d" % free_port())
+        token = self.submit("a.dns")
+        self.retry("routed", "refused")
+        self.change("routed", hubDNSRouting="TRUE", hubSmartHost=None)
+        peer.wait(token)
+
+    def test_error_policy_of_dns(self):
+        """What DNS says for good is believed, or with DowngradeDNSFailures waited for."""
+        peer = Sink(self.place, address=PEER)
+        self.connector("strictly", hubAddressSpace="SMTP:*.nowhere.dns.example",
+                       hubDNSRouting="TRUE", hubPort=str(peer.port))
+        self.dns.write("dns.example", "")
+        self.dns.reload()
+        self.submit("a.nowhere.dns")
+        wait_for("it fails", lambda: self.hub.events("failed", to="x@a.nowhere.dns.example"))
+        self.change("strictly", hubErrorPolicy="DowngradeDNSFailures")
+        token = self.submit("b.nowhere.dns")
+        self.retry("strictly", "b.nowhere.dns.example")
+        self.assertFalse(self.hub.events("failed", to="x@b.nowhere.dns.example"))
+        self.dns.write("dns.example", self.dns.zones["dns.example"])
+        self.dns.reload()
+        peer.wait(token)
+
+    def test_size(self):
+        """10 MiB by default, of any size with 0; no byte more, and live."""
+        sink = self.sink("size")
+        self.assertEqual([self.decision("x@size.example", n)[0] for n in (10485760, 10485761)],
+                         ["connector", "report"])
+        self.change("size", hubMaxMessageSize="3000")
+        sink.wait(self.submit("size", 1000))
+        report = wait_report(self.mailbox, self.submit("size", 4000), "x@size.example")
+        self.assertEqual(report.recipient("x@size.example")["Status"], "5.3.4")
+        self.change("size", hubMaxMessageSize="0")
+        sink.wait(self.submit("size", 4000))
+        self.assertEqual(self.decision("x@size.example", 1 << 30)[0], "connector")
+        self.assertEqual(len(sink.messages), 2)
+
+    def test_too_large_for_the_cheaper(self):
+        """One that takes the size stands in, but of the same space; * is no way around it."""
+        small, large = (self.sink(name, hubAddressSpace="SMTP:*.large.example;%d" % cost,
+                                  hubMaxMessageSize=size)
+                        for name, cost, size in (("small", 1, "3000"), ("large", 2, "5000")))
+        small.wait(self.submit("a.large"))
+        large.wait(self.submit("a.large", 4000))
+        report = wait_report(self.mailbox, self.submit("a.large", 6000), "x@a.large.example")
+        self.assertEqual(report.recipient("x@a.large.example")["Status"], "5.3.4")
+        self.change("small", hubMaxMessageSize="5000")
+        small.wait(self.submit("a.large", 4000))
+        self.change("small", hubAddressSpace="SMTP:*.large.example;3")
+        large.wait(self.submit("a.large"))
+        self.change("small", hubAddressSpace="SMTP:a.large.example;100")
+        small.wait(self.submit("a.large"))
+
+    def test_messages_per_connection(self):
+        """20 by default, 0 is no limit; live."""
+        sink = self.sink("many")
+
+        def sessions(count):
+            before = len(sink.messages)
+            for _ in range(count):
+                sink.wait(self.submit("many"))
+            seen = [m.session for m in sink.messages[before:]]
+            return [seen.count(n) for n in sorted(set(seen))]
+
+        self.assertEqual(sessions(21), [20, 1])
+        self.change("many", hubMaxMessagesPerConnection="2")
+        self.assertEqual(sessions(5), [2, 2, 1])
+        self.change("many", hubMaxMessagesPerConnection="0")
+        self.assertEqual(sessions(22), [22])
 
     # --- names, ports ---
 

@@ -301,6 +301,19 @@ class Live(Base):
         self.one.hub.ctl("queue", "retry", queue[0]["identity"])
         self.assertEqual(sink.wait(token)[0].tls, tls)
 
+    def test_required_or_ignored(self):
+        sink, dn = self.connector("good", hubRequireTLS="TRUE")
+        sink.offers.remove("STARTTLS")
+        token = self.refused("required, but the peer does not offer it")
+        self.one.change(dn, hubRequireTLS=None)
+        self.released(sink, token, tls=False)
+        sink.offers.append("STARTTLS")
+        seen = []
+        for ignored in ("TRUE", "FALSE"):
+            self.one.change(dn, hubIgnoreSTARTTLS=ignored)
+            seen.append(sink.wait(self.one.submit("x@" + self.domain))[0].tls)
+        self.assertEqual(seen, [False, True])
+
     def test_auth_level(self):
         sink, dn = self.connector("self", **LEVELS["certificate"])
         token = self.refused("self-signed")

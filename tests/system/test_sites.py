@@ -3,6 +3,8 @@
 London (london1, london2) -10- Paris (paris1, mbx1) -10- Rome (rome1, mbx2), and London -100- Rome.
 """
 
+import glob
+import os
 import re
 import unittest
 
@@ -193,6 +195,47 @@ class Sites(unittest.TestCase):
         self.assertEqual(lost, {"By Rome": "scope", "To Internet": None})
         self.doCleanups()
         self.goes(org.london1, address, self.rome_relay, self.rome1)
+
+    def test_foreign_connector(self):
+        """Sources, scope, size, spaces of another kind of connector: the same rules, live."""
+        org, dn, address = self.org, self.org.connector("Gateway"), "x@a.gateway.example"
+        roots = {hub: org.place.directory("drop-" + hub.name) for hub in (org.london1, self.rome1)}
+        for hub, root in roots.items():
+            os.mkdir(os.path.join(root, "Gateway"))
+            org.change(hub.dn(), hubDropRoot=root)
+        org.apply(lambda: org.directory.add(record(
+            dn, "hubForeignConnector", cn="Gateway", hubAddressSpace="SMTP:*.gateway.example",
+            hubSourceServer=self.rome1.dn())))
+        self.addCleanup(org.apply, lambda: org.directory.delete(dn))
+
+        def dropped(at, hub, padding=0):
+            token, _ = self.submit(at, address, padding)
+
+            def found():
+                return [path for path in glob.glob(os.path.join(roots[hub], "*", "*.eml"))
+                        if token in open(path, errors="replace").read()]
+            wait_for("a file of " + hub.name, found)
+
+        dropped(org.paris1, self.rome1)
+        org.change(dn, hubSourceServer=org.london1.dn())
+        dropped(self.rome1, org.london1)
+        with self.subTest("scope"):
+            org.change(dn, hubScoped="TRUE")
+            dropped(org.london1, org.london1)
+            self.assertEqual([org.explain(hub, address)["connector"] for hub in (
+                "london2", "rome1", "paris1")], ["Gateway", "To Internet", "To Internet"])
+            org.change(dn, hubScoped=None)
+        with self.subTest("size"):
+            org.change(dn, hubMaxMessageSize="5000")
+            dropped(org.paris1, org.london1)
+            token, _ = self.submit(org.paris1, address, 6000)
+            report = wait_report(org.mailbox, token, address)
+            self.assertEqual(report.recipient(address)["Status"], "5.3.4")
+            org.change(dn, hubMaxMessageSize=None)
+            dropped(org.paris1, org.london1, 6000)
+        with self.subTest("space"):
+            org.change(dn, hubAddressSpace="SMTP:gateway.example")
+            self.goes(org.london1, address, org.smart_host, "london2")
 
     # --- hubEnabled ---
 
