@@ -10,5 +10,6 @@ libhub_libhub_a_SOURCES += \
 	%D%/loop.c %D%/loop.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/resolver.c %D%/resolver.h %D%/resolver_priv.h %D%/resolver_channel.c \
+	%D%/resolver_answer.c %D%/resolver_answer.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/writer.c %D%/writer.h

@@ -3,17 +3,22 @@
  * Questions go out by ares_query only, never by c-ares' own host look-up: so nothing but the
  * servers answers. A change of servers makes a new channel; the old one lives until its last
  * question is over. Results are always handed on at the end of a turn, outside c-ares.
+ *
+ * At most RESOLVER_PARALLEL questions are with the servers; look-ups beyond them wait in order. An
+ * address look-up that has one family's answer waits RESOLVER_OTHER_MS for the other's.
  */
 #include "libhub/base/resolver_priv.h"
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
+#include <event2/event_struct.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "libhub/base/mem.h"
+#include "libhub/base/resolver_answer.h"
 
 enum { DEFAULT_TIMEOUT_MS = 3000, DEFAULT_TRIES = 2 };
 
@@ -22,17 +27,27 @@ struct resolver {
 	struct resolver_channel *ch;		/* new questions go here */
 	struct resolver_channel *retired;
 	struct resolver_op *ops;
+	struct resolver_op *waiting;		/* of ops, those whose turn to ask has not come */
+	unsigned int asking;			/* questions with the servers */
 	uint32_t timeout_ms, tries;
 };
 
 /* What one query for one family of addresses, or for MX, came to. */
 struct answer {
 	enum resolve_outcome outcome;
+	uint32_t ttl_s;			/* of RESOLVE_OK */
 	char why[80];
+};
+
+enum question {
+	QUESTION_MX = 1,
+	QUESTION_A = 2,
+	QUESTION_AAAA = 4,
 };
 
 struct resolver_op {
 	struct resolver_op *next, *prev;
+	struct resolver_op *next_waiting, *prev_waiting;
 	struct resolver *r;
 	struct loop *loop;
 	struct resolver_channel *ch;		/* NULL once the resolver is gone */
@@ -40,7 +55,10 @@ struct resolver_op {
 	resolver_addr_cb *addr_cb;
 	void *ctx;
 	unsigned int pending;		/* questions under way */
-	bool cancelled;
+	unsigned int questions;		/* bits */
+	bool waits;
+	bool cancelled;			/* or answered already */
+	struct event other_timer;	/* runs while one family's answer waits for the other's */
 	char name[RESOLVER_NAME_SIZE];
 	struct answer answer, answer6;	/* MX or A; AAAA */
 	size_t n, n6;
@@ -69,6 +87,9 @@ bool resolver_name_valid(const char *name)
 			return false;
 	}
 }
+
+static void question_over(struct resolver_op *op);
+static void ask(struct resolver_op *op);
 
 /* --- resolver --- */
 
@@ -104,6 +125,8 @@ void resolver_free(struct resolver **rp)
 		DL_DELETE(r->ops, op);
 		op->cancelled = true;
 		op->ch = NULL;
+		if (op->waits)
+			question_over(op);
 	}
 	DL_FOREACH_SAFE(r->retired, ch, next_ch)
 		resolver_channel_free(ch);
@@ -142,7 +165,8 @@ int resolver_servers_set(struct resolver *r, const char *servers, struct err *e)
 
 static void deliver_mx(const struct resolver_op *op)
 {
-	struct resolver_mx_result res = { .outcome = op->answer.outcome, .n = op->n, .mx = op->mx };
+	struct resolver_mx_result res = { .outcome = op->answer.outcome, .n = op->n, .mx = op->mx,
+		.ttl_s = op->answer.ttl_s };
 	char text[400];
 
 	snprintf(text, sizeof(text), "MX of %s: %s", op->name, op->answer.why);
@@ -168,7 +192,7 @@ static const struct answer *better(const struct resolver_op *op)
 static void deliver_addr(const struct resolver_op *op)
 {
 	const struct answer *a = better(op);
-	struct resolver_addr_result res = { .outcome = a->outcome };
+	struct resolver_addr_result res = { .outcome = a->outcome, .ttl_s = a->ttl_s };
 	bool six_first = op->family == RESOLVER_IPV6_FIRST;
 	union resolver_sockaddr *all = xcalloc(op->n + op->n6, sizeof(*all));
 	char text[400];
@@ -187,13 +211,29 @@ static void deliver_addr(const struct resolver_op *op)
 	free(all);
 }
 
+/* Room for others: the next ones ask. */
+static void ask_waiting(struct resolver *r)
+{
+	struct resolver_op *op;
+
+	while ((op = r->waiting) != NULL && r->asking < RESOLVER_PARALLEL) {
+		DL_DELETE2(r->waiting, op, prev_waiting, next_waiting);
+		op->waits = false;
+		if (!op->cancelled)
+			ask(op);
+		question_over(op);
+	}
+}
+
 static void op_done(void *ctx)
 {
 	struct resolver_op *op = ctx;
 
+	event_del(&op->other_timer);
 	if (op->ch != NULL) {
 		DL_DELETE(op->r->ops, op);
 		channel_release(op->r, op->ch);
+		ask_waiting(op->r);
 	}
 	if (!op->cancelled && op->mx_cb != NULL)
 		deliver_mx(op);
@@ -234,150 +274,107 @@ static void question_over(struct resolver_op *op)
 		loop_defer(op->loop, op_done, op);
 }
 
-static void set_ipv4(union resolver_sockaddr *out, const void *addr, uint16_t port)
+/* The other family's answer is late: a server that drops such questions would hold all mail. */
+static void on_other_late(evutil_socket_t fd, short what, void *ctx)
 {
-	struct sockaddr_in *sin = (struct sockaddr_in *)out;
+	struct resolver_op *op = ctx;
 
-	sin->sin_family = AF_INET;
-	sin->sin_port = htons(port);
-	memcpy(&sin->sin_addr, addr, sizeof(sin->sin_addr));
+	(void)fd;
+	(void)what;
+	loop_touch(op->loop);
+	if (op->cancelled)
+		return;
+	if (op->n == 0)
+		answer_set(&op->answer, RESOLVE_TEMP_FAILURE, "late");
+	else
+		answer_set(&op->answer6, RESOLVE_TEMP_FAILURE, "late");
+	op->cancelled = true;
+	deliver_addr(op);
 }
 
-static void set_ipv6(union resolver_sockaddr *out, const void *addr, uint16_t port)
+/* The servers have answered one question, or will not. */
+static void answered(struct resolver_op *op)
 {
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)out;
+	static const struct timeval other = { .tv_usec = RESOLVER_OTHER_MS * 1000 };
 
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons(port);
-	memcpy(&sin6->sin6_addr, addr, sizeof(sin6->sin6_addr));
-}
-
-static void mx_shuffle(struct ares_mx_reply **mx, size_t n)
-{
-	struct ares_mx_reply *swap;
-	size_t i, j;
-
-	for (i = n; i > 1; i--) {
-		j = arc4random_uniform((uint32_t)i);
-		swap = mx[j];
-		mx[j] = mx[i - 1];
-		mx[i - 1] = swap;
-	}
-}
-
-static int by_preference(const void *a, const void *b)
-{
-	const struct ares_mx_reply *const *x = a, *const *y = b;
-
-	return (*x)->priority - (*y)->priority;
-}
-
-/* Sorts by preference and puts equal ones in random order (RFC 5321 §5.1). */
-static void mx_order(struct ares_mx_reply **mx, size_t n)
-{
-	size_t from, to;
-
-	qsort(mx, n, sizeof(*mx), by_preference);
-	for (from = 0; from < n; from = to) {
-		to = from + 1;
-		while (to < n && mx[to]->priority == mx[from]->priority)
-			to++;
-		mx_shuffle(mx + from, to - from);
-	}
-}
-
-/* An answer is at most 64 KB, which bounds the list. */
-static void mx_take(struct resolver_op *op, struct ares_mx_reply *list)
-{
-	struct ares_mx_reply *mx, **usable;
-	size_t n = 0, i;
-
-	for (mx = list; mx != NULL; mx = mx->next)
-		n++;
-	usable = xcalloc(n, sizeof(*usable));
-	n = 0;
-	for (mx = list; mx != NULL; mx = mx->next)
-		if (resolver_name_valid(mx->host))
-			usable[n++] = mx;
-	mx_order(usable, n);
-	op->n = n < RESOLVER_MX_MAX ? n : RESOLVER_MX_MAX;
-	op->mx = xcalloc(op->n, sizeof(*op->mx));
-	for (i = 0; i < op->n; i++) {
-		op->mx[i].preference = usable[i]->priority;
-		strcpy(op->mx[i].host, usable[i]->host);	/* valid names fit */
-	}
-	free(usable);
+	if (op->ch != NULL)
+		op->r->asking--;
+	if (op->pending == 2 && op->n + op->n6 > 0 && !op->cancelled && op->ch != NULL)
+		event_add(&op->other_timer, &other);
+	question_over(op);
 }
 
 static void on_mx(void *ctx, int status, int timeouts, unsigned char *data, int len)
 {
 	struct resolver_op *op = ctx;
-	struct ares_mx_reply *list = NULL;
+	bool null = false;
 
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
-		status = ares_parse_mx_reply(data, len, &list);
-	if (status == ARES_SUCCESS && list == NULL)
-		status = ARES_ENODATA;
-	if (status != ARES_SUCCESS) {
+		status = resolver_answer_mx(data, len, op->name, &op->mx, &op->n, &null,
+			&op->answer.ttl_s);
+	if (status != ARES_SUCCESS)
 		answer_failure(&op->answer, status);
-	} else if (list->next == NULL && list->host[0] == '\0') {
+	else if (null)
 		answer_set(&op->answer, RESOLVE_NULL_MX, "domain accepts no mail (null MX)");
-	} else {
-		mx_take(op, list);
-		if (op->n > 0)
-			answer_set(&op->answer, RESOLVE_OK, "found");
-		else
-			answer_set(&op->answer, RESOLVE_UNUSABLE, "no MX names a host");
-	}
-	ares_free_data(list);
-	question_over(op);
+	else if (op->n > 0)
+		answer_set(&op->answer, RESOLVE_OK, "found");
+	else
+		answer_set(&op->answer, RESOLVE_UNUSABLE, "no MX names a host");
+	answered(op);
 }
 
 static void on_a(void *ctx, int status, int timeouts, unsigned char *data, int len)
 {
 	struct resolver_op *op = ctx;
-	struct ares_addrttl found[RESOLVER_ADDR_MAX];
-	int n = RESOLVER_ADDR_MAX, i;
 
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
-		status = ares_parse_a_reply(data, len, NULL, found, &n);
-	if (status == ARES_SUCCESS && n == 0)
-		status = ARES_ENODATA;
-	if (status != ARES_SUCCESS) {
+		status = resolver_answer_addr(data, len, op->name, AF_INET, op->port, &op->addr,
+			&op->n, &op->answer.ttl_s);
+	if (status == ARES_SUCCESS)
+		answer_set(&op->answer, RESOLVE_OK, "found");
+	else
 		answer_failure(&op->answer, status);
-		question_over(op);
-		return;
-	}
-	answer_set(&op->answer, RESOLVE_OK, "found");
-	op->addr = xcalloc((size_t)n, sizeof(*op->addr));
-	for (i = 0; i < n; i++)
-		set_ipv4(&op->addr[op->n++], &found[i].ipaddr, op->port);
-	question_over(op);
+	answered(op);
 }
 
 static void on_aaaa(void *ctx, int status, int timeouts, unsigned char *data, int len)
 {
 	struct resolver_op *op = ctx;
-	struct ares_addr6ttl found[RESOLVER_ADDR_MAX];
-	int n = RESOLVER_ADDR_MAX, i;
 
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
-		status = ares_parse_aaaa_reply(data, len, NULL, found, &n);
-	if (status == ARES_SUCCESS && n == 0)
-		status = ARES_ENODATA;
-	if (status != ARES_SUCCESS) {
+		status = resolver_answer_addr(data, len, op->name, AF_INET6, op->port, &op->addr6,
+			&op->n6, &op->answer6.ttl_s);
+	if (status == ARES_SUCCESS)
+		answer_set(&op->answer6, RESOLVE_OK, "found");
+	else
 		answer_failure(&op->answer6, status);
-		question_over(op);
-		return;
+	answered(op);
+}
+
+static void ask(struct resolver_op *op)
+{
+	static const struct {
+		enum question question;
+		int type;
+		ares_callback cb;
+	} all[] = {
+		{ QUESTION_MX, T_MX, on_mx }, { QUESTION_A, T_A, on_a },
+		{ QUESTION_AAAA, T_AAAA, on_aaaa },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if ((op->questions & all[i].question) == 0)
+			continue;
+		op->pending++;
+		op->r->asking++;
+		ares_query(op->ch->ares, op->name, C_IN, all[i].type, all[i].cb, op);
 	}
-	answer_set(&op->answer6, RESOLVE_OK, "found");
-	op->addr6 = xcalloc((size_t)n, sizeof(*op->addr6));
-	for (i = 0; i < n; i++)
-		set_ipv6(&op->addr6[op->n6++], &found[i].ip6addr, op->port);
-	question_over(op);
+	if (op->questions != 0)
+		resolver_channel_rearm(op->ch);
 }
 
 static struct resolver_op *op_new(struct resolver *r, const char *name, void *ctx)
@@ -389,23 +386,25 @@ static struct resolver_op *op_new(struct resolver *r, const char *name, void *ct
 	op->ch = r->ch;
 	op->ch->n_ops++;
 	op->ctx = ctx;
-	/* held by the start itself until all its questions are asked */
 	op->pending = 1;
+	event_assign(&op->other_timer, loop_base(r->loop), -1, 0, on_other_late, op);
 	snprintf(op->name, sizeof(op->name), "%s", name);
 	DL_APPEND(r->ops, op);
 	return op;
 }
 
+/* Held by the start until its questions are asked; then their answers hold it. */
 static void op_started(struct resolver_op *op)
 {
-	resolver_channel_rearm(op->ch);
-	question_over(op);
-}
+	struct resolver *r = op->r;
 
-static void ask(struct resolver_op *op, int type, ares_callback cb)
-{
-	op->pending++;
-	ares_query(op->ch->ares, op->name, C_IN, type, cb, op);
+	if (op->questions != 0 && (r->waiting != NULL || r->asking >= RESOLVER_PARALLEL)) {
+		op->waits = true;
+		DL_APPEND2(r->waiting, op, prev_waiting, next_waiting);
+		return;
+	}
+	ask(op);
+	question_over(op);
 }
 
 struct resolver_op *resolver_mx(struct resolver *r, const char *domain, resolver_mx_cb *cb,
@@ -415,7 +414,7 @@ struct resolver_op *resolver_mx(struct resolver *r, const char *domain, resolver
 
 	op->mx_cb = cb;
 	if (resolver_name_valid(domain))
-		ask(op, T_MX, on_mx);
+		op->questions = QUESTION_MX;
 	else
 		answer_failure(&op->answer, ARES_EBADNAME);
 	op_started(op);
@@ -429,14 +428,15 @@ static bool take_literal(struct resolver_op *op, const char *host)
 	unsigned char binary[16];
 
 	if (inet_pton(AF_INET, host, binary) == 1)
-		set_ipv4(&addr, binary, op->port);
+		resolver_sockaddr_set(&addr, AF_INET, binary, op->port);
 	else if (inet_pton(AF_INET6, host, binary) == 1)
-		set_ipv6(&addr, binary, op->port);
+		resolver_sockaddr_set(&addr, AF_INET6, binary, op->port);
 	else
 		return false;
 	op->addr = xmemdup(&addr, sizeof(addr));
 	op->n = 1;
 	answer_set(&op->answer, RESOLVE_OK, "given");
+	op->answer.ttl_s = UINT32_MAX;
 	op->answer6 = op->answer;
 	return true;
 }
@@ -454,10 +454,7 @@ static size_t take_hosts(struct resolver_op *op, int family, union resolver_sock
 	free(*out);
 	*out = xcalloc(n, sizeof(**out));
 	for (i = 0; i < n; i++)
-		if (family == AF_INET)
-			set_ipv4(*out + i, h->h_addr_list[i], op->port);
-		else
-			set_ipv6(*out + i, h->h_addr_list[i], op->port);
+		resolver_sockaddr_set(*out + i, family, h->h_addr_list[i], op->port);
 	ares_free_hostent(h);
 	return n;
 }
@@ -471,6 +468,7 @@ static bool in_hosts_file(struct resolver_op *op)
 	if (op->family != RESOLVER_IPV4_ONLY)
 		op->n6 = take_hosts(op, AF_INET6, &op->addr6);
 	answer_set(&op->answer, RESOLVE_OK, "in the hosts file");
+	op->answer.ttl_s = UINT32_MAX;
 	op->answer6 = op->answer;
 	return op->n + op->n6 > 0;
 }
@@ -492,9 +490,9 @@ struct resolver_op *resolver_addr(struct resolver *r, const char *host, uint16_t
 		op->answer6 = op->answer;
 	} else if (!in_hosts_file(op)) {
 		if (family != RESOLVER_IPV6_ONLY)
-			ask(op, T_A, on_a);
+			op->questions |= QUESTION_A;
 		if (family != RESOLVER_IPV4_ONLY)
-			ask(op, T_AAAA, on_aaaa);
+			op->questions |= QUESTION_AAAA;
 	}
 	op_started(op);
 	return op;

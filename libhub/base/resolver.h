@@ -1,7 +1,7 @@
 /* resolver.h - DNS look-ups by c-ares, one resolver per loop. Owning thread only.
  *
- * Names that DNS answers bring are outside input: those that are no host names are dropped. With
- * explicit servers only they are asked; with the system's servers an address look-up reads the
+ * Names that DNS answers bring are outside input: those that are no host names are dropped, and so
+ * are records of other names than the one asked for or its aliases. With explicit servers only they are asked; with the system's servers an address look-up reads the
  * hosts file first. Results are not cached here.
  *
  * resolver_mx and resolver_addr keep the contract for asynchronous calls: exactly one callback,
@@ -20,6 +20,10 @@
 
 /* Records beyond these are ignored (the best are kept). */
 enum { RESOLVER_MX_MAX = 100, RESOLVER_ADDR_MAX = 64 };
+/* Questions with the servers at once; further look-ups wait for their turn. */
+enum { RESOLVER_PARALLEL = 250 };
+/* So long one family's addresses wait for the other's (RFC 8305 section 3, at mail's leisure). */
+enum { RESOLVER_OTHER_MS = 500 };
 enum { RESOLVER_NAME_SIZE = 254 };	/* of a host name with its NUL */
 
 enum resolve_outcome {
@@ -46,6 +50,7 @@ struct resolver_mx_result {
 	const char *text;			/* one line for people, also when OK */
 	size_t n;				/* > 0 if and only if RESOLVE_OK */
 	const struct resolver_mx *mx;
+	uint32_t ttl_s;				/* of RESOLVE_OK: so long it holds */
 };
 
 union resolver_sockaddr {
@@ -59,6 +64,7 @@ struct resolver_addr_result {
 	const char *text;
 	size_t n;				/* > 0 if and only if RESOLVE_OK */
 	const union resolver_sockaddr *addr;
+	uint32_t ttl_s;				/* of RESOLVE_OK: so long it holds */
 };
 
 enum resolver_family {

@@ -12,6 +12,8 @@
 enum { SERVERS_MAX = 16 };
 /* What fits a UDP answer without fragments on most paths; larger ones come by TCP. */
 enum { EDNS_SIZE = 1232 };
+/* Room for the answers that come in one turn, as much of it as the system grants. */
+enum { RECEIVE_BUFFER = 512 * 1024 };
 
 struct resolver_sock {
 	struct resolver_sock *next, *prev;
@@ -161,6 +163,7 @@ struct resolver_channel *resolver_channel_new(struct loop *l, const char *server
 	o.timeout = (int)timeout_ms;
 	o.tries = (int)tries;
 	o.ednspsz = EDNS_SIZE;
+	o.socket_receive_buffer_size = RECEIVE_BUFFER;
 	o.sock_state_cb = on_sock_state;
 	o.sock_state_cb_data = ch;
 	if (!ch->system && parse_servers(servers, nodes, e) < 0) {
@@ -168,7 +171,7 @@ struct resolver_channel *resolver_channel_new(struct loop *l, const char *server
 		return NULL;
 	}
 	rc = ares_init_options(&ch->ares, &o, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-		ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB);
+		ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB);
 	if (rc != ARES_SUCCESS) {
 		err_set(e, ERR_TEMP, 0, "resolver: %s", ares_strerror(rc));
 		free(ch);

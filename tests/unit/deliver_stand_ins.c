@@ -100,17 +100,17 @@ static void answer_mx(struct resolver_op *op)
 	struct resolver_mx_result r = { .outcome = RESOLVE_NX_DOMAIN, .text = "no such domain" };
 
 	if (strcmp(op->name, "two.example") == 0)
-		r = (struct resolver_mx_result){ RESOLVE_OK, "", 2, two };
+		r = (struct resolver_mx_result){ RESOLVE_OK, "", 2, two, 60 };
 	else if (strcmp(op->name, "loop.example") == 0)
-		r = (struct resolver_mx_result){ RESOLVE_OK, "", 2, loop };
+		r = (struct resolver_mx_result){ RESOLVE_OK, "", 2, loop, 60 };
 	else if (strcmp(op->name, "backup.example") == 0)
-		r = (struct resolver_mx_result){ RESOLVE_OK, "", 3, backup };
+		r = (struct resolver_mx_result){ RESOLVE_OK, "", 3, backup, 60 };
 	else if (strcmp(op->name, "null.example") == 0)
-		r = (struct resolver_mx_result){ RESOLVE_NULL_MX, "null MX", 0, NULL };
+		r = (struct resolver_mx_result){ RESOLVE_NULL_MX, "null MX", 0, NULL, 0 };
 	else if (strcmp(op->name, "good.example") == 0 || strcmp(op->name, "bare.example") == 0)
-		r = (struct resolver_mx_result){ RESOLVE_NO_DATA, "no MX", 0, NULL };
+		r = (struct resolver_mx_result){ RESOLVE_NO_DATA, "no MX", 0, NULL, 0 };
 	else if (strcmp(op->name, "slow.example") == 0)
-		r = (struct resolver_mx_result){ RESOLVE_TEMP_FAILURE, "no answer", 0, NULL };
+		r = (struct resolver_mx_result){ RESOLVE_TEMP_FAILURE, "no answer", 0, NULL, 0 };
 	op->mx_cb(&r, op->ctx);
 }
 
@@ -119,7 +119,7 @@ static void answer_addr(struct resolver_op *op)
 {
 	union resolver_sockaddr a;
 	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&a;
-	struct resolver_addr_result r = { RESOLVE_OK, "", 1, &a };
+	struct resolver_addr_result r = { RESOLVE_OK, "", 1, &a, 60 };
 
 	memset(&a, 0, sizeof(a));
 	v4->sin_family = AF_INET;
@@ -127,7 +127,7 @@ static void answer_addr(struct resolver_op *op)
 	v4->sin_addr.s_addr = htonl(strcmp(op->name, "dead.example") == 0 ? 0x7f000002 :
 		0x7f000001);
 	if (strcmp(op->name, "bare.example") == 0)
-		r = (struct resolver_addr_result){ RESOLVE_NO_DATA, "none", 0, NULL };
+		r = (struct resolver_addr_result){ RESOLVE_NO_DATA, "none", 0, NULL, 0 };
 	op->addr_cb(&r, op->ctx);
 }
 
