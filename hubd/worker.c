@@ -91,7 +91,7 @@ static char *internal_dns(const struct live *live)
 	char *text = NULL, *longer;
 	size_t i;
 
-	for (i = 0; i < list->n; i++) {
+	for (i = 0; i < list->n && i < RESOLVER_SERVERS_MAX; i++) {
 		longer = xasprintf("%s%s%s", text != NULL ? text : "", text != NULL ? "," : "",
 			list->v[i].text);
 		free(text);
@@ -114,6 +114,7 @@ static void set_dns(struct worker *w, const struct live *live)
 	if (resolver_servers_set(w->resolver, dns != NULL ? dns : w->cfg.settings->resolver,
 		&e) != 0)
 		log_text(LOG_LEVEL_ERROR, "resolver", "hubInternalDNSServer: %s", e.text);
+	deliver_forget_dns(w->deliver);
 }
 
 static void set_live(struct worker *w, const struct live *live)

@@ -13,7 +13,7 @@ static void servers_text(const struct endpoints *list, char *out, size_t size)
 	size_t i, n = 0;
 
 	out[0] = '\0';
-	for (i = 0; i < list->n && n < size; i++)
+	for (i = 0; i < list->n && i < RESOLVER_SERVERS_MAX && n < size; i++)
 		n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? "," : "",
 			list->v[i].text);
 }
@@ -37,12 +37,18 @@ struct mx *deliver_external_mx(struct deliver *d, const struct live *live)
 			d->external = mx_new(d->loop, d->external_resolver);
 	} else {
 		rc = resolver_servers_set(d->external_resolver, servers, &e);
+		mx_forget(d->external);
 	}
 	if (rc != 0)
 		log_event(LOG_LEVEL_ERROR, "external-dns", LOG_STR("reason", e.text), LOG_END);
 	else
 		memcpy(d->external_servers, servers, sizeof(servers));
 	return d->external != NULL ? d->external : d->internal;
+}
+
+void deliver_forget_dns(struct deliver *d)
+{
+	mx_forget(d->internal);
 }
 
 static void on_proof(struct inbox_node *node, void *ctx)
@@ -72,6 +78,7 @@ struct deliver *deliver_new(const struct deliver_config *cfg)
 	d->proofs = inbox_new(d->loop, on_proof, d);
 	d->hosts = host_table_new();
 	d->rota = rota_new();
+	d->ourselves = ourselves_new();
 	d->resume = resume_table_new();
 	d->internal = mx_new(d->loop, cfg->internal);
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -91,6 +98,7 @@ void deliver_free(struct deliver **dp)
 	mx_free(&d->external);
 	resolver_free(&d->external_resolver);
 	rota_free(&d->rota);
+	ourselves_free(&d->ourselves);
 	resume_table_free(&d->resume);
 	host_table_free(&d->hosts);
 	free(d);

@@ -47,5 +47,7 @@ struct deliver_config {
 struct deliver *deliver_new(const struct deliver_config *cfg);
 /* After queue_set_stop said done, and prover_join. Accepts a pointer to NULL; sets it to NULL. */
 void deliver_free(struct deliver **d);
+/* The internal resolver asks other servers from now on. */
+void deliver_forget_dns(struct deliver *d);
 
 #endif

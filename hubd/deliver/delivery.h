@@ -14,6 +14,7 @@
 #include "hubd/deliver/host.h"
 #include "hubd/deliver/ladder.h"
 #include "hubd/deliver/mx.h"
+#include "hubd/deliver/ourselves.h"
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
 #include "hubd/deliver/resume.h"
@@ -36,6 +37,7 @@ struct deliver {
 	struct host_table *hosts;
 	struct resume_table *resume;
 	struct rota *rota;
+	struct ourselves *ourselves;
 	struct mx *internal, *external;
 	struct resolver *external_resolver;
 	struct send_log_shared log;

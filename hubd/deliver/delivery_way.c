@@ -150,12 +150,19 @@ static void on_mx(const struct mx_answer *a, void *ctx)
 	take_answer(s, a);
 }
 
+static bool is_own(const struct sockaddr *sa, void *ctx)
+{
+	struct delivery *s = ctx;
+
+	return ourselves_is(s->d->ourselves, s->live, sa);
+}
+
 static void resolve_place(struct delivery *s)
 {
 	const struct mx_question q = {
 		.name = s->place->name, .port = s->place->port, .host = s->place->host,
 		.own_name = s->type == QUEUE_DNS_CONNECTOR ? s->live->fqdn : NULL,
-		.own = &s->live->self->addresses,
+		.is_own = is_own, .own_ctx = s,
 	};
 	struct mx *mx = s->d->internal;
 	struct mx_answer a;

@@ -15,6 +15,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/host.c %D%/host.h \
 	%D%/ladder.c %D%/ladder.h \
 	%D%/mx.c %D%/mx.h \
+	%D%/ourselves.c %D%/ourselves.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/resume.c %D%/resume.h \

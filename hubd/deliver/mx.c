@@ -11,12 +11,18 @@
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
-enum { CACHE_MAX = 4096, KEY_SIZE = RESOLVER_NAME_SIZE + 32, TEXT_SIZE = 300, SMTP_PORT = 25 };
+enum {
+	CACHE_MAX = 4096,
+	CACHE_TARGETS_MAX = 4 * CACHE_MAX,
+	KEY_SIZE = RESOLVER_NAME_SIZE + 32,
+	TEXT_SIZE = 300,
+};
 
 struct cached {
 	UT_hash_handle hh;
 	char key[KEY_SIZE];
 	uint64_t until_ms;
+	bool equals;			/* there is something to shuffle */
 	size_t n;
 	struct mx_target targets[];
 };
@@ -25,7 +31,8 @@ struct mx {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct cached *cache;		/* oldest first */
-	struct mx_target literal;	/* behind the answer of mx_cached */
+	size_t n_targets;		/* in it */
+	struct mx_target answer[MX_TARGETS];	/* behind the answer of mx_cached */
 };
 
 /* One host of the list and its look-up. */
@@ -33,9 +40,10 @@ struct host {
 	struct mx_op *op;
 	struct resolver_op *lookup;
 	char name[RESOLVER_NAME_SIZE];
+	uint16_t preference;
 	enum resolve_outcome outcome;
 	size_t n;
-	union resolver_sockaddr addr[4];
+	union resolver_sockaddr addr[MX_ADDRESSES];
 };
 
 struct mx_op {
@@ -46,22 +54,16 @@ struct mx_op {
 	char name[RESOLVER_NAME_SIZE];
 	char own_name[RESOLVER_NAME_SIZE];
 	uint16_t port;
-	union resolver_sockaddr own[8];
-	size_t n_own;
-	bool cut;			/* we were in the list: what is behind us is left out */
+	bool (*is_own)(const struct sockaddr *sa, void *ctx);
+	void *own_ctx;
+	uint32_t ttl_s;			/* the least of all answers */
+	bool cut;			/* we were in the list: only what is better is left */
 	struct resolver_op *lookup;
 	size_t n_hosts, pending;
 	struct host hosts[MX_HOSTS];
 };
 
 /* --- literals and the cache --- */
-
-static uint16_t port_of(const struct sockaddr *sa)
-{
-	if (sa->sa_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)(const void *)sa)->sin6_port);
-	return ntohs(((const struct sockaddr_in *)(const void *)sa)->sin_port);
-}
 
 static bool literal_parse(const char *name, uint16_t port, union resolver_sockaddr *out)
 {
@@ -87,30 +89,94 @@ static bool literal_parse(const char *name, uint16_t port, union resolver_sockad
 
 static void key_of(const struct mx_question *q, char key[KEY_SIZE])
 {
-	snprintf(key, KEY_SIZE, "%s|%u|%d", q->name, (unsigned)q->port, q->host);
+	snprintf(key, KEY_SIZE, "%s|%u|%d%d", q->name, (unsigned)q->port, q->host,
+		q->own_name != NULL);
 }
 
 static void cache_drop(struct mx *mx, struct cached *c)
 {
 	HASH_DEL(mx->cache, c);
+	mx->n_targets -= c->n;
 	free(c);
 }
 
-static void cache_keep(struct mx *mx, const char *key, const struct mx_target *targets, size_t n)
+/* The targets of one host, from i on. */
+static size_t run_end(const struct mx_target *v, size_t i, size_t n)
 {
+	size_t end = i + 1;
+
+	while (end < n && strcmp(v[end].host, v[i].host) == 0)
+		end++;
+	return end;
+}
+
+static size_t group_end(const struct mx_target *v, size_t i, size_t n)
+{
+	size_t end = i + 1;
+
+	while (end < n && v[end].preference == v[i].preference)
+		end++;
+	return end;
+}
+
+static bool has_equals(const struct mx_target *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i = group_end(v, i, n))
+		if (run_end(v, i, n) < group_end(v, i, n))
+			return true;
+	return false;
+}
+
+/* Hosts of equal preference in another order, each with its addresses as they are. */
+static void shuffle(const struct mx_target *v, size_t n, struct mx_target *out)
+{
+	size_t starts[MX_TARGETS], runs, from, to, i, pick, len;
+
+	for (from = 0; from < n; from = to) {
+		to = group_end(v, from, n);
+		runs = 0;
+		for (i = from; i < to; i = run_end(v, i, to))
+			starts[runs++] = i;
+		while (runs > 0) {
+			pick = arc4random_uniform((uint32_t)runs);
+			len = run_end(v, starts[pick], to) - starts[pick];
+			memcpy(out, v + starts[pick], len * sizeof(*out));
+			out += len;
+			starts[pick] = starts[--runs];
+		}
+	}
+}
+
+static void cache_keep(struct mx *mx, const struct mx_op *op, const struct mx_target *targets,
+	size_t n)
+{
+	uint64_t keep_ms = op->ttl_s < MX_KEEP_MS / 1000 ? op->ttl_s * 1000ULL : MX_KEEP_MS;
 	struct cached *c;
 
-	HASH_FIND_STR(mx->cache, key, c);
+	HASH_FIND_STR(mx->cache, op->key, c);
 	if (c != NULL)
 		cache_drop(mx, c);
-	else if (HASH_COUNT(mx->cache) >= CACHE_MAX)
+	if (keep_ms == 0)
+		return;
+	while (HASH_COUNT(mx->cache) >= CACHE_MAX ||
+		(mx->cache != NULL && mx->n_targets + n > CACHE_TARGETS_MAX))
 		cache_drop(mx, mx->cache);
 	c = xcalloc(1, sizeof(*c) + n * sizeof(*targets));
-	snprintf(c->key, sizeof(c->key), "%s", key);
-	c->until_ms = clock_mono_ms() + MX_KEEP_MS;
+	snprintf(c->key, sizeof(c->key), "%s", op->key);
+	c->until_ms = clock_mono_ms() + keep_ms;
+	c->equals = has_equals(targets, n);
 	c->n = n;
 	memcpy(c->targets, targets, n * sizeof(*targets));
+	mx->n_targets += n;
 	HASH_ADD_STR(mx->cache, key, c);
+}
+
+void mx_forget(struct mx *mx)
+{
+	while (mx->cache != NULL)
+		cache_drop(mx, mx->cache);
 }
 
 bool mx_cached(struct mx *mx, const struct mx_question *q, struct mx_answer *out)
@@ -118,10 +184,9 @@ bool mx_cached(struct mx *mx, const struct mx_question *q, struct mx_answer *out
 	char key[KEY_SIZE];
 	struct cached *c;
 
-	if (literal_parse(q->name, q->port, &mx->literal.addr)) {
-		mx->literal.host[0] = '\0';
-		*out = (struct mx_answer){ .ok = true, .text = "", .n = 1,
-			.targets = &mx->literal };
+	*out = (struct mx_answer){ .ok = true, .text = "", .n = 1, .targets = mx->answer };
+	if (literal_parse(q->name, q->port, &mx->answer[0].addr)) {
+		mx->answer[0].host[0] = '\0';
 		return true;
 	}
 	key_of(q, key);
@@ -132,7 +197,11 @@ bool mx_cached(struct mx *mx, const struct mx_question *q, struct mx_answer *out
 		cache_drop(mx, c);
 		return false;
 	}
-	*out = (struct mx_answer){ .ok = true, .text = "", .n = c->n, .targets = c->targets };
+	out->n = c->n;
+	if (c->equals)
+		shuffle(c->targets, c->n, mx->answer);
+	else
+		out->targets = c->targets;
 	return true;
 }
 
@@ -151,8 +220,7 @@ void mx_free(struct mx **mxp)
 
 	if (mx == NULL)
 		return;
-	while (mx->cache != NULL)
-		cache_drop(mx, mx->cache);
+	mx_forget(mx);
 	free(mx);
 	*mxp = NULL;
 }
@@ -175,30 +243,37 @@ static void fail(struct mx_op *op, enum verdict_event event, const char *text)
 	answer(op, &a);
 }
 
-static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
-{
-	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
-
-	if (a->sa_family != b->sa_family || port_of(a) != port_of(b))
-		return false;
-	if (a->sa_family == AF_INET)
-		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
-}
-
-static bool is_own(const struct mx_op *op, const union resolver_sockaddr *addr)
+static bool host_is_own(const struct mx_op *op, const struct host *h)
 {
 	size_t i;
 
-	for (i = 0; i < op->n_own; i++)
-		if (same_address(&addr->sa, &op->own[i].sa))
+	for (i = 0; op->is_own != NULL && i < h->n; i++)
+		if (op->is_own(&h->addr[i].sa, op->own_ctx))
 			return true;
 	return false;
 }
 
-/* Gathers the addresses in the order of the hosts, up to ourselves. */
-static size_t gather(struct mx_op *op, struct mx_target *out)
+/*
+ * RFC 5321 section 5.1: hosts as good as we are, and worse ones, are left out. Here by their
+ * addresses; a list that named us is cut already.
+ */
+static void cut_at_us(struct mx_op *op)
+{
+	size_t i;
+
+	for (i = 0; i < op->n_hosts && !host_is_own(op, &op->hosts[i]); i++)
+		;
+	if (i == op->n_hosts)
+		return;
+	op->cut = true;
+	op->n_hosts = i;
+	while (op->n_hosts > 0 &&
+		op->hosts[op->n_hosts - 1].preference == op->hosts[i].preference)
+		op->n_hosts--;
+}
+
+/* The addresses in the order of the hosts. */
+static size_t gather(const struct mx_op *op, struct mx_target *out)
 {
 	size_t i, j, n = 0;
 
@@ -206,12 +281,8 @@ static size_t gather(struct mx_op *op, struct mx_target *out)
 		const struct host *h = &op->hosts[i];
 
 		for (j = 0; j < h->n && n < MX_TARGETS; j++) {
-			if (is_own(op, &h->addr[j])) {
-				op->cut = true;
-				op->n_hosts = i;
-				return n;
-			}
 			memcpy(out[n].host, h->name, sizeof(h->name));
+			out[n].preference = h->preference;
 			out[n++].addr = h->addr[j];
 		}
 	}
@@ -247,27 +318,50 @@ static void conclude(struct mx_op *op)
 	struct mx_target targets[MX_TARGETS];
 	struct mx_answer a = { .ok = true, .text = "", .targets = targets };
 
+	cut_at_us(op);
 	a.n = gather(op, targets);
 	if (a.n == 0) {
 		no_target(op);
 		return;
 	}
-	cache_keep(op->mx, op->key, targets, a.n);
+	cache_keep(op->mx, op, targets, a.n);
 	answer(op, &a);
 }
 
 /* --- look-ups --- */
 
+static void note_ttl(struct mx_op *op, uint32_t ttl_s)
+{
+	if (ttl_s < op->ttl_s)
+		op->ttl_s = ttl_s;
+}
+
+/* The families in turn. */
+static void take_addresses(struct host *h, const struct resolver_addr_result *res)
+{
+	size_t split = 1, at[2] = { 0, 0 }, family = 0;
+
+	while (split < res->n && res->addr[split].sa.sa_family == res->addr[0].sa.sa_family)
+		split++;
+	at[1] = split;
+	while (h->n < MX_ADDRESSES && h->n < res->n) {
+		if (at[family] < (family == 0 ? split : res->n))
+			h->addr[h->n++] = res->addr[at[family]++];
+		family = !family;
+	}
+}
+
 static void on_addr(const struct resolver_addr_result *res, void *ctx)
 {
 	struct host *h = ctx;
 	struct mx_op *op = h->op;
-	size_t i;
 
 	h->lookup = NULL;
 	h->outcome = res->outcome;
-	for (i = 0; i < res->n && h->n < sizeof(h->addr) / sizeof(h->addr[0]); i++)
-		h->addr[h->n++] = res->addr[i];
+	if (res->outcome == RESOLVE_OK) {
+		note_ttl(op, res->ttl_s);
+		take_addresses(h, res);
+	}
 	if (--op->pending == 0)
 		conclude(op);
 }
@@ -282,18 +376,19 @@ static void ask_addresses(struct mx_op *op)
 
 		h->op = op;
 		h->lookup = resolver_addr(op->mx->resolver, h->name, op->port,
-			RESOLVER_IPV4_FIRST, on_addr, h);
+			RESOLVER_IPV6_FIRST, on_addr, h);
 	}
 }
 
-static void add_host(struct mx_op *op, const char *name)
+static void add_host(struct mx_op *op, const char *name, uint16_t preference)
 {
 	struct host *h = &op->hosts[op->n_hosts++];
 
 	snprintf(h->name, sizeof(h->name), "%s", name);
+	h->preference = preference;
 }
 
-/* RFC 5321 section 5.1: hosts as good as we are, and worse ones, are left out. */
+/* How many are left of the list, by our name. */
 static size_t before_us(struct mx_op *op, const struct resolver_mx_result *res)
 {
 	size_t i, j;
@@ -314,7 +409,7 @@ static void take_hosts(struct mx_op *op, const struct resolver_mx_result *res)
 	size_t i, n = before_us(op, res);
 
 	for (i = 0; i < n && op->n_hosts < MX_HOSTS; i++)
-		add_host(op, res->mx[i].host);
+		add_host(op, res->mx[i].host, res->mx[i].preference);
 	if (op->n_hosts == 0)
 		no_target(op);
 	else
@@ -328,10 +423,11 @@ static void on_mx(const struct resolver_mx_result *res, void *ctx)
 	op->lookup = NULL;
 	switch (res->outcome) {
 	case RESOLVE_OK:
+		note_ttl(op, res->ttl_s);
 		take_hosts(op, res);
 		return;
 	case RESOLVE_NO_DATA:
-		add_host(op, op->name);
+		add_host(op, op->name, 0);
 		ask_addresses(op);
 		return;
 	case RESOLVE_NX_DOMAIN:
@@ -349,26 +445,6 @@ static void on_mx(const struct resolver_mx_result *res, void *ctx)
 	}
 }
 
-static void copy_own(struct mx_op *op, const struct mx_question *q)
-{
-	size_t i;
-
-	if (q->own_name == NULL)
-		return;
-	snprintf(op->own_name, sizeof(op->own_name), "%s", q->own_name);
-	for (i = 0; q->own != NULL && i < q->own->n && op->n_own < 8; i++) {
-		union resolver_sockaddr *out = &op->own[op->n_own++];
-
-		out->storage = q->own->v[i].addr;
-		if (q->own->v[i].port != 0)
-			continue;
-		if (out->sa.sa_family == AF_INET6)
-			((struct sockaddr_in6 *)(void *)out)->sin6_port = htons(SMTP_PORT);
-		else
-			((struct sockaddr_in *)(void *)out)->sin_port = htons(SMTP_PORT);
-	}
-}
-
 struct mx_op *mx_start(struct mx *mx, const struct mx_question *q, mx_cb *cb, void *ctx)
 {
 	struct mx_op *op = xcalloc(1, sizeof(*op));
@@ -379,9 +455,14 @@ struct mx_op *mx_start(struct mx *mx, const struct mx_question *q, mx_cb *cb, vo
 	key_of(q, op->key);
 	snprintf(op->name, sizeof(op->name), "%s", q->name);
 	op->port = q->port;
-	copy_own(op, q);
+	op->ttl_s = UINT32_MAX;
+	if (q->own_name != NULL) {
+		snprintf(op->own_name, sizeof(op->own_name), "%s", q->own_name);
+		op->is_own = q->is_own;
+		op->own_ctx = q->own_ctx;
+	}
 	if (q->host) {
-		add_host(op, q->name);
+		add_host(op, q->name, 0);
 		ask_addresses(op);
 	} else {
 		op->lookup = resolver_mx(mx->resolver, op->name, on_mx, op);

@@ -22,6 +22,7 @@
 enum { RESOLVER_MX_MAX = 100, RESOLVER_ADDR_MAX = 64 };
 /* Questions with the servers at once; further look-ups wait for their turn. */
 enum { RESOLVER_PARALLEL = 250 };
+enum { RESOLVER_SERVERS_MAX = 16 };
 /* So long one family's addresses wait for the other's (RFC 8305 section 3, at mail's leisure). */
 enum { RESOLVER_OTHER_MS = 500 };
 enum { RESOLVER_NAME_SIZE = 254 };	/* of a host name with its NUL */

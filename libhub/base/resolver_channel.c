@@ -9,7 +9,6 @@
 
 #include "libhub/base/mem.h"
 
-enum { SERVERS_MAX = 16 };
 /* What fits a UDP answer without fragments on most paths; larger ones come by TCP. */
 enum { EDNS_SIZE = 1232 };
 /* Room for the answers that come in one turn, as much of it as the system grants. */
@@ -104,18 +103,18 @@ static int add_server(struct ares_addr_port_node *node, const char *text, struct
 }
 
 /* "address[:port],…" into nodes linked in order; returns their number or -1. */
-static int parse_servers(const char *servers, struct ares_addr_port_node nodes[SERVERS_MAX],
-	struct err *e)
+static int parse_servers(const char *servers,
+	struct ares_addr_port_node nodes[RESOLVER_SERVERS_MAX], struct err *e)
 {
 	char *copy = xstrdup(servers), *rest = copy, *item;
 	int n = 0, rc = 0;
 
-	memset(nodes, 0, SERVERS_MAX * sizeof(*nodes));
+	memset(nodes, 0, RESOLVER_SERVERS_MAX * sizeof(*nodes));
 	while (rc == 0 && (item = strsep(&rest, ",")) != NULL) {
 		item += strspn(item, " \t");
 		item[strcspn(item, " \t")] = '\0';
-		if (n == SERVERS_MAX)
-			rc = err_set(e, ERR_CONFIG, 0, "more than %d DNS servers", SERVERS_MAX);
+		if (n == RESOLVER_SERVERS_MAX)
+			rc = err_set(e, ERR_CONFIG, 0, "more than %d DNS servers", RESOLVER_SERVERS_MAX);
 		else
 			rc = add_server(&nodes[n], item, e);
 		if (n > 0 && rc == 0)
@@ -128,7 +127,7 @@ static int parse_servers(const char *servers, struct ares_addr_port_node nodes[S
 
 int resolver_servers_check(const char *servers, struct err *e)
 {
-	struct ares_addr_port_node nodes[SERVERS_MAX];
+	struct ares_addr_port_node nodes[RESOLVER_SERVERS_MAX];
 
 	if (servers == NULL || *servers == '\0')
 		return 0;
@@ -152,7 +151,7 @@ struct resolver_channel *resolver_channel_new(struct loop *l, const char *server
 	uint32_t timeout_ms, uint32_t tries, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct ares_addr_port_node nodes[SERVERS_MAX];
+	struct ares_addr_port_node nodes[RESOLVER_SERVERS_MAX];
 	struct resolver_channel *ch = xcalloc(1, sizeof(*ch));
 	struct ares_options o = { .flags = ARES_FLAG_EDNS | ARES_FLAG_NOALIASES };
 	int rc;
