@@ -235,6 +235,7 @@ void client_adopt(struct client *c, int fd)
 {
 	c->stream = stream_accept(c->loop, fd, &stream_events, c);
 	stream_set_inactivity(c->stream, c->cfg.timeout_s);
+	stream_set_silence(c->stream, c->cfg.silence_s);
 	c->connected = true;
 	client_log_connected(c);
 }

@@ -56,7 +56,7 @@ struct client_config {
 	struct prover *prover;			/* with auth, as proofs: */
 	struct inbox *proofs;			/* its reader calls client_auth_answered */
 	uint32_t timeout_s;			/* without a byte from the peer */
-	int silence_s;				/* stream_set_silence, for client_connect */
+	int silence_s;				/* stream_set_silence */
 	struct send_log *log;			/* NULL = none */
 };
 
@@ -101,7 +101,7 @@ struct client_callbacks {
 /* cfg is copied, its strings are not. */
 struct client *client_new(struct loop *l, const struct client_config *cfg,
 	const struct client_callbacks *cb, void *ctx);
-/* Then one of these. source may be NULL. */
+/* Then one of these. source may be NULL; fd is connected. */
 void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_len,
 	const struct sockaddr *source, socklen_t source_len, uint32_t timeout_ms);
 void client_adopt(struct client *c, int fd);

@@ -99,6 +99,7 @@ void deliver_free(struct deliver **dp)
 	resolver_free(&d->external_resolver);
 	rota_free(&d->rota);
 	ourselves_free(&d->ourselves);
+	delivery_source_forget(d);
 	resume_table_free(&d->resume);
 	host_table_free(&d->hosts);
 	free(d);

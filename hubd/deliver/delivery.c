@@ -20,6 +20,7 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 	char status[QUEUE_STATUS_SIZE], text[QUEUE_TEXT_MAX];
 
 	mx_cancel(&s->mx);
+	race_cancel(&s->race);
 	client_free(&s->client);
 	send_log_deinit(&s->log);
 	delivery_tls_forget(s);
@@ -69,7 +70,8 @@ static void on_ready(struct client *c, void *ctx)
 
 /* --- the end of a client --- */
 
-static void host_is_no_use(struct delivery *s, const struct client_fact *why)
+/* False: so does everything else. */
+static bool target_failed(struct delivery *s, const struct client_fact *why)
 {
 	struct verdict v = verdict_decide(why->stage, why->event, why->code, s->downgrade);
 	char text[QUEUE_TEXT_MAX];
@@ -79,14 +81,20 @@ static void host_is_no_use(struct delivery *s, const struct client_fact *why)
 	log_event(LOG_LEVEL_INFO, "host-failed", LOG_STR("queue", queue_conn_name(s->qc)),
 		LOG_STR("hop", s->hop_text), LOG_STR("stage", stage_names[why->stage]),
 		LOG_STR("reason", why->text), LOG_END);
-	if (v.scope == SCOPE_DESTINATION && v.action == ACTION_FAIL) {
-		delivery_end(s, QUEUE_CONN_HOPELESS);
-		return;
-	}
+	if (v.scope == SCOPE_DESTINATION && v.action == ACTION_FAIL)
+		return false;
 	host_failed(s->d->hosts, &s->target->addr.sa, s->live->self);
 	if (s->place->turn != NULL)
 		rota_note(s->d->rota, s->place->turn, false);
-	delivery_next_target(s);
+	return true;
+}
+
+static void host_is_no_use(struct delivery *s, const struct client_fact *why)
+{
+	if (target_failed(s, why))
+		delivery_next_target(s);
+	else
+		delivery_end(s, QUEUE_CONN_HOPELESS);
 }
 
 static void on_end(struct client *c, const struct client_fact *why, void *ctx)
@@ -189,16 +197,20 @@ static const char *own_name(const struct delivery *s)
 	return s->live->fqdn;
 }
 
+static socklen_t length_of(const struct sockaddr *sa)
+{
+	return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+		sizeof(struct sockaddr_in);
+}
+
 static uint32_t timeout_of(const struct delivery *s)
 {
 	return s->connector != NULL ? (uint32_t)s->connector->inactivity_timeout_s :
 		IMPLICIT_TIMEOUT_S;
 }
 
-bool delivery_connect(struct delivery *s)
+static void make_client(struct delivery *s, const struct sockaddr *source)
 {
-	static const struct timeval answer = { DELIVER_SERVER_ANSWER_MS / 1000, 0 };
-	const struct sockaddr *to = &s->target->addr.sa, *source;
 	struct client_config cfg = {
 		.lmtp = s->mailbox != NULL && s->mailbox->protocol == DELIVERY_LMTP,
 		.force_helo = s->connector != NULL && s->connector->force_helo,
@@ -212,26 +224,60 @@ bool delivery_connect(struct delivery *s)
 			DELIVER_SILENCE_S,
 		.log = &s->log,
 	};
-	socklen_t source_len;
 
-	hop_text_make(s);
-	if (!delivery_source(s, &source, &source_len))
-		return false;
 	s->phase = PHASE_CONNECT;
 	s->tried = true;
 	s->sent = 0;
 	s->host_to_blame = false;
+	delivery_tls_prepare(s, source, &cfg);
+	s->client = client_new(s->d->loop, &cfg, &client_events, s);
+}
+
+static void await_answer(struct delivery *s)
+{
+	static const struct timeval answer = { DELIVER_SERVER_ANSWER_MS / 1000, 0 };
+
+	if (s->place->server != NULL)
+		event_add(s->answer_timer, &answer);
+}
+
+bool delivery_connect(struct delivery *s)
+{
+	const struct sockaddr *to = &s->target->addr.sa, *source;
+	const char *status;
+	char why[QUEUE_TEXT_MAX];
+
+	hop_text_make(s);
+	status = delivery_source(s, to, &source, why);
+	if (status != NULL) {
+		delivery_note(s, NULL, "%s", why);
+		delivery_note_failure(s, status, why);
+		return false;
+	}
 	host_try(s->d->hosts, to);
 	if (s->place->turn != NULL)
 		rota_take(s->d->rota, s->place->turn);
-	delivery_tls_prepare(s, source, &cfg);
-	s->client = client_new(s->d->loop, &cfg, &client_events, s);
-	client_connect(s->client, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-		sizeof(struct sockaddr_in), source, source_len,
+	make_client(s, source);
+	client_connect(s->client, to, length_of(to), source,
+		source != NULL ? length_of(source) : 0,
 		s->place->server != NULL ? DELIVER_SERVER_CONNECT_MS : DELIVER_CONNECT_MS);
-	if (s->place->server != NULL)
-		event_add(s->answer_timer, &answer);
+	await_answer(s);
 	return true;
+}
+
+void delivery_connected(struct delivery *s, int fd, const struct sockaddr *source)
+{
+	hop_text_make(s);
+	make_client(s, source);
+	client_adopt(s->client, fd);
+	await_answer(s);
+}
+
+void delivery_unreachable(struct delivery *s, const char *text)
+{
+	hop_text_make(s);
+	target_failed(s, &(struct client_fact){ .stage = STAGE_CONNECT, .event = EVENT_LOST,
+		.text = text });
 }
 
 /* --- the transport --- */

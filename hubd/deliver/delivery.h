@@ -17,6 +17,7 @@
 #include "hubd/deliver/ourselves.h"
 #include "hubd/deliver/places.h"
 #include "hubd/deliver/policy.h"
+#include "hubd/deliver/race.h"
 #include "hubd/deliver/resume.h"
 #include "hubd/deliver/send_log.h"
 #include "hubd/spool/exclusion.h"
@@ -29,6 +30,8 @@ enum {
 	DELIVERY_PREFIX = ORIGIN_TEXT_MAX + 64 + EXCLUSIONS_MAX * (sizeof(EXCLUSION_FIELD) + 4) +
 		EXCLUSIONS_TEXT_MAX,
 };
+
+struct missing_source;
 
 /* What the connections of a worker share. */
 struct deliver {
@@ -43,7 +46,7 @@ struct deliver {
 	struct send_log_shared log;
 	struct prover *prover;		/* NULL = nobody authenticates */
 	struct inbox *proofs;		/* that it gives back */
-	char missing_source[INET6_ADDRSTRLEN];	/* hubSourceAddress last told to be missing */
+	struct missing_source *missing_sources;	/* of hubSourceAddress, told to be missing */
 	bool closing;
 	char external_servers[SERVERS_TEXT];
 };
@@ -91,6 +94,9 @@ struct delivery {
 	const struct mx_target *target;
 	bool take_all;			/* also hosts that are left out */
 	bool skipped, tried;
+	struct race *race;		/* between addresses of the target's host */
+	size_t raced[RACE_MAX];		/* which of targets */
+	size_t n_raced;
 
 	/* the session */
 	struct client *client;
@@ -140,6 +146,15 @@ bool delivery_make_policy(struct delivery *s);
  * tried from here; the reason is noted.
  */
 bool delivery_connect(struct delivery *s);
+/* The same with a connection to the target that is made. */
+void delivery_connected(struct delivery *s, int fd, const struct sockaddr *source);
+/* The target cannot be reached: it rests, and the next one is to be gone to. */
+void delivery_unreachable(struct delivery *s, const char *text);
+
+/* --- delivery_race.c --- */
+
+/* Connects to the target or another address of its host. False: it is the only one. */
+bool delivery_race(struct delivery *s);
 
 /* --- delivery_tls.c --- */
 
@@ -159,8 +174,13 @@ const char *delivery_tls_blame(const struct delivery *s, const struct client_fac
 
 /* --- delivery_source.c --- */
 
-/* From where to connect to the target; NULL = wherever. False: from nowhere, which is noted. */
-bool delivery_source(struct delivery *s, const struct sockaddr **source, socklen_t *length);
+/*
+ * From where to connect to that address; *source NULL = wherever. NULL, or the status of a failure:
+ * from nowhere; then why says the reason.
+ */
+const char *delivery_source(struct delivery *s, const struct sockaddr *to,
+	const struct sockaddr **source, char why[QUEUE_TEXT_MAX]);
+void delivery_source_forget(struct deliver *d);
 
 /* --- delivery_mail.c --- */
 

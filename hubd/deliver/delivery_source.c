@@ -13,9 +13,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "hubd/config/live.h"
 #include "libhub/base/log.h"
+#include "libhub/base/mem.h"
+
+/* Told of so many at most; of others every time. */
+enum { MISSING_MAX = 1000 };
+
+struct missing_source {
+	UT_hash_handle hh;
+	char text[INET6_ADDRSTRLEN];
+};
 
 static socklen_t length_of(const struct sockaddr *sa)
 {
@@ -44,45 +54,76 @@ static int try_address(const struct sockaddr *sa)
 	return rc;
 }
 
-/* Once when it begins, and once when it ends. */
+/* The host lacks the address, or its family; everything else says nothing about it. */
+static bool is_missing(int error)
+{
+	return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+static void tell_missing(struct delivery *s, const char *text, int error)
+{
+	struct missing_source *m;
+
+	if (HASH_COUNT(s->d->missing_sources) < MISSING_MAX) {
+		m = xcalloc(1, sizeof(*m));
+		snprintf(m->text, sizeof(m->text), "%s", text);
+		HASH_ADD_STR(s->d->missing_sources, text, m);
+	}
+	log_event(LOG_LEVEL_ERROR, "source-address-missing",
+		LOG_STR("connector", s->connector->pool.obj.name), LOG_STR("address", text),
+		LOG_STR("reason", strerror(error)), LOG_END);
+}
+
+/* Once when it begins, and once when it ends, of each address. */
 static void tell(struct delivery *s, const char *text, int error)
 {
 	struct deliver *d = s->d;
+	struct missing_source *m = NULL;
 
-	if (error == 0 && strcmp(d->missing_source, text) == 0) {
-		d->missing_source[0] = '\0';
+	if (error == 0 && d->missing_sources == NULL)
+		return;
+	HASH_FIND_STR(d->missing_sources, text, m);
+	if (error == 0 && m != NULL) {
+		HASH_DEL(d->missing_sources, m);
+		free(m);
 		log_event(LOG_LEVEL_INFO, "source-address-back", LOG_STR("address", text), LOG_END);
-	} else if (error != 0 && strcmp(d->missing_source, text) != 0) {
-		snprintf(d->missing_source, sizeof(d->missing_source), "%s", text);
-		log_event(LOG_LEVEL_ERROR, "source-address-missing",
-			LOG_STR("connector", s->connector->pool.obj.name), LOG_STR("address", text),
-			LOG_STR("reason", strerror(error)), LOG_END);
+	} else if (is_missing(error) && m == NULL) {
+		tell_missing(s, text, error);
 	}
 }
 
-static bool is_usable(struct delivery *s, const struct sockaddr *sa)
+void delivery_source_forget(struct deliver *d)
 {
-	char address[INET6_ADDRSTRLEN], text[QUEUE_TEXT_MAX];
+	struct missing_source *m;
+
+	while ((m = d->missing_sources) != NULL) {
+		HASH_DEL(d->missing_sources, m);
+		free(m);
+	}
+}
+
+static const char *check(struct delivery *s, const struct sockaddr *sa,
+	char why[QUEUE_TEXT_MAX])
+{
+	char address[INET6_ADDRSTRLEN];
 	int error = try_address(sa);
 
 	tell(s, text_of(sa, address), error);
 	if (error == 0)
-		return true;
-	snprintf(text, sizeof(text), "cannot send from hubSourceAddress %s: %s", address,
+		return NULL;
+	snprintf(why, QUEUE_TEXT_MAX, "cannot send from hubSourceAddress %s: %s", address,
 		strerror(error));
-	delivery_note(s, NULL, "%s", text);
-	delivery_note_failure(s, "4.3.5", text);
-	return false;
+	return is_missing(error) ? "4.3.5" : "4.3.0";
 }
 
-bool delivery_source(struct delivery *s, const struct sockaddr **source, socklen_t *length)
+const char *delivery_source(struct delivery *s, const struct sockaddr *to,
+	const struct sockaddr **source, char why[QUEUE_TEXT_MAX])
 {
 	const struct sockaddr *sa;
 	bool given = false;
 	size_t i;
 
 	*source = NULL;
-	*length = 0;
 	for (i = 0; s->connector != NULL && i < s->connector->source_addresses.n; i++) {
 		const struct source_address *a = &s->connector->source_addresses.v[i];
 
@@ -90,15 +131,13 @@ bool delivery_source(struct delivery *s, const struct sockaddr **source, socklen
 			continue;
 		given = true;
 		sa = (const void *)&a->addr;
-		if (sa->sa_family != s->target->addr.sa.sa_family)
+		if (sa->sa_family != to->sa_family)
 			continue;
 		*source = sa;
-		*length = length_of(sa);
-		return is_usable(s, sa);
+		return check(s, sa, why);
 	}
 	if (!given)
-		return true;
-	delivery_note(s, NULL, "passed over: hubSourceAddress has no address of its family");
-	delivery_note_failure(s, "4.3.5", "hubSourceAddress has no address of that family");
-	return false;
+		return NULL;
+	snprintf(why, QUEUE_TEXT_MAX, "hubSourceAddress has no address of that family");
+	return "4.3.5";
 }

@@ -224,9 +224,8 @@ void delivery_next_target(struct delivery *s)
 				s->skipped = true;
 				continue;
 			}
-			if (!delivery_connect(s))
-				continue;
-			return;
+			if (delivery_race(s) || delivery_connect(s))
+				return;
 		}
 		if (!next_place(s)) {
 			exhausted(s);

@@ -9,6 +9,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/deliver.c %D%/deliver.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/delivery_mail.c \
+	%D%/delivery_race.c \
 	%D%/delivery_source.c \
 	%D%/delivery_tls.c \
 	%D%/delivery_way.c \
@@ -18,6 +19,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/ourselves.c %D%/ourselves.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/race.c %D%/race.h \
 	%D%/resume.c %D%/resume.h \
 	%D%/rota.c %D%/rota.h \
 	%D%/send_log.c %D%/send_log.h \

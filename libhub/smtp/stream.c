@@ -418,8 +418,7 @@ struct stream *stream_accept(struct loop *l, int fd, const struct stream_callbac
 	return s;
 }
 
-/* Returns the socket or -1, errno in *error; 0 there while the connection is under way. */
-static int connect_socket(const struct sockaddr *to, socklen_t to_len,
+int stream_connect_socket(const struct sockaddr *to, socklen_t to_len,
 	const struct sockaddr *source, socklen_t source_len, int *error)
 {
 	static const int one = 1;
@@ -450,7 +449,7 @@ struct stream *stream_connect(struct loop *l, const struct sockaddr *to, socklen
 	int fd, error;
 
 	BUG_ON(to_len > sizeof(s->peer));
-	fd = connect_socket(to, to_len, source, source_len, &error);
+	fd = stream_connect_socket(to, to_len, source, source_len, &error);
 	s = stream_new(l, fd, cb, ctx);
 	memcpy(&s->peer, to, to_len);
 	s->connecting = true;

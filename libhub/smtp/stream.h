@@ -64,6 +64,12 @@ struct stream *stream_accept(struct loop *l, int fd, const struct stream_callbac
 struct stream *stream_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
 	const struct sockaddr *source, socklen_t source_len, uint32_t timeout_ms,
 	const struct stream_callbacks *cb, void *ctx);
+/*
+ * A socket that begins to connect, for who watches it by himself and gives it to stream_accept then.
+ * It or -1; errno in *error, 0 there while the connection is under way. source may be NULL.
+ */
+int stream_connect_socket(const struct sockaddr *to, socklen_t to_len,
+	const struct sockaddr *source, socklen_t source_len, int *error);
 /* Ends at once; output not yet sent is dropped. *s becomes NULL; accepts a pointer to NULL. */
 void stream_close(struct stream **s);
 /*
