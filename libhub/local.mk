@@ -2,7 +2,8 @@
 noinst_LIBRARIES += %D%/libhub.a
 libhub_libhub_a_SOURCES =
 LIBHUB = libhub/libhub.a
-LIBHUB_LIBS = $(EVENT_LIBS) $(CARES_LIBS) -lresolv $(SSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS)
+LIBHUB_LIBS = $(EVENT_LIBS) $(CARES_LIBS) -lresolv $(SSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIBS) \
+	$(IDN2_LIBS)
 
 include libhub/base/local.mk
 include libhub/tls/local.mk

@@ -1,10 +1,11 @@
 /* mx.h - from the name of a next hop to the addresses to try, in order. Owning loop's thread.
  *
  * RFC 5321 section 5.1: MX by preference, equal ones shuffled for each question; without MX the
- * name's own addresses; RFC 7505 null MX; of a list that leads back to ourselves only what is better
- * than we are. Of one host its families alternate, IPv6 first (RFC 8305 section 4). Good answers are
- * kept as long as DNS lets them, and MX_KEEP_MS at most, since a queue opens many connections to one
- * place. At most MX_HOSTS hosts are looked up, MX_ADDRESSES of each and MX_TARGETS in all given.
+ * name's own addresses; RFC 7505 null MX; of a list that leads back to ourselves only what is
+ * better than we are. Of one host its families alternate, IPv6 first (RFC 8305 section 4). Good
+ * answers are kept as long as DNS lets them, and MX_KEEP_MS at most, since a queue opens many
+ * connections to one place. At most MX_HOSTS hosts are looked up, MX_ADDRESSES of each and
+ * MX_TARGETS in all given.
  */
 #ifndef HUB_DELIVER_MX_H
 #define HUB_DELIVER_MX_H

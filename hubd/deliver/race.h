@@ -32,7 +32,7 @@ struct race_result {
 
 typedef void race_cb(const struct race_result *res, void *ctx);
 
-/* 1 to RACE_MAX runners; the addresses stay valid until the callback. timeout_ms: of each attempt. */
+/* 1 to RACE_MAX runners, whose addresses stay valid until the callback. timeout_ms: of each. */
 struct race *race_start(struct loop *l, const struct race_runner *runners, size_t n,
 	uint32_t timeout_ms, race_cb *cb, void *ctx);
 /* No callback comes after it. Sets *r to NULL; accepts a pointer to NULL. */

@@ -1,8 +1,9 @@
 /* resolver.h - DNS look-ups by c-ares, one resolver per loop. Owning thread only.
  *
  * Names that DNS answers bring are outside input: those that are no host names are dropped, and so
- * are records of other names than the one asked for or its aliases. With explicit servers only they are asked; with the system's servers an address look-up reads the
- * hosts file first. Results are not cached here.
+ * are records of other names than the one asked for or its aliases. With explicit servers only they
+ * are asked; with the system's servers an address look-up reads the hosts file first. Results are
+ * not cached here.
  *
  * resolver_mx and resolver_addr keep the contract for asynchronous calls: exactly one callback,
  * never before the call returns, none after resolver_cancel.

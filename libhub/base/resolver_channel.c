@@ -114,7 +114,8 @@ static int parse_servers(const char *servers,
 		item += strspn(item, " \t");
 		item[strcspn(item, " \t")] = '\0';
 		if (n == RESOLVER_SERVERS_MAX)
-			rc = err_set(e, ERR_CONFIG, 0, "more than %d DNS servers", RESOLVER_SERVERS_MAX);
+			rc = err_set(e, ERR_CONFIG, 0, "more than %d DNS servers",
+				RESOLVER_SERVERS_MAX);
 		else
 			rc = add_server(&nodes[n], item, e);
 		if (n > 0 && rc == 0)
@@ -169,8 +170,9 @@ struct resolver_channel *resolver_channel_new(struct loop *l, const char *server
 		free(ch);
 		return NULL;
 	}
-	rc = ares_init_options(&ch->ares, &o, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-		ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB);
+	rc = ares_init_options(&ch->ares, &o, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
+		ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_RCVBUF |
+		ARES_OPT_SOCK_STATE_CB);
 	if (rc != ARES_SUCCESS) {
 		err_set(e, ERR_TEMP, 0, "resolver: %s", ares_strerror(rc));
 		free(ch);

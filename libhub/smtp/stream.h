@@ -65,8 +65,8 @@ struct stream *stream_connect(struct loop *l, const struct sockaddr *to, socklen
 	const struct sockaddr *source, socklen_t source_len, uint32_t timeout_ms,
 	const struct stream_callbacks *cb, void *ctx);
 /*
- * A socket that begins to connect, for who watches it by himself and gives it to stream_accept then.
- * It or -1; errno in *error, 0 there while the connection is under way. source may be NULL.
+ * A socket that begins to connect, for who watches it by himself and gives it to stream_accept
+ * then. It or -1; errno in *error, 0 there while the connection is under way. source may be NULL.
  */
 int stream_connect_socket(const struct sockaddr *to, socklen_t to_len,
 	const struct sockaddr *source, socklen_t source_len, int *error);
