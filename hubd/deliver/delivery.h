@@ -121,6 +121,7 @@ struct delivery {
 	uint32_t strip;			/* enum firewall_class: what this hop may not see of it */
 	struct firewall *firewall;	/* made when first needed */
 	bool host_to_blame;		/* it was given back because of the host */
+	bool spent;			/* the peer takes no more on this connection */
 
 	/* the last failure, for the queue */
 	bool hopeless;

@@ -35,6 +35,13 @@ static void result_of(const struct delivery *s, const struct client_fact *f,
 		f->status[0] == class ? f->status : v.status);
 }
 
+/* As OpenSMTPD says it instead of 421: it takes no more on this connection. */
+static bool has_had_enough(const struct client_fact *f)
+{
+	return !f->ok && f->stage == STAGE_MAIL && f->event == EVENT_TEMPORARY &&
+		(f->code == 452 || strcmp(f->status, "4.5.3") == 0);
+}
+
 /* The message is innocent: it was not really tried, or the host refuses whatever comes. */
 static bool is_innocent(const struct delivery *s, const struct client_fact *facts)
 {
@@ -42,7 +49,8 @@ static bool is_innocent(const struct delivery *s, const struct client_fact *fact
 
 	for (i = 0; i < s->item->env.recipient_count; i++) {
 		const struct client_fact *f = &facts[i];
-		bool ended = f->event == EVENT_LOST || f->event == EVENT_CLOSING;
+		bool ended = f->event == EVENT_LOST || f->event == EVENT_CLOSING ||
+			has_had_enough(f);
 
 		/* a connection used before may have been closed while MAIL was on its way */
 		if (!f->ok && s->sent > 0 && f->stage == STAGE_MAIL && ended)
@@ -99,6 +107,9 @@ void delivery_on_sent(struct client *c, const struct client_fact *facts, void *c
 		if (s->sent == 0)
 			host_good(s->d->hosts, &s->target->addr.sa);
 	}
+	/* of a message in several transactions it may be the last ones */
+	s->spent = (s->sent > 0 || facts[0].ok) &&
+		has_had_enough(&facts[s->item->env.recipient_count - 1]);
 	s->item = NULL;
 	s->sent++;
 }
@@ -256,7 +267,7 @@ static void begin_idle(struct delivery *s)
 
 void delivery_next_message(struct delivery *s)
 {
-	bool over = s->stopping || client_is_spent(s->client) ||
+	bool over = s->stopping || s->spent || client_is_spent(s->client) ||
 		clock_mono_ms() - s->opened_ms > DELIVER_AGE_MS ||
 		(s->max_messages != 0 && s->sent >= s->max_messages);
 

@@ -75,6 +75,16 @@ def free_port(address="127.0.0.1"):
         return port
 
 
+def answers_smtp(port):
+    """Does an SMTP or LMTP server greet there?"""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as probe:
+            probe.settimeout(5)
+            return probe.recv(200).startswith(b"220")
+    except OSError:
+        return False
+
+
 def run(*command, stdin=None, check=False, timeout=60, env=None):
     done = subprocess.run([str(c) for c in command], input=stdin, capture_output=True, text=True,
                           env=dict(os.environ, PATH=PATH, LDAPNOINIT="1", **(env or {})),

@@ -7,9 +7,10 @@ not have, with the number of another. It runs as that user altogether, without t
 
 import os
 import shutil
+import signal
 import subprocess
 
-from .base import PATH, build_path, run
+from .base import PATH, answers_smtp, build_path, run, wait_for
 
 UID = os.getuid() or 65534
 USERS = "root:x:0:0::/root:/bin/sh\nDebian-exim:x:%d:%d::/:/bin/false\n" % (UID, UID)
@@ -37,8 +38,8 @@ def unpacked(package):
 class Exim:
     """settings: text of the main section; sections: what follows it."""
 
-    def __init__(self, place, settings, sections):
-        self.folder = place.directory("exim")
+    def __init__(self, place, settings, sections, name="exim"):
+        self.folder = place.directory(name)
         os.chmod(place.path, 0o755)
         # a copy where its user gets at it: not everybody may look into the folder of a build
         self.program = os.path.join(self.folder, "exim4")
@@ -51,11 +52,32 @@ class Exim:
             os.environ, PATH=PATH, LD_PRELOAD="libnss_wrapper.so",
             NSS_WRAPPER_PASSWD=place.file("exim.passwd", USERS, 0o644),
             NSS_WRAPPER_GROUP=place.file("exim.group", GROUPS, 0o644))
-        self.settings = place.file("exim.conf", (
+        self.daemon = None
+        place.at_end(self.stop)
+        self.settings = place.file(name + ".conf", (
             "exim_path = %s\nspool_directory = %s/spool\nlog_file_path = %s/%%slog\n"
             "primary_hostname = exim.example\nkeep_environment = LD_PRELOAD : ^NSS_WRAPPER_\n"
             "add_environment = PATH=/usr/bin\ndeliver_drop_privilege\n%s\n%s\n" % (
                 self.program, self.folder, self.folder, settings, sections)), 0o644)
+
+    def start(self):
+        """As a daemon; settings name its port."""
+        with open(os.path.join(self.folder, "output"), "ab") as out:
+            self.daemon = subprocess.Popen(
+                [self.program, "-C", self.settings, "-bdf"], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out, env=self.environment, start_new_session=True, **self.user)
+        return self
+
+    def wait_listening(self, port):
+        wait_for(lambda: "exim listens\n" + self.log()[-3000:], lambda: answers_smtp(port))
+        return self
+
+    def stop(self):
+        """The daemon with all its sessions."""
+        if self.daemon is not None:
+            os.killpg(self.daemon.pid, signal.SIGKILL)
+            self.daemon.wait()
+            self.daemon = None
 
     def run(self, *options, data=b""):
         done = subprocess.run([self.program, "-C", self.settings, *options], input=data, timeout=60,
@@ -77,7 +99,7 @@ class Exim:
 
     def log(self):
         text = ""
-        for name in ("mainlog", "paniclog"):
+        for name in ("output", "mainlog", "paniclog"):
             path = os.path.join(self.folder, name)
             if os.path.exists(path):
                 with open(path, errors="replace") as log:

@@ -86,12 +86,21 @@ class Postfix:
         with open(os.path.join(self.folder, "queue", "pid", "master.pid")) as pid:
             return int(pid.read())
 
-    def start(self):
+    def set(self, name, value):
+        """A setting more, before it starts."""
+        with open(os.path.join(self.etc, "main.cf"), "a") as out:
+            out.write("%s = %s\n" % (name, value))
+
+    def start(self, wait=True):
         with open(self.output, "w") as out:
             self.popen = subprocess.Popen([have("postfix"), "-c", self.etc, "start-fg"],
                                           stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        wait_for(lambda: "postfix listens\n" + self.log()[-4000:], self.listening)
+        if wait:
+            self.wait_listening()
         return self
+
+    def wait_listening(self):
+        wait_for(lambda: "postfix listens\n" + self.log()[-4000:], self.listening)
 
     def log(self):
         text = ""
