@@ -11,8 +11,8 @@
 #define BASE "cn=Transport,dc=example,dc=com"
 #define SERVERS "cn=Servers," BASE
 #define HUB1 "hubSourceServer: cn=hub1," SERVERS "\n"
-#define AT(name, container, class) "dn: cn=" name ",cn=" container "," BASE "\nobjectClass: " class \
-	"\ncn: " name "\n"
+#define AT(name, container, class) \
+	"dn: cn=" name ",cn=" container "," BASE "\nobjectClass: " class "\ncn: " name "\n"
 #define SEND AT("x", "Connectors", "hubSendConnector") HUB1
 #define RECEIVE(server) "dn: cn=x,cn=" server "," SERVERS \
 	"\nobjectClass: hubReceiveConnector\ncn: x\n"
@@ -107,8 +107,8 @@ static const struct {
 	  RECEIVED("25", "hubAuthMechanism Tls\nhubPermissionGroup Partners\n",
 		"0", "IPAddress") },
 	{ OBJ_SITE, "x", AT("x", "Sites", "hubSite"), "hubHubSite FALSE\nhubInboundMail TRUE\n" },
-	{ OBJ_SITE_LINK, "x", AT("x", "Site Links", "hubSiteLink") "hubSiteList: cn=London,cn=Sites,"
-	  BASE "\nhubSiteList: cn=Paris,cn=Sites," BASE "\n",
+	{ OBJ_SITE_LINK, "x", AT("x", "Site Links", "hubSiteLink")
+	  "hubSiteList: cn=London,cn=Sites," BASE "\nhubSiteList: cn=Paris,cn=Sites," BASE "\n",
 	  "hubCost 100\nhubMaxMessageSize 0\n" },
 	{ OBJ_SERVER, "x", AT("x", "Servers", "hubServer") "hubRole: Hub\n", SERVER("300", "600") },
 	{ OBJ_SERVER, "x", AT("x", "Servers", "hubServer") "hubRole: Edge\n",
