@@ -1,4 +1,4 @@
-# What shows and sets up the programs; nothing here is built.
+# What shows and sets up the programs.
 EXTRA_DIST += %D%/quickstart %D%/install-packages %D%/build %D%/packages \
 	%D%/demo/processes.sh %D%/demo/follow.awk %D%/demo/organization.ldif.in \
 	%D%/demo/partner.ldif.in %D%/demo/hubd.conf.in %D%/demo/dovecot.conf.in \
@@ -8,3 +8,14 @@ EXTRA_DIST += %D%/quickstart %D%/install-packages %D%/build %D%/packages \
 	%D%/hublab/errors.py %D%/hublab/keys.py %D%/hublab/ldif.py %D%/hublab/network.py \
 	%D%/hublab/organization.py %D%/hublab/processes.py %D%/hublab/services.py \
 	%D%/hublab/state.py %D%/hublab/wire.py
+
+# Both stand below the prefix, where systemd looks if that is /usr or /usr/local.
+systemdunitdir = $(prefix)/lib/systemd/system
+systemdunit_DATA = %D%/systemd/hubd.service
+sysusersdir = $(prefix)/lib/sysusers.d
+dist_sysusers_DATA = %D%/systemd/hub-transport.conf
+EXTRA_DIST += %D%/systemd/hubd.service.in
+CLEANFILES += %D%/systemd/hubd.service
+%D%/systemd/hubd.service: %D%/systemd/hubd.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && sed -e 's|@sbindir[@]|$(sbindir)|' \
+		-e 's|@sysconfdir[@]|$(sysconfdir)|' $(srcdir)/%D%/systemd/hubd.service.in > $@
