@@ -18,7 +18,11 @@
 #define MAIL ".eml"
 #define TEMP ".tmp"
 
-enum { SUFFIX = 4 };
+enum {
+	SUFFIX = 4,
+	MARK = 9,			/* of what was cut: "~" and eight digits */
+	SERVER_MAX = 80,		/* bytes of our name in temporary names */
+};
 
 static bool ends(const char *name, size_t n, const char *suffix)
 {
@@ -40,15 +44,61 @@ static size_t base_length(const char *name)
 	return ends(name, n, MAIL) ? n - SUFFIX : n;
 }
 
+/* FNV-1a, so that names that begin alike stay apart. */
+static uint32_t hash_of(const char *p, size_t n)
+{
+	uint32_t h = 2166136261u;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		h = (h ^ (unsigned char)p[i]) * 16777619u;
+	return h;
+}
+
+/* The n bytes at p, or what fits into max with a mark of the rest; no character is cut in two. */
+static char *fitting(const char *p, size_t n, size_t max)
+{
+	size_t kept = max - MARK;
+
+	if (n <= max)
+		return xstrndup(p, n);
+	while (kept > 0 && ((unsigned char)p[kept] & 0xc0) == 0x80)
+		kept--;
+	return xasprintf("%.*s~%08x", (int)kept, p, (unsigned int)hash_of(p, n));
+}
+
+/* The name without its suffix, and rest. */
+static char *name_with(const char *name, const char *rest)
+{
+	char *base = fitting(name, base_length(name), NAME_MAX - strlen(rest));
+	char *whole = xasprintf("%s%s", base, rest);
+
+	free(base);
+	return whole;
+}
+
+/* ".SERVER.tmp" */
+static char *temp_suffix(const struct pickup_folder *f)
+{
+	const char *server = f->pickup->live->self->obj.name;
+	char *cut = fitting(server, strlen(server), SERVER_MAX);
+	char *suffix = xasprintf(".%s" TEMP, cut);
+
+	free(cut);
+	return suffix;
+}
+
 char *file_name_temp(const struct pickup_folder *f, const char *name)
 {
-	return xasprintf("%.*s.%s" TEMP, (int)base_length(name), name,
-		f->pickup->live->self->obj.name);
+	char *suffix = temp_suffix(f), *temp = name_with(name, suffix);
+
+	free(suffix);
+	return temp;
 }
 
 char *file_name_of_temp(const struct pickup_folder *f, const char *temp)
 {
-	char *own = xasprintf(".%s" TEMP, f->pickup->live->self->obj.name), *name = NULL;
+	char *own = temp_suffix(f), *name = NULL;
 	size_t n = strlen(temp);
 
 	if (*temp != '.' && ends(temp, n, own))
@@ -61,13 +111,13 @@ static char *with_time(const char *name, const char *suffix)
 {
 	int64_t now_ms = clock_wall_ms();
 	time_t now_s = (time_t)(now_ms / 1000);
-	char stamp[32];
+	char stamp[32], rest[64];
 	struct tm tm;
 
 	gmtime_r(&now_s, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d%H%M%S", &tm);
-	return xasprintf("%.*s%s%03d%s", (int)base_length(name), name, stamp,
-		(int)(now_ms % 1000), suffix);
+	snprintf(rest, sizeof(rest), "%s%03d%s", stamp, (int)(now_ms % 1000), suffix);
+	return name_with(name, rest);
 }
 
 int file_name_rename(const struct pickup_folder *f, const char *from, const char *to)
@@ -88,7 +138,7 @@ int file_name_rename(const struct pickup_folder *f, const char *from, const char
 int file_name_move(const struct pickup_folder *f, const char *from, const char *name,
 	const char *suffix)
 {
-	char *to = xasprintf("%.*s%s", (int)base_length(name), name, suffix);
+	char *to = name_with(name, suffix);
 	int rc = file_name_rename(f, from, to), saved;
 
 	if (rc != 0 && errno == EEXIST) {

@@ -3,8 +3,9 @@
  * A thread of its own does everything, the calls that may block included, so a slow disk holds up
  * nobody else. It looks at a directory when the kernel tells of a change and every PICKUP_POLL_MS.
  * Only what is named *.eml is taken: it becomes *.SERVER.tmp, its message is stored and synced in
- * the spool, and only then the file is removed. After a crash in between the message goes twice. A
- * file that breaks a rule becomes *.bad, with the rule in the log.
+ * the spool, only then the file is removed, and the directory synced. After a crash in between the
+ * message goes twice, which is better than never. A file that breaks a rule becomes *.bad, with the
+ * rule in the log.
  *
  * Whoever may put a file there may write as anybody to anybody: the permissions of the directory
  * are the only guard, and one that everybody may write to is not read. What the organization's own

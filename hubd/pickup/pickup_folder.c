@@ -124,12 +124,48 @@ static void drop_names(struct pickup_folder *f)
 	for (i = 0; i < f->n_names; i++)
 		free(f->names[i]);
 	f->n_names = f->at = 0;
-	f->more = false;
+}
+
+static void end_pass(struct pickup_folder *f)
+{
+	drop_names(f);
+	if (f->listing != NULL)
+		closedir(f->listing);
+	f->listing = NULL;
+	f->again = false;
+}
+
+/*
+ * A file whose message is stored is not to come back, with its message, after a loss of power. What
+ * is lost before this has run goes twice.
+ */
+static void sync_folder(struct pickup_folder *f)
+{
+	if (f->sync_due && f->dir >= 0 && fsync(f->dir) != 0)
+		log_event(LOG_LEVEL_WARNING, "mail-directory", LOG_STR("path", f->path),
+			LOG_STR("directory", pickup_kind_names[f->kind]),
+			LOG_STR("state", "cannot be synced: files that were taken may come back"),
+			LOG_STR("reason", strerror(errno)), LOG_END);
+	f->sync_due = false;
+}
+
+static void on_sync_due(void *ctx)
+{
+	sync_folder(ctx);
+}
+
+void folder_sync_later(struct pickup_folder *f)
+{
+	if (!f->sync_due && !f->pickup->ended)
+		loop_defer(f->pickup->loop, on_sync_due, f);
+	f->sync_due = true;
 }
 
 static void shut(struct pickup_folder *f)
 {
-	drop_names(f);
+	end_pass(f);
+	sync_folder(f);
+	pickup_files_forget(f);
 	unwatch(f);
 	if (f->dir >= 0)
 		close(f->dir);
@@ -186,7 +222,7 @@ static bool make_ready(struct pickup_folder *f)
 	if (same && f->dir >= 0 && is_still_it(f))
 		return true;
 	if (f->n_files != 0) {
-		drop_names(f);
+		end_pass(f);
 		return false;
 	}
 	shut(f);
@@ -206,32 +242,35 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void list_names(struct pickup_folder *f)
+static void begin_pass(struct pickup_folder *f)
 {
 	int fd = openat(f->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
+
+	end_pass(f);
+	f->told_until = f->told_next;
+	f->listing = fd >= 0 ? fdopendir(fd) : NULL;
+	if (f->listing != NULL)
+		return;
+	tell(f, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The next NAMES_MAX, in their order. */
+static void read_names(struct pickup_folder *f)
+{
+	struct dirent *entry = NULL;
 
 	drop_names(f);
-	f->progress = false;
-	f->told_until = f->told_next;
-	if (dir == NULL) {
-		tell(f, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
 	if (f->names == NULL)
 		f->names = xcalloc(NAMES_MAX, sizeof(*f->names));
-	while ((entry = readdir(dir)) != NULL) {
-		if (!file_name_is_mail(entry->d_name))
-			continue;
-		f->more = f->n_names == NAMES_MAX;
-		if (f->more)
-			break;
-		f->names[f->n_names++] = xstrdup(entry->d_name);
+	while (f->n_names < NAMES_MAX && (entry = readdir(f->listing)) != NULL)
+		if (file_name_is_mail(entry->d_name))
+			f->names[f->n_names++] = xstrdup(entry->d_name);
+	if (entry == NULL) {
+		closedir(f->listing);
+		f->listing = NULL;
 	}
-	closedir(dir);
 	qsort(f->names, f->n_names, sizeof(*f->names), by_name);
 }
 
@@ -268,17 +307,21 @@ bool folder_is_news(struct pickup_folder *f, const struct stat *st)
 
 static bool may_take(struct pickup_folder *f)
 {
-	return f->n_files < PICKUP_FILES && clock_mono_ms() >= f->rest_until_ms && within_rate(f);
+	return f->n_files + f->n_stuck < PICKUP_FILES && clock_mono_ms() >= f->rest_until_ms &&
+		within_rate(f);
 }
 
 static void take_names(struct pickup_folder *f)
 {
 	while (f->at < f->n_names && may_take(f)) {
 		loop_touch(f->pickup->loop);
-		f->progress = pickup_file_take(f, f->names[f->at++]) || f->progress;
+		pickup_file_take(f, f->names[f->at++]);
 	}
-	/* a thousand that are left alone, and more behind them: not before the next poll */
-	if (f->at == f->n_names && f->more && f->progress && !f->scan_due) {
+	if (f->at < f->n_names)
+		return;
+	if (f->listing != NULL) {
+		folder_has_room(f);
+	} else if (f->again && !f->scan_due) {
 		f->scan_due = true;
 		loop_defer(f->pickup->loop, on_scan_due, f);
 	}
@@ -289,8 +332,11 @@ static void on_next_due(void *ctx)
 	struct pickup_folder *f = ctx;
 
 	f->next_due = false;
-	if (!f->pickup->closed && f->dir >= 0)
-		take_names(f);
+	if (f->pickup->closed || f->dir < 0)
+		return;
+	if (f->at == f->n_names && f->listing != NULL)
+		read_names(f);
+	take_names(f);
 }
 
 /* Not at once: the file may have ended within take_names. */
@@ -307,9 +353,15 @@ static void scan(struct pickup_folder *f)
 	loop_touch(f->pickup->loop);
 	if (!make_ready(f))
 		return;
+	pickup_files_unstick(f);
 	/* those seen before come first */
-	if (f->at == f->n_names)
-		list_names(f);
+	if (f->at < f->n_names || f->listing != NULL) {
+		f->again = true;
+	} else {
+		begin_pass(f);
+		if (f->listing != NULL)
+			read_names(f);
+	}
 	take_names(f);
 }
 
@@ -358,6 +410,6 @@ void folder_stop(struct pickup_folder *f)
 {
 	event_del(f->poll);
 	unwatch(f);
-	drop_names(f);
+	end_pass(f);
 	pickup_files_return(f);
 }

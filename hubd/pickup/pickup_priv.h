@@ -2,6 +2,7 @@
 #ifndef HUB_PICKUP_PICKUP_PRIV_H
 #define HUB_PICKUP_PICKUP_PRIV_H
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include "hubd/pickup/pickup.h"
 
 struct pickup_file;
+struct pickup_stuck;
 
 /* One of the two directories. */
 struct pickup_folder {
@@ -25,11 +27,14 @@ struct pickup_folder {
 	struct event *watch;
 	bool scan_due, next_due;
 	char *problem;			/* told last; NULL = none */
-	/* names seen and not looked at yet */
-	char **names;
+	/* a pass over the folder: each file is looked at once */
+	DIR *listing;			/* names to come; NULL: all have been read */
+	bool again;			/* something changed meanwhile: another pass follows */
+	char **names;			/* read and not looked at yet, from at on */
 	size_t n_names, at;
-	bool more;			/* there were more than fit */
-	bool progress;			/* one of them is not there any more */
+	bool sync_due;			/* a file was removed */
+	struct pickup_stuck *stuck;	/* see pickup_end.c */
+	size_t n_stuck;
 	struct pickup_file *files;	/* under way */
 	size_t n_files;
 	uint64_t rest_until_ms;		/* one was given back: nothing is taken before */
@@ -68,26 +73,30 @@ void folder_set_live(struct pickup_folder *f);
 void folder_stop(struct pickup_folder *f);
 /* A file has ended: goes on with the next name, soon. */
 void folder_has_room(struct pickup_folder *f);
+/* A file was removed: the folder is synced, once for all of this turn of the loop. */
+void folder_sync_later(struct pickup_folder *f);
 /* A file has been given back: it wakes the watch, and must not be taken again at once. */
 void folder_rest(struct pickup_folder *f);
 /* What is wrong with a file that stays where it is has not been said since it last changed. */
 bool folder_is_news(struct pickup_folder *f, const struct stat *st);
 
-/* --- pickup_file.c --- */
+/* --- pickup_look.c --- */
 
-/*
- * Looks at a name and begins with it, or puts it aside. False: it is left there for another time,
- * or cannot be renamed.
- */
-bool pickup_file_take(struct pickup_folder *f, const char *name);
+/* Looks at a name and begins with it, or puts it aside, or leaves it there for another time. */
+void pickup_file_take(struct pickup_folder *f, const char *name);
+/* --- pickup_end.c --- */
+
 /* Gives those back that are not on their way into the spool. */
 void pickup_files_return(struct pickup_folder *f);
 /* After a crash: what was under way is taken again. */
 void pickup_files_reclaim(struct pickup_folder *f);
+/* Those that could not be renamed or removed are tried again, or forgotten. */
+void pickup_files_unstick(struct pickup_folder *f);
+void pickup_files_forget(struct pickup_folder *f);
 
 /* --- file_name.c --- */
 
-/* Plain names may be cut: never longer than NAME_MAX. */
+/* The name of a file under way. Names are never longer than NAME_MAX: what is too long is cut. */
 char *file_name_temp(const struct pickup_folder *f, const char *name);
 /* The name that a temporary one of this server had; NULL when it is none. */
 char *file_name_of_temp(const struct pickup_folder *f, const char *temp);

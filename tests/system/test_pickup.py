@@ -7,10 +7,11 @@ import re
 import socket
 import stat
 import threading
+import time
 import unittest
 import uuid
 
-from .harness.base import wait_for
+from .harness.base import run, wait_for
 from .harness.delivery import QUICK, wait_report
 from .harness.directory import record
 from .harness.organization import Organization
@@ -284,6 +285,68 @@ class Pickup(Base):
         self.passes(self.pickup)
         self.assertEqual(len(os.listdir(self.pickup)), 5)
 
+    def test_long_names(self):
+        """Up to the last byte, and several that only end differently; UTF-8 is cut between."""
+        long = "n" * 250
+        names = [long + "%d.eml" % i for i in range(3)] + ["\u00e4" * 125 + "x.eml"]
+        for name in names:
+            self.assertEqual(len(name.encode()), 255)
+            token, _ = self.drop_off(name=name)
+            self.org.mailbox.wait(token)
+        tokens = [self.drop_off(name=name)[0] for name in names]
+        for token in tokens:
+            self.org.mailbox.wait(token)
+        for _ in range(2):
+            self.put(self.pickup, self.BROKEN[0][1], names[0])
+            self.bad(names[0])
+            wait_for("it is put aside", lambda: names[0] not in os.listdir(self.pickup))
+        left = sorted(os.listdir(self.pickup))
+        self.assertEqual(len(left), 2, left)
+        self.assertEqual(left[0 if left[0].endswith("0.bad") else 1], names[0][:-4] + ".bad")
+        for name in left:
+            self.assertTrue(name.endswith(".bad") and len(name) == 255, name)
+
+    def test_long_names_after_a_crash(self):
+        name = "l" * 251 + ".eml"
+        self.hub.kill()
+        # as it is named while under way
+        token, _ = self.drop_off(name="l" * 200 + "~0123abcd.london1.tmp")
+        other, _ = self.drop_off(name=name)
+        self.hub.start()
+        self.org.mailbox.wait(token)
+        self.org.mailbox.wait(other)
+
+    def test_read_only_folder(self):
+        """What can be neither taken nor put aside is said once, and costs no more than a look."""
+        folder, view = self.org.place.directory("frozen"), self.org.place.directory("view")
+        os.chmod(folder, 0o770)
+        mounted = run("mount", "--bind", folder, view)
+        if mounted.returncode != 0:
+            self.skipTest("cannot mount: " + mounted.stderr.strip())
+        self.addCleanup(run, "umount", "-l", view)
+        run("mount", "-o", "remount,bind,ro", view, check=True)
+        good, _ = self.drop_off(folder, name="good.eml")
+        self.put(folder, self.BROKEN[0][1], "broken.eml")
+        os.symlink("nowhere", os.path.join(folder, "link.eml"))
+        self.set(hubPickupDirectory=view)
+        self.addCleanup(self.set, hubPickupDirectory=self.pickup)
+        for i in range(10):
+            # each is told of by the kernel, and makes it look at all of them
+            self.drop_off(folder, name="more%d.eml" % i)
+            wait_for("it was looked at", lambda n=i: self.hub.events(
+                "file-left", file="more%d.eml" % n))
+        for name in ("good", "broken", "link"):
+            self.assertEqual([e["reason"] for e in self.hub.events(
+                "file-left", file=name + ".eml", path=view)], ["Read-only file system"])
+        self.assertFalse(self.org.mailbox.find(good))
+        began, spent = time.monotonic(), cpu_seconds(self.hub)
+        run("mount", "-o", "remount,bind,rw", view, check=True)
+        self.org.mailbox.wait(good)
+        spent, took = cpu_seconds(self.hub) - spent, time.monotonic() - began
+        self.assertLess(spent, 0.2 + took / 2)
+        self.bad("broken.eml")
+        self.bad("link.eml")
+
     def test_being_written(self):
         """A file that somebody writes in place is taken when he is done, whole."""
         token = uuid.uuid4().hex
@@ -403,6 +466,23 @@ class Replay(Base):
                     "Anonymous" if trusted else "External"),
                     head(org.smart_host.wait(token)[0]))
 
+    def test_origin_of_a_trusted_file(self):
+        """It comes from within if it says so; if it says nothing, from outside."""
+        org = self.org
+        org.change(org.connector("To Internet"), hubSendRight=["Organization", "Routing"])
+        self.addCleanup(org.change, org.connector("To Internet"), hubSendRight=None)
+        form = "X-Sender: <anna@contoso.com>\nX-Receiver: <x@far.example>\n" \
+               "X-EndOfInjectedXHeaders: 1\n%sSubject: %s\n\n%s\n"
+        for told, origin in (
+                ("", "External"), ("X-Hub-Organization-Mark: 1\n", "External"),
+                ("X-Hub-Organization-AuthAs: Internal\n"
+                 "X-Hub-Organization-AuthSource: x.contoso.com\n"
+                 "X-Hub-Organization-AuthMechanism: 04\n", "Internal")):
+            with self.subTest(told):
+                token, _ = self.drop_off(self.replay, form.replace("%s", told, 1))
+                self.assertIn("X-Hub-Organization-AuthAs: %s\r\n" % origin,
+                              head(org.smart_host.wait(token)[0]))
+
     def test_what_was_dropped_is_replayed(self):
         """Drop and replay speak the same language."""
         org, root = self.org, self.org.place.directory("drop")
@@ -422,6 +502,12 @@ class Replay(Base):
         self.assertIn(b"with Replay id", text)
         self.put(self.replay, text)
         self.org.mailbox.wait(token)
+
+
+def cpu_seconds(hub):
+    with open("/proc/%d/stat" % hub.process.pid) as text:
+        ticks = text.read().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def capabilities(process, kind):
@@ -471,12 +557,31 @@ class Unprivileged(unittest.TestCase):
             wait_for("put aside", lambda n=name: os.path.exists(
                 os.path.join(pickup, n + ".bad")))
             os.unlink(os.path.join(pickup, name + ".bad"))
-        left = [e for e in org.london1.events("file-left", file="made.eml")]
-        self.assertEqual([e["reason"] for e in left], ["Permission denied"])
+        self.assertEqual([e["reason"] for e in wait_for("it is said", lambda: org.london1.events(
+            "file-left", file="made.eml"))], ["Permission denied"])
         os.chmod(os.path.join(pickup, "made.eml"), 0o644)
         dropped = wait_for("it is dropped", lambda: glob.glob(os.path.join(root, "Fax", "*.eml")))
         self.assertEqual(os.stat(dropped[0]).st_uid, NOBODY)
         self.assertEqual(os.listdir(pickup), ["other.bad"])
+        self.many_unreadable(org, pickup)
+
+    def many_unreadable(self, org, pickup):
+        """However many files cannot be taken, and wherever they lie: others are."""
+        tokens = [uuid.uuid4().hex for _ in range(20)]
+        text = PICKUP.replace("bruno@", "IMCEAFAX-1@")
+        folder = org.place.directory("many")
+        os.chown(folder, 0, NOBODY_GROUP)
+        os.chmod(folder, 0o770)
+        for i in range(2500):
+            # between them, whatever the order of names in the file system
+            good = i % 125 == 60
+            path = os.path.join(folder, "%d.eml" % i)
+            with open(path, "w") as out:
+                out.write(text % (tokens[i // 125], "Hello"))
+            os.chmod(path, 0o644 if good else 0o600)
+        org.change(org.london1.dn(), hubPickupDirectory=folder)
+        wait_for("all that can be", lambda: len(os.listdir(folder)) == 2480)
+        org.change(org.london1.dn(), hubPickupDirectory=pickup)
 
 
 class Crashes(Base):
