@@ -181,6 +181,30 @@ bool snapshot_warns(const struct snapshot *s, const char *text)
 	return false;
 }
 
+bool snapshot_is_alike(const struct snapshot *a, const struct snapshot *b, const struct obj *o)
+{
+	const struct in_force *x = snapshot_impl_find(impl_of(a), o->ndn);
+	const struct in_force *y = snapshot_impl_find(impl_of(b), o->ndn);
+
+	if (x == NULL || y == NULL)
+		return x == y && o->class->kind == OBJ_ORGANIZATION;
+	return x->record == y->record ||
+		memcmp(x->record->digest, y->record->digest, RECORD_DIGEST) == 0;
+}
+
+bool snapshot_kind_is_alike(const struct snapshot *a, const struct snapshot *b, enum obj_kind kind)
+{
+	const struct objects *x = &a->all[kind], *y = &b->all[kind];
+	size_t i;
+
+	if (x->n != y->n)
+		return false;
+	for (i = 0; i < x->n; i++)
+		if (!snapshot_is_alike(a, b, x->v[i]))
+			return false;
+	return true;
+}
+
 bool snapshot_same_name(const struct obj *a, const struct obj *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a->name, b->name) == 0);

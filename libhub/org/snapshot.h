@@ -57,6 +57,14 @@ const struct obj *snapshot_find(const struct snapshot *s, enum obj_kind kind, co
 bool snapshot_warns(const struct snapshot *s, const char *text);
 /* Objects of two snapshots are the same if they are called the same; either may be NULL. */
 bool snapshot_same_name(const struct obj *a, const struct obj *b);
+/*
+ * Is the object o of one or the other in force in both under the same DN, and says the same? The
+ * organization that has no entry is the same everywhere. Not what follows from other objects.
+ */
+bool snapshot_is_alike(const struct snapshot *a, const struct snapshot *b, const struct obj *o);
+/* The same for all objects of a kind: there are no others in either. */
+bool snapshot_kind_is_alike(const struct snapshot *a, const struct snapshot *b,
+	enum obj_kind kind);
 /* The hubMailboxServer whose hubFQDN or cn is host (case-insensitive), or NULL. */
 const struct mailbox_server *snapshot_mailbox_server(const struct snapshot *s, const char *host);
 /* The most specific accepted (remote) domain that covers domain (lower case), or NULL. */
