@@ -17,6 +17,8 @@ static enum step starttls_enter(struct client *c);
 static enum step starttls_reply(struct client *c, const struct smtp_reply *r);
 static enum step ready_enter(struct client *c);
 static enum step unasked_reply(struct client *c, const struct smtp_reply *r);
+static enum step probe_enter(struct client *c);
+static enum step probe_reply(struct client *c, const struct smtp_reply *r);
 static enum step rset_enter(struct client *c);
 static enum step rset_reply(struct client *c, const struct smtp_reply *r);
 static enum step quit_enter(struct client *c);
@@ -35,6 +37,7 @@ static const struct {
 	[CLIENT_AUTH] = { "AUTH", STAGE_AUTH, client_auth_enter, client_auth_reply },
 	[CLIENT_READY] = { "idle", STAGE_MAIL, ready_enter, unasked_reply },
 	[CLIENT_SCAN] = { "scan", STAGE_MAIL, client_scan_enter, unasked_reply },
+	[CLIENT_PROBE] = { "MAIL", STAGE_MAIL, probe_enter, probe_reply },
 	[CLIENT_MAIL] = { "MAIL", STAGE_MAIL, client_mail_enter, client_mail_reply },
 	[CLIENT_RCPT] = { "RCPT", STAGE_RCPT, client_rcpt_enter, client_rcpt_reply },
 	[CLIENT_DATA] = { "DATA", STAGE_DATA, client_data_enter, client_data_reply },
@@ -368,8 +371,24 @@ static enum step wish(struct client *c)
 	return STEP_WAIT;
 }
 
+static enum step probe_enter(struct client *c)
+{
+	c->mails++;
+	client_say(c, "MAIL FROM:<>");
+	return STEP_WAIT;
+}
+
+static enum step probe_reply(struct client *c, const struct smtp_reply *r)
+{
+	return client_next(c, smtp_reply_is_ok(r) ? CLIENT_RSET : CLIENT_READY);
+}
+
 static enum step ready_enter(struct client *c)
 {
+	if (c->cfg.probe) {
+		c->cfg.probe = false;
+		return client_next(c, CLIENT_PROBE);
+	}
 	c->asking = true;
 	c->cb->on_ready(c, c->ctx);
 	c->asking = false;

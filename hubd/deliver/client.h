@@ -57,6 +57,11 @@ struct client_config {
 	struct inbox *proofs;			/* its reader calls client_auth_answered */
 	uint32_t timeout_s;			/* without a byte from the peer */
 	int silence_s;				/* stream_set_silence */
+	/*
+	 * Before it is ready the peer is asked whether it takes mail, by a transaction that goes no
+	 * further than MAIL: whatever it says to that will do, but not that it closes.
+	 */
+	bool probe;
 	struct send_log *log;			/* NULL = none */
 };
 

@@ -17,6 +17,7 @@ enum client_state {
 	CLIENT_AUTH,
 	CLIENT_READY,
 	CLIENT_SCAN,		/* looks whether the peer can take the message as it is */
+	CLIENT_PROBE,
 	CLIENT_MAIL,
 	CLIENT_RCPT,
 	CLIENT_DATA,

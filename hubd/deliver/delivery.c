@@ -222,6 +222,7 @@ static void make_client(struct delivery *s, const struct sockaddr *source)
 		.timeout_s = timeout_of(s),
 		.silence_s = s->place->server != NULL ? DELIVER_SERVER_SILENCE_S :
 			DELIVER_SILENCE_S,
+		.probe = s->probe,
 		.log = &s->log,
 	};
 
@@ -323,6 +324,7 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 	send_log_init(&s->log, &s->d->log, s->connector);
 	s->domain = xstrdup(head->key.domain);
 	s->require_tls = head->env.require_tls;
+	s->probe = head->probe;
 	delivery_way_init(s, head);
 	s->idle_timer = evtimer_new(loop_base(s->d->loop), delivery_on_idle, s);
 	s->answer_timer = evtimer_new(loop_base(s->d->loop), on_no_answer, s);

@@ -73,6 +73,7 @@ struct delivery {
 	const struct mailbox_server *mailbox;
 	char *domain;
 	bool require_tls;
+	bool probe;			/* opened for one */
 	uint32_t downgrade;
 	uint64_t max_messages;		/* 0 = unlimited */
 

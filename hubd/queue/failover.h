@@ -8,8 +8,10 @@
  *
  * A failed connector is probed on the server's retry schedule, by connections without a message: to
  * its smart hosts, or with MX routing to domains that failed and to those that mail wanted last, so
- * that dead domains alone do not keep it out. The first success ends the judgement; so does a
- * configuration that gives it other hosts, or takes it away from this server.
+ * that dead domains alone do not keep it out. A probe succeeds when the session has come to where
+ * mail can be sent and the peer has answered MAIL; a greeting is not enough. The first success ends
+ * the judgement; so does a configuration that gives it other hosts, or takes it away from this
+ * server.
  *
  * One judge a process, on the loop of failover_new, which owns all state; workers tell it what
  * happened through their ports. Nothing is kept across a restart.
