@@ -6,9 +6,9 @@
  * answered, a session proven by one credential would carry what belongs to another.
  *
  * Where it is used: connections belong to a queue, whose key has what its messages ask for, and
- * carry messages of the configuration and certificates they were opened with (queue_conn_next);
- * what TLS may resume is kept by the identity's digest (resume.h). The digest holds no secret that
- * could be read back.
+ * carry messages as long as the certificates are those they were opened with and the directory says
+ * the same of everything that the identity is made of (hubd/queue/conn_fit.c); what TLS may resume
+ * is kept by the identity's digest (resume.h). The digest holds no secret that could be read back.
  */
 #ifndef HUB_DELIVER_SESSION_IDENTITY_H
 #define HUB_DELIVER_SESSION_IDENTITY_H

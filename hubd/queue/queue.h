@@ -243,8 +243,9 @@ struct queue_result {
 const struct live *queue_conn_live(const struct queue_conn *qc);
 /*
  * Takes the next message. NULL: none now; *end tells whether to end the connection (stopping, the
- * queue suspended, the next one routed with another configuration than this connection's, or other
- * certificates, authorities or revocation lists in force) or to keep it for a while.
+ * queue suspended, what the session was made by different in the configuration that the next one
+ * was routed with or that is in force, other certificates, authorities or revocation lists, a queue
+ * of the connector that has none) or to keep it for a while.
  */
 const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end);
 /*
@@ -252,13 +253,19 @@ const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end);
  * message (queue_conn_done): it may greet everybody and take nothing.
  */
 void queue_conn_up(struct queue_conn *qc);
-/* The message taken last is decided: results[i] for each recipient. */
+/*
+ * The message taken last is decided: results[i] for each recipient. When the peer puts off several
+ * in a row for what its system lacks (4.3.x), the queue waits as if it could not be reached.
+ */
 void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	const struct queue_hop *hop);
 /* As queue_conn_done, but the peer did not do its part: the retry schedule does not begin anew. */
 void queue_conn_broken(struct queue_conn *qc, const struct queue_result *results,
 	const struct queue_hop *hop);
-/* Gives the message taken last back undecided; it stays first and nothing is counted against it. */
+/*
+ * Gives the message taken last back undecided: it stays first, nothing is counted against it, and
+ * other connections may take it. This one ends, or calls queue_conn_up again.
+ */
 void queue_conn_return(struct queue_conn *qc);
 
 /*

@@ -11,6 +11,7 @@
 #include "hubd/queue/failover.h"
 #include "hubd/queue/queue.h"
 #include "hubd/queue/share.h"
+#include "hubd/queue/window.h"
 
 TAILQ_HEAD(item_list, queue_item);
 TAILQ_HEAD(conn_list, queue_conn);
@@ -29,10 +30,13 @@ struct queue_conn {
 	void *obj;			/* the transport's */
 	const struct live *live;
 	const struct live *routed;	/* of the head it was opened for, who names things in it */
+	const struct obj *hop;		/* its next hop there; NULL = servers of the organization */
+	uint64_t fits;			/* generation of another snapshot that has all as it was */
 	struct queue_item *item;	/* taken */
 	enum conn_state state;
 	bool up;
 	uint64_t up_at_ms;		/* monotonic */
+	bool gives_way;			/* to queues that have none, see share.h */
 	bool beyond;			/* the window: the peer has not taken a message on it yet */
 	bool probe;			/* opened for one */
 	bool put_off;			/* the queue is to wait, so long if that is not 0 */
@@ -58,9 +62,8 @@ struct queue {
 	bool in_retry;
 	uint32_t failures;		/* in a row */
 	uint64_t retry_at_ms;		/* monotonic, while in_retry */
-	/* connections that the peer takes at once, as far as is known; 0 = it never refused one */
-	unsigned window, window_failures;
-	uint64_t open_after_ms;		/* monotonic: no more than the window before; 0 = now */
+	unsigned unable;		/* messages in a row that the peer's system did not take */
+	struct window window;
 	int64_t first_retry_ms, last_retry_ms;	/* wall; 0 = none */
 	char last_status[QUEUE_STATUS_SIZE];
 	char *last_error;
@@ -76,7 +79,8 @@ struct queue {
 
 	struct share *share;		/* of its Send connector, or NULL */
 	TAILQ_ENTRY(queue) sharing_link;
-	bool waits_for_share;
+	bool waits_for_share, waits_with_none;
+	uint64_t share_ticket;		/* while it waits */
 };
 
 struct transport {
@@ -179,26 +183,58 @@ void refusals_copy(struct queue_item *item, const struct queue_item *from, const
 void queue_insert(struct queue_set *s, struct queue_item *item);
 /* A probe for the queue that it belongs to. Takes ownership. */
 void queue_probe(struct queue_set *s, struct queue_item *item);
+/* Into the list that its state asks for, before or behind the others. */
+void queue_file(struct queue *q, struct queue_item *item, bool first);
 /* Out of its list (not while active). The caller owns it. */
+void queue_unfile(struct queue_item *item);
+/* The same, and it is one message less. */
 void queue_take_out(struct queue_item *item);
-/* Looks what can be done now: wakes and opens connections. */
-void queue_run(struct queue *q);
-/* One connection for a starving queue that still wants it; false when there is none. */
-bool queue_serve(struct queue *q);
+/* The item's suspension or removal changed: moves it between the lists. */
+void queue_refile(struct queue_item *item);
+/* Moves everything that is not in flight to list, in order. */
+void queue_drain(struct queue *q, struct item_list *list);
+void queue_set_error(struct queue *q, const char *status, const char *text);
+void queue_free(struct queue *q);
+size_t queue_count(const struct queue *q);
+const char *queue_status(const struct queue *q);
+
+/* --- queue_time.c --- */
+
+/* Of the queue's timer. */
+void queue_on_timer(evutil_socket_t fd, short what, void *ctx);
+/* Looks at the queue no later than that; monotonic clock. */
+void queue_arm(struct queue *q, uint64_t at_ms);
+/* For whatever comes first; the configuration may have made it earlier. */
+void queue_rearm(struct queue *q);
+/* It may be empty now, or not any more. */
+void queue_note_empty(struct queue *q);
+void queue_note_age(struct queue *q, const struct queue_item *item);
+/* wait_s: 0 = as the schedule says. */
+void queue_enter_retry(struct queue *q, uint32_t wait_s);
+void queue_leave_retry(struct queue *q);
 /* A retry that does not wait for its time. */
 void queue_retry_now(struct queue *q);
 /* Back to the categorizer, but for what is suspended or in flight. */
 void queue_resubmit(struct queue *q);
-void queue_free(struct queue *q);
+
+/* --- conn.c --- */
+
+/* Looks what can be done now: wakes and opens connections. */
+void queue_run(struct queue *q);
+/* One connection for a starving queue that still wants it; false when there is none. */
+bool queue_serve(struct queue *q);
 /* Ends idle connections whose configuration or certificates are not in force any more. */
 void queue_end_stale(struct queue *q);
+/* Ends an idle connection, if there is one. */
+void queue_end_idle(struct queue *q);
 void queue_stop_conns(struct queue *q);
-size_t queue_count(const struct queue *q);
-const char *queue_status(const struct queue *q);
-/* Moves everything that is not in flight to list, in order. */
-void queue_drain(struct queue *q, struct item_list *list);
-/* The item's suspension or removal changed: moves it between the lists. */
-void queue_refile(struct queue_item *item);
+
+/* --- conn_fit.c --- */
+
+/* The connector or mailbox server that a connection for head depends on; NULL for a relay. */
+const struct obj *conn_hop(const struct queue_item *head);
+/* May it carry what was routed with that snapshot? */
+bool conn_fits(struct queue_conn *qc, const struct snapshot *now);
 
 /* --- outcome.c --- */
 

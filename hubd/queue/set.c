@@ -304,6 +304,7 @@ void queue_set_config(struct queue_set *s, const struct live *live)
 	HASH_ITER(hh, s->queues, q, next) {
 		/* the same snapshot again: what was missing then may be there now (recipients) */
 		queue_end_stale(q);
+		queue_rearm(q);
 		if (old != NULL && live_routes_alike(old, live) && q->key.type != QUEUE_UNREACHABLE)
 			continue;
 		queue_item_free(&q->probe);

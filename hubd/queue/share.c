@@ -8,10 +8,18 @@
 #include "hubd/queue/queue_priv.h"
 #include "libhub/org/connector.h"
 
+#define NO_TICKET UINT64_MAX
+
 struct share {
 	UT_hash_handle hh;
 	unsigned int refs;		/* queues; under the lock */
-	atomic_uint used, waiting;	/* connections; queues */
+	atomic_uint used;		/* connections */
+	atomic_uint waiting;		/* queues */
+	atomic_uint waiting_with_none;	/* those of them that have no connection */
+	atomic_uint giving_way;		/* connections that end for those */
+	atomic_uint_fast64_t limit;	/* who waited last found */
+	atomic_uint_fast64_t next_ticket;
+	atomic_uint_fast64_t *first;	/* lowest ticket of each set, or NO_TICKET */
 	char name[];
 };
 
@@ -26,6 +34,18 @@ void share_deinit(struct queues *all)
 	pthread_mutex_destroy(&all->shares_lock);
 }
 
+static struct share *share_new(const struct queues *all, const char *name)
+{
+	struct share *x = xcalloc(1, sizeof(*x) + strlen(name) + 1);
+	uint32_t i;
+
+	strcpy(x->name, name);
+	x->first = xcalloc(all->n, sizeof(*x->first));
+	for (i = 0; i < all->n; i++)
+		atomic_init(&x->first[i], NO_TICKET);
+	return x;
+}
+
 void share_join(struct queue *q)
 {
 	struct queues *all = q->set->all;
@@ -36,13 +56,93 @@ void share_join(struct queue *q)
 	pthread_mutex_lock(&all->shares_lock);
 	HASH_FIND_STR(all->shares, q->connector, x);
 	if (x == NULL) {
-		x = xcalloc(1, sizeof(*x) + strlen(q->connector) + 1);
-		strcpy(x->name, q->connector);
+		x = share_new(all, q->connector);
 		HASH_ADD_STR(all->shares, name, x);
 	}
 	x->refs++;
 	pthread_mutex_unlock(&all->shares_lock);
 	q->share = x;
+}
+
+/* --- who waits --- */
+
+static void look_again(struct queue_set *s, int wait_ms)
+{
+	const struct timeval tv = { 0, wait_ms * 1000 };
+
+	event_add(s->sharing_event, &tv);
+}
+
+static void on_call(struct queue_set *s, struct queue_call *call)
+{
+	look_again(s, 0);
+	free(call);
+}
+
+/* That set has its turn soon. */
+static void call_set(struct queue_set *s, uint32_t worker)
+{
+	struct queue_set *other = s->all->sets[worker];
+	struct queue_call *call;
+
+	if (other == s)
+		look_again(s, 0);
+	if (other == s || other == NULL || s->stopping)
+		return;
+	call = xcalloc(1, sizeof(*call));
+	call->fn = on_call;
+	queue_set_call(other, call);
+}
+
+/* The lowest ticket of all, and in which set it is. */
+static uint64_t first_of(const struct share *x, const struct queues *all, uint32_t *worker)
+{
+	uint64_t ticket, lowest = NO_TICKET;
+	uint32_t i;
+
+	for (i = 0; i < all->n; i++) {
+		ticket = atomic_load(&x->first[i]);
+		if (ticket < lowest) {
+			lowest = ticket;
+			*worker = i;
+		}
+	}
+	return lowest;
+}
+
+static bool has_room(const struct share *x)
+{
+	return atomic_load(&x->used) < atomic_load(&x->limit);
+}
+
+static void pass_on(struct queue_set *s, const struct share *x)
+{
+	uint32_t worker;
+
+	if (has_room(x) && first_of(x, s->all, &worker) != NO_TICKET)
+		call_set(s, worker);
+}
+
+/* The list of a set is in the order of tickets. */
+static void note_first(const struct queue_set *s, struct share *x)
+{
+	const struct queue *q;
+
+	TAILQ_FOREACH(q, &s->sharing, sharing_link)
+		if (q->share == x)
+			break;
+	atomic_store(&x->first[s->worker], q != NULL ? q->share_ticket : NO_TICKET);
+}
+
+static void note_none(struct queue *q)
+{
+	bool none = q->waits_for_share && q->n_conns == 0;
+
+	if (none && !q->waits_with_none)
+		atomic_fetch_add(&q->share->waiting_with_none, 1);
+	else if (!none && q->waits_with_none)
+		atomic_fetch_sub(&q->share->waiting_with_none, 1);
+	q->waits_with_none = none;
 }
 
 static void sated(struct queue *q)
@@ -52,6 +152,8 @@ static void sated(struct queue *q)
 	q->waits_for_share = false;
 	TAILQ_REMOVE(&q->set->sharing, q, sharing_link);
 	atomic_fetch_sub(&q->share->waiting, 1);
+	note_first(q->set, q->share);
+	note_none(q);
 }
 
 void share_leave(struct queue *q)
@@ -62,20 +164,15 @@ void share_leave(struct queue *q)
 	if (x == NULL)
 		return;
 	sated(q);
+	pass_on(q->set, x);
 	pthread_mutex_lock(&all->shares_lock);
 	if (--x->refs == 0) {
 		HASH_DEL(all->shares, x);
+		free(x->first);
 		free(x);
 	}
 	pthread_mutex_unlock(&all->shares_lock);
 	q->share = NULL;
-}
-
-static void look_again(struct queue_set *s, int wait_ms)
-{
-	const struct timeval tv = { 0, wait_ms * 1000 };
-
-	event_add(s->sharing_event, &tv);
 }
 
 static uint64_t limit_of(const struct queue *q)
@@ -88,17 +185,28 @@ static uint64_t limit_of(const struct queue *q)
 		((const struct send_connector *)(const void *)head->connector)->max_connections : 0;
 }
 
-static bool wait_for_turn(struct queue *q)
+/* Always false. Every set may have idle connections that end now. */
+static bool wait_for_turn(struct queue *q, uint64_t max)
 {
 	struct queue_set *s = q->set;
+	uint32_t i;
 
 	if (q->waits_for_share)
 		return false;
 	q->waits_for_share = true;
-	TAILQ_INSERT_TAIL(&s->sharing, q, sharing_link);
+	atomic_store(&q->share->limit, max);
+	/* somebody was faster than who has the turn: it keeps its place */
+	if (s->served == q) {
+		TAILQ_INSERT_HEAD(&s->sharing, q, sharing_link);
+	} else {
+		q->share_ticket = atomic_fetch_add(&q->share->next_ticket, 1);
+		TAILQ_INSERT_TAIL(&s->sharing, q, sharing_link);
+	}
 	atomic_fetch_add(&q->share->waiting, 1);
-	if (!evtimer_pending(s->sharing_event, NULL))
-		look_again(s, SHARE_MS);
+	note_first(s, q->share);
+	note_none(q);
+	for (i = 0; i < s->all->n; i++)
+		call_set(s, i);
 	return false;
 }
 
@@ -111,11 +219,14 @@ bool share_take(struct queue *q)
 		return true;
 	max = limit_of(q);
 	if (max != 0 && q->set->served != q && atomic_load(&x->waiting) > 0)
-		return wait_for_turn(q);
+		return wait_for_turn(q, max);
 	if (atomic_fetch_add(&x->used, 1) >= max && max != 0) {
 		atomic_fetch_sub(&x->used, 1);
-		return wait_for_turn(q);
+		return wait_for_turn(q, max);
 	}
+	/* a turn is for one */
+	if (q->set->served == q)
+		q->set->served = NULL;
 	return true;
 }
 
@@ -125,37 +236,83 @@ bool share_may_grow(const struct queue *q, uint64_t own_max)
 		atomic_load(&q->share->used), limit_of(q));
 }
 
-void share_give(struct queue *q)
+void share_give(struct queue *q, bool gave_way)
 {
-	if (q->share == NULL)
+	struct share *x = q->share;
+
+	if (x == NULL)
 		return;
-	atomic_fetch_sub(&q->share->used, 1);
-	if (!TAILQ_EMPTY(&q->set->sharing))
-		look_again(q->set, 0);
+	atomic_fetch_sub(&x->used, 1);
+	if (gave_way)
+		atomic_fetch_sub(&x->giving_way, 1);
+	note_none(q);
+	if (atomic_load(&x->waiting) > 0)
+		pass_on(q->set, x);
 }
 
 bool share_is_wanted(const struct queue *q)
 {
-	return q->share != NULL && atomic_load(&q->share->waiting) > 0;
+	return q->share != NULL && atomic_load(&q->share->waiting) > q->waits_for_share;
 }
 
-/* Each that waits now, once; who finds no room again goes to the end. */
+bool share_gives_way(struct queue_conn *qc)
+{
+	struct share *x = qc->q->share;
+
+	if (x == NULL || qc->gives_way ||
+		atomic_load(&x->waiting_with_none) <= atomic_load(&x->giving_way) ||
+		!fair_must_yield(qc->q->n_conns, qc->up_at_ms))
+		return false;
+	atomic_fetch_add(&x->giving_way, 1);
+	qc->gives_way = true;
+	return true;
+}
+
+/* --- turns --- */
+
+static void serve(struct queue_set *s, struct queue *q)
+{
+	struct share *x = q->share;
+	uint64_t max = limit_of(q);
+	uint32_t worker;
+
+	/* it may have no use for it any more, or no limit */
+	if (max != 0) {
+		atomic_store(&x->limit, max);
+		if (!has_room(x) || first_of(x, s->all, &worker) != q->share_ticket)
+			return;
+	}
+	sated(q);
+	s->served = q;
+	queue_run(q);
+	s->served = NULL;
+	pass_on(s, x);
+}
+
+/* There is no room while connections that nobody uses have it. */
+static void end_idle(struct queue_set *s)
+{
+	struct queue *q, *next;
+
+	HASH_ITER(hh, s->queues, q, next)
+		if (q->n_idle > 0 && share_is_wanted(q) && !has_room(q->share))
+			queue_end_idle(q);
+}
+
+/* Each that waits now, once; who waits for another connection goes to the end. */
 static void on_turn(evutil_socket_t fd, short what, void *ctx)
 {
 	struct queue_set *s = ctx;
-	struct queue *q, *last = TAILQ_LAST(&s->sharing, queue_list);
-	bool over = last == NULL;
+	struct queue *q = TAILQ_FIRST(&s->sharing), *next;
+	struct queue *last = TAILQ_LAST(&s->sharing, queue_list);
 
 	(void)fd;
 	(void)what;
 	loop_touch(s->loop);
-	while (!over) {
-		q = TAILQ_FIRST(&s->sharing);
-		over = q == last;
-		sated(q);
-		s->served = q;
-		queue_run(q);
-		s->served = NULL;
+	end_idle(s);
+	for (; q != NULL; q = next) {
+		next = q != last ? TAILQ_NEXT(q, sharing_link) : NULL;
+		serve(s, q);
 	}
 	if (!TAILQ_EMPTY(&s->sharing) && !evtimer_pending(s->sharing_event, NULL))
 		look_again(s, SHARE_MS);

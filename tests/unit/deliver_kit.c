@@ -12,7 +12,7 @@
 
 struct loop *kit_loop;
 struct queues *kit_queues;
-struct queue_set *kit_set;
+struct queue_set *kit_set, *kit_sets[WORKERS];
 struct builder *kit_builder;
 const struct snapshot *kit_snapshot;
 const struct live *kit_live;
@@ -30,7 +30,7 @@ const char *kit_agents_folder;
 static struct deliver *kit_deliver;
 static struct drop *kit_drop;
 static struct agents *kit_agents;
-static bool stopped;
+static uint32_t n_workers, n_stopped;
 
 void kit_note(const char *fmt, ...)
 {
@@ -136,6 +136,7 @@ void kit_configure(const char *text)
 	FILE *f = open_memstream(&out, &size);
 	const char *at;
 	struct err e;
+	uint32_t i;
 
 	for (; (at = strstr(text, "@PORT@")) != NULL; text = at + 6)
 		fprintf(f, "%.*s%u", (int)(at - text), text, (unsigned)kit_house.port);
@@ -149,15 +150,26 @@ void kit_configure(const char *text)
 		kit_snapshot->rejections[0].reason : "");
 	kit_live = live_new(kit_snapshot, "hub1", NULL, kit_tls, kit_tls, &e);
 	ck_assert_msg(kit_live != NULL, "%s", e.text);
-	if (kit_set != NULL)
-		queue_set_config(kit_set, kit_live);
+	for (i = 0; i < n_workers; i++)
+		queue_set_config(kit_sets[i], kit_live);
 	live_unref(&old);
 }
 
 void kit_begin(void)
 {
-	kit_queues = queues_new(1);
-	kit_set = queue_set_new(kit_queues, 0, kit_loop, NULL, kit_live, &hooks, NULL);
+	kit_begin_with(1);
+}
+
+void kit_begin_with(uint32_t workers)
+{
+	uint32_t i;
+
+	ck_assert_uint_le(workers, WORKERS);
+	kit_queues = queues_new(workers);
+	for (i = 0; i < workers; i++)
+		kit_sets[i] = queue_set_new(kit_queues, i, kit_loop, NULL, kit_live, &hooks, NULL);
+	kit_set = kit_sets[0];
+	n_workers = workers;
 	kit_deliver = deliver_new(&(struct deliver_config){ .set = kit_set });
 	kit_drop = drop_new(kit_set);
 	kit_agents = agents_new(kit_set, &(struct agents_config){ .folder = kit_agents_folder,
@@ -168,7 +180,8 @@ void kit_setup(void)
 {
 	kit_told[0] = '\0';
 	kit_n_again = kit_n_held = 0;
-	kit_refuse_report = kit_hold_reports = stopped = false;
+	kit_refuse_report = kit_hold_reports = false;
+	n_workers = n_stopped = 0;
 	kit_loop = loop_new("test");
 	kit_tls = tls_context_new_client(NULL, NULL, NULL, NULL);
 	kit_builder = builder_new(BASE);
@@ -178,13 +191,13 @@ void kit_setup(void)
 static void on_stopped(void *ctx)
 {
 	(void)ctx;
-	stopped = true;
+	n_stopped++;
 }
 
 static bool is_stopped(void *ctx)
 {
 	(void)ctx;
-	return stopped;
+	return n_stopped == n_workers;
 }
 
 static bool peers_done(void *ctx)
@@ -200,13 +213,17 @@ static bool peers_done(void *ctx)
 
 void kit_teardown(void)
 {
-	queue_set_stop(kit_set, on_stopped, NULL);
+	uint32_t i;
+
+	for (i = 0; i < n_workers; i++)
+		queue_set_stop(kit_sets[i], on_stopped, NULL);
 	AWAIT(kit_loop, is_stopped, NULL, PATIENCE_MS);
 	AWAIT(kit_loop, peers_done, NULL, PATIENCE_MS);
 	deliver_free(&kit_deliver);
 	drop_free(&kit_drop);
 	agents_free(&kit_agents);
-	queue_set_free(&kit_set);
+	for (i = 0; i < n_workers; i++)
+		queue_set_free(&kit_sets[i]);
 	queues_free(&kit_queues);
 	house_close();
 	live_unref(&kit_live);

@@ -16,7 +16,7 @@
 
 /* kit_body, its NUL included */
 enum { KIT_BODY_SIZE = 19 };
-enum { LOG_SIZE = 8000, PEERS = 16 };
+enum { LOG_SIZE = 8000, PEERS = 16, WORKERS = 2 };
 #define TOO_OLD_MS (INT64_C(172800) * 1000 + 5000)
 
 #define BASE "cn=Transport,dc=example,dc=com"
@@ -32,6 +32,16 @@ enum { LOG_SIZE = 8000, PEERS = 16 };
 #define OUT "\ndn: cn=Out,cn=Connectors," BASE "\nobjectClass: hubSendConnector\ncn: Out\n" \
 	"hubAddressSpace: *\nhubSourceServer: cn=hub1,cn=Servers," BASE "\n"
 
+/* Parts of scripts (peer.h). */
+#define HELLO "S 220 hi\nC EHLO hub1.example.com\nS 250-peer\nS 250 PIPELINING\n"
+#define MAIL "C MAIL FROM:<s@y>\n"
+#define DATA "C DATA\n"
+#define BODY "C Subject: t\nC \nC hi\nC .\n"
+#define ONE(d) MAIL "C RCPT TO:<r1@" d ">\n" DATA "S 250 ok\nS 250 ok\nS 354 go\n" BODY \
+	"S 250 2.0.0 taken\n"
+#define QUIT "C QUIT\nW\n"
+#define SMART OUT "hubSmartHost: [127.0.0.1]:@PORT@\n"
+
 struct house {
 	int fd;
 	uint16_t port;
@@ -43,7 +53,7 @@ struct house {
 
 extern struct loop *kit_loop;
 extern struct queues *kit_queues;
-extern struct queue_set *kit_set;
+extern struct queue_set *kit_set, *kit_sets[];
 extern struct builder *kit_builder;
 extern const struct snapshot *kit_snapshot;
 extern const struct live *kit_live;
@@ -71,6 +81,8 @@ void kit_expect(const char *script);
 void kit_configure(const char *text);
 /* After kit_configure. */
 void kit_begin(void);
+/* With so many workers, all on kit_loop, up to WORKERS; only the first, kit_set, delivers. */
+void kit_begin_with(uint32_t workers);
 
 /* The last two: by connectors Fax and Agent. */
 enum { TO_OUT, TO_HUB2, TO_MAILBOX, TO_NOWHERE, TO_DROP, TO_AGENT };

@@ -7,18 +7,6 @@
 #include "libhub/base/log.h"
 #include "libhub/tls/pin.h"
 
-/* --- scripts --- */
-
-#define HELLO "S 220 hi\nC EHLO hub1.example.com\nS 250-peer\nS 250 PIPELINING\n"
-#define MAIL "C MAIL FROM:<s@y>\n"
-#define DATA "C DATA\n"
-#define OK(n) "S 250 ok\n"
-#define BODY "C Subject: t\nC \nC hi\nC .\n"
-#define ONE(d) MAIL "C RCPT TO:<r1@" d ">\n" DATA "S 250 ok\nS 250 ok\nS 354 go\n" BODY \
-	"S 250 2.0.0 taken\n"
-#define QUIT "C QUIT\nW\n"
-#define SMART OUT "hubSmartHost: [127.0.0.1]:@PORT@\n"
-
 START_TEST(three_messages_share_a_connection)
 {
 	kit_expect(HELLO ONE("a") ONE("a") ONE("a") QUIT);
@@ -365,115 +353,6 @@ START_TEST(required_tls_is_not_done_without)
 }
 END_TEST
 
-/* --- kept connections --- */
-
-static void swap_certificates(void)
-{
-	const struct live *old = kit_live;
-	struct tls_context *renewed = tls_context_new_client(NULL, NULL, NULL, NULL);
-	struct err e;
-
-	kit_live = live_new(kit_snapshot, "hub1", NULL, kit_tls, renewed, &e);
-	ck_assert_ptr_nonnull(kit_live);
-	queue_set_config(kit_set, kit_live);
-	live_unref(&old);
-	tls_context_unref(&renewed);
-}
-
-static void change_connector(void)
-{
-	kit_configure(OUT "hubSmartHost: [127.0.0.1]:@PORT@\nhubComment: another revision\n");
-}
-
-static void change_credential(void)
-{
-	kit_configure(OUT "hubSmartHost: [127.0.0.1]:@PORT@\nhubFQDN: other.example.com\n");
-}
-
-static const struct kept_row {
-	void (*change)(void);
-	const char *hello;
-} kept_rows[] = {
-	{ swap_certificates, HELLO },
-	{ change_connector, HELLO },
-	{ change_credential, "S 220 hi\nC EHLO other.example.com\nS 250-peer\n"
-		"S 250 PIPELINING\n" },
-};
-
-/* It ends with what it was opened with, although mail for the same queue comes. */
-START_TEST(kept_connection_ends_with_a_change)
-{
-	char second[600];
-
-	snprintf(second, sizeof(second), "%s%s", kept_rows[_i].hello, ONE("a") QUIT);
-	kit_expect(HELLO ONE("a") QUIT);
-	kit_expect(second);
-	kit_configure(ORG SMART);
-	kit_begin();
-	kit_post(1, 1, TO_OUT, "a");
-	kit_await_log("1/0 relayed\n");
-	kept_rows[_i].change();
-	kit_post(2, 1, TO_OUT, "a");
-	kit_await_log("1/0 relayed\n2/0 relayed\n");
-}
-END_TEST
-
-/* --- peers that take little --- */
-
-static bool all_nine(void *ctx)
-{
-	(void)ctx;
-	return strstr(kit_told, "9/0 relayed\n") != NULL;
-}
-
-/* A second connection is refused: the one that is taken is replaced at once when it ends. */
-START_TEST(refused_growth_starves_nobody)
-{
-	size_t i;
-
-	kit_expect(HELLO ONE("a") ONE("a") ONE("a") QUIT);
-	kit_expect("S 421 4.7.0 too many connections\nX\n");
-	kit_expect(HELLO ONE("a") ONE("a") ONE("a") QUIT);
-	kit_expect(HELLO ONE("a") ONE("a") ONE("a") QUIT);
-	kit_configure(ORG SMART "hubMaxMessagesPerConnection: 3\n");
-	kit_begin();
-	for (i = 1; i <= 9; i++)
-		kit_post(i, 1, TO_OUT, "a");
-	/* not as late as growth is tried again */
-	ck_assert_int_ge(await_for(kit_loop, all_nine, NULL, 8000), 0);
-}
-END_TEST
-
-#define NO_MAIL HELLO MAIL "C RCPT TO:<r1@a>\n" DATA "S 421 4.7.0 not now\nX\n"
-
-static json_int_t failures_in_a_row(void)
-{
-	json_t *j = kit_admin("{\"op\": \"queue-list\"}");
-	json_t *queue = json_array_get(json_object_get(j, "queues"), 0);
-	json_int_t n = json_integer_value(json_object_get(queue, "retry_count"));
-
-	json_decref(j);
-	return n;
-}
-
-/* Who greets and then takes nothing is asked at longer intervals, as who is not there at all. */
-START_TEST(greeting_is_no_success)
-{
-	uint64_t until_ms;
-
-	kit_expect(NO_MAIL);
-	kit_expect(NO_MAIL);
-	kit_expect(NO_MAIL);
-	kit_configure(ORG SMART);
-	kit_begin();
-	kit_post(1, 1, TO_OUT, "a");
-	until_ms = clock_mono_ms() + PATIENCE_MS;
-	while (failures_in_a_row() < 3)
-		ck_assert_uint_lt(clock_mono_ms(), until_ms);
-	ck_assert_str_eq(kit_told, "");
-}
-END_TEST
-
 START_TEST(old_message_expires)
 {
 	kit_configure(ORG SMART);
@@ -528,67 +407,6 @@ START_TEST(another_route_is_tried_at_once)
 	ck_assert_uint_eq(to->retry_at_ms, 0);
 	queue_item_free(&to);
 	queue_item_free(&from);
-}
-END_TEST
-
-/* A queue that always has more does not keep the only connection. */
-START_TEST(connections_in_turn)
-{
-	kit_expect(HELLO ONE("a") QUIT);
-	kit_expect(HELLO ONE("b") QUIT);
-	kit_expect(HELLO ONE("a") QUIT);
-	kit_expect(HELLO ONE("a") QUIT);
-	kit_configure(ORG "hubMaxOutboundConnections: 1\nhubMaxPerDomainConnections: 1\n" SMART
-		"hubMaxMessagesPerConnection: 1\n");
-	kit_begin();
-	kit_post(1, 1, TO_OUT, "a");
-	kit_post(2, 1, TO_OUT, "a");
-	kit_post(3, 1, TO_OUT, "a");
-	kit_post(4, 1, TO_OUT, "b");
-	kit_await_log("1/0 relayed\n4/0 relayed\n2/0 relayed\n3/0 relayed\n");
-}
-END_TEST
-
-#define HANGS(d) HELLO MAIL "C RCPT TO:<r1@" d ">\n" DATA "W\n"
-
-static size_t with_peers(void)
-{
-	json_t *j = kit_admin("{\"op\": \"message-list\"}"), *one;
-	size_t i, n = 0;
-
-	json_array_foreach(json_object_get(j, "messages"), i, one)
-		n += strcmp(json_string_value(json_object_get(one, "status")), "Active") == 0;
-	json_decref(j);
-	return n;
-}
-
-static void await_with_peers(size_t n)
-{
-	uint64_t until_ms = clock_mono_ms() + PATIENCE_MS;
-
-	while (with_peers() < n)
-		ck_assert_uint_lt(clock_mono_ms(), until_ms);
-}
-
-/* Peers that take long do not get the last connection, though there is mail for them. */
-START_TEST(slow_ones_leave_room)
-{
-	size_t i;
-
-	kit_expect(HANGS("c"));
-	kit_expect(HANGS("a"));
-	kit_expect(HANGS("a"));
-	kit_expect(HELLO ONE("b") QUIT);
-	kit_configure(ORG "hubMaxOutboundConnections: 4\nhubMaxPerDomainConnections: 4\n" SMART
-		"hubConnectionInactivityTimeout: 3\n");
-	kit_begin();
-	kit_post(1, 1, TO_OUT, "c");
-	await_with_peers(1);
-	for (i = 2; i < 7; i++)
-		kit_post(i, 1, TO_OUT, "a");
-	await_with_peers(3);
-	kit_post(7, 1, TO_OUT, "b");
-	kit_await_log("7/0 relayed\n");
 }
 END_TEST
 
@@ -692,14 +510,8 @@ int main(void)
 	tcase_add_test(tc, required_tls_is_not_done_without);
 	tcase_add_test(tc, old_message_expires);
 	tcase_add_test(tc, late_message_is_reported_once);
-	tcase_add_loop_test(tc, kept_connection_ends_with_a_change, 0,
-		sizeof(kept_rows) / sizeof(kept_rows[0]));
-	tcase_add_test(tc, refused_growth_starves_nobody);
-	tcase_add_test(tc, greeting_is_no_success);
 	tcase_add_test(tc, unreachable_with_a_time);
 	tcase_add_test(tc, another_route_is_tried_at_once);
-	tcase_add_test(tc, connections_in_turn);
-	tcase_add_test(tc, slow_ones_leave_room);
 	tcase_add_test(tc, new_configuration_routes_again);
 	tcase_add_test(tc, administration);
 	return unit_run("deliver", &tc, 1);
