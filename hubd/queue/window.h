@@ -18,9 +18,9 @@ enum {
 
 /* All zero: nothing was refused. */
 struct window {
-	unsigned size;			/* that the peer takes, as far as is known; 0 = any number */
-	unsigned failures;		/* in a row, to have more */
-	uint64_t grow_at_ms;		/* monotonic: no more than size before; 0 = now */
+	unsigned size;		/* that the peer takes, as far as is known; 0 = any number */
+	unsigned failures;	/* in a row, to have more */
+	uint64_t grow_at_ms;	/* monotonic: no more than size before; 0 = now */
 };
 
 /* How many there may be now; max is the configuration's. */
