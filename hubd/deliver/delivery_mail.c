@@ -28,7 +28,7 @@ static void result_of(const struct delivery *s, const struct client_fact *f,
 			f->status[0] != '\0' ? f->status : "2.0.0");
 		return;
 	}
-	v = verdict_decide(f->stage, f->event, f->code, s->downgrade);
+	v = verdict_decide(f->stage, f->event, verdict_code(f->code, f->status), s->downgrade);
 	out->verdict = v.action == ACTION_FAIL ? QUEUE_VERDICT_FAILED : QUEUE_VERDICT_DEFERRED;
 	class = v.action == ACTION_FAIL ? '5' : '4';
 	snprintf(out->status, sizeof(out->status), "%s",

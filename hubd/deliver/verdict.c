@@ -1,7 +1,9 @@
 /* verdict.c - the table. Rows are tried in order; the first that fits counts. */
 #include "hubd/deliver/verdict.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "libhub/base/err.h"
 
@@ -98,6 +100,13 @@ struct verdict verdict_decide(enum verdict_stage stage, enum verdict_event event
 			return r->verdict;
 	}
 	err_bug(__FILE__, __LINE__, "the table has no last row");
+}
+
+int verdict_code(int code, const char *status)
+{
+	bool otherwise = status[0] == '5' && strcmp(status, "5.5.3") != 0;
+
+	return code == 552 && otherwise ? 550 : code;
 }
 
 enum verdict_event verdict_event_of(int code)

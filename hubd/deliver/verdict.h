@@ -74,6 +74,11 @@ struct verdict {
 /* code: of the reply, 0 = none. downgrade: enum verdict_downgrade bits. */
 struct verdict verdict_decide(enum verdict_stage stage, enum verdict_event event, int code,
 	uint32_t downgrade);
+/*
+ * The code to decide by: 552 is taken for "too many recipients" only if the reply does not say
+ * otherwise by its enhanced status (may be ""), such as 5.2.2, a full mailbox.
+ */
+int verdict_code(int code, const char *status);
 /* The event that a reply is; code 2xx and 3xx at the wrong place are EVENT_NONSENSE. */
 enum verdict_event verdict_event_of(int code);
 

@@ -26,6 +26,8 @@ CASES = (
     ("rcpt5", "RCPT", "550 5.1.1 unknown", None, "5.1.1"),
     ("rcpt5plain", "RCPT", "550 no words of class", None, "5.0.0"),
     ("rcpt552", "RCPT", "552 too many recipients", 1, "deferred"),
+    ("rcpt552many", "RCPT", "552 5.5.3 too many recipients", 1, "deferred"),
+    ("rcpt552full", "RCPT", "552 5.2.2 mailbox full", None, "5.2.2"),
     ("rcpt421", "RCPT", "421 4.3.2 closing", 1, "host"),
     ("rcptclose", "RCPT", "close", 1, "deferred"),
     ("data4", "DATA", "451 4.3.0 later", 1, "deferred"),
