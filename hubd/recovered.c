@@ -33,6 +33,7 @@ void recovered_take(const struct spool_recovered *found, void *ctx)
 	m = message_new(a, env);
 	m->id = found->id;
 	m->body_size = found->body_size;
+	m->written_ms = found->written_ms;
 	m->done = arena_alloc(a, env->recipient_count * sizeof(*m->done));
 	for (i = 0; i < env->recipient_count; i++)
 		m->done[i] = spool_recovered_done(found, i);

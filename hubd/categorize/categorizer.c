@@ -20,6 +20,7 @@ struct source {
 	const uint32_t *index;		/* number in the spool's envelope; NULL = the same */
 	const bool *skip;
 	const struct queue_item *from;
+	int64_t written_ms;		/* of a message from before the start; else 0 */
 };
 
 struct waiting {
@@ -86,6 +87,8 @@ static void post_hop(struct categorizer *c, const struct plan *p, const struct s
 	if (h->excluded.n != 0)
 		queue_item_exclude(item, exclusions_text(&h->excluded, p->arena),
 			p->reroute_at_ms);
+	if (src->written_ms != 0)
+		queue_item_note_recovery(item, src->written_ms);
 	queues_post(c->cfg.queues, item);
 }
 
@@ -371,7 +374,7 @@ static void carry_out(struct categorizer *c, const struct source *src)
 static void categorize(struct categorizer *c, struct message *m)
 {
 	struct source src = { .id = m->id, .body_size = m->body_size, .env = m->envelope,
-		.skip = m->done };
+		.skip = m->done, .written_ms = m->written_ms };
 
 	carry_out(c, &src);
 	message_free(&m);

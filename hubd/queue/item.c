@@ -153,6 +153,14 @@ void queue_item_exclude(struct queue_item *item, const char *excluded, int64_t r
 	item->reroute_at_ms = reroute_at_ms;
 }
 
+void queue_item_note_recovery(struct queue_item *item, int64_t written_ms)
+{
+	uint64_t delay_s = item->live->self->delay_notification_s;
+
+	item->delay_reported = delay_s != 0 &&
+		item->env.expires_base_ms + (int64_t)delay_s * 1000 <= written_ms;
+}
+
 struct queue_item *queue_item_new_probe(const struct live *live,
 	const struct pool_connector *connector, const struct queue_key *key)
 {

@@ -107,6 +107,12 @@ struct queue_item *queue_item_new(const struct live *live, uint64_t id, uint64_t
 /* Before it is posted: what goes with it to the next hop (copied), and until when it holds. */
 void queue_item_exclude(struct queue_item *item, const char *excluded, int64_t reroute_at_ms);
 /*
+ * Before it is posted: the message is from before the start, and the process that had it wrote to
+ * the spool at written_ms (wall clock). If the report of its delay was due then, it was sent, for
+ * that is written there too.
+ */
+void queue_item_note_recovery(struct queue_item *item, int64_t written_ms);
+/*
  * No message, but a wish to know whether the next hop can be reached: when posted, its queue opens
  * one connection, unless it has one or will try by itself. key's texts are copied. Any thread.
  */

@@ -14,6 +14,7 @@ struct message {
 	uint64_t body_size;
 	struct envelope *envelope;
 	bool *done;			/* per recipient, NULL = none has an outcome yet */
+	int64_t written_ms;		/* recovered: as spool_recovered has it; else 0 */
 };
 
 /* The struct lives in arena, which the message owns from now on. */

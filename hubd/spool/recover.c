@@ -30,19 +30,17 @@ static bool name_number(const char *name, const char *prefix, uint64_t *number)
 		&& spool_id_parse(name + n, number);
 }
 
-static int open_sized(struct store *st, const char *name, uint32_t *size, struct err *e)
+/* *info has its size, which is no more than FILE_MAX. */
+static int open_found(struct store *st, const char *name, struct stat *info, struct err *e)
 {
 	int fd = openat(st->folder, name, O_RDWR | O_CLOEXEC);
-	struct stat info;
 
-	if (fd < 0 || fstat(fd, &info) != 0) {
+	if (fd < 0 || fstat(fd, info) != 0)
 		err_set(e, ERR_TEMP, errno, "spool %s: %s", st->path, name);
-	} else if (info.st_size > FILE_MAX) {
+	else if (info->st_size > FILE_MAX)
 		err_set(e, ERR_CONFIG, 0, "spool %s: %s is too large", st->path, name);
-	} else {
-		*size = (uint32_t)info.st_size;
+	else
 		return fd;
-	}
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -50,12 +48,12 @@ static int open_sized(struct store *st, const char *name, uint32_t *size, struct
 
 static int free_found(struct store *st, const char *name, uint64_t number, struct err *e)
 {
-	uint32_t size;
-	int fd = open_sized(st, name, &size, e);
+	struct stat info;
+	int fd = open_found(st, name, &info, e);
 
 	if (fd < 0)
 		return -1;
-	if (size == st->segment_size && st->free_count < st->keep) {
+	if (info.st_size == (off_t)st->segment_size && st->free_count < st->keep) {
 		store_free_add(st, number, fd);
 		return 0;
 	}
@@ -67,10 +65,16 @@ static int free_found(struct store *st, const char *name, uint64_t number, struc
 static int segment_found(struct recovery *r, const char *name, uint64_t number, struct err *e)
 {
 	struct found_file f = { .number = number, .end = UINT64_MAX };
+	struct stat info;
+	int64_t written_ms;
 
-	f.fd = open_sized(&r->spool->store, name, &f.size, e);
+	f.fd = open_found(&r->spool->store, name, &info, e);
 	if (f.fd < 0)
 		return -1;
+	f.size = (uint32_t)info.st_size;
+	written_ms = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
+	if (written_ms > r->written_ms)
+		r->written_ms = written_ms;
 	if (r->n == r->room) {
 		r->room = r->room != 0 ? 2 * r->room : 64;
 		r->files = xreallocarray(r->files, r->room, sizeof(*r->files));
@@ -204,7 +208,8 @@ static bool hand_out(struct recovery *r, const struct stored *m, spool_recover_c
 {
 	const struct place *p = m->place;
 	struct spool_recovered out = { .id = m->id, .envelope_size = p->envelope_size,
-		.recipients = m->recipients, .done = stored_done(m), .body_size = p->body_size };
+		.recipients = m->recipients, .done = stored_done(m), .body_size = p->body_size,
+		.written_ms = r->written_ms };
 	void *envelope = xmalloc(p->envelope_size);
 	off_t at = (off_t)(p->message.offset + sizeof(struct record_header) + p->inline_size);
 	bool ok = pread(p->message.seg->fd, envelope, p->envelope_size, at)

@@ -35,6 +35,7 @@ struct recovery {
 	struct known_chunk *chunks;
 	struct broken *broken;
 	uint64_t next_id;
+	int64_t written_ms;	/* wall: when a segment was written to last */
 };
 
 /* scan.c: one segment; last: its end may be torn. */

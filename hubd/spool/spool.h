@@ -57,6 +57,7 @@ struct spool_recovered {
 	uint32_t recipients;
 	const uint64_t *done;		/* bit i % 64 of word i / 64: recipient i has its outcome */
 	uint64_t body_size;
+	int64_t written_ms;		/* wall: when anything was written here last, before this */
 };
 
 static inline bool spool_recovered_done(const struct spool_recovered *m, uint32_t recipient)

@@ -95,10 +95,11 @@ def _raw_parts(data, boundary):
     return parts
 
 
-def _check_lines(data):
+def _check_lines(data, original):
     if b"\n" in data.replace(b"\r\n", b"") or b"\r" in data.replace(b"\r\n", b""):
         _fail(data, "a bare CR or LF")
-    if max(map(len, data.split(b"\r\n"))) > 998:
+    # the original comes back as it is
+    if max(map(len, data.replace(original, b"").split(b"\r\n"))) > 998:
         _fail(data, "too long a line")
 
 
@@ -118,7 +119,8 @@ def _check_text(data, text, recipients):
 
 def check_report(data, message):
     """data: its octets; message: the same, parsed."""
-    _check_lines(data)
+    parts = _raw_parts(data, message.get_boundary())
+    _check_lines(data, parts[-1][1])
     head = data.partition(b"\r\n\r\n")[0]
     if not _is_ascii(head) and _is_ascii(str(message["To"]).encode()):
         _fail(data, "UTF-8 in its header")
@@ -127,7 +129,6 @@ def check_report(data, message):
             _fail(data, "not one field", name)
     if message["Auto-Submitted"] != "auto-replied":
         _fail(data, "no mark of a program")
-    parts = _raw_parts(data, message.get_boundary())
     types = [part.get_content_type() for part in message.get_payload()]
     if len(parts) != 3 or len(types) != 3 or types[0] != "text/plain" or \
             types[1] not in STATUS_PARTS or types[2] not in ORIGINALS:
