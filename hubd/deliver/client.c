@@ -229,6 +229,7 @@ void client_connect(struct client *c, const struct sockaddr *to, socklen_t to_le
 		&stream_events, c);
 	stream_set_inactivity(c->stream, c->cfg.timeout_s);
 	stream_set_silence(c->stream, c->cfg.silence_s);
+	stream_set_hear_out(c->stream);
 	if (send_log_is_on(c->cfg.log))
 		send_log_ends(c->cfg.log, c->stream);
 	client_note(c, NULL, "attempting to connect");
@@ -239,6 +240,7 @@ void client_adopt(struct client *c, int fd)
 	c->stream = stream_accept(c->loop, fd, &stream_events, c);
 	stream_set_inactivity(c->stream, c->cfg.timeout_s);
 	stream_set_silence(c->stream, c->cfg.silence_s);
+	stream_set_hear_out(c->stream);
 	c->connected = true;
 	client_log_connected(c);
 }

@@ -250,7 +250,8 @@ enum step client_auth_reply(struct client *c, const struct smtp_reply *r)
 		return client_fail(c, EVENT_NONSENSE, NULL, "a reply that nothing asked for");
 	if (r->code == 334)
 		return challenged(c, r);
-	if (r->code == 235)
+	/* 235 it should be, but the first digit decides (RFC 5321 section 4.2.1): some say 250 */
+	if (smtp_reply_is_ok(r))
 		return authenticated(c);
 	if (may_tell_password(c, r)) {
 		c->scram_refused = true;

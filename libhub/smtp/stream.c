@@ -304,6 +304,19 @@ static void read_input(struct stream *s, bool readable, bool resumed)
 		stream_fail(s, stream_end_of(rc), text);
 }
 
+void stream_set_hear_out(struct stream *s)
+{
+	s->hear_out = true;
+}
+
+void stream_fail_output(struct stream *s, enum stream_end reason, const char *text)
+{
+	if (s->hear_out && !s->eof && !s->finishing)
+		read_input(s, true, false);
+	if (!s->closed)
+		stream_fail(s, reason, text);
+}
+
 static void on_read(evutil_socket_t fd, short what, void *ctx)
 {
 	struct stream *s = ctx;

@@ -127,6 +127,12 @@ void stream_write_ref(struct stream *s, const void *data, size_t len, void (*cle
 /* Bytes written by the owner and not yet taken by the kernel. */
 size_t stream_pending_output(const struct stream *s);
 
+/*
+ * When output fails, what the peer had said before is read first: it may be why it went. For a
+ * client; what a server is told after its reply was lost is better not done.
+ */
+void stream_set_hear_out(struct stream *s);
+
 /* --- time --- */
 
 /*

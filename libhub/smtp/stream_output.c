@@ -96,7 +96,7 @@ void stream_flush(struct stream *s)
 	if (progress)
 		s->activity_ms = clock_mono_ms();
 	if (n < 0)
-		stream_fail(s, stream_end_of(n), text);
+		stream_fail_output(s, stream_end_of(n), text);
 	else if (!output_left(s))
 		all_sent(s, progress);
 	else if (s->write_wants_read)

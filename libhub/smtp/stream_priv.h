@@ -58,6 +58,7 @@ struct stream {
 	bool reading, writing;		/* events armed */
 	bool connecting, paused, finishing, sent_fin;
 	bool eof, dead;			/* no more input; nothing at all any more */
+	bool hear_out;			/* see stream_set_hear_out */
 	bool expired;			/* a timeout ended the hearing, output may still go */
 	bool told;			/* on_closed was called for the last time */
 	bool closed;			/* the owner is gone, memory goes after this turn */
@@ -76,6 +77,8 @@ void stream_arm_write(struct stream *s);
 void stream_disarm_write(struct stream *s);
 /* Ends the stream for its owner (on_closed). From the loop only; the stream may be gone after. */
 void stream_fail(struct stream *s, enum stream_end reason, const char *text);
+/* The same, of output. */
+void stream_fail_output(struct stream *s, enum stream_end reason, const char *text);
 /* Closes the socket; memory goes after this turn. */
 void stream_end_now(struct stream *s);
 

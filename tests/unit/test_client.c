@@ -371,6 +371,8 @@ static const struct row rows[] = {
 		"end: STARTTLS nonsense\n" },
 	{ "AUTH PLAIN", AUTH, 1, 0, HELLO "S 250-peer\nS 250 AUTH LOGIN PLAIN\n"
 		"C AUTH PLAIN AHVzZXIAc2VjcmV0\nS 235 ok\nC QUIT\n", "end: ok \n" },
+	{ "AUTH PLAIN, an odd success", AUTH, 1, 0, HELLO "S 250-peer\nS 250 AUTH PLAIN\n"
+		"C AUTH PLAIN AHVzZXIAc2VjcmV0\nS 250 ok\nC QUIT\n", "end: ok \n" },
 	{ "AUTH LOGIN", AUTH, 1, 0, HELLO "S 250-peer\nS 250 AUTH LOGIN\nC AUTH LOGIN\n"
 		"S 334 VXNlcg==\n"
 		"C dXNlcg==\nS 334 UGFzcw==\nC c2VjcmV0\nS 235 ok\nC QUIT\n", "end: ok \n" },

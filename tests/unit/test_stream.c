@@ -398,6 +398,34 @@ START_TEST(end_reset)
 }
 END_TEST
 
+static void say_and_go(void *ctx)
+{
+	int *fd = ctx;
+
+	ends_say(*fd, "552 too big\r\n");
+	close(*fd);
+}
+
+/* What a peer said before it went is heard even if it is the write that tells of its end. */
+START_TEST(end_reset_with_last_words)
+{
+	struct end e;
+	int fd = ends_bare(&e);
+	char *text;
+	size_t len;
+
+	stream_set_hear_out(e.s);
+	/* between the look at what can be read and the write */
+	loop_defer(loop, say_and_go, &fd);
+	stream_write(e.s, "more\r\n", 6);
+	WAIT(e.closed > 0);
+	ck_assert_int_eq(e.readable, 1);
+	ck_assert_int_eq(stream_line(e.s, &text, &len, 100), STREAM_LINE_OK);
+	ck_assert_str_eq(text, "552 too big");
+	stream_close(&e.s);
+}
+END_TEST
+
 /* The last words arrive although input is still unread; the socket goes with the peer. */
 START_TEST(finish_lingers)
 {
@@ -505,6 +533,7 @@ int main(void)
 	tcase_add_test(c, end_eof);
 	tcase_add_test(c, end_inside_callbacks);
 	tcase_add_test(c, end_reset);
+	tcase_add_test(c, end_reset_with_last_words);
 	tcase_add_test(c, finish_lingers);
 	tcase_add_test(c, finish_without_loop);
 	tcase_add_test(c, handing_over);
