@@ -76,6 +76,9 @@ struct deliver *deliver_new(const struct deliver_config *cfg)
 	send_log_shared_init(&d->log, cfg->worker);
 	d->prover = cfg->prover;
 	d->proofs = inbox_new(d->loop, on_proof, d);
+	TAILQ_INIT(&d->starting);
+	d->start_event = event_new(loop_base(d->loop), -1, 0, delivery_start_some, d);
+	BUG_ON(d->start_event == NULL);
 	d->hosts = host_table_new();
 	d->rota = rota_new();
 	d->ourselves = ourselves_new();
@@ -93,6 +96,7 @@ void deliver_free(struct deliver **dp)
 	if (d == NULL)
 		return;
 	d->closing = true;
+	event_free(d->start_event);
 	inbox_free(&d->proofs);
 	mx_free(&d->internal);
 	mx_free(&d->external);

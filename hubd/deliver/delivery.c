@@ -283,14 +283,25 @@ void delivery_unreachable(struct delivery *s, const char *text)
 
 /* --- the transport --- */
 
-static void start(void *ctx)
+void delivery_start_some(evutil_socket_t fd, short what, void *ctx)
 {
-	struct delivery *s = ctx;
+	static const struct timeval next_turn;
+	struct deliver *d = ctx;
+	struct delivery *s;
+	int i;
 
-	if (s->stopping)
-		delivery_end(s, QUEUE_CONN_CLOSED);
-	else
-		delivery_next_target(s);
+	(void)fd;
+	(void)what;
+	loop_touch(d->loop);
+	for (i = 0; i < DELIVERY_STARTS_PER_TURN && (s = TAILQ_FIRST(&d->starting)) != NULL; i++) {
+		TAILQ_REMOVE(&d->starting, s, starting);
+		if (s->stopping)
+			delivery_end(s, QUEUE_CONN_CLOSED);
+		else
+			delivery_next_target(s);
+	}
+	if (!TAILQ_EMPTY(&d->starting))
+		event_add(d->start_event, &next_turn);
 }
 
 static uint32_t downgrade_of(const struct send_connector *sc)
@@ -329,7 +340,9 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 	s->idle_timer = evtimer_new(loop_base(s->d->loop), delivery_on_idle, s);
 	s->answer_timer = evtimer_new(loop_base(s->d->loop), on_no_answer, s);
 	BUG_ON(s->idle_timer == NULL || s->answer_timer == NULL);
-	loop_defer(s->d->loop, start, s);
+	if (TAILQ_EMPTY(&s->d->starting))
+		event_active(s->d->start_event, 0, 0);
+	TAILQ_INSERT_TAIL(&s->d->starting, s, starting);
 	return s;
 }
 

@@ -8,6 +8,7 @@
 #define HUB_DELIVER_DELIVERY_H
 
 #include <netinet/in.h>
+#include <sys/queue.h>
 
 #include "hubd/deliver/client.h"
 #include "hubd/deliver/deliver.h"
@@ -46,6 +47,8 @@ struct deliver {
 	struct send_log_shared log;
 	struct prover *prover;		/* NULL = nobody authenticates */
 	struct inbox *proofs;		/* that it gives back */
+	TAILQ_HEAD(starting, delivery) starting;
+	struct event *start_event;
 	struct missing_source *missing_sources;	/* of hubSourceAddress, told to be missing */
 	bool closing;
 	char external_servers[SERVERS_TEXT];
@@ -61,6 +64,7 @@ enum delivery_phase {
 
 struct delivery {
 	struct deliver *d;
+	TAILQ_ENTRY(delivery) starting;
 	struct queue_conn *qc;
 	const struct live *live;	/* qc's */
 	enum delivery_phase phase;
@@ -131,6 +135,10 @@ struct delivery {
 };
 
 extern const struct queue_transport delivery_transport;
+
+/* Of those that were opened begins so many a turn, however many queues have become ready at once. */
+enum { DELIVERY_STARTS_PER_TURN = 64 };
+void delivery_start_some(evutil_socket_t fd, short what, void *ctx);
 
 /* A line of information in the protocol log, with or without a session: see send_log.h. */
 #define delivery_note(s, context, ...) send_log_note(&(s)->log, (context), __VA_ARGS__)

@@ -20,28 +20,61 @@ struct inbox {
 	size_t length;
 };
 
-static struct inbox_node *take_all(struct inbox *ib)
+/* Takes a list of at most max; the rest stays in front of what is posted from now on. */
+static struct inbox_node *take_some(struct inbox *ib, size_t max, bool *is_all)
 {
-	struct inbox_node *list;
+	struct inbox_node *list, *last, **tail;
+	size_t n, i;
 
 	pthread_mutex_lock(&ib->lock);
 	list = ib->head;
+	tail = ib->tail;
+	n = ib->length;
 	ib->head = NULL;
 	ib->tail = &ib->head;
 	ib->length = 0;
 	pthread_mutex_unlock(&ib->lock);
+	*is_all = n <= max;
+	if (*is_all)
+		return list;
+	for (last = list, i = 1; i < max; i++)
+		last = last->next;
+	pthread_mutex_lock(&ib->lock);
+	if (ib->head == NULL)
+		ib->tail = tail;
+	*tail = ib->head;
+	ib->head = last->next;
+	ib->length += n - max;
+	pthread_mutex_unlock(&ib->lock);
+	last->next = NULL;
 	return list;
 }
 
-void inbox_read(struct inbox *ib)
+/* False: something is left. */
+static bool hand_over(struct inbox *ib, size_t max)
 {
-	struct inbox_node *node = take_all(ib), *next;
+	bool is_all;
+	struct inbox_node *node = take_some(ib, max, &is_all), *next;
 
 	for (; node != NULL; node = next) {
 		next = node->next;
 		node->next = NULL;
 		ib->cb(node, ib->ctx);
 	}
+	return is_all;
+}
+
+void inbox_read(struct inbox *ib)
+{
+	(void)hand_over(ib, SIZE_MAX);
+}
+
+static void wake_up(struct inbox *ib)
+{
+	static const uint64_t one = 1;
+
+	if (write(ib->fd, &one, sizeof(one)) != sizeof(one))
+		err_bug(__FILE__, __LINE__, "eventfd write");
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
@@ -52,8 +85,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	loop_touch(ib->reader);
 	/* before taking the list: a post after it wakes us again */
-	if (read(fd, &count, sizeof(count)) == sizeof(count))
-		inbox_read(ib);
+	if (read(fd, &count, sizeof(count)) == sizeof(count) && !hand_over(ib, INBOX_PER_TURN))
+		wake_up(ib);
 }
 
 size_t inbox_length(struct inbox *ib)
@@ -108,7 +141,6 @@ void inbox_free(struct inbox **ibp)
 
 void inbox_post(struct inbox *ib, struct inbox_node *node)
 {
-	static const uint64_t one = 1;
 	bool wake;
 
 	node->next = NULL;
@@ -118,6 +150,6 @@ void inbox_post(struct inbox *ib, struct inbox_node *node)
 	ib->tail = &node->next;
 	ib->length++;
 	pthread_mutex_unlock(&ib->lock);
-	if (wake && write(ib->fd, &one, sizeof(one)) != sizeof(one))
-		err_bug(__FILE__, __LINE__, "eventfd write");
+	if (wake)
+		wake_up(ib);
 }

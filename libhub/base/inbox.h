@@ -2,12 +2,15 @@
  *
  * Any thread posts; the loop that made the inbox reads. A posted node belongs to the receiver; it
  * is the sender's own struct with a struct inbox_node in it, so posting allocates nothing. Order of
- * one sender is kept. Posting to a reader that is already awake costs no system call.
+ * one sender is kept. Posting to a reader that is already awake costs no system call. However much
+ * was posted, the loop gets INBOX_PER_TURN in one turn; what is left, in the next.
  */
 #ifndef HUB_BASE_INBOX_H
 #define HUB_BASE_INBOX_H
 
 #include "libhub/base/loop.h"
+
+enum { INBOX_PER_TURN = 256 };
 
 struct inbox_node {
 	struct inbox_node *next;

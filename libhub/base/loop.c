@@ -27,6 +27,7 @@ struct loop {
 	struct deferred *deferred, **deferred_tail;
 	struct loop_hook *hooks;
 	uint64_t turn_start_ms;		/* 0 while asleep */
+	uint64_t longest_turn_ms;
 	char *name;
 	bool stop;
 };
@@ -45,6 +46,8 @@ static void turn_end(struct loop *l)
 		return;
 	took_ms = clock_mono_ms() - l->turn_start_ms;
 	l->turn_start_ms = 0;
+	if (took_ms > l->longest_turn_ms)
+		l->longest_turn_ms = took_ms;
 	if (took_ms > LOOP_TURN_MAX_MS)
 		log_event(LOG_LEVEL_WARNING, "loop-turn-long", LOG_STR("loop", l->name),
 			LOG_UINT("ms", took_ms), LOG_END);
@@ -99,6 +102,9 @@ void loop_free(struct loop **lp)
 	while (l->hooks != NULL)
 		l->hooks->cb(l->hooks->ctx);
 	run_deferred(l);
+	if (l->longest_turn_ms > 0)
+		log_event(LOG_LEVEL_INFO, "loop-ended", LOG_STR("loop", l->name),
+			LOG_UINT("longest_turn_ms", l->longest_turn_ms), LOG_END);
 	event_free(l->nudge);
 	event_base_free(l->base);
 	free(l->name);

@@ -4,8 +4,9 @@
  * servers answers. A change of servers makes a new channel; the old one lives until its last
  * question is over. Results are always handed on at the end of a turn, outside c-ares.
  *
- * At most RESOLVER_PARALLEL questions are with the servers; look-ups beyond them wait in order. An
- * address look-up that has one family's answer waits RESOLVER_OTHER_MS for the other's.
+ * At most RESOLVER_PARALLEL questions that may still be answered soon are with the servers, and
+ * RESOLVER_SLOW others; look-ups beyond them wait in order. An address look-up that has one family's
+ * answer waits RESOLVER_OTHER_MS for the other's.
  */
 #include "libhub/base/resolver_priv.h"
 
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 #include "libhub/base/resolver_answer.h"
 
@@ -28,7 +30,8 @@ struct resolver {
 	struct resolver_channel *retired;
 	struct resolver_op *ops;
 	struct resolver_op *waiting;		/* of ops, those whose turn to ask has not come */
-	unsigned int asking;			/* questions with the servers */
+	struct event *slow_timer;		/* runs while look-ups wait */
+	unsigned int asking, slow;		/* questions with the servers */
 	uint32_t timeout_ms, tries;
 };
 
@@ -56,7 +59,9 @@ struct resolver_op {
 	void *ctx;
 	unsigned int pending;		/* questions under way */
 	unsigned int questions;		/* bits */
-	bool waits;
+	unsigned int open;		/* of them, with the servers */
+	uint64_t asked_ms;
+	bool waits, slow;
 	bool cancelled;			/* or answered already */
 	struct event other_timer;	/* runs while one family's answer waits for the other's */
 	char name[RESOLVER_NAME_SIZE];
@@ -90,6 +95,7 @@ bool resolver_name_valid(const char *name)
 
 static void question_over(struct resolver_op *op);
 static void ask(struct resolver_op *op);
+static void on_slow_timer(evutil_socket_t fd, short what, void *ctx);
 
 /* --- resolver --- */
 
@@ -109,6 +115,8 @@ struct resolver *resolver_new(struct loop *l, const struct resolver_options *opt
 		free(r);
 		return NULL;
 	}
+	r->slow_timer = evtimer_new(loop_base(l), on_slow_timer, r);
+	BUG_ON(r->slow_timer == NULL);
 	return r;
 }
 
@@ -131,6 +139,7 @@ void resolver_free(struct resolver **rp)
 	DL_FOREACH_SAFE(r->retired, ch, next_ch)
 		resolver_channel_free(ch);
 	resolver_channel_free(r->ch);
+	event_free(r->slow_timer);
 	free(r);
 }
 
@@ -211,18 +220,52 @@ static void deliver_addr(const struct resolver_op *op)
 	free(all);
 }
 
-/* Room for others: the next ones ask. */
+static bool has_room(const struct resolver *r)
+{
+	return r->asking < RESOLVER_PARALLEL && r->slow < RESOLVER_SLOW;
+}
+
+/* The next ones ask, if there is room. */
 static void ask_waiting(struct resolver *r)
 {
 	struct resolver_op *op;
 
-	while ((op = r->waiting) != NULL && r->asking < RESOLVER_PARALLEL) {
+	while ((op = r->waiting) != NULL && has_room(r)) {
 		DL_DELETE2(r->waiting, op, prev_waiting, next_waiting);
 		op->waits = false;
 		if (!op->cancelled)
 			ask(op);
 		question_over(op);
 	}
+}
+
+static void slow_timer_arm(struct resolver *r)
+{
+	static const struct timeval soon = { .tv_usec = RESOLVER_SLOW_MS * 1000 / 4 };
+
+	if (!evtimer_pending(r->slow_timer, NULL))
+		event_add(r->slow_timer, &soon);
+}
+
+static void on_slow_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct resolver *r = ctx;
+	uint64_t now_ms = clock_mono_ms();
+	struct resolver_op *op;
+
+	(void)fd;
+	(void)what;
+	loop_touch(r->loop);
+	DL_FOREACH(r->ops, op) {
+		if (op->waits || op->slow || op->asked_ms + RESOLVER_SLOW_MS > now_ms)
+			continue;
+		op->slow = true;
+		r->asking -= op->open;
+		r->slow += op->open;
+	}
+	ask_waiting(r);
+	if (r->waiting != NULL)
+		slow_timer_arm(r);
 }
 
 static void op_done(void *ctx)
@@ -297,8 +340,10 @@ static void answered(struct resolver_op *op)
 {
 	static const struct timeval other = { .tv_usec = RESOLVER_OTHER_MS * 1000 };
 
-	if (op->ch != NULL)
-		op->r->asking--;
+	if (op->ch != NULL) {
+		op->open--;
+		*(op->slow ? &op->r->slow : &op->r->asking) -= 1;
+	}
 	if (op->pending == 2 && op->n + op->n6 > 0 && !op->cancelled && op->ch != NULL)
 		event_add(&op->other_timer, &other);
 	question_over(op);
@@ -366,10 +411,12 @@ static void ask(struct resolver_op *op)
 	};
 	size_t i;
 
+	op->asked_ms = clock_mono_ms();
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if ((op->questions & all[i].question) == 0)
 			continue;
 		op->pending++;
+		op->open++;
 		op->r->asking++;
 		ares_query(op->ch->ares, op->name, C_IN, all[i].type, all[i].cb, op);
 	}
@@ -398,9 +445,10 @@ static void op_started(struct resolver_op *op)
 {
 	struct resolver *r = op->r;
 
-	if (op->questions != 0 && (r->waiting != NULL || r->asking >= RESOLVER_PARALLEL)) {
+	if (op->questions != 0 && (r->waiting != NULL || !has_room(r))) {
 		op->waits = true;
 		DL_APPEND2(r->waiting, op, prev_waiting, next_waiting);
+		slow_timer_arm(r);
 		return;
 	}
 	ask(op);

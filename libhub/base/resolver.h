@@ -21,8 +21,11 @@
 
 /* Records beyond these are ignored (the best are kept). */
 enum { RESOLVER_MX_MAX = 100, RESOLVER_ADDR_MAX = 64 };
-/* Questions with the servers at once; further look-ups wait for their turn. */
-enum { RESOLVER_PARALLEL = 250 };
+/*
+ * Questions asked at once, lest a server's or our socket overflow; further look-ups wait for their
+ * turn. One not answered after RESOLVER_SLOW_MS stands in nobody's way, up to RESOLVER_SLOW.
+ */
+enum { RESOLVER_PARALLEL = 100, RESOLVER_SLOW = 900, RESOLVER_SLOW_MS = 1000 };
 enum { RESOLVER_SERVERS_MAX = 16 };
 /* So long one family's addresses wait for the other's (RFC 8305 section 3, at mail's leisure). */
 enum { RESOLVER_OTHER_MS = 500 };

@@ -498,6 +498,78 @@ START_TEST(server_system)
 }
 END_TEST
 
+/* --- many at once --- */
+
+enum { CROWD = 1000 };
+
+static int n_answered;
+
+static void on_one_of_many(const struct resolver_addr_result *res, void *ctx)
+{
+	struct asked *last = ctx;
+
+	ck_assert_int_eq(res->outcome, RESOLVE_OK);
+	if (++n_answered < CROWD)
+		return;
+	last->calls++;
+	loop_stop(l);
+}
+
+START_TEST(more_than_are_asked_at_once)
+{
+	struct asked last = { 0 };
+	int i;
+
+	n_answered = 0;
+	for (i = 0; i < CROWD; i++)
+		resolver_addr(r, "both.test", 25, RESOLVER_IPV4_FIRST, on_one_of_many, &last);
+	wait_for(&last);
+	ck_assert_int_eq(n_answered, CROWD);
+}
+END_TEST
+
+static int silent_socket(char list[80])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	snprintf(list, 80, "127.0.0.1:%d", ntohs(sin.sin_port));
+	return fd;
+}
+
+/* As many as may be asked at once get no answer; the one behind them waits for it that long not. */
+START_TEST(slow_ones_stand_aside)
+{
+	struct asked never = { 0 }, a;
+	struct resolver *changing;
+	struct resolver_op *op;
+	char list[80];
+	struct err e;
+	int fd = silent_socket(list), i;
+	uint64_t began_ms = clock_mono_ms();
+
+	changing = make(list, (PATIENCE_S - 5) * 1000);
+	for (i = 0; i < RESOLVER_PARALLEL; i++)
+		resolver_mx(changing, "contoso.test", on_mx, &never);
+	ck_assert_int_eq(resolver_servers_set(changing, servers, &e), 0);
+	op = resolver_mx(changing, "contoso.test", on_mx, &never);
+	resolver_cancel(&op);
+	ask_mx(changing, "contoso.test", &a);
+	ck_assert_int_eq(a.outcome, RESOLVE_OK);
+	ck_assert_uint_ge(clock_mono_ms() - began_ms, RESOLVER_SLOW_MS);
+	/* some ask, some wait */
+	for (i = 0; i < 2 * RESOLVER_PARALLEL; i++)
+		resolver_mx(changing, "contoso.test", on_mx, &never);
+	resolver_free(&changing);
+	ck_assert_int_eq(never.calls, 0);
+	close(fd);
+}
+END_TEST
+
 /* --- the contract --- */
 
 START_TEST(cancelled)
@@ -596,6 +668,8 @@ static int run_tests(void)
 	tcase_add_loop_test(look_ups, server_lists, 0,
 		sizeof(server_rows) / sizeof(server_rows[0]));
 	tcase_add_test(look_ups, server_system);
+	tcase_add_test(look_ups, more_than_are_asked_at_once);
+	tcase_add_test(look_ups, slow_ones_stand_aside);
 	tcase_add_test(look_ups, cancelled);
 	tcase_add_test(look_ups, freed);
 	return unit_run("resolver", cases, 1);
