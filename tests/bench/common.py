@@ -171,7 +171,9 @@ class Cost:
     def read(self):
         family = self._family()
         cpu = sum(int(fields[i]) for fields in family.values() for i in (11, 12, 13, 14))
-        return {"cpu_s": cpu / TICK, "switches": sum(context_switches(pid) for pid in family)}
+        faults = sum(int(fields[i]) for fields in family.values() for i in (7, 8))
+        return {"cpu_s": cpu / TICK, "faults": faults,
+                "switches": sum(context_switches(pid) for pid in family)}
 
 
 def context_switches(pid):

@@ -23,10 +23,10 @@ SETTINGS = {
 }
 
 
-def unbraked(place, sink, port, concurrency=100, cache=True, **settings):
+def unbraked(place, sink, port, concurrency=100, cache=True, name="postfix", **settings):
     return Postfix(place, port, dict(
         SETTINGS, relayhost="[127.0.0.1]:%d" % sink,
         default_destination_concurrency_limit=concurrency,
         initial_destination_concurrency=concurrency,
         smtp_destination_concurrency_limit=concurrency,
-        smtp_connection_cache_on_demand="yes" if cache else "no", **settings))
+        smtp_connection_cache_on_demand="yes" if cache else "no", **settings), name=name)

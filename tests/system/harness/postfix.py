@@ -54,9 +54,9 @@ postlog   unix-dgram n - n - 1 postlogd
 class Postfix:
     """settings: of main.cf besides those above; services: lines of master.cf."""
 
-    def __init__(self, place, port, settings, services=""):
+    def __init__(self, place, port, settings, services="", name="postfix"):
         self.port = port
-        self.folder = place.directory("postfix")
+        self.folder = place.directory(name)
         os.chmod(place.path, 0o755)
         os.chmod(self.folder, 0o755)
         for name in ("queue", "data", "etc"):
