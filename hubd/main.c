@@ -7,6 +7,7 @@
 #include "hubd/daemon.h"
 #include "libhub/base/log.h"
 #include "libhub/base/log_writer.h"
+#include "libhub/base/mem.h"
 
 static const char usage[] =
 	"usage: hubd -f hubd.conf [-d] [-t]\n"
@@ -61,6 +62,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	mem_keep_freed();
 	arena = arena_new();
 	if (settings_load(o.file, arena, &settings, &e) != 0 ||
 		daemon_check(&settings, &e) != 0) {

@@ -1,6 +1,7 @@
 /* mem.c - see mem.h */
 #include "libhub/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,12 @@ static void *checked(void *p)
 		abort();
 	}
 	return p;
+}
+
+void mem_keep_freed(void)
+{
+	mallopt(M_TRIM_THRESHOLD, MEM_KEPT);
+	mallopt(M_MMAP_THRESHOLD, MEM_LARGE);
 }
 
 void *xmalloc(size_t size)

@@ -12,6 +12,14 @@
 
 #include "libhub/base/err.h"
 
+/*
+ * Each thread keeps up to MEM_KEPT bytes that were freed, instead of giving them back to the system
+ * and taking them again, cleared page by page, for the next message; but for pieces from MEM_LARGE
+ * on. Before there are other threads.
+ */
+void mem_keep_freed(void);
+enum { MEM_KEPT = 4 * 1024 * 1024, MEM_LARGE = 512 * 1024 };
+
 void *xmalloc(size_t size);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
