@@ -120,6 +120,26 @@ START_TEST(crc_vectors)
 }
 END_TEST
 
+/* Large pieces are done in another way than single bytes. */
+START_TEST(crc_of_any_size)
+{
+	unsigned char text[5000];
+	uint32_t crc = 0, noise = 1;
+	size_t i;
+
+	for (i = 0; i < sizeof(text); i++) {
+		noise = noise * 1103515245 + 12345;
+		text[i] = (unsigned char)(noise >> 16);
+	}
+	for (i = 1; i < sizeof(text); i++) {
+		ck_assert_uint_eq(crc32c(0, text + 1, i - 1), crc);
+		ck_assert_uint_eq(crc32c(crc32c(0, text + 1, i / 3), text + 1 + i / 3,
+			i - 1 - i / 3), crc);
+		crc = crc32c(crc, text + i, 1);
+	}
+}
+END_TEST
+
 enum { POSTS = 20000 };
 
 struct posted {
@@ -426,6 +446,7 @@ int main(void)
 		(int)(sizeof(bad_settings) / sizeof(bad_settings[0])));
 	tcase_add_test(mem, arena_keeps_everything);
 	tcase_add_test(mem, crc_vectors);
+	tcase_add_test(mem, crc_of_any_size);
 	tcase_add_test(mem, clock_texts);
 	tcase_add_test(loop, inbox_across_threads);
 	tcase_add_test(loop, inbox_unwatched);
