@@ -1,9 +1,12 @@
-/* body.c - the streaming loops of DATA. Two memchr calls a line do nearly all the work. */
+/* body.c - the streaming loops of DATA. Lines that are as they should be are passed over by
+ * plain.h; for all others two memchr calls a line do nearly all the work.
+ */
 #include "libhub/smtp/body.h"
 
-#include "libhub/base/err.h"
-
 #include <string.h>
+
+#include "libhub/base/err.h"
+#include "libhub/smtp/plain.h"
 
 enum {
 	AT_LINE,	/* at the start of a line: after CRLF, or of the message */
@@ -50,6 +53,7 @@ static const char *decoder_lines(struct smtp_body_decoder *d, const char *at, co
 			d->state = IN_LINE;
 		} else {
 			d->state = AT_LINE;
+			at += smtp_plain_lines(at, (size_t)(end - at));
 			if (at < end && *at == '.')
 				return at;
 		}
@@ -70,7 +74,9 @@ size_t smtp_body_decode(struct smtp_body_decoder *d, const char *p, size_t n)
 				start = ++at;
 				d->state = AT_DOT;
 			} else {
-				at = decoder_lines(d, at, end);
+				at += smtp_plain_lines(at, (size_t)(end - at));
+				if (at < end && *at != '.')
+					at = decoder_lines(d, at, end);
 			}
 			break;
 		case AT_DOT:
@@ -176,6 +182,10 @@ void smtp_body_encode(struct smtp_body_encoder *x, const char *p, size_t n)
 			x->state = AT_LINE;
 			continue;
 		}
+		if (x->state == AT_LINE)
+			at += smtp_plain_lines(at, (size_t)(end - at));
+		if (at == end)
+			break;
 		if (x->state == AT_LINE && *at == '.') {
 			encoder_emit(x, start, at);
 			encoder_insert(x, ".");

@@ -12,5 +12,6 @@ libhub_libhub_a_SOURCES += \
 	%D%/encapsulation.c %D%/encapsulation.h \
 	%D%/extension.c %D%/extension.h \
 	%D%/header.c %D%/header.h \
+	%D%/plain.c %D%/plain.h \
 	%D%/mailbox_list.c %D%/mailbox_list.h \
 	%D%/reply.c %D%/reply.h

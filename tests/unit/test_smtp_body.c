@@ -226,6 +226,83 @@ START_TEST(round_trip)
 }
 END_TEST
 
+struct outcome {
+	struct sink out;
+	size_t taken;
+	bool ended;
+	bool refused;
+};
+
+static struct outcome decode_by(size_t step, const char *text, size_t n)
+{
+	struct outcome o = { .out.length = 0 };
+	struct smtp_body_decoder d;
+	size_t piece;
+
+	smtp_body_decoder_init(&d, take, &o.out);
+	while (o.taken < n && !d.ended) {
+		piece = step < n - o.taken ? step : n - o.taken;
+		o.taken += smtp_body_decode(&d, text + o.taken, piece);
+	}
+	o.ended = d.ended;
+	o.refused = d.faults != 0;
+	return o;
+}
+
+static struct outcome encode_by(size_t step, const char *text, size_t n)
+{
+	struct outcome o = { .out.length = 0 };
+	struct smtp_body_encoder x;
+	size_t piece;
+
+	smtp_body_encoder_init(&x, take, &o.out);
+	for (; o.taken < n; o.taken += piece) {
+		piece = step < n - o.taken ? step : n - o.taken;
+		smtp_body_encode(&x, text + o.taken, piece);
+	}
+	smtp_body_encode_end(&x);
+	return o;
+}
+
+static void ck_same(const struct outcome *a, const struct outcome *b, const char *text)
+{
+	ck_assert_msg(a->taken == b->taken && a->ended == b->ended && a->refused == b->refused &&
+		(a->refused || (a->out.length == b->out.length &&
+		memcmp(a->out.text, b->out.text, a->out.length) == 0)), "%s", text);
+}
+
+/*
+ * Two letters that may be odd, anywhere in lines of some length: text that is looked at in blocks
+ * gives what it gives byte by byte.
+ */
+START_TEST(large_pieces)
+{
+	static const char letters[] = "\r\n.a";
+	enum { SIZE = 260 };
+	size_t line = (size_t)_i, at;
+	unsigned pair;
+
+	for (at = 0; at + 1 < SIZE; at++)
+		for (pair = 0; pair < 16; pair++) {
+			char text[SIZE + 1] = "";
+			struct outcome whole, bytes;
+			size_t i;
+
+			for (i = 0; i < SIZE; i++)
+				text[i] = i % line == line - 2 ? '\r' :
+					i % line == line - 1 ? '\n' : 'a';
+			text[at] = letters[pair & 3];
+			text[at + 1] = letters[pair >> 2];
+			whole = decode_by(SIZE, text, SIZE);
+			bytes = decode_by(1, text, SIZE);
+			ck_same(&whole, &bytes, text);
+			whole = encode_by(SIZE, text, SIZE);
+			bytes = encode_by(1, text, SIZE);
+			ck_same(&whole, &bytes, text);
+		}
+}
+END_TEST
+
 static unsigned spans;
 
 static void count(void *ctx, const char *p, size_t n)
@@ -270,6 +347,8 @@ int main(void)
 	tcase_add_loop_test(body, encode, 0, sizeof(encoded) / sizeof(encoded[0]));
 	tcase_add_loop_test(body, check_chunks, 0, sizeof(checked) / sizeof(checked[0]));
 	tcase_add_test(body, round_trip);
+	tcase_add_loop_test(body, large_pieces, 2, 12);
+	tcase_add_loop_test(body, large_pieces, 62, 67);
 	tcase_add_test(body, few_spans);
 	return unit_run("smtp_body", &body, 1);
 }
