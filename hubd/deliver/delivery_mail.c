@@ -97,6 +97,9 @@ void delivery_on_sent(struct client *c, const struct client_fact *facts, void *c
 	struct delivery *s = ctx;
 
 	(void)c;
+	/* of a message in several transactions it may be the last ones */
+	s->spent = (s->sent > 0 || facts[0].ok) &&
+		has_had_enough(&facts[s->item->env.recipient_count - 1]);
 	spool_body_close(&s->body);
 	if (is_innocent(s, facts)) {
 		s->host_to_blame = s->sent == 0;
@@ -107,9 +110,6 @@ void delivery_on_sent(struct client *c, const struct client_fact *facts, void *c
 		if (s->sent == 0)
 			host_good(s->d->hosts, &s->target->addr.sa);
 	}
-	/* of a message in several transactions it may be the last ones */
-	s->spent = (s->sent > 0 || facts[0].ok) &&
-		has_had_enough(&facts[s->item->env.recipient_count - 1]);
 	s->item = NULL;
 	s->sent++;
 }
