@@ -8,6 +8,7 @@
 
 #include "hubd/agent/conn.h"
 #include "hubd/config/live.h"
+#include "libhub/smtp/encapsulation.h"
 
 enum {
 	CHUNK = 16 * 1024,
@@ -199,6 +200,18 @@ static void put_notify(struct evbuffer *out, uint32_t notify)
 		evbuffer_add_printf(out, "\n");
 }
 
+static void put_recipient(struct evbuffer *out, uint64_t number,
+	const struct envelope_recipient *r)
+{
+	struct encapsulated e;
+
+	evbuffer_add_printf(out, "RECIPIENT %" PRIu64 " <%s>\n", number, r->address);
+	if (encapsulation_read(r->address, &e) == ENCAPSULATION_WHOLE)
+		evbuffer_add_printf(out, "ADDRESS %s:%s\n", e.type, e.text);
+	put_text(out, "ORCPT", r->orcpt);
+	put_notify(out, r->notify);
+}
+
 static void put_envelope(struct agent_conn *s, struct evbuffer *out)
 {
 	static const char *const bodies[] = { "7BIT", "8BITMIME", "BINARYMIME" };
@@ -216,13 +229,8 @@ static void put_envelope(struct agent_conn *s, struct evbuffer *out)
 		evbuffer_add_printf(out, "REQUIRETLS\n");
 	put_text(out, "ENVID", env->envid);
 	put_text(out, "RET", rets[env->ret]);
-	for (i = 0; i < env->recipient_count; i++) {
-		const struct envelope_recipient *r = &env->recipients[i];
-
-		evbuffer_add_printf(out, "RECIPIENT %" PRIu64 " <%s>\n", s->first + i, r->address);
-		put_text(out, "ORCPT", r->orcpt);
-		put_notify(out, r->notify);
-	}
+	for (i = 0; i < env->recipient_count; i++)
+		put_recipient(out, s->first + i, &env->recipients[i]);
 	evbuffer_add_printf(out, "DATA\n");
 }
 

@@ -279,6 +279,35 @@ class Agents(unittest.TestCase):
             if "command" in waiting["queue"]:
                 org.paris1.ctl("message", "remove", waiting["id"], "--no-report")
 
+    def test_addresses_of_other_types(self):
+        """The agent sees what is encapsulated; so does the command of hub-agent."""
+        address = "IMCEAFAX-+2B12_4@contoso.com"
+        self.add("faxes", "behaves", hubAddressSpace="FAX:*")
+        self.submit(address, "x@good.example")
+        self.delivered("faxes", address)
+        envelope, = self.notes("faxes", "envelope")
+        self.assertEqual(envelope[-2:], ["RECIPIENT 1 <%s>" % address, "ADDRESS FAX:+12/4"])
+        self.assertEqual(self.notes("faxes", "opening")[0][3], "QUEUE *")
+        self.change("faxes", hubEnabled="FALSE")
+        with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
+            self.submit(address)
+        self.assertIn(b"no connector takes FAX", refused.exception.recipients[address][1])
+        boxes = self.place.directory("numbers")
+        self.place.directory("numbers/4711")
+        for words, fax, verdict in (
+                (["folders", boxes], "4711", "DELIVERED 1 2.0.0 in its folder"),
+                (["folders", boxes], "../4711", "FAILED 1 5.1.1 there is no folder of that name"),
+                (["command", "echo", "to {}"], "+12/4", "DELIVERED 1 2.0.0 to +12/4"),
+                (["command", "echo", "{}"], "-n",
+                 "FAILED 1 5.1.3 an address must not begin with a hyphen here")):
+            with self.subTest(words, fax=fax):
+                done = subprocess.run(
+                    [os.path.join(TOP, "tools", "hub-agent"), *words], text=True, timeout=60,
+                    input="OPEN\nMESSAGE 1\nSENDER <>\nRECIPIENT 1 <IMCEAFAX-x@contoso.com>\n"
+                    "ADDRESS FAX:%s\nDATA\nCHUNK 2\n\r\nEND\nCLOSE\n" % fax,
+                    capture_output=True, check=True)
+                self.assertEqual(done.stdout.split("\n")[1], verdict, done.stderr)
+
     def test_folders_that_cannot_be_seen(self):
         """Only a folder that is surely not there fails; a full disk leaves nothing behind."""
         boxes = self.place.directory("unseen")

@@ -183,6 +183,22 @@ class Foreign(unittest.TestCase):
         os.rename(self.folder + "-", self.folder)
         self.wait_file(token)
 
+    def test_source_servers_stand_in(self):
+        """Of several, each writes to its own folder; the others go on without one that is gone."""
+        org = self.org
+        root = org.place.directory("drop1")
+        other = os.path.join(root, "Fax")
+        os.mkdir(other)
+        org.change(org.london1.dn(), hubDropRoot=root)
+        org.change(org.connector("Fax"), hubSourceServer=[org.london1.dn(), org.london2.dn()])
+        self.addCleanup(org.change, org.connector("Fax"), hubSourceServer=org.london2.dn())
+        org.london2.stop()
+        self.wait_file(self.submit(), other)
+        org.london2.start()
+        org.london1.stop()
+        self.wait_file(self.submit())
+        org.london1.start()
+
     # --- no room ---
 
     def test_quota(self):

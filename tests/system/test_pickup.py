@@ -142,6 +142,13 @@ class Pickup(Base):
         report = wait_report(self.org.mailbox, token, "nobody@contoso.com")
         self.assertEqual(report.recipient("nobody@contoso.com")["Status"], "5.1.1")
 
+    def test_invalid_type(self):
+        """No session refused it: a report does."""
+        address = "IMCEATELEX-1@contoso.com"
+        token, _ = self.drop_off(form=PICKUP.replace("bruno@contoso.com", address))
+        report = wait_report(self.org.mailbox, token, address)
+        self.assertEqual(report.recipient(address)["Status"], "5.1.2")
+
     # --- rules ---
 
     BROKEN = [
@@ -202,6 +209,8 @@ class Pickup(Base):
         tokens = [self.drop_off(name="%d.eml" % i)[0] for i in range(4)]
         wait_for("two", lambda: sum(bool(self.org.mailbox.find(t)) for t in tokens) == 2)
         self.assertEqual(len(os.listdir(self.pickup)), 2)
+        # each directory has its own count
+        self.org.mailbox.wait(self.drop_off(self.replay, REPLAY.replace("%s", "", 1))[0])
         self.set(hubPickupMaxMessagesPerMinute="0")
         for token in tokens:
             self.org.mailbox.wait(token)
@@ -433,6 +442,14 @@ class Replay(Base):
             with self.subTest(text=text):
                 name = self.put(self.replay, text, "broken%d.eml" % i)
                 self.assertEqual(self.bad(name)["rule"], rule)
+
+    def test_limits_of_pickup_are_not_its(self):
+        """More than 100 recipients, and a header of more than 64 KB in the file."""
+        many = "".join("X-Receiver: <%s%d@far.example>\n" % ("r" * 60, i) for i in range(800))
+        token, _ = self.drop_off(self.replay, REPLAY.replace(
+            "X-Receiver: <bruno@contoso.com>\n", many).replace("%s", "", 1))
+        wait_for("all have it", lambda: sum(
+            len(m.recipients) for m in self.org.smart_host.find(token)) == 800)
 
     def test_null_sender_and_binary(self):
         token = uuid.uuid4().hex
