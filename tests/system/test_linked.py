@@ -14,7 +14,7 @@ from .harness.directory import record
 from .harness.filter import Filter
 from .harness.organization import Organization, message, send
 
-FIRST, SECOND, ECHO = "127.0.31.1", "127.0.31.2", "127.0.31.3"
+FIRST, SECOND, ECHO, GUARD = "127.0.31.1", "127.0.31.2", "127.0.31.3", "127.0.31.4"
 
 
 class Linked(unittest.TestCase):
@@ -24,9 +24,11 @@ class Linked(unittest.TestCase):
         cls.addClassCleanup(org.close)
         for hub in org.hubs:
             org.directory.change(hub.dn(), **QUICK)
-        cls.ports = {name: free_port() for name in ("First", "Second", "Circle", "Entrance")}
+        cls.ports = {name: free_port() for name in (
+            "First", "Second", "Circle", "Entrance", "Gate", "Behind")}
         cls.first = Filter(org.place, "first", FIRST, cls.ports["First"])
         cls.second = Filter(org.place, "second", SECOND, cls.ports["Second"])
+        cls.guard = Filter(org.place, "guard", GUARD, cls.ports["Behind"])
         cls.echo = Filter(org.place, "echo", ECHO, cls.ports["Circle"])
         org.directory.add("".join([
             cls.receive("First", FIRST), cls.receive("Second", SECOND),
@@ -34,6 +36,16 @@ class Linked(unittest.TestCase):
             cls.filter("To first", "Internet", cls.first),
             cls.filter("To second", "First", cls.second),
             cls.filter("To echo", "Circle", cls.echo),
+            cls.outside("Gate", "127.0.0.1"), cls.outside("Behind", GUARD),
+            cls.filter("To guard", "Gate", cls.guard),
+            record("cn=insiders,ou=People," + org.directory.suffix,
+                   "groupOfNames hubMailGroup hubRecipient", cn="insiders",
+                   mail="insiders@contoso.com", hubRefuseOutsideMail="TRUE",
+                   member="uid=bruno,ou=People," + org.directory.suffix),
+            record("cn=most,ou=People," + org.directory.suffix, "groupOfNames hubMailGroup",
+                   cn="most", mail="most@contoso.com",
+                   member=["%s,ou=People,%s" % (name, org.directory.suffix)
+                           for name in ("uid=anna", "cn=insiders")]),
             record("cn=everybody,ou=People," + org.directory.suffix,
                    "groupOfNames hubMailGroup", cn="everybody", mail="everybody@contoso.com",
                    member=["uid=%s,ou=People,%s" % (name, org.directory.suffix)
@@ -48,6 +60,13 @@ class Linked(unittest.TestCase):
             "cn=%s,%s" % (name, cls.org.london1.dn()), "hubReceiveConnector", cn=name,
             hubBinding="127.0.0.1:%d" % cls.ports[name], hubRemoteIPRange=remote,
             hubAuthMechanism=["Tls", "ExternalAuthoritative"], hubPermissionGroup="HubServers")
+
+    @classmethod
+    def outside(cls, name, remote):
+        return record(
+            "cn=%s,%s" % (name, cls.org.london1.dn()), "hubReceiveConnector", cn=name,
+            hubUsage="Internet", hubBinding="127.0.0.1:%d" % cls.ports[name],
+            hubRemoteIPRange=remote, hubGrant="AnonymousUsers Accept-Any-Recipient")
 
     @classmethod
     def filter(cls, name, receive, sink, **attributes):
@@ -114,6 +133,27 @@ class Linked(unittest.TestCase):
             self.second.answer("MAIL", None)
             self.assertIn("not that", fields.recipient("x@elsewhere.example")["Diagnostic-Code"])
             self.assertEqual(len(self.second.find(token)), 0)
+
+    def test_outside_mail_stays_outside_mail(self):
+        """A filter that vouches for nobody, as in hub-routing(7): groups are expanded behind it."""
+        org = self.org
+        token = self.submit("most@contoso.com", "x@elsewhere.example", port=self.ports["Gate"])
+        outside, = wait_for("it is outside", lambda: [
+            m for m in org.smart_host.find(token) if m.sender])
+        self.assertEqual(outside.recipients, ["x@elsewhere.example"])
+        refused, = wait_for("the others are refused", lambda: org.london1.events(
+            "failed", to="insiders@contoso.com"))
+        self.assertEqual(refused["status"], "5.7.1")
+        inside, = org.mailbox.wait(token)
+        self.assertEqual(inside.recipients, ["anna@contoso.com"])
+        for got in (inside, outside):
+            self.assertEqual(self.passed(got.data), [b"guard"])
+        # from within it goes
+        token = self.submit("most@contoso.com", sender="anna@contoso.com",
+                            port=self.ports["Entrance"])
+        wait_for("both have it", lambda: sorted(
+            r for m in org.mailbox.find(token) for r in m.recipients) == [
+                "anna@contoso.com", "bruno@contoso.com"])
 
     def test_a_filter_refuses_and_puts_off(self):
         """Its answers are those of any next hop."""
