@@ -259,15 +259,17 @@ const char *smtp_reply_join(const struct smtp_reply *r, char *buf, size_t size)
 	static const char cut[] = " [...]";
 	char enhanced[16] = "";
 	const char *p;
-	size_t length;
+	size_t length, begin;
 	int n;
 
 	BUG_ON(size == 0);
 	if (r->enhanced.class != 0)
 		enhanced_print(&r->enhanced, enhanced, sizeof(enhanced));
 	n = snprintf(buf, size, "%03d %s", r->code, enhanced);
-	length = (size_t)n < size ? (size_t)n : size - 1;
+	begin = length = (size_t)n < size ? (size_t)n : size - 1;
 	for (p = r->text; *p != '\0' && length + 2 < size; p++) {
+		if (*p == '\n' && (p[1] == '\n' || p[1] == '\0' || length == begin))
+			continue;
 		if (*p == '\n') {
 			buf[length++] = ';';
 			buf[length++] = ' ';

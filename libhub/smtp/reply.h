@@ -61,8 +61,8 @@ int smtp_reply_feed(struct smtp_reply *r, const char *line, size_t n, struct err
 /* The n-th line of the text, from 0; *length is its length, NULL when there is none. */
 const char *smtp_reply_line(const struct smtp_reply *r, unsigned n, size_t *length);
 /* "550 5.1.1 no such user; try later": all on one line, for logs and the Diagnostic-Code of a
- * report. Cut to size; "[...]" at its end says that the peer said more than is kept. Returns buf.
- */
+ * report; lines without text are left out. Cut to size; "[...]" at its end says that the peer said
+ * more than is kept. Returns buf. */
 const char *smtp_reply_join(const struct smtp_reply *r, char *buf, size_t size);
 /* The status for a report, "5.1.1", into buf (SMTP_STATUS_SIZE bytes); made from the code, "5.0.0",
  * when the reply has none. Returns buf. */
