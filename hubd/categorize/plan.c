@@ -11,21 +11,45 @@
 /* A final address seen in this message; in the plan's arena. */
 struct seen {
 	UT_hash_handle hh;
+	uint32_t i;			/* the recipient who has it */
 	char address[];
 };
 
-static bool first_time(struct arena *a, struct seen **set, const char *address)
+/* The recipient who had the address before, or i itself. */
+static uint32_t first_with(struct arena *a, struct seen **set, const char *address, uint32_t i)
 {
-	size_t n = strlen(address), i;
+	size_t n = strlen(address), k;
 	struct seen *s = arena_alloc(a, sizeof(*s) + n + 1), *found;
 
-	for (i = 0; i < n; i++)
-		s->address[i] = (char)tolower((unsigned char)address[i]);
+	for (k = 0; k < n; k++)
+		s->address[k] = (char)tolower((unsigned char)address[k]);
 	HASH_FIND_STR(*set, s->address, found);
 	if (found != NULL)
-		return false;
+		return found->i;
+	s->i = i;
 	HASH_ADD_KEYPTR(hh, *set, s->address, n, s);
-	return true;
+	return i;
+}
+
+/* What the sender wants to hear of one copy that stands for two: RFC 3461 section 4.1. */
+static uint32_t notify_of_both(uint32_t a, uint32_t b)
+{
+	static const uint32_t normally = ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY;
+	uint32_t both;
+
+	if (a == b)
+		return a;
+	both = (a == 0 ? normally : a) | (b == 0 ? normally : b);
+	return both & ~(uint32_t)ENVELOPE_NOTIFY_NEVER;
+}
+
+/* Recipient i gets his copy as another one, whose place is first. */
+static void note_duplicate(struct plan *p, uint32_t first, uint32_t i)
+{
+	struct envelope_recipient *r = &p->env.recipients[first];
+
+	r->notify = notify_of_both(r->notify, p->env.recipients[i].notify);
+	p->duplicates[p->duplicate_count++] = i;
 }
 
 /*
@@ -211,6 +235,7 @@ static bool keeps_out(const struct plan *p, const struct resolved *r)
 
 static void place(struct plan *p, uint32_t i, struct seen **seen)
 {
+	uint32_t first = i;
 	struct resolved r;
 	const char *why;
 
@@ -225,11 +250,13 @@ static void place(struct plan *p, uint32_t i, struct seen **seen)
 	case RESOLVED_ROUTED:
 		rewrite(p, i, r.address);
 		why = unwanted(p, r.address);
+		if (why == NULL && p->env.recipient_count > 1)
+			first = first_with(p->arena, seen, *r.mailbox != '\0' ? r.mailbox :
+				r.address, i);
 		if (why != NULL)
 			add_failure(p, &p->dropped, i, "", why);
-		else if (p->env.recipient_count > 1 && !first_time(p->arena, seen,
-			*r.mailbox != '\0' ? r.mailbox : r.address))
-			p->duplicates[p->duplicate_count++] = i;
+		else if (first != i)
+			note_duplicate(p, first, i);
 		else
 			place_routed(p, i, &r);
 		break;
