@@ -113,12 +113,13 @@ static void put_answer(FILE *f, const struct report_line *l)
 {
 	if (*l->words == '\0')
 		return;
-	if (!l->from_peer)
+	if (!l->from_peer) {
 		fputs("In detail:\r\n\r\n", f);
-	else if (*l->remote != '\0')
-		fprintf(f, "The mail server %s answered:\r\n\r\n", l->remote);
-	else
-		fputs("The mail server of the recipient answered:\r\n\r\n", f);
+	} else {
+		fputs("The mail server ", f);
+		field_put_clean(f, *l->remote != '\0' ? l->remote : "of the recipient", false);
+		fputs(" answered:\r\n\r\n", f);
+	}
 	field_put_wrapped(f, 4, l->words, true);
 	fputs("\r\n", f);
 }
@@ -209,8 +210,10 @@ static void put_details(FILE *f, const struct group *g)
 
 	fputs("\r\n", f);
 	put_addresses(f, g);
-	fprintf(f, "    %s, status %s%s%s\r\n", report_kinds[l->kind].action, l->status,
-		*l->remote != '\0' ? ", by " : "", l->remote);
+	fprintf(f, "    %s, status %s%s", report_kinds[l->kind].action, l->status,
+		*l->remote != '\0' ? ", by " : "");
+	field_put_clean(f, l->remote, false);
+	fputs("\r\n", f);
 	if (*l->words != '\0')
 		field_put_wrapped(f, 4, l->words, true);
 }

@@ -64,6 +64,9 @@ REPORTED = (
     ("ourselves", "5.4.6"),
     ("worse", "5.4.6"),
 )
+# and what the sender reads
+WORDS = {"5.1.10": "takes no mail at all", "5.1.2": "leads nowhere",
+         "5.4.4": "No mail system that takes mail for the address", "5.4.6": "in a circle"}
 
 
 class Hops(unittest.TestCase):
@@ -110,6 +113,8 @@ class Hops(unittest.TestCase):
                 address = "x@%s.mx.example" % domain
                 report = wait_report(self.org.mailbox, tokens[domain], address)
                 self.assertEqual(report.recipient(address)["Status"], status)
+                text = " ".join(report.text.get_content().split())
+                self.assertIn(WORDS[status], text)
                 self.assertFalse([s for s in self.sinks.values() if s.find(tokens[domain])])
 
     def test_equal_preference_shares(self):

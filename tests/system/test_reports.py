@@ -388,6 +388,35 @@ class Reports(unittest.TestCase):
         self.assertLess(len(text), 10000)
         self.assertLess(len(report.envelope.data), 400000)
 
+    def test_same_mailbox_twice(self):
+        """One copy, and what was asked for either name is told."""
+        org = self.org
+        token = self.submit("bruno@contoso.com NOTIFY=NEVER", "Bruno@contoso.com NOTIFY=SUCCESS")
+        report = wait_report(org.mailbox, token, "bruno@contoso.com")
+        self.assertEqual(report.per_recipient[0]["Action"], "delivered")
+        self.assertEqual(len([m for m in org.mailbox.find(token) if m.sender == SENDER]), 1)
+
+    def test_own_words_stay_inside(self):
+        """What our servers say of each other is for colleagues."""
+        org = self.org
+        self.answer(org.smart_host, "RCPT TO:<private", "450 4.2.0 private.address")
+        for sender, sink, port in ((SENDER, org.mailbox, org.application_port),
+                                   (OUTSIDE, org.smart_host, org.internet_port)):
+            token = self.submit("left@contoso.com", sender=sender, port=port)
+            wait_for("put off", lambda: org.london2.events(
+                "deferred", to="private.address@far.example", **{"from": sender}))
+            waiting = [m for m in org.london2.ctl("message", "list")["messages"]
+                       if m["from"] == sender]
+            org.london2.ctl("message", "remove", waiting[0]["id"])
+            address = "private.address@far.example" if sender == SENDER else "left@contoso.com"
+            report = wait_report(sink, token, address)
+            fields = report.recipient(address)
+            self.assertEqual(fields["Status"], "5.7.0")
+            text = " ".join(report.text.get_content().split())
+            self.assertIn("A rule or an administrator stopped the message", text)
+            said = "X-Hub-Transport; removed by an administrator"
+            self.assertEqual(fields["Diagnostic-Code"], said if sender == SENDER else None)
+
     def test_notify_in_every_combination(self):
         """Who is told of what, by RFC 3461 section 4.1."""
         org = self.org

@@ -19,6 +19,7 @@ include tests/unit/resolver.mk
 include tests/unit/org.mk
 include tests/unit/login.mk
 include tests/unit/receive.mk
+include tests/unit/report.mk
 include tests/unit/track.mk
 include tests/unit/deliver.mk
 include tests/unit/agent.mk

@@ -1,0 +1,4 @@
+check_PROGRAMS += tests/unit/test_report
+tests_unit_test_report_SOURCES = tests/unit/test_report.c tests/unit/unit.h
+tests_unit_test_report_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_report_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
