@@ -110,6 +110,15 @@ void arena_free(struct arena **ap)
 	*ap = NULL;
 }
 
+void arena_free_wiped(struct arena **ap)
+{
+	struct arena_block *b;
+
+	for (b = *ap != NULL ? (*ap)->head : NULL; b != NULL; b = b->next)
+		explicit_bzero(b->data, b->used);
+	arena_free(ap);
+}
+
 static struct arena_block *arena_grow(struct arena *a, size_t need)
 {
 	size_t size = need > a->next_size ? need : a->next_size;

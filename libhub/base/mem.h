@@ -35,6 +35,8 @@ struct arena;
 struct arena *arena_new(void);
 /* Frees all memory of the arena and sets *a to NULL; accepts a pointer to NULL. */
 void arena_free(struct arena **a);
+/* The same for what holds secrets: nothing of it is left. */
+void arena_free_wiped(struct arena **a);
 /* Zeroed memory aligned for any type; never NULL, size 0 included. */
 void *arena_alloc(struct arena *a, size_t size);
 char *arena_strdup(struct arena *a, const char *s);

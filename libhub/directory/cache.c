@@ -10,6 +10,8 @@
 #include "libhub/directory/ldif.h"
 #include "libhub/directory/draft.h"
 
+enum { READ_SIZE = 4096 };
+
 static const char form_attr[] = "hubCacheForm";
 static const char form_last_good[] = "LastGood";
 static const char csn_comment[] = "newest change: ";
@@ -40,7 +42,7 @@ void cache_batch_free(struct cache_batch **bp)
 
 	if (b == NULL)
 		return;
-	arena_free(&b->arena);
+	arena_free_wiped(&b->arena);
 	free(b->kept);
 	free(b);
 	*bp = NULL;
@@ -167,12 +169,15 @@ static int check_comments(const char *path, const char *base, size_t n,
 {
 	char *line = NULL, *expected = last_line(n, base);
 	FILE *f = fopen(path, "re");
+	char buffer[READ_SIZE];
 	unsigned long number = 0;
 	size_t room = 0;
 	ssize_t size;
 	int rc = -1;
 
-	/* lines are bounded: ldif_read has read this very file */
+	/* its own buffer would be left behind; lines are bounded: ldif_read has read this file */
+	if (f != NULL)
+		setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	while (f != NULL && (size = getline(&line, &room, f)) > 0) {
 		number++;
 		line[strcspn(line, "\n")] = '\0';
@@ -184,6 +189,9 @@ static int check_comments(const char *path, const char *base, size_t n,
 			expected);
 	if (f != NULL)
 		fclose(f);
+	explicit_bzero(buffer, sizeof(buffer));
+	if (line != NULL)
+		explicit_bzero(line, room);
 	free(line);
 	free(expected);
 	return rc;

@@ -559,15 +559,18 @@ int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size)
 	return code;
 }
 
+/* They are wiped in the message: some are secrets, and nobody reads it again. */
 static int add_values(struct draft *r, const struct berval *name, const struct berval *values,
 	struct err *e)
 {
 	size_t i;
 
-	for (i = 0; values[i].bv_val != NULL; i++)
+	for (i = 0; values[i].bv_val != NULL; i++) {
 		if (draft_add(r, name->bv_val, name->bv_len, values[i].bv_val, values[i].bv_len,
 				e) != 0)
 			return -1;
+		explicit_bzero(values[i].bv_val, values[i].bv_len);
+	}
 	return 0;
 }
 

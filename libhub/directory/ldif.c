@@ -28,6 +28,9 @@ struct text {
 	size_t n, room;
 };
 
+/* Files with secrets are read and written by buffers of our own, which are wiped. */
+enum { BUFFER_SIZE = 65536 };
+
 struct reader {
 	const char *path;
 	FILE *f;
@@ -45,11 +48,23 @@ struct reader {
 	struct err *err;
 };
 
+static void text_wipe(struct text *t)
+{
+	if (t->s != NULL)
+		explicit_bzero(t->s, t->room);
+	free(t->s);
+}
+
 static void text_append(struct text *t, const char *s, size_t n)
 {
 	if (t->n + n + 1 > t->room) {
+		struct text old = *t;
+
 		t->room = (t->n + n + 1) * 2;
-		t->s = xrealloc(t->s, t->room);
+		t->s = xmalloc(t->room);
+		if (old.n != 0)
+			memcpy(t->s, old.s, old.n);
+		text_wipe(&old);
 	}
 	memcpy(t->s + t->n, s, n);
 	t->n += n;
@@ -157,7 +172,7 @@ static void end_record(struct reader *r)
 	if (r->arena == NULL)
 		return;
 	r->cb(draft_entry(&r->record), r->ctx);
-	arena_free(&r->arena);
+	arena_free_wiped(&r->arena);
 }
 
 static int continue_line(struct reader *r)
@@ -206,22 +221,28 @@ int ldif_read(const char *path, void (*cb)(const struct entry *e, void *ctx), vo
 	struct err *e)
 {
 	struct reader r = { .path = path, .cb = cb, .ctx = ctx, .err = e };
+	char *buffer;
 	int rc;
 
 	r.f = fopen(path, "re");
 	if (r.f == NULL)
 		return err_set(e, ERR_TEMP, errno, "%s", path);
+	buffer = xmalloc(BUFFER_SIZE);
+	setvbuf(r.f, buffer, _IOFBF, BUFFER_SIZE);
 	rc = read_all(&r);
-	arena_free(&r.arena);
-	free(r.physical.s);
-	free(r.logical.s);
+	arena_free_wiped(&r.arena);
+	text_wipe(&r.physical);
+	text_wipe(&r.logical);
 	fclose(r.f);
+	explicit_bzero(buffer, BUFFER_SIZE);
+	free(buffer);
 	return rc;
 }
 
 struct ldif_writer {
 	FILE *f;
 	char *path, *temporary;
+	char *buffer;		/* of f */
 	char *line;		/* for one value, encoded */
 	size_t line_room;
 };
@@ -243,9 +264,18 @@ struct ldif_writer *ldif_writer_open(const char *path, struct err *e)
 	w = xcalloc(1, sizeof(*w));
 	w->f = fdopen(fd, "w");
 	BUG_ON(w->f == NULL);
+	w->buffer = xmalloc(BUFFER_SIZE);
+	setvbuf(w->f, w->buffer, _IOFBF, BUFFER_SIZE);
 	w->path = xstrdup(path);
 	w->temporary = temporary;
 	return w;
+}
+
+static void line_wipe(struct ldif_writer *w)
+{
+	if (w->line != NULL)
+		explicit_bzero(w->line, w->line_room);
+	free(w->line);
 }
 
 static void put(struct ldif_writer *w, int kind, const char *name, const void *value, size_t size)
@@ -254,8 +284,9 @@ static void put(struct ldif_writer *w, int kind, const char *name, const void *v
 	char *end;
 
 	if (need > w->line_room) {
+		line_wipe(w);
 		w->line_room = need * 2;
-		w->line = xrealloc(w->line, w->line_room);
+		w->line = xmalloc(w->line_room);
 	}
 	end = w->line;
 	ldif_sput(&end, kind, name, value, size);
@@ -312,9 +343,11 @@ static void writer_free(struct ldif_writer **wp)
 
 	if (w->f != NULL)
 		fclose(w->f);
+	explicit_bzero(w->buffer, BUFFER_SIZE);
+	free(w->buffer);
+	line_wipe(w);
 	free(w->path);
 	free(w->temporary);
-	free(w->line);
 	free(w);
 	*wp = NULL;
 }

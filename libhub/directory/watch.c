@@ -329,7 +329,7 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 		else
 			w->cbs.put(draft_entry(&r), w->ctx);
 	}
-	arena_free(&a);
+	arena_free_wiped(&a);
 }
 
 /* The entry is as it was: only in answer to a cookie. */

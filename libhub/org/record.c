@@ -140,7 +140,7 @@ struct record *record_new(const struct entry *e, const char *nbase)
 	if (ndn != NULL)
 		rdn = dn_relative(a, ndn, nbase);
 	if (rdn == NULL) {
-		arena_free(&a);
+		arena_free_wiped(&a);
 		return NULL;
 	}
 	r = arena_alloc(a, sizeof(*r));
@@ -241,5 +241,6 @@ void record_unref(struct record **rp)
 	if (r == NULL || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	a = r->arena;
-	arena_free(&a);
+	/* the passwords of connectors */
+	arena_free_wiped(&a);
 }
