@@ -136,7 +136,7 @@ struct delivery {
 
 extern const struct queue_transport delivery_transport;
 
-/* Of those that were opened begins so many a turn, however many queues have become ready at once. */
+/* Of those that were opened so many begin a turn, however many queues became ready at once. */
 enum { DELIVERY_STARTS_PER_TURN = 64 };
 void delivery_start_some(evutil_socket_t fd, short what, void *ctx);
 

@@ -135,9 +135,10 @@ static void take_answer(struct delivery *s, const struct mx_answer *a)
 	} else {
 		v = verdict_decide(STAGE_RESOLVE, a->event, 0, s->downgrade);
 		s->target = NULL;
-		delivery_note_failure(s, v.status, a->text);
 		/* a smart host without address is our administrator's mistake, not the sender's */
 		s->hopeless = v.action == ACTION_FAIL && s->type == QUEUE_DNS_CONNECTOR;
+		delivery_note_failure(s, v.action == ACTION_FAIL && !s->hopeless ? "4.4.4" :
+			v.status, a->text);
 	}
 	delivery_next_target(s);
 }

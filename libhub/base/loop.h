@@ -1,8 +1,8 @@
 /* loop.h - one event loop per thread.
  *
  * Wraps a libevent base that no other thread touches (EVENT_BASE_FLAG_NOLOCK); other threads reach
- * it through an inbox only. A turn over LOOP_TURN_MAX_MS is logged, and at the loop's end the longest:
- * nothing on a loop may block.
+ * it through an inbox only. A turn over LOOP_TURN_MAX_MS is logged, and at the loop's end the
+ * longest: nothing on a loop may block.
  */
 #ifndef HUB_BASE_LOOP_H
 #define HUB_BASE_LOOP_H

@@ -5,8 +5,8 @@
  * question is over. Results are always handed on at the end of a turn, outside c-ares.
  *
  * At most RESOLVER_PARALLEL questions that may still be answered soon are with the servers, and
- * RESOLVER_SLOW others; look-ups beyond them wait in order. An address look-up that has one family's
- * answer waits RESOLVER_OTHER_MS for the other's.
+ * RESOLVER_SLOW others; look-ups beyond them wait in order. An address look-up that has one
+ * family's answer waits RESOLVER_OTHER_MS for the other's.
  */
 #include "libhub/base/resolver_priv.h"
 

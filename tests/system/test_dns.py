@@ -43,6 +43,8 @@ equal MX 20 last
 equal1 A 127.2.1.1
 equal2 A 127.2.1.2
 equal3 A 127.2.1.3
+standin MX 20 last
+standin MX 10 dead
 noexchanger A %(GOOD)s
 noexchanger6 AAAA %(GOOD6)s
 both A %(BOTH)s
@@ -253,6 +255,76 @@ class Exchangers(Base):
                     self.deferred(name + ".own.real.example", "4.4.1", "unreachable")
         # another port of this host is not ours
         theirs.wait(self.submit("byaddress.beside.real.example"))
+
+    # --- smart hosts ---
+
+    def via(self, name, *hosts, **attributes):
+        self.org.send_connector(name, hubAddressSpace="SMTP:%s.example" % name,
+                                hubDNSRouting="FALSE", hubSmartHost=hosts, hubExternalDNS="TRUE",
+                                hubSourceServer=self.hub.dn(), hubMaxMessagesPerConnection="1",
+                                **attributes)
+        return name + ".example"
+
+    def test_smart_hosts_by_name(self):
+        """MX in their order, then addresses of both families; ports; who has no address is left."""
+        elsewhere = Sink(self.org.place, address=GOOD, port=2526)
+        for name, host, address in (
+                ("by-mx", "standin.real.example", LAST), ("by-a", "noexchanger.real.example", GOOD),
+                ("by-aaaa", "noexchanger6.real.example", GOOD6),
+                ("by-both", "hole6.real.example", BOTH), ("by-alias", "alias.real.example", GOOD),
+                ("literal6", "[IPv6:%s]" % GOOD6, GOOD6), ("literal", "[%s]" % GOOD, GOOD)):
+            with self.subTest(name):
+                self.arrives(self.submit(self.via(name, host)), address)
+        elsewhere.wait(self.submit(self.via("port", "betterthanwe.real.example:2526")))
+        elsewhere.wait(self.submit(self.via("own-port", "good.real.example", hubPort="2526")))
+        domain = self.via("some", "missing.real.example", "null.real.example",
+                          "onlytext.real.example", "good.real.example")
+        for _ in range(4):
+            self.arrives(self.submit(domain), GOOD)
+
+    def test_smart_hosts_without_address(self):
+        """The administrator's mistake, not the sender's: it waits until it is mended."""
+        waiting = {}
+        for name in ("missing", "null", "nothing"):
+            domain = self.via("to-" + name, name + ".real.example")
+            waiting[domain] = self.submit(domain)
+        for domain, token in waiting.items():
+            with self.subTest(domain):
+                name = domain.split(".")[0]
+                event = wait_for("Retry", lambda: [
+                    e for e in self.hub.events("queue-retry")
+                    if name[3:] + ".real.example" in e["queue"]])[0]
+                self.assertEqual(event["status"][:2], "4.")
+                self.assertFalse(self.hub.events("failed", to="x@" + domain))
+                self.org.change(self.org.connector(name), hubSmartHost="good.real.example")
+                self.arrives(token, GOOD)
+
+    def test_smart_hosts_share(self):
+        """Each connection to the next of them, whatever it is; one that is back has its share."""
+        domain = self.via("shared", "[%s]" % GOOD, "onlyone.real.example", "[IPv6:%s]" % GOOD6)
+        self.org.dns.write("real.example", ZONE + "onlyone MX 10 best\nonlyone MX 20 last\n"
+                           "best A %s\n" % THEIRS)
+        self.org.dns.reload()
+        sinks = [self.sinks[address] for address in (GOOD, THEIRS, GOOD6)]
+
+        def shares(count):
+            tokens = []
+            for _ in range(count):
+                tokens.append(self.submit(domain))
+                wait_for("one of them", lambda: any(s.find(tokens[-1])
+                                                    for s in self.sinks.values()))
+            return [len([t for t in tokens if sink.find(t)]) for sink in sinks]
+        self.assertEqual(shares(9), [3, 3, 3])
+        sinks[0].stop()
+        self.assertEqual(shares(6), [0, 3, 3])
+        # of the second its MX of less preference takes its place
+        sinks[1].stop()
+        token = self.submit(domain)
+        wait_for("the other two", lambda: self.sinks[LAST].find(token) or sinks[2].find(token))
+        sinks[0].start()
+        sinks[1].start()
+        wait_for("the first takes its share again", lambda: shares(3)[0])
+        wait_for("the second as well", lambda: shares(3) == [1, 1, 1])
 
     def test_black_holes(self):
         """A family that leads nowhere costs a moment, and the next message not even that."""

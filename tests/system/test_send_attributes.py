@@ -1,6 +1,7 @@
 """Attributes of Send connectors, each seen by the next hop, and changed while mail flows."""
 
 import os
+import resource
 import smtplib
 import unittest
 
@@ -288,6 +289,37 @@ class Attributes(unittest.TestCase):
         self.assertEqual(sink.peers, [])
         self.assertFalse(self.hub.events("failed", to="x@lacks.example"))
         self.change("lacks", hubSourceAddress=None)
+        sink.wait(token)
+
+    def test_several_source_addresses_that_this_host_lacks(self):
+        """Each is told of once, however often it is tried."""
+        missing = ["192.0.2.91", "192.0.2.92", "192.0.2.93"]
+        for i, address in enumerate(missing):
+            self.sink("lacks%d" % i, hubSourceAddress=address)
+            self.submit("lacks%d" % i)
+        wait_for("three tries of each", lambda: all(len([
+            e for e in self.hub.events("queue-retry") if address in e["reason"]]) >= 3
+            for address in missing))
+        self.assertEqual(sorted(e["address"] for e in self.hub.events("source-address-missing")
+                                if e["address"] in missing), missing)
+        for i in range(len(missing)):
+            self.change("lacks%d" % i, hubSourceAddress=None)
+
+    def test_source_address_and_no_descriptors(self):
+        """A want of descriptors says nothing about the address."""
+        sink = self.sink("lean", hubSourceAddress="127.0.0.9")
+        sink.stop()
+        token = self.submit("lean")
+        self.retry("lean", "refused")
+        before = resource.prlimit(self.hub.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.hub.process.pid, resource.RLIMIT_NOFILE, (5, before[1]))
+        try:
+            event = self.retry("lean", "Too many open files")
+        finally:
+            resource.prlimit(self.hub.process.pid, resource.RLIMIT_NOFILE, before)
+        self.assertEqual(event["status"], "4.3.0")
+        self.assertFalse(self.hub.events("source-address-missing", address="127.0.0.9"))
+        sink.start()
         sink.wait(token)
 
     # --- hubConnectionInactivityTimeout ---

@@ -339,7 +339,7 @@ class Dns:
     def __init__(self, place, zones, name="knot"):
         self.place = place
         self.port = free_port()
-        self.zones = dict(zones)
+        self.zones, self.written = dict(zones), set()
         directory = place.directory(name)
         self.directory = directory
         os.chmod(directory, 0o777)
@@ -364,15 +364,20 @@ class Dns:
         return "127.0.0.1:%d" % self.port
 
     def write(self, zone, records):
+        self.written.add(zone)
         with open(os.path.join(self.directory, zone + ".zone"), "w") as out:
             out.write("$ORIGIN %s.\n$TTL 1\n@ SOA ns hostmaster 1 60 60 60 1\n@ NS ns\n"
                       "ns A 127.0.0.1\n%s\n" % (zone, records))
 
     def reload(self):
         """Files written anew are in force on return."""
-        loads = self.process.log().count("loaded")
+        def loads():
+            log = self.process.log()
+            return [log.count("[%s.] loaded, " % zone) for zone in self.written]
+        before = loads()
         self.process.signal(signal.SIGHUP)
-        wait_for("knot reloads", lambda: self.process.log().count("loaded") > loads)
+        wait_for("knot reloads", lambda: all(now > then for now, then in zip(loads(), before)))
+        self.written.clear()
 
     def answers(self):
         query = bytes.fromhex("123401000001000000000000") + b"\x00\x00\x06\x00\x01"  # . SOA
@@ -386,6 +391,7 @@ class Dns:
 
     def start(self):
         self.process.start()
+        self.written.clear()
         wait_for(lambda: "knot answers\n" + self.process.log()[-2000:], self.answers)
         return self
 
