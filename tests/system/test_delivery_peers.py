@@ -3,72 +3,14 @@
 import glob
 import os
 import smtplib
-import socket
 import unittest
 
-from .harness.base import Process, free_port, wait_for
+from .harness.base import Process, answers_smtp, free_port, wait_for
 from .harness.delivery import wait_report
 from .harness.directory import record
+from .harness.dovecot import Dovecot
+from .harness.maildir import mails
 from .harness.organization import Organization, message, send
-
-NOBODY = 65534
-
-
-def answers(port):
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as probe:
-            probe.settimeout(5)
-            return probe.recv(100).startswith(b"220")
-    except OSError:
-        return False
-
-
-class Dovecot:
-    """LMTP for the users given, each with a maildir."""
-
-    def __init__(self, place, users):
-        os.chmod(place.path, 0o711)
-        self.port = free_port()
-        self.path = place.directory("dovecot")
-        os.chmod(self.path, 0o777)
-        names = place.file("dovecot/users", "".join(
-            "%s::%d:%d::%s/%s::\n" % (user, NOBODY, NOBODY, self.path, user) for user in users),
-            mode=0o644)
-        conf = place.file("dovecot/conf", """
-protocols = lmtp
-base_dir = {path}/run
-state_dir = {path}/state
-log_path = {path}/log
-ssl = no
-first_valid_uid = 1
-mail_location = maildir:{path}/mail-%u
-passdb {{
-  driver = static
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%u {names}
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-}}
-""".format(path=self.path, names=names, port=self.port))
-        self.process = Process("dovecot", ["dovecot", "-F", "-c", conf], place.path)
-        place.at_end(self.process.stop)
-        self.process.start()
-        wait_for(lambda: "dovecot answers\n" + self.process.log(), lambda: answers(self.port))
-
-    def mails(self, user):
-        """What lies in the user's mailbox, each as bytes with CRLF."""
-        found = []
-        for name in glob.glob("%s/mail-%s/new/*" % (self.path, user)):
-            with open(name, "rb") as mail:
-                found.append(mail.read().replace(b"\n", b"\r\n"))
-        return found
-
 
 class Peers(unittest.TestCase):
     @classmethod
@@ -79,7 +21,7 @@ class Peers(unittest.TestCase):
     def test_dovecot_with_mixed_recipients(self):
         """One LMTP transaction, an answer for each: two have the mail, one comes back."""
         org = self.org
-        dovecot = Dovecot(org.place, ["dora@contoso.com", "emil@contoso.com"])
+        dovecot = Dovecot(org.place, ["dora@contoso.com", "emil@contoso.com"]).start()
         org.apply(lambda: org.directory.add(record(
             org.directory.dn("mbx2", "Servers"), "hubMailboxServer", cn="mbx2",
             hubServerSite=org.directory.dn("Paris", "Sites"), hubFQDN="mbx2.contoso.com",
@@ -94,10 +36,10 @@ class Peers(unittest.TestCase):
         report = wait_report(org.mailbox, token, "ghost@contoso.com")
         self.assertEqual(report.addresses(), ["ghost@contoso.com"])
         self.assertEqual(report.recipient("ghost@contoso.com")["Status"], "5.1.1")
-        for name in ("dora", "emil"):
-            mails = [m for m in dovecot.mails(name + "@contoso.com") if token.encode() in m]
-            self.assertEqual(len(mails), 1)
-            self.assertTrue(mails[0].endswith(data), mails[0])
+        kept = mails(dovecot.mail, token)
+        self.assertEqual([user for user, _ in kept], ["dora@contoso.com", "emil@contoso.com"])
+        for name, (_, mail) in zip(("dora", "emil"), kept):
+            self.assertTrue(mail.endswith(data), mail)
             wait_for("outcome", lambda: org.paris1.events("delivered", to=name + "@contoso.com"))
 
     def known(self, people):
@@ -115,7 +57,7 @@ class Peers(unittest.TestCase):
         process = Process("smtp-sink", ["smtp-sink", "-u", "nobody", "-d", kept + "/%s.",
                                         "127.0.0.1:%d" % port, "10"], org.place.path).start()
         org.place.at_end(process.kill)
-        wait_for(lambda: "smtp-sink answers\n" + process.log(), lambda: answers(port))
+        wait_for(lambda: "smtp-sink answers\n" + process.log(), lambda: answers_smtp(port))
         org.send_connector("To sink", hubAddressSpace="SMTP:sink.example", hubDNSRouting="FALSE",
                            hubSourceServer=org.london2.dn(), hubSmartHost="[127.0.0.1]:%d" % port)
         sent = [message(to="x@sink.example", body=".\r\n..\r\nnumber %d\r\n" % i)

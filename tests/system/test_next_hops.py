@@ -1,5 +1,5 @@
-"""A hub hands mail to Postfix, Exim and OpenSMTPD: seen on the wire, in their mailboxes, and in what
-the hub writes down of it."""
+"""A hub hands mail to Postfix, Exim and OpenSMTPD: seen on the wire, in their mailboxes, and in
+what the hub writes down of it."""
 
 import collections
 import functools
