@@ -70,6 +70,18 @@ static void on_ready(struct client *c, void *ctx)
 
 /* --- the end of a client --- */
 
+/* For people, perhaps in text: a reply alone does not tell what it was an answer to. */
+static const char *describe(const struct delivery *s, const struct client_fact *why,
+	char text[QUEUE_TEXT_MAX])
+{
+	const char *said = delivery_tls_blame(s, why, text);
+
+	if (said != why->text || !why->from_peer)
+		return said;
+	snprintf(text, QUEUE_TEXT_MAX, "%s: %s", stage_names[why->stage], why->text);
+	return text;
+}
+
 /* False: so does everything else. */
 static bool target_failed(struct delivery *s, const struct client_fact *why)
 {
@@ -77,7 +89,7 @@ static bool target_failed(struct delivery *s, const struct client_fact *why)
 	char text[QUEUE_TEXT_MAX];
 
 	delivery_note_failure(s, why->status[0] == '4' ? why->status : v.status,
-		delivery_tls_blame(s, why, text));
+		describe(s, why, text));
 	log_event(LOG_LEVEL_INFO, "host-failed", LOG_STR("queue", queue_conn_name(s->qc)),
 		LOG_STR("hop", s->hop_text), LOG_STR("stage", stage_names[why->stage]),
 		LOG_STR("reason", why->text), LOG_END);

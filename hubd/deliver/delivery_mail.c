@@ -19,7 +19,9 @@ static void result_of(const struct delivery *s, const struct client_fact *f,
 	struct verdict v;
 	char class;
 
-	*out = (struct queue_result){ .text = f->text, .from_peer = f->from_peer };
+	*out = (struct queue_result){
+		.text = f->text, .from_peer = f->from_peer, .command = stage_names[f->stage],
+	};
 	if (f->ok) {
 		out->verdict = s->decision == ROUTE_MAILBOX ? QUEUE_VERDICT_DELIVERED :
 			QUEUE_VERDICT_RELAYED;

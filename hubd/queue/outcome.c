@@ -28,6 +28,7 @@ struct line {
 	const char *event;
 	const struct queue_hop *hop;	/* NULL = none was asked */
 	const char *status, *text;
+	const char *command;			/* that failed; NULL = none */
 };
 
 static void log_recipient(const struct queue_item *item, uint32_t i, const struct line *l)
@@ -43,8 +44,8 @@ static void log_recipient(const struct queue_item *item, uint32_t i, const struc
 		LOG_STR("to", item->env.recipients[i].address),
 		LOG_STR("hop", l->hop != NULL ? l->hop->text : NULL),
 		LOG_STR("tls", l->hop != NULL ? l->hop->tls : NULL),
-		LOG_STR("status", l->status), LOG_STR("reply", l->text), LOG_STR("delay", delay),
-		LOG_END);
+		LOG_STR("status", l->status), LOG_STR("command", l->command),
+		LOG_STR("reply", l->text), LOG_STR("delay", delay), LOG_END);
 }
 
 /* --- reports --- */
@@ -350,6 +351,19 @@ static void meet_told(struct queue_set *s, struct queue_item *item, const struct
 	tell(s, item, v, ends);
 }
 
+/* For people: a reply alone does not tell what it was an answer to. */
+static void keep_error(struct queue_item *item, const struct queue_result *r)
+{
+	char text[QUEUE_TEXT_MAX];
+
+	if (!r->from_peer || r->command == NULL) {
+		item_set_error(item, r->status, r->text);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %s", r->command, r->text);
+	item_set_error(item, r->status, text);
+}
+
 /* All recipients of item share a course. Takes it; gives it back if it goes on. */
 static struct queue_item *meet(struct queue_set *s, struct queue_item *item,
 	enum course course, const struct attempt *a)
@@ -362,7 +376,7 @@ static struct queue_item *meet(struct queue_set *s, struct queue_item *item,
 		meet_told(s, item, a);
 		return NULL;
 	default:
-		item_set_error(item, a->results[0].status, a->results[0].text);
+		keep_error(item, &a->results[0]);
 		refusals_set(item, a->results, a->hop != NULL ? a->hop->name : "");
 		return item;
 	}
@@ -436,6 +450,9 @@ struct queue_item *outcome_apply(struct queue_set *s, struct queue_item *item,
 		all[i] = fate_of(item, i, &results[i]);
 		mixed = mixed || fates[all[i]].course != fates[all[0]].course;
 		l.event = fates[all[i]].event;
+		if (results[i].verdict == QUEUE_VERDICT_DEFERRED ||
+			results[i].verdict == QUEUE_VERDICT_FAILED)
+			l.command = results[i].command;
 		log_recipient(item, i, &l);
 		count(s, all[i]);
 	}

@@ -240,6 +240,7 @@ struct queue_result {
 	bool dsn_passed_on;		/* the peer took over NOTIFY=SUCCESS */
 	char status[QUEUE_STATUS_SIZE];
 	const char *text;		/* one line, valid during the call; NULL = "" */
+	const char *command;		/* that the text is about, a constant; NULL = none */
 };
 
 /*
