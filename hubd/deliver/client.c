@@ -101,18 +101,48 @@ enum step client_fail(struct client *c, enum verdict_event event, const struct s
 	return end(c, &f);
 }
 
+/* LMTP gives several to one end of a message. */
+static bool is_one_of_several(const struct client *c)
+{
+	return c->cfg.lmtp && c->state == CLIENT_BODY && c->last_sent && c->accepted > 1;
+}
+
+static enum step expected_reply(struct client *c, const struct smtp_reply *r)
+{
+	if (c->due > 0 && !is_one_of_several(c)) {
+		c->due--;
+		c->owed--;
+	}
+	return states[c->state].reply(c, r);
+}
+
+/*
+ * A reply that was here before its command had left answers something else; to take it would put
+ * each that follows to the wrong command, and at last a message down as taken that was not. Only
+ * an error may come in the middle of a message, and 421 any time.
+ */
+static bool is_early(const struct client *c, const struct smtp_reply *r)
+{
+	return c->due == 0 && (c->state != CLIENT_BODY || c->last_sent || r->code < 400);
+}
+
 static void take_reply(struct client *c)
 {
 	const struct smtp_reply *r = &c->reply;
 	enum step step;
 
 	c->reading_reply = false;
+	if (c->in_part)
+		stream_set_deadline(c->stream, 0);
+	c->in_part = false;
 	if (client_auth_hides(c, r->text, r->length))
 		smtp_reply_set(&c->reply, r->code, NULL, "(the reply repeats the credential)");
 	if (r->code == 421)
 		step = client_fail(c, EVENT_CLOSING, r, "421");
+	else if (is_early(c, r))
+		step = unasked_reply(c, r);
 	else
-		step = states[c->state].reply(c, r);
+		step = expected_reply(c, r);
 	client_advance(c, step);
 }
 
@@ -137,6 +167,15 @@ static void take_line(struct client *c, enum stream_line kind, const char *line,
 		take_reply(c);
 }
 
+/* A peer may say a byte now and then and never come to an end: one timeout for the whole reply. */
+static void wait_for_rest(struct client *c)
+{
+	if (c->in_part || (!c->reading_reply && stream_input_len(c->stream) == 0))
+		return;
+	c->in_part = true;
+	stream_set_deadline(c->stream, (uint64_t)c->cfg.timeout_s * 1000);
+}
+
 static void on_readable(struct stream *s, void *ctx)
 {
 	struct client *c = ctx;
@@ -144,10 +183,13 @@ static void on_readable(struct stream *s, void *ctx)
 	size_t len;
 	char *line;
 
+	c->due = c->owed;
 	while (!c->over && c->state != CLIENT_TLS) {
 		kind = stream_line(s, &line, &len, SMTP_REPLY_LINE_MAX);
-		if (kind == STREAM_LINE_NONE)
+		if (kind == STREAM_LINE_NONE) {
+			wait_for_rest(c);
 			return;
+		}
 		take_line(c, kind, line, len);
 	}
 }
@@ -176,6 +218,7 @@ static void on_tls(struct stream *s, void *ctx)
 	struct client *c = ctx;
 	struct err e;
 
+	stream_set_deadline(c->stream, 0);
 	client_log_tls(c);
 	if (c->cfg.check_peer != NULL && c->cfg.check_peer(s, c->ctx, &e) != 0) {
 		client_fail(c, EVENT_POLICY, NULL, "%s", e.text);
@@ -193,7 +236,8 @@ static void on_closed(struct stream *s, enum stream_end reason, const char *text
 	if (c->over)
 		return;
 	client_fail(c, EVENT_LOST, NULL, "%s",
-		reason == STREAM_END_EOF ? "the peer closed the connection" : text);
+		reason == STREAM_END_EOF ? "the peer closed the connection" :
+		reason == STREAM_END_DEADLINE && c->in_part ? "the reply does not end" : text);
 }
 
 static const struct stream_callbacks stream_events = {
@@ -218,6 +262,7 @@ struct client *client_new(struct loop *l, const struct client_config *cfg,
 	c->cb = cb;
 	c->ctx = ctx;
 	c->state = CLIENT_GREETING;
+	c->owed = 1;
 	return c;
 }
 
@@ -348,8 +393,12 @@ static enum step starttls_reply(struct client *c, const struct smtp_reply *r)
 {
 	struct err e;
 
-	/* a credential goes in clear only where TLS was never in sight */
-	if (r->code != 220 && (c->cfg.tls == CLIENT_TLS_ALWAYS || client_needs_auth(c)))
+	/*
+	 * After any other yes the peer may wait for TLS; and a credential goes in clear only where
+	 * TLS was never in sight.
+	 */
+	if (r->code != 220 && (r->code < 400 || c->cfg.tls == CLIENT_TLS_ALWAYS ||
+		client_needs_auth(c)))
 		return refused(c, r);
 	if (r->code != 220)
 		return then_auth(c);
@@ -357,6 +406,7 @@ static enum step starttls_reply(struct client *c, const struct smtp_reply *r)
 	memset(&c->caps, 0, sizeof(c->caps));
 	if (stream_starttls_client(c->stream, c->cfg.context, &c->cfg.handshake, &e) != 0)
 		return client_fail(c, EVENT_NONSENSE, NULL, "%s", e.text);
+	stream_set_deadline(c->stream, (uint64_t)c->cfg.timeout_s * 1000);
 	return client_next(c, CLIENT_TLS);
 }
 

@@ -93,6 +93,7 @@ static void say(struct client *c, const char *shown, const char *secret)
 	char *line = xasprintf("%s%s\r\n", shown, secret);
 
 	stream_write_ref(c->stream, line, strlen(line), wipe_line, line);
+	c->owed++;
 	client_log_secret(c, shown, strlen(secret));
 }
 

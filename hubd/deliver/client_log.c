@@ -25,6 +25,7 @@ void client_put(struct client *c, const char *fmt, ...)
 void client_put_end(struct client *c)
 {
 	stream_write(c->stream, "\r\n", 2);
+	c->owed++;
 	if (send_log_is_on(c->cfg.log))
 		send_log_put_end(c->cfg.log);
 }
@@ -33,6 +34,7 @@ void client_say(struct client *c, const char *command)
 {
 	stream_write(c->stream, command, strlen(command));
 	stream_write(c->stream, "\r\n", 2);
+	c->owed++;
 	if (send_log_is_on(c->cfg.log))
 		send_log_line(c->cfg.log, PROTOCOL_SENT, command, strlen(command), NULL);
 }

@@ -428,7 +428,7 @@ enum step client_data_reply(struct client *c, const struct smtp_reply *r)
 {
 	if (r->code == 354)
 		return client_next(c, CLIENT_BODY);
-	if (smtp_reply_is_ok(r))
+	if (r->code < 400)
 		return client_fail(c, EVENT_NONSENSE, r, "reply");
 	rest_by_reply(c, STAGE_DATA, r);
 	return finish(c, c->mail_refused ? CLIENT_READY : CLIENT_RSET);
@@ -443,6 +443,7 @@ enum step client_data_reply(struct client *c, const struct smtp_reply *r)
 static enum step empty_body(struct client *c)
 {
 	stream_write(c->stream, ".\r\n", 3);
+	c->owed++;
 	c->last_sent = true;
 	return STEP_WAIT;
 }
@@ -478,9 +479,31 @@ static enum step lmtp_reply(struct client *c, const struct smtp_reply *r)
 	return --c->accepted == 0 ? finish(c, CLIENT_READY) : STEP_WAIT;
 }
 
+/* Something is left to be read that is not about the end of the session. */
+static bool says_more(const struct client *c)
+{
+	struct iovec piece;
+
+	return stream_peek(c->stream, &piece, 1) == 1 && piece.iov_len >= 3 &&
+		memcmp(piece.iov_base, "421", 3) != 0;
+}
+
+/*
+ * Does what the peer says not fit what it was told? It takes the message before it has it; or,
+ * where no 354 shows that both are at one place, there was a reply too many, and this one belongs
+ * to an earlier command.
+ */
+static bool out_of_step(const struct client *c)
+{
+	return stream_pending_output(c->stream) > 0 || (c->bdat && !c->cfg.lmtp && says_more(c));
+}
+
 /* The reply to the end of the message. */
 static enum step final_reply(struct client *c, const struct smtp_reply *r)
 {
+	if (smtp_reply_is_ok(r) && out_of_step(c))
+		return client_fail(c, EVENT_NONSENSE, NULL, "a reply to something else: %d",
+			r->code);
 	if (c->cfg.lmtp && c->chunk_failed)	/* one reply or one for each? servers differ */
 		return client_fail(c, EVENT_NONSENSE, r, "reply");
 	if (c->cfg.lmtp && c->accepted > 0)
@@ -515,8 +538,8 @@ enum step client_body_reply(struct client *c, const struct smtp_reply *r)
 		}
 		return final_reply(c, r);
 	}
-	if (!c->last_sent) {
-		/* an answer in the middle of DATA: nothing can follow on this connection */
+	if (!c->last_sent || (!smtp_reply_is_ok(r) && stream_pending_output(c->stream) > 0)) {
+		/* a no in the middle of the message: nothing can follow on this connection */
 		rest_by_reply(c, STAGE_BODY, r);
 		return client_fail(c, verdict_event_of(r->code), r, "reply");
 	}

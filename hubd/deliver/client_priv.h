@@ -45,6 +45,9 @@ struct client {
 	bool connected, cut;		/* by the peer, or on the way */
 	struct smtp_reply reply;
 	bool reading_reply;		/* reply holds a part */
+	bool in_part;			/* the clock runs until the rest of it is here */
+	uint32_t owed;			/* replies to what was said, the greeting included */
+	uint32_t due;			/* of these, to what was said before the input was read */
 	struct smtp_capability caps;
 	char line[CLIENT_TEXT_MAX];	/* text of the first reply that facts refer to */
 	bool line_used;
@@ -110,7 +113,7 @@ void client_advance(struct client *c, enum step step);
 
 /* A line of information in the protocol log, see send_log.h. */
 #define client_note(c, context, ...) send_log_note((c)->cfg.log, (context), __VA_ARGS__)
-/* A part of a command that is no secret, and its end. */
+/* A part of a command that is no secret, and its end, to which a reply is owed. */
 void client_put(struct client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void client_put_end(struct client *c);
 /* A whole one, without CRLF. */

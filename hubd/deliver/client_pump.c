@@ -101,6 +101,7 @@ enum step client_pump(struct client *c)
 			c->pump_on = false;
 			c->last_sent = true;
 			c->encoder.emit = NULL;
+			c->owed += c->bdat ? 0 : 1;
 		}
 	}
 	return STEP_WAIT;

@@ -52,9 +52,12 @@ static bool is_innocent(const struct delivery *s, const struct client_fact *fact
 	for (i = 0; i < s->item->env.recipient_count; i++) {
 		const struct client_fact *f = &facts[i];
 		bool ended = f->event == EVENT_LOST || f->event == EVENT_CLOSING ||
-			has_had_enough(f);
+			f->event == EVENT_NONSENSE || has_had_enough(f);
 
-		/* a connection used before may have been closed while MAIL was on its way */
+		/*
+		 * A connection used before may have been closed while MAIL was on its way, or the
+		 * peer has lost its place in it.
+		 */
 		if (!f->ok && s->sent > 0 && f->stage == STAGE_MAIL && ended)
 			continue;
 		if (f->ok || verdict_decide(f->stage, f->event, f->code, s->downgrade).scope !=

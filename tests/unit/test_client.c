@@ -638,7 +638,22 @@ static const struct row rows[] = {
 		"sent: end of message nonsense 354 more\nend: end of message nonsense 354 more\n" },
 	{ "one reply too many", 0, 1, 2, PIPED MAIL1 "S 250 ok\nS 250 ok\nS 354 go\n" BODY
 		"S 250 taken\nS 250 once more\nW\n",
-		"sent: ok 250 taken\nsent: RCPT lost\nend: RCPT lost\n" },
+		"sent: ok 250 taken\nsent: MAIL nonsense\nend: MAIL nonsense\n" },
+	{ "two greetings", 0, 1, 1, "S 220 hi\nS 220 hi\nW\n", "end: EHLO nonsense\n" },
+	{ "taken before it is sent", 0, 1, 1, PIPED MAIL1
+		"S 250 ok\nS 250 ok\nS 354 go\nS 250 taken\nW\n",
+		"sent: end of message nonsense\nend: end of message nonsense\n" },
+	{ "taken in the middle", SLOW_BODY, 1, 1, PIPED MAIL1
+		"S 250 ok\nS 250 ok\nS 354 go\nS 250 taken\nW\n",
+		"sent: end of message nonsense\nend: end of message nonsense\n" },
+	{ "one reply too many before BDAT's", 0, 1, 1, CHUNKED "C MAIL FROM:<s@y>\n"
+		"C RCPT TO:<r1@x>\nC BDAT 20 LAST\n" RAW_BODY
+		"S 250 ok\nS 250 ok\nS 250 ok\nS 250 taken\nW\n",
+		"sent: end of message nonsense\nend: end of message nonsense\n" },
+	{ "421 behind BDAT's", 0, 1, 1, CHUNKED "C MAIL FROM:<s@y>\n"
+		"C RCPT TO:<r1@x>\nC BDAT 20 LAST\n" RAW_BODY
+		"S 250 ok\nS 250 ok\nS 250 taken\nS 421 bye\nC QUIT\n",
+		"sent: ok 250 taken\nend: ok \n" },
 	{ "big body refused in a chunk", BIG_BODY, 1, 1, BIG_CHUNKS
 		"S 552 5.3.4 big\nS 503 no\nS 503 no\nS 503 no\nC RSET\nS 250 ok\nC QUIT\n",
 		"sent: DATA permanent 552 5.3.4 big\nend: ok \n" },
