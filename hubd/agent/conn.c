@@ -30,7 +30,7 @@ static void agent_conn_free(struct agent_conn *s, unsigned int grace_ms)
 		bufferevent_free(s->talk);
 	process_release(&s->process, grace_ms);
 	event_free(s->timer);
-	free(s->firewall);
+	outgoing_deinit(&s->body);
 	free(s->space);
 	free(s);
 }
@@ -204,7 +204,7 @@ static void on_event(struct bufferevent *bev, short what, void *ctx)
 		return;
 	}
 	bufferevent_disable(bev, EV_READ | EV_WRITE);
-	spool_body_close(&s->body);
+	outgoing_close(&s->body);
 	s->phase = PHASE_GONE;
 	if (s->process == NULL)
 		gone(s, "it is gone");

@@ -12,7 +12,7 @@
 #include "hubd/agent/agents.h"
 #include "hubd/agent/line.h"
 #include "hubd/agent/process.h"
-#include "hubd/spool/firewall.h"
+#include "hubd/spool/outgoing.h"
 #include "libhub/org/connector.h"
 
 enum {
@@ -59,9 +59,7 @@ struct agent_conn {
 
 	/* the message; item is NULL without one */
 	const struct queue_item *item;
-	struct spool_body *body;
-	struct firewall *firewall;	/* made when first needed */
-	uint32_t strip;			/* enum firewall_class */
+	struct outgoing body;
 	uint64_t first;			/* number of its first recipient */
 	uint64_t next;			/* of the first one of the message to come */
 	struct arena *arena;		/* of the texts of: */

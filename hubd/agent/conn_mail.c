@@ -17,7 +17,7 @@ enum {
 
 void agent_conn_message_free(struct agent_conn *s)
 {
-	spool_body_close(&s->body);
+	outgoing_close(&s->body);
 	arena_free(&s->arena);
 	s->results = NULL;
 	s->decided = NULL;
@@ -124,13 +124,6 @@ const char *agent_conn_take_verdict(struct agent_conn *s, const struct agent_lin
 
 /* --- the body --- */
 
-static ssize_t body_read(struct agent_conn *s, void *buf, size_t size, struct err *e)
-{
-	if (s->strip != 0)
-		return firewall_read(s->firewall, s->body, buf, size, e);
-	return spool_body_read(s->body, buf, size, e);
-}
-
 bool agent_conn_pump(struct agent_conn *s)
 {
 	struct evbuffer *out = bufferevent_get_output(s->talk);
@@ -139,7 +132,7 @@ bool agent_conn_pump(struct agent_conn *s)
 	ssize_t n;
 
 	while (evbuffer_get_length(out) < OUTPUT_HIGH) {
-		n = body_read(s, chunk, sizeof(chunk), &e);
+		n = outgoing_read(&s->body, chunk, sizeof(chunk), &e);
 		if (n == SPOOL_BODY_WAIT)
 			break;
 		if (n < 0) {
@@ -150,7 +143,7 @@ bool agent_conn_pump(struct agent_conn *s)
 		}
 		if (n == 0) {
 			evbuffer_add_printf(out, "END\n");
-			spool_body_close(&s->body);
+			outgoing_close(&s->body);
 			s->phase = PHASE_VERDICTS;
 			agent_conn_arm(s, s->a->timeout_ms);
 			break;
@@ -221,7 +214,7 @@ static void put_envelope(struct agent_conn *s, struct evbuffer *out)
 	uint32_t i;
 
 	evbuffer_add_printf(out, "MESSAGE %s\nSENDER <%s>\nSIZE %" PRIu64 "\nBODY %s\n",
-		spool_id_text(s->item->id, id), env->sender, spool_body_size(s->body),
+		spool_id_text(s->item->id, id), env->sender, outgoing_size(&s->body),
 		bodies[env->body]);
 	if (env->smtputf8)
 		evbuffer_add_printf(out, "SMTPUTF8\n");
@@ -259,17 +252,6 @@ static void refuse_item(struct agent_conn *s, enum queue_verdict verdict, const 
 	tell_queue(s, queue_conn_broken);
 }
 
-/* Whatever leaves the organization: its own fields do not. */
-static void set_strip(struct agent_conn *s)
-{
-	s->strip = s->item->env.classes & ~(uint32_t)FIREWALL_ROUTING;
-	if (s->strip == 0)
-		return;
-	if (s->firewall == NULL)
-		s->firewall = xcalloc(1, sizeof(*s->firewall));
-	firewall_init(s->firewall, s->strip);
-}
-
 /* False if it cannot be sent; then the queue has been told. */
 static bool send_item(struct agent_conn *s)
 {
@@ -292,12 +274,12 @@ static bool send_item(struct agent_conn *s)
 		refuse_item(s, QUEUE_VERDICT_FAILED, "5.1.3", "no agent can be told the address");
 		return false;
 	}
-	s->body = spool_body_open(queue_set_port(s->a->set), s->item->id, on_body_ready, s, &e);
-	if (s->body == NULL) {
+	/* whatever leaves the organization: its own fields do not */
+	if (outgoing_open(&s->body, queue_set_port(s->a->set), s->item->id,
+		s->item->env.classes & ~(uint32_t)FIREWALL_ROUTING, on_body_ready, s, &e) != 0) {
 		refuse_item(s, QUEUE_VERDICT_DEFERRED, "4.3.0", e.text);
 		return false;
 	}
-	set_strip(s);
 	s->phase = PHASE_BODY;
 	agent_conn_arm(s, s->a->timeout_ms);
 	put_envelope(s, bufferevent_get_output(s->talk));

@@ -24,12 +24,11 @@ void delivery_end(struct delivery *s, enum queue_conn_outcome outcome)
 	client_free(&s->client);
 	send_log_deinit(&s->log);
 	delivery_tls_forget(s);
-	spool_body_close(&s->body);
+	outgoing_deinit(&s->body);
 	event_free(s->answer_timer);
 	event_free(s->idle_timer);
 	delivery_way_deinit(s);
 	free(s->domain);
-	free(s->firewall);
 	memcpy(status, s->status, sizeof(status));
 	memcpy(text, s->text, sizeof(text));
 	free(s);

@@ -22,7 +22,7 @@
 #include "hubd/deliver/resume.h"
 #include "hubd/deliver/send_log.h"
 #include "hubd/spool/exclusion.h"
-#include "hubd/spool/firewall.h"
+#include "hubd/spool/outgoing.h"
 
 enum {
 	DELIVERY_HOP_TEXT = RESOLVER_NAME_SIZE + 96,
@@ -120,11 +120,9 @@ struct delivery {
 
 	/* the message */
 	const struct queue_item *item;
-	struct spool_body *body;
+	struct outgoing body;
 	struct client_message msg;
 	char prefix[DELIVERY_PREFIX];
-	uint32_t strip;			/* enum firewall_class: what this hop may not see of it */
-	struct firewall *firewall;	/* made when first needed */
 	bool host_to_blame;		/* it was given back because of the host */
 	bool spent;			/* the peer takes no more on this connection */
 

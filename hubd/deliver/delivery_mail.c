@@ -105,7 +105,7 @@ void delivery_on_sent(struct client *c, const struct client_fact *facts, void *c
 	/* of a message in several transactions it may be the last ones */
 	s->spent = (s->sent > 0 || facts[0].ok) &&
 		has_had_enough(&facts[s->item->env.recipient_count - 1]);
-	spool_body_close(&s->body);
+	outgoing_close(&s->body);
 	if (is_innocent(s, facts)) {
 		s->host_to_blame = s->sent == 0;
 		queue_conn_return(s->qc);
@@ -132,18 +132,14 @@ static ssize_t body_read(void *src, void *buf, size_t size, struct err *e)
 {
 	struct delivery *s = src;
 
-	if (s->strip != 0)
-		return firewall_read(s->firewall, s->body, buf, size, e);
-	return spool_body_read(s->body, buf, size, e);
+	return outgoing_read(&s->body, buf, size, e);
 }
 
 static void body_rewind(void *src)
 {
 	struct delivery *s = src;
 
-	if (s->strip != 0)
-		firewall_init(s->firewall, s->strip);
-	spool_body_rewind(s->body);
+	outgoing_rewind(&s->body);
 }
 
 static const struct client_source body_source = { body_read, body_rewind };
@@ -169,16 +165,6 @@ static uint32_t passing_classes(const struct delivery *s)
 	if (s->place->server != NULL)
 		return FIREWALL_ALL;
 	return s->connector != NULL ? s->connector->send_rights : FIREWALL_ROUTING;
-}
-
-static void set_strip(struct delivery *s, uint32_t passing)
-{
-	s->strip = s->item->env.classes & ~passing;
-	if (s->strip == 0)
-		return;
-	if (s->firewall == NULL)
-		s->firewall = xcalloc(1, sizeof(*s->firewall));
-	firewall_init(s->firewall, s->strip);
 }
 
 /* What only the organization is told of a message; the exclusions, only our own servers. */
@@ -220,15 +206,14 @@ static bool send_item(struct delivery *s)
 	char id[SPOOL_ID_TEXT];
 	struct err e;
 
-	s->body = spool_body_open(queue_set_port(s->d->set), item->id, on_body_ready, s, &e);
-	if (s->body == NULL) {
+	if (outgoing_open(&s->body, queue_set_port(s->d->set), item->id,
+		item->env.classes & ~passing, on_body_ready, s, &e) != 0) {
 		put_off(s, e.text);
 		return false;
 	}
 	make_prefix(s, passing);
-	set_strip(s, passing);
 	s->msg = (struct client_message){
-		.env = &item->env, .size = spool_body_size(s->body), .prefix = s->prefix,
+		.env = &item->env, .size = outgoing_size(&s->body), .prefix = s->prefix,
 		.submitter = submitter(&item->env, passing), .source = &body_source, .src = s,
 	};
 	s->phase = PHASE_BUSY;

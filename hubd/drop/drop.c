@@ -8,7 +8,7 @@
 #include "hubd/config/live.h"
 #include "hubd/drop/drop_file.h"
 #include "hubd/drop/drop_text.h"
-#include "hubd/spool/firewall.h"
+#include "hubd/spool/outgoing.h"
 #include "libhub/base/errands.h"
 #include "libhub/base/mem.h"
 
@@ -36,8 +36,7 @@ struct drop_conn {
 	struct event *idle_timer;
 
 	const struct queue_item *item;
-	struct spool_body *body;
-	struct firewall *firewall;		/* NULL = nothing is taken out */
+	struct outgoing body;
 	struct err body_err;			/* of PHASE_UNDO */
 
 	struct errands *errands;
@@ -67,13 +66,13 @@ static void release(void *ctx)
 	errands_free(&c->errands);
 	drop_file_deinit(&c->file);
 	event_free(c->idle_timer);
-	free(c->firewall);
+	outgoing_deinit(&c->body);
 	free(c);
 }
 
 static void message_over(struct drop_conn *c)
 {
-	spool_body_close(&c->body);
+	outgoing_close(&c->body);
 	free(c->head);
 	c->head = NULL;
 	c->item = NULL;
@@ -235,16 +234,6 @@ static void on_undone(struct errand *e, void *ctx)
 	put_off(conn_of(e));
 }
 
-static ssize_t read_body(struct drop_conn *c, struct err *e)
-{
-	char *to = c->buffer + c->used;
-	size_t room = sizeof(c->buffer) - c->used;
-
-	if (c->firewall != NULL)
-		return firewall_read(c->firewall, c->body, to, room, e);
-	return spool_body_read(c->body, to, room, e);
-}
-
 static void take_head(struct drop_conn *c)
 {
 	size_t n = c->head_size - c->head_at, room = sizeof(c->buffer) - c->used;
@@ -262,7 +251,8 @@ static void fill(struct drop_conn *c)
 
 	take_head(c);
 	while (got > 0 && c->used < sizeof(c->buffer)) {
-		got = read_body(c, &c->body_err);
+		got = outgoing_read(&c->body, c->buffer + c->used, sizeof(c->buffer) - c->used,
+			&c->body_err);
 		if (got > 0)
 			c->used += (size_t)got;
 	}
@@ -283,18 +273,6 @@ static void on_body_ready(void *ctx)
 	fill(ctx);
 }
 
-static void set_firewall(struct drop_conn *c)
-{
-	uint32_t strip = c->item->env.classes & (FIREWALL_ORGANIZATION | FIREWALL_FOREST);
-
-	free(c->firewall);
-	c->firewall = NULL;
-	if (strip == 0)
-		return;
-	c->firewall = xcalloc(1, sizeof(*c->firewall));
-	firewall_init(c->firewall, strip);
-}
-
 static void begin(struct drop_conn *c)
 {
 	const struct queue_item *item = c->item;
@@ -306,17 +284,15 @@ static void begin(struct drop_conn *c)
 		next_message(c);
 		return;
 	}
-	c->body = spool_body_open(queue_set_port(c->d->set), item->id, on_body_ready, c,
-		&c->body_err);
-	if (c->body == NULL) {
+	if (outgoing_open(&c->body, queue_set_port(c->d->set), item->id, item->env.classes &
+		~(uint32_t)FIREWALL_ROUTING, on_body_ready, c, &c->body_err) != 0) {
 		put_off(c);
 		return;
 	}
-	set_firewall(c);
 	c->head = drop_text(&item->env, c->connector->relay_dsn_required, &c->head_size);
 	c->head_at = c->used = 0;
 	c->job.first = true;
-	c->job.size = c->head_size + spool_body_size(c->body);
+	c->job.size = c->head_size + outgoing_size(&c->body);
 	drop_name(c->job.name, c->live->fqdn, item->id, &item->env, item->index[0]);
 	c->phase = PHASE_READ;
 	fill(c);

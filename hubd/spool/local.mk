@@ -12,6 +12,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/index.c %D%/index.h \
 	%D%/message.c %D%/message.h \
 	%D%/origin.c %D%/origin.h \
+	%D%/outgoing.c %D%/outgoing.h \
 	%D%/port.c \
 	%D%/quarantine.c \
 	%D%/record.c %D%/record.h \
