@@ -156,6 +156,10 @@ class Agents(unittest.TestCase):
         for vice in VICES:
             self.submit("a@%s.example" % vice, "b@%s.example" % vice,
                         padding=300000 if vice in LONG else 0)
+        wanted = ["%s@%s.example" % (who, vice) for vice in VICES for who in "ab"]
+        wait_for("all of it is done", lambda: sorted(
+            event["to"] for event in self.org.paris1.events("delivered")
+            if event["to"] in wanted) == sorted(wanted))
         for vice in VICES:
             with self.subTest(vice):
                 self.delivered(vice, *["%s@%s.example" % (who, vice)
