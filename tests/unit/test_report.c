@@ -83,7 +83,8 @@ START_TEST(words)
 			for (detail = 0; detail <= 30; detail++) {
 				const struct report_words *w;
 
-				snprintf(status, sizeof(status), "%d.%d.%d", class, subject, detail);
+				snprintf(status, sizeof(status), "%d.%d.%d", class, subject,
+					detail);
 				w = report_words_of(status);
 				ck_assert_int_eq(w->what[strlen(w->what) - 1], '.');
 				ck_assert_int_eq(w->todo[strlen(w->todo) - 1], '.');
