@@ -149,6 +149,39 @@ static void look_again(struct queue_set *s, int wait_ms)
 	event_add(s->starved_event, &tv);
 }
 
+/* One connection that nobody uses for each queue that has none. */
+static void end_idle(struct queue_set *s)
+{
+	unsigned n = atomic_load(&s->all->starving);
+	struct queue *q, *next;
+
+	HASH_ITER(hh, s->queues, q, next)
+		for (; n > 0 && q->n_idle > 0 && queue_set_is_starved(s); n--)
+			queue_end_idle(q);
+}
+
+static void on_want(struct queue_set *s, struct queue_call *call)
+{
+	free(call);
+	if (s->live != NULL && !s->stopping)
+		end_idle(s);
+}
+
+static void want_room(struct queue_set *s)
+{
+	struct queue_call *call;
+	uint32_t i;
+
+	end_idle(s);
+	for (i = 0; i < s->all->n; i++) {
+		if (i == s->worker || s->all->sets[i] == NULL || s->stopping)
+			continue;
+		call = xcalloc(1, sizeof(*call));
+		call->fn = on_want;
+		queue_set_call(s->all->sets[i], call);
+	}
+}
+
 static void on_starved(evutil_socket_t fd, short what, void *ctx)
 {
 	struct queue_set *s = ctx;
@@ -164,6 +197,8 @@ static void on_starved(evutil_socket_t fd, short what, void *ctx)
 			break;
 	}
 	s->serving = false;
+	if (!TAILQ_EMPTY(&s->starving))
+		want_room(s);
 }
 
 void queue_set_starve(struct queue *q)

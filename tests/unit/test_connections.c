@@ -474,12 +474,16 @@ static bool has_ended(void *ctx)
 	return ((struct fake *)ctx)->qc == NULL;
 }
 
+#define NARROW_SERVER(n) ORG "hubMaxOutboundConnections: " n "\nhubMaxPerDomainConnections: " n \
+	"\n" SMART
+
 START_TEST(idle_connection_makes_room_at_once)
 {
+	static const char *const limits[] = { NARROW("1"), NARROW_SERVER("1") };
 	struct fake *f;
 	bool end;
 
-	begin_fake(NARROW("1"), 2);
+	begin_fake(limits[_i], 2);
 	post_some(1, 1, "a");
 	f = await_fake(0);
 	queue_conn_up(f->qc);
@@ -493,6 +497,35 @@ START_TEST(idle_connection_makes_room_at_once)
 	AWAIT(kit_loop, has_ended, f, PATIENCE_MS);
 	ck_assert_str_ne(await_fake(1)->domain, "a");
 	ck_assert_uint_eq(n_fakes, 2);
+	end_fakes();
+}
+END_TEST
+
+/* The same limit for all connectors: who has more than one makes room, however much mail it has. */
+START_TEST(busy_connection_makes_room)
+{
+	const struct queue_item *item;
+	uint64_t id = 10;
+	struct fake *a;
+	bool end;
+
+	begin_fake(NARROW_SERVER("2"), 1);
+	post_some(1, 3, "a");
+	a = await_fake(0);
+	queue_conn_up(a->qc);
+	item = take(a, &end);
+	queue_conn_up(await_fake(1)->qc);
+	post_some(5, 1, "b");
+	do {
+		ck_assert_ptr_nonnull(item);
+		ck_assert_uint_lt(id, 1000);
+		post_some(id++, 2, "a");
+		event_base_loop(loop_base(kit_loop), EVLOOP_NONBLOCK);
+		answer(a, QUEUE_VERDICT_RELAYED, "2.0.0");
+		item = take(a, &end);
+	} while (!end);
+	fake_end(a, QUEUE_CONN_CLOSED);
+	ck_assert_str_eq(await_fake(2)->domain, "b");
 	end_fakes();
 }
 END_TEST
@@ -576,7 +609,8 @@ int main(void)
 	tcase_add_test(tc, message_returned_goes_on_at_once);
 	tcase_add_test(tc, system_that_takes_nothing_is_left_alone);
 	tcase_add_test(tc, own_wish_ends_no_connection);
-	tcase_add_test(tc, idle_connection_makes_room_at_once);
+	tcase_add_loop_test(tc, idle_connection_makes_room_at_once, 0, 2);
+	tcase_add_test(tc, busy_connection_makes_room);
 	tcase_add_test(tc, busy_connection_gives_way);
 	tcase_add_test(tc, turns_go_round_all_workers);
 	return unit_run("connections", &tc, 1);
