@@ -2,8 +2,8 @@
  *
  * They grow like TCP's slow start: while there is backlog, as many may be connecting as are up (one
  * when none is), to hubMaxPerDomainConnections; where the peer refuses one, see window.h, and where
- * others want some as well, fair.h. A peer whose system takes nothing at all, UNABLE_MAX messages in
- * a row, is left alone for a while.
+ * others want some as well, fair.h. A peer whose system takes nothing at all, UNABLE_MAX messages
+ * in a row, is left alone for a while.
  */
 #include <string.h>
 

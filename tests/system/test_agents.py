@@ -504,6 +504,25 @@ class Agents(unittest.TestCase):
         self.submit(address)
         self.delivered("small", address)
 
+    def test_space_and_source_are_live(self):
+        """Another hub's agent has the mail, then another space's."""
+        org = self.org
+        self.add("moves", "behaves")
+        first, second, third = addresses = ["%s@%s.example" % (n, d) for n, d in (
+            ("a", "moves"), ("b", "moves"), ("c", "moved"))]
+        self.submit(first)
+        self.delivered("moves", first)
+        self.change("moves", hubSourceServer=org.london1.dn())
+        self.submit(second)
+        self.delivered("moves", first, second)
+        self.change("moves", hubAddressSpace="SMTP:moved.example")
+        self.assertEqual(org.explain("paris1", second)["connector"], "To Internet")
+        self.submit(third)
+        self.delivered("moves", *addresses)
+        for address, hub in zip(addresses, (org.paris1, org.london1, org.london1)):
+            wait_for("%s by %s" % (address, hub.name), lambda hub=hub, address=address: [
+                e for e in hub.events("delivered", to=address) if "moves" in e["queue"]])
+
     def test_one_that_does_not_go(self):
         """It is told to end after its message, and killed when it does not."""
         self.add("lasting", "stays", hubMaxMessagesPerConnection="1")
