@@ -194,6 +194,28 @@ class SendLog(unittest.TestCase):
         self.assertNotIn("<250 held", lines_of(found[0]))
         self.assertIn(">QUIT", lines_of(found[1]))
 
+    def test_on_while_a_session_runs(self):
+        """What is said from then on, in the session that is there."""
+        org, held = self.org, []
+        sink = self.sink("later", hubProtocolLogging="None")
+
+        def reply():
+            held.append(1)
+            wait_for("it is switched", lambda: len(held) != 1)
+            return None
+
+        sink.answer("RCPT", reply, times=1)
+        token = self.submit("later")
+        wait_for("RCPT", lambda: held)
+        self.assertEqual(self.log.sessions(connector_id="later"), [])
+        org.change(org.connector("later"), hubProtocolLogging="Verbose")
+        held.append(2)
+        session = sink.wait(token)[0].session
+        said = lines_of(self.sessions(connector_id="later")[0])
+        self.assertEqual(session, 1)
+        self.assertNotIn(">EHLO london2.contoso.com", said)
+        self.assertIn("<250 2.0.0 taken", said)
+
     def test_others_are_not_logged(self):
         sink = self.sink("quiet", hubProtocolLogging="None")
         sink.wait(self.submit("quiet"))
