@@ -96,8 +96,8 @@ class Failures(unittest.TestCase):
             wait_for("some of it is on the wire", lambda: wire.bytes[
                 ("aachen1", "erfurt1")] > 100000)
             self.lab("cut", "Erfurt")
-        self.waits(("dresden1", "SmtpRelayToSite/Erfurt"))
         self.lab("line")
+        self.waits(("dresden1", "SmtpRelayToSite/Erfurt"))
         self.moves(token, "mail-erfurt", "dresden1")
 
     def test_dead_hubs_are_passed_by(self):
