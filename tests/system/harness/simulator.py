@@ -16,7 +16,9 @@ from .hostile import RESET
 LONG_LINE = 1 << 20
 LINES = 10000
 IDLE_S = 0.1            # without a command after a message, the session is held for idle
+BUSY_S = 0.5            # after a word in the middle of a body, in which nothing more is read
 READ = 65536
+SOME = 16384            # of a body; the more is taken, the more the sender's kernel holds
 
 
 class Gone(Exception):
@@ -266,8 +268,9 @@ class Session:
             return True
         data = bytearray(b"\r\n")
         while True:
-            if self.case.state == "body" and len(data) > READ and self.due("body"):
+            if self.case.state == "body" and len(data) > SOME and self.due("body"):
                 await self.say("body", "250 2.0.0 taken " + self.case.words)
+                await asyncio.sleep(BUSY_S)
                 await self.until_gone()
             seen, end = len(data), -1
             if self.input or await self.more():
@@ -554,7 +557,8 @@ class Simulator:
 
     async def serve(self):
         self.over = asyncio.Event()
-        servers = [await asyncio.start_server(self.session, sock=s) for s in self.sockets]
+        servers = [await asyncio.start_server(self.session, sock=s, limit=SOME)
+                   for s in self.sockets]
         self.started.set()
         await self.over.wait()
         for server in servers:
