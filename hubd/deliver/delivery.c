@@ -240,6 +240,7 @@ static void make_client(struct delivery *s, const struct sockaddr *source)
 	s->phase = PHASE_CONNECT;
 	s->tried = true;
 	s->sent = 0;
+	s->has_taken = false;
 	s->host_to_blame = false;
 	delivery_tls_prepare(s, source, &cfg);
 	s->client = client_new(s->d->loop, &cfg, &client_events, s);

@@ -124,7 +124,8 @@ struct delivery {
 	struct client_message msg;
 	char prefix[DELIVERY_PREFIX];
 	bool host_to_blame;		/* it was given back because of the host */
-	bool spent;			/* the peer takes no more on this connection */
+	bool has_taken;			/* the peer has, a message on this connection */
+	bool spent;			/* it takes no more on it */
 
 	/* the last failure, for the queue */
 	bool hopeless;

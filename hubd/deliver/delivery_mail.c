@@ -37,11 +37,14 @@ static void result_of(const struct delivery *s, const struct client_fact *f,
 		f->status[0] == class ? f->status : v.status);
 }
 
-/* As OpenSMTPD says it instead of 421: it takes no more on this connection. */
-static bool has_had_enough(const struct client_fact *f)
+/*
+ * As OpenSMTPD says it instead of 421: it takes no more on this connection. Who has taken nothing,
+ * or says that its system cannot, has not had enough.
+ */
+static bool has_had_enough(const struct delivery *s, const struct client_fact *f)
 {
-	return !f->ok && f->stage == STAGE_MAIL && f->event == EVENT_TEMPORARY &&
-		(f->code == 452 || strcmp(f->status, "4.5.3") == 0);
+	return s->has_taken && !f->ok && f->stage == STAGE_MAIL && f->event == EVENT_TEMPORARY &&
+		(f->status[0] != '\0' ? strcmp(f->status, "4.5.3") == 0 : f->code == 452);
 }
 
 /* The message is innocent: it was not really tried, or the host refuses whatever comes. */
@@ -52,7 +55,7 @@ static bool is_innocent(const struct delivery *s, const struct client_fact *fact
 	for (i = 0; i < s->item->env.recipient_count; i++) {
 		const struct client_fact *f = &facts[i];
 		bool ended = f->event == EVENT_LOST || f->event == EVENT_CLOSING ||
-			f->event == EVENT_NONSENSE || has_had_enough(f);
+			f->event == EVENT_NONSENSE || has_had_enough(s, f);
 
 		/*
 		 * A connection used before may have been closed while MAIL was on its way, or the
@@ -97,14 +100,25 @@ static void apply(struct delivery *s, const struct client_fact *facts)
 		free(results);
 }
 
+static bool has_taken_any(const struct client_fact *facts, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (facts[i].ok)
+			return true;
+	return false;
+}
+
 void delivery_on_sent(struct client *c, const struct client_fact *facts, void *ctx)
 {
 	struct delivery *s = ctx;
+	uint32_t n = s->item->env.recipient_count;
 
 	(void)c;
+	s->has_taken = s->has_taken || has_taken_any(facts, n);
 	/* of a message in several transactions it may be the last ones */
-	s->spent = (s->sent > 0 || facts[0].ok) &&
-		has_had_enough(&facts[s->item->env.recipient_count - 1]);
+	s->spent = has_had_enough(s, &facts[n - 1]);
 	outgoing_close(&s->body);
 	if (is_innocent(s, facts)) {
 		s->host_to_blame = s->sent == 0;

@@ -232,8 +232,15 @@ bool share_take(struct queue *q)
 
 bool share_may_grow(const struct queue *q, uint64_t own_max)
 {
-	return q->share == NULL || fair_may_grow(q->n_conns, own_max,
-		atomic_load(&q->share->used), limit_of(q));
+	uint64_t max, used;
+
+	if (q->share == NULL)
+		return true;
+	max = limit_of(q);
+	used = atomic_load(&q->share->used);
+	if (max != 0 && q->key.type == QUEUE_DNS_CONNECTOR && q->n_conns > 0 && used + 1 >= max)
+		return false;
+	return fair_may_grow(q->n_conns, own_max, used, max);
 }
 
 void share_give(struct queue *q, bool gave_way)

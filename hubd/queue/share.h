@@ -36,7 +36,10 @@ void share_leave(struct queue *q);
 
 /* May the queue's connector hold one more? Then it is counted; else the queue waits its turn. */
 bool share_take(struct queue *q);
-/* May q have one more of those, see fair.h? own_max: what a queue may have. */
+/*
+ * May q have one more of those, see fair.h? own_max: what a queue may have. With MX routing the
+ * last one is for a domain that has none: who hangs on to all others does not hold up the rest.
+ */
 bool share_may_grow(const struct queue *q, uint64_t own_max);
 /* It is not counted any more; gave_way: what share_gives_way said of it. */
 void share_give(struct queue *q, bool gave_way);
