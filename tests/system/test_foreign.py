@@ -263,8 +263,8 @@ class Foreign(unittest.TestCase):
         self.addCleanup(reader.join)
         self.addCleanup(stop.set)
         for _ in range(4):
-            tokens += [self.submit(body="q" * 900 + "\r\nthe end\r\n") for _ in range(10)]
             some = len(self.files())
+            tokens += [self.submit(body="q" * 900 + "\r\nthe end\r\n") for _ in range(10)]
             wait_for("some are there", lambda: len(self.files()) > some)
             hub.kill()
             hub.start()

@@ -161,14 +161,21 @@ def with_body(first, numbers):
         hang()
 
 
-def defer_beside(envelope):
-    """The message to defer@ puts the queue off, the one to work@ takes until JOURNAL/NAME.go."""
+def defer_beside(envelope, numbers):
+    """The message to defer@ puts the queue off, the one to work@ takes until JOURNAL/NAME.go.
+
+    Who works says so: one recipient at a time. Those that are left are for judge.
+    """
     if any("<defer@" in text for text in envelope):
         say("DEFER-QUEUE 3600 4.3.2 not today")
         hang()
-    while any("<work@" in text for text in envelope) and \
+    while any("<work" in text for text in envelope) and numbers[1:] and \
             not os.path.exists(os.path.join(JOURNAL, NAME + ".go")):
-        time.sleep(0.01)
+        say("RELAYED %d" % numbers[0])
+        envelope[:] = [text for text in envelope
+                       if not text.startswith("RECIPIENT %d " % numbers[0])]
+        del numbers[0]
+        time.sleep(0.2)
 
 
 def judge(envelope, numbers):
@@ -217,7 +224,7 @@ def main():
             out.write(body)
         with_body(numbers[0], numbers)
         if MODE == "defers-beside":
-            defer_beside(envelope)
+            defer_beside(envelope, numbers)
         judge(envelope, numbers)
 
 
