@@ -126,6 +126,12 @@ static bool is_early(const struct client *c, const struct smtp_reply *r)
 	return c->due == 0 && (c->state != CLIENT_BODY || c->last_sent || r->code < 400);
 }
 
+/* It came while the last of the message was on its way, and what it answers is the message. */
+static bool is_early_no(const struct client *c, const struct smtp_reply *r)
+{
+	return c->state == CLIENT_BODY && !c->bdat && r->code >= 400;
+}
+
 static void take_reply(struct client *c)
 {
 	const struct smtp_reply *r = &c->reply;
@@ -139,10 +145,12 @@ static void take_reply(struct client *c)
 		smtp_reply_set(&c->reply, r->code, NULL, "(the reply repeats the credential)");
 	if (r->code == 421)
 		step = client_fail(c, EVENT_CLOSING, r, "421");
-	else if (is_early(c, r))
-		step = unasked_reply(c, r);
-	else
+	else if (!is_early(c, r))
 		step = expected_reply(c, r);
+	else if (is_early_no(c, r))
+		step = client_body_refused(c, r);
+	else
+		step = unasked_reply(c, r);
 	client_advance(c, step);
 }
 

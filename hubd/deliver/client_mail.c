@@ -525,6 +525,13 @@ static enum step chunk_reply(struct client *c, const struct smtp_reply *r)
 	return c->pump_on && !c->pump_waits ? client_pump(c) : STEP_WAIT;
 }
 
+/* A no before the message was all sent: nothing can follow on this connection. */
+enum step client_body_refused(struct client *c, const struct smtp_reply *r)
+{
+	rest_by_reply(c, STAGE_BODY, r);
+	return client_fail(c, verdict_event_of(r->code), r, "reply");
+}
+
 enum step client_body_reply(struct client *c, const struct smtp_reply *r)
 {
 	if (r->code >= 300 && r->code < 400)
@@ -538,10 +545,7 @@ enum step client_body_reply(struct client *c, const struct smtp_reply *r)
 		}
 		return final_reply(c, r);
 	}
-	if (!c->last_sent || (!smtp_reply_is_ok(r) && stream_pending_output(c->stream) > 0)) {
-		/* a no in the middle of the message: nothing can follow on this connection */
-		rest_by_reply(c, STAGE_BODY, r);
-		return client_fail(c, verdict_event_of(r->code), r, "reply");
-	}
+	if (!c->last_sent || (!smtp_reply_is_ok(r) && stream_pending_output(c->stream) > 0))
+		return client_body_refused(c, r);
 	return final_reply(c, r);
 }

@@ -147,6 +147,7 @@ enum step client_data_enter(struct client *c);
 enum step client_data_reply(struct client *c, const struct smtp_reply *r);
 enum step client_body_enter(struct client *c);
 enum step client_body_reply(struct client *c, const struct smtp_reply *r);
+enum step client_body_refused(struct client *c, const struct smtp_reply *r);
 /* Gives recipient i its fact; text is copied. The first fact that is not ok stands. */
 void client_fact_set(struct client *c, uint32_t i, const struct client_fact *f);
 /* The same to all recipients that are not decided. */

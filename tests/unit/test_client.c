@@ -563,6 +563,12 @@ static const struct row rows[] = {
 		"sent: end of message temporary 452 4.2.2 full | ok 250 two | ok 250 three\n"
 		"end: ok \n" },
 
+	/* --- a no before the end --- */
+	{ "no at once with the 354", 0, 1, 1, PLAIN "C MAIL FROM:<s@y>\nS 250 ok\n"
+		"C RCPT TO:<r1@x>\nS 250 ok\nC DATA\nS 354 go\nS 550 5.7.1 no\nW\n",
+		"sent: end of message permanent 550 5.7.1 no\n"
+		"end: end of message permanent 550 5.7.1 no\n" },
+
 	/* --- MAIL --- */
 	{ "MAIL put off, next message", 0, 1, 2, PLAIN "C MAIL FROM:<s@y>\nS 451 4.3.0 later\n"
 		"C MAIL FROM:<s@y>\nS 550 no\nC QUIT\n",
