@@ -30,18 +30,35 @@ bool reader_is_within(const struct report_request *q)
 	return is_ours(q, q->env->sender);
 }
 
-/* The address that the sender wrote, when it is not the one that mail was sent to; else "". */
+/* What ORCPT names, as plain text, of whatever type; "" without one. */
+static const char *orcpt_text(const char *orcpt, struct arena *a)
+{
+	const char *semi = strchr(orcpt, ';');
+	char text[ENVELOPE_TEXT_MAX];
+	int n;
+
+	if (semi == NULL)
+		return "";
+	if (strncasecmp(orcpt, "utf-8;", 6) == 0)
+		n = smtp_utf8_address_decode(text, sizeof(text), semi + 1, strlen(semi + 1));
+	else
+		n = smtp_xtext_decode(text, sizeof(text), semi + 1, strlen(semi + 1));
+	return n > 0 ? arena_strdup(a, text) : semi + 1;
+}
+
+/*
+ * The address that the sender wrote, when it is not the one that mail was sent to; else "". Another
+ * hub of ours may have rewritten it and passed on only what the sender gave as the original
+ * recipient (RFC 3461 section 5.2.7): that he knows, be it an address or not.
+ */
 static const char *written(const struct report_request *q, const struct envelope_recipient *r,
 	struct arena *a)
 {
-	const char *semi = strchr(r->orcpt, ';');
-	char text[ENVELOPE_TEXT_MAX];
+	const char *text = orcpt_text(r->orcpt, a);
 
-	/* another hub of ours may have rewritten it, and said so (RFC 3461 section 5.2.7) */
-	if (strncasecmp(r->orcpt, "rfc822;", 7) == 0 &&
-		smtp_xtext_decode(text, sizeof(text), semi + 1, strlen(semi + 1)) > 0 &&
-		is_ours(q, text) && strcasecmp(text, r->address) != 0)
-		return arena_strdup(a, text);
+	if (*text != '\0' && strcasecmp(text, r->address) != 0 &&
+		(q->env->auth == ENVELOPE_AUTH_HUB || is_ours(q, text)))
+		return text;
 	return strcasecmp(r->original, r->address) != 0 ? r->original : "";
 }
 

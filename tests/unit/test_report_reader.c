@@ -1,0 +1,98 @@
+/* test_report_reader.c - what the sender of a message may read (hubd/report/reader.h). */
+#include <string.h>
+
+#include "hubd/report/reader.h"
+#include "org_text.h"
+#include "unit.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define BASE "cn=Transport,dc=example,dc=com"
+#define DOMAINS "cn=Accepted Domains," BASE
+#define WORLD "dn: " BASE "\nobjectClass: hubOrganization\ncn: Transport\n\n" \
+	"dn: cn=Ours," DOMAINS "\nobjectClass: hubAcceptedDomain\ncn: Ours\n" \
+	"hubDomain: contoso.com\nhubDomainType: Authoritative\n\n" \
+	"dn: cn=Customer," DOMAINS "\nobjectClass: hubAcceptedDomain\ncn: Customer\n" \
+	"hubDomain: customer.example\nhubDomainType: ExternalRelay\n"
+
+static struct live live;
+static struct arena *arena;
+
+static void setup(void)
+{
+	struct builder *b = builder_new(BASE);
+
+	org_text_put(b, WORLD);
+	live = (struct live){ .snapshot = builder_build(b, NULL) };
+	builder_free(&b);
+	arena = arena_new();
+}
+
+static void teardown(void)
+{
+	arena_free(&arena);
+	snapshot_unref(&live.snapshot);
+}
+
+/* The one line that is made of a recipient. */
+static struct report_line read_by(const char *sender, enum envelope_auth auth, bool public_hop,
+	struct envelope_recipient r, struct queue_report_recipient v)
+{
+	struct envelope env = { .sender = sender, .auth = auth, .recipients = &r,
+		.recipient_count = 1 };
+	struct report_request q = { .live = &live, .env = &env, .v = &v, .n = 1,
+		.public_hop = public_hop };
+	struct report_line *line;
+	uint32_t due = 0;
+
+	ck_assert_uint_eq(reader_lines(&q, &due, 1, arena, &line), 1);
+	return *line;
+}
+
+static const struct {
+	enum envelope_auth auth;
+	const char *orcpt, *original, *address;		/* of the recipient */
+	const char *told;
+} names[] = {
+	{ ENVELOPE_AUTH_ANONYMOUS, "", "", "anna@contoso.com", "anna@contoso.com" },
+	{ ENVELOPE_AUTH_ANONYMOUS, "", "alias@contoso.com", "b@far.example", "alias@contoso.com" },
+	/* what a stranger makes up says nothing of our rewriting */
+	{ ENVELOPE_AUTH_ANONYMOUS, "rfc822;x@evil.example", "alias@contoso.com", "b@far.example",
+		"alias@contoso.com" },
+	{ ENVELOPE_AUTH_ANONYMOUS, "rfc822;x@evil.example", "", "anna@contoso.com",
+		"anna@contoso.com" },
+	/* a hub before this one rewrote it */
+	{ ENVELOPE_AUTH_HUB, "rfc822;a+2Bb@contoso.com", "", "b@far.example", "a+b@contoso.com" },
+	{ ENVELOPE_AUTH_HUB, "rfc822;x@evil.example", "", "b@far.example", "x@evil.example" },
+	{ ENVELOPE_AUTH_HUB, "rfc822;x@evil.example", "c@contoso.com", "b@far.example",
+		"x@evil.example" },
+	{ ENVELOPE_AUTH_HUB, "utf-8;j\\x{F6}rg@contoso.com", "", "b@far.example",
+		"j\303\266rg@contoso.com" },
+	{ ENVELOPE_AUTH_HUB, "utf-8;j\303\266rg@evil.example", "", "b@far.example",
+		"j\303\266rg@evil.example" },
+	{ ENVELOPE_AUTH_HUB, "x400;/C=DE/S=X", "", "b@far.example", "/C=DE/S=X" },
+	{ ENVELOPE_AUTH_HUB, "utf-8;bad\\x{", "", "b@far.example", "bad\\x{" },
+	{ ENVELOPE_AUTH_HUB, "rfc822;ANNA@contoso.com", "", "anna@contoso.com",
+		"anna@contoso.com" },
+};
+
+START_TEST(name)
+{
+	const struct report_line l = read_by("someone@outside.example", names[_i].auth, true,
+		(struct envelope_recipient){ .orcpt = names[_i].orcpt,
+			.original = names[_i].original, .address = names[_i].address },
+		(struct queue_report_recipient){ .status = "5.1.1", .diagnostic = "550 5.1.1 no",
+			.from_peer = true, .remote = "mx.hoster.example" });
+
+	ck_assert_str_eq(l.address, names[_i].told);
+	ck_assert_str_eq(l.via, "");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *reader = tcase_create("reader");
+
+	tcase_add_checked_fixture(reader, setup, teardown);
+	tcase_add_loop_test(reader, name, 0, COUNT(names));
+	return unit_run("report_reader", &reader, 1);
+}
