@@ -9,7 +9,7 @@
 #include "libhub/smtp/address.h"
 #include "libhub/smtp/reply.h"
 
-enum { LOCAL_MIN = 3 };		/* shorter local parts are found in any text */
+enum { PART_MIN = 3 };		/* shorter parts of an address are found in any text */
 
 static bool is_ours(const struct report_request *q, const char *address)
 {
@@ -74,22 +74,37 @@ static const char *replace(const char *text, const char *hidden, const char *sho
 	return text;
 }
 
-/* The codes that a reply begins with. */
+/* The codes that a reply begins with: "550 5.1.1". */
 static const char *codes_of(const char *reply, struct arena *a)
 {
-	return arena_strndup(a, reply, strspn(reply, "0123456789. "));
+	size_t n = strspn(reply, "0123456789"), more = 0;
+	struct smtp_enhanced x;
+
+	if (reply[n] == ' ')
+		more = smtp_enhanced_parse(&x, reply + n + 1, strlen(reply + n + 1));
+	return arena_strndup(a, reply, more != 0 ? n + 1 + more : n);
+}
+
+/* Does text have of what is hidden more than can be seen in what is shown? */
+static bool betrays(const char *text, const char *hidden, const char *shown)
+{
+	return strlen(hidden) >= PART_MIN && strcasestr(shown, hidden) == NULL &&
+		strcasestr(text, hidden) != NULL;
 }
 
 /* What a reply may tell to who does not know the address that it is about. */
-static const char *redact(const char *reply, const char *hidden, const char *shown,
-	struct arena *a)
+static const char *redact(const char *reply, const char *hidden, const char *remote,
+	const char *shown, struct arena *a)
 {
 	const char *out = replace(reply, hidden, shown, a);
 	const char *local = arena_strndup(a, hidden, strcspn(hidden, "@"));
+	const char *domain = hidden + strcspn(hidden, "@");
 
-	/* it may name the person in another way */
-	if (strlen(local) >= LOCAL_MIN && strcasestr(shown, local) == NULL &&
-		strcasestr(out, local) != NULL)
+	if (*domain == '@')
+		domain++;
+	/* it may name the person or the place in another way */
+	if (betrays(out, local, shown) || betrays(out, domain, shown) ||
+		betrays(out, remote, shown))
 		return codes_of(reply, a);
 	return out;
 }
@@ -126,8 +141,10 @@ static void make_line(const struct report_request *q, const struct queue_report_
 	l->via = "";
 	if (*via == '\0')
 		return;
+	/* its own hosts tell of a domain */
+	l->remote = "";
 	l->address = via;
-	l->words = redact(l->words, r->address, via, a);
+	l->words = redact(l->words, r->address, v->remote, via, a);
 }
 
 /* A line that was told already, by what it tells. */

@@ -88,11 +88,39 @@ START_TEST(name)
 }
 END_TEST
 
+/* What a reply to left@contoso.com, whose address is private@address.example, may tell. */
+static const struct {
+	const char *words, *told;
+} replies[] = {
+	{ "550 5.1.1 nobody of that name", "550 5.1.1 nobody of that name" },
+	{ "550 5.1.1 <Private@Address.Example> left", "550 5.1.1 <left@contoso.com> left" },
+	{ "550 5.1.1 private left", "550 5.1.1" },
+	{ "550 no mailbox at ADDRESS.example", "550" },
+	{ "450 4.7.1 mail.address.example is busy", "450 4.7.1" },
+	{ "450 4.7.1 mx.hoster.example is busy", "450 4.7.1" },
+	{ "550 10.9.8.7 of address.example refuses", "550" },
+};
+
+START_TEST(reply_about_hidden)
+{
+	const struct report_line l = read_by("someone@outside.example", ENVELOPE_AUTH_ANONYMOUS,
+		true, (struct envelope_recipient){ .orcpt = "", .original = "left@contoso.com",
+			.address = "private@address.example" },
+		(struct queue_report_recipient){ .status = "5.1.1",
+			.diagnostic = replies[_i].words, .from_peer = true,
+			.remote = "mx.hoster.example" });
+
+	ck_assert_str_eq(l.words, replies[_i].told);
+	ck_assert_str_eq(l.remote, "");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *reader = tcase_create("reader");
 
 	tcase_add_checked_fixture(reader, setup, teardown);
 	tcase_add_loop_test(reader, name, 0, COUNT(names));
+	tcase_add_loop_test(reader, reply_about_hidden, 0, COUNT(replies));
 	return unit_run("report_reader", &reader, 1);
 }
