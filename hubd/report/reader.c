@@ -93,8 +93,8 @@ static bool betrays(const char *text, const char *hidden, const char *shown)
 }
 
 /* What a reply may tell to who does not know the address that it is about. */
-static const char *redact(const char *reply, const char *hidden, const char *remote,
-	const char *shown, struct arena *a)
+static const char *redact(const char *reply, const char *hidden, const char *shown,
+	struct arena *a)
 {
 	const char *out = replace(reply, hidden, shown, a);
 	const char *local = arena_strndup(a, hidden, strcspn(hidden, "@"));
@@ -103,8 +103,7 @@ static const char *redact(const char *reply, const char *hidden, const char *rem
 	if (*domain == '@')
 		domain++;
 	/* it may name the person or the place in another way */
-	if (betrays(out, local, shown) || betrays(out, domain, shown) ||
-		betrays(out, remote, shown))
+	if (betrays(out, local, shown) || betrays(out, domain, shown))
 		return codes_of(reply, a);
 	return out;
 }
@@ -136,15 +135,16 @@ static void make_line(const struct report_request *q, const struct queue_report_
 		return;
 	if (!v->from_peer)
 		l->words = "";
-	if (!q->public_hop)
+	/* the hosts that an alias leads to tell where that is */
+	if (!q->public_hop || *via != '\0')
 		l->remote = "";
 	l->via = "";
-	if (*via == '\0')
-		return;
-	/* its own hosts tell of a domain */
-	l->remote = "";
-	l->address = via;
-	l->words = redact(l->words, r->address, v->remote, via, a);
+	if (*via != '\0') {
+		l->address = via;
+		l->words = redact(l->words, r->address, via, a);
+	}
+	if (*l->remote == '\0' && betrays(l->words, v->remote, l->address))
+		l->words = codes_of(l->words, a);
 }
 
 /* A line that was told already, by what it tells. */

@@ -115,6 +115,33 @@ START_TEST(reply_about_hidden)
 }
 END_TEST
 
+/* What a host within says of itself is for those within. */
+static const struct {
+	const char *sender, *words;
+	bool public_hop;
+	const char *told, *remote;
+} hosts[] = {
+	{ "x@outside.example", "452 4.3.1 MBX1.contoso.com: over quota", false, "452 4.3.1", "" },
+	{ "x@outside.example", "452 4.3.1 over quota", false, "452 4.3.1 over quota", "" },
+	{ "x@outside.example", "452 4.3.1 mbx1.contoso.com: over quota", true,
+		"452 4.3.1 mbx1.contoso.com: over quota", "mbx1.contoso.com" },
+	{ "bruno@contoso.com", "452 4.3.1 mbx1.contoso.com: over quota", false,
+		"452 4.3.1 mbx1.contoso.com: over quota", "mbx1.contoso.com" },
+};
+
+START_TEST(host)
+{
+	const struct report_line l = read_by(hosts[_i].sender, ENVELOPE_AUTH_ANONYMOUS,
+		hosts[_i].public_hop, (struct envelope_recipient){ .orcpt = "", .original = "",
+			.address = "anna@contoso.com" },
+		(struct queue_report_recipient){ .status = "4.3.1", .diagnostic = hosts[_i].words,
+			.from_peer = true, .remote = "mbx1.contoso.com" });
+
+	ck_assert_str_eq(l.words, hosts[_i].told);
+	ck_assert_str_eq(l.remote, hosts[_i].remote);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *reader = tcase_create("reader");
@@ -122,5 +149,6 @@ int main(void)
 	tcase_add_checked_fixture(reader, setup, teardown);
 	tcase_add_loop_test(reader, name, 0, COUNT(names));
 	tcase_add_loop_test(reader, reply_about_hidden, 0, COUNT(replies));
+	tcase_add_loop_test(reader, host, 0, COUNT(hosts));
 	return unit_run("report_reader", &reader, 1);
 }
