@@ -213,36 +213,24 @@ static void discard_dropped(struct categorizer *c, const struct plan *p, const s
 /* A group's message on its way into the spool. */
 struct expanding {
 	struct categorizer *categorizer;
-	struct queue_item *fallback;
+	struct queue_item *fallback;	/* the message to the group itself */
 	struct message *message;
-	const void *blob;		/* its envelope, in its arena */
-	size_t size;
-	uint64_t original;
-	uint32_t recipient;
 };
 
 static void not_expanded(struct expanding *x)
 {
+	x->categorizer->expanding--;
 	message_free(&x->message);
 	queues_post(x->categorizer->cfg.queues, x->fallback);
+	free(x);
 }
 
-static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, void *ctx)
+static void discard_copy(struct expanding *x)
 {
-	struct expanding *x = ctx;
+	uint32_t i;
 
-	x->categorizer->expanding--;
-	if (e != NULL) {
-		log_text(LOG_LEVEL_ERROR, "group-not-expanded", "%s", e->text);
-		not_expanded(x);
-	} else {
-		queue_item_free(&x->fallback);
-		x->message->id = id;
-		x->message->body_size = body_size;
-		spool_outcome(x->categorizer->cfg.port, x->original, x->recipient, SPOOL_EXPANDED);
-		categorizer_submit(x->categorizer, x->message);
-	}
-	free(x);
+	for (i = 0; i < x->message->envelope->recipient_count; i++)
+		spool_outcome(x->categorizer->cfg.port, x->message->id, i, SPOOL_DISCARDED);
 }
 
 /* The sender has been told, or need not be. */
@@ -251,30 +239,45 @@ static void on_expansion_told(bool ok, void *ctx)
 	struct expanding *x = ctx;
 	struct categorizer *c = x->categorizer;
 
-	if (ok) {
-		spool_copy_start(spool_copy_new(c->cfg.port, c->cfg.loop, on_expanded, x),
-			x->original, SPOOL_COPY_BODY, x->blob, x->size,
-			x->message->envelope->recipient_count);
+	if (!ok) {
+		discard_copy(x);
+		not_expanded(x);
 		return;
 	}
 	c->expanding--;
-	not_expanded(x);
+	spool_outcome(c->cfg.port, x->fallback->id, x->fallback->index[0], SPOOL_EXPANDED);
+	queue_item_free(&x->fallback);
+	categorizer_submit(c, x->message);
 	free(x);
 }
 
 /*
  * RFC 3461 section 5.2.7.3: who asked for a report of success hears that the group was opened, and
- * nothing of its members' success.
+ * nothing of its members' success. Only once their copy is there: it may be refused for long.
  */
-static void tell_expansion(struct expanding *x, const struct plan *p, const struct source *src,
-	uint32_t i)
+static void tell_expansion(struct expanding *x)
 {
-	const struct queue_report_recipient v = { .kind = QUEUE_REPORT_EXPANDED, .i = i,
+	const struct queue_item *item = x->fallback;
+	const struct queue_report_recipient v = { .kind = QUEUE_REPORT_EXPANDED, .i = 0,
 		.status = "2.1.5", .diagnostic = "", .remote = "" };
-	const struct report_request q = { .live = x->categorizer->live, .id = src->id,
-		.body_size = src->body_size, .env = &p->env, .v = &v, .n = 1 };
+	const struct report_request q = { .live = x->categorizer->live, .id = item->id,
+		.body_size = item->body_size, .env = &item->env, .v = &v, .n = 1 };
 
 	reporter_send(x->categorizer->cfg.reporter, &q, on_expansion_told, x);
+}
+
+static void on_expanded(uint64_t id, uint64_t body_size, const struct err *e, void *ctx)
+{
+	struct expanding *x = ctx;
+
+	if (e != NULL) {
+		log_text(LOG_LEVEL_ERROR, "group-not-expanded", "%s", e->text);
+		not_expanded(x);
+		return;
+	}
+	x->message->id = id;
+	x->message->body_size = body_size;
+	tell_expansion(x);
 }
 
 /* What of the group's NOTIFY its members have. */
@@ -345,10 +348,9 @@ static void expand(struct categorizer *c, struct plan *p, const struct source *s
 	c->expanding++;
 	x = xcalloc(1, sizeof(*x));
 	*x = (struct expanding){ .categorizer = c, .message = message_new(a, env),
-		.fallback = fallback_item(c, p, src, &g->i, 1),
-		.blob = blob, .size = size, .original = src->id,
-		.recipient = spool_index(src->index, g->i) };
-	tell_expansion(x, p, src, g->i);
+		.fallback = fallback_item(c, p, src, &g->i, 1) };
+	spool_copy_start(spool_copy_new(c->cfg.port, c->cfg.loop, on_expanded, x), src->id,
+		SPOOL_COPY_BODY, blob, size, n);
 }
 
 /* --- carrying out --- */

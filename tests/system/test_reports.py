@@ -163,6 +163,11 @@ class Reports(unittest.TestCase):
             wait_for("both have it", lambda: len(
                 [m for m in org.mailbox.find(token) if m.sender == SENDER]) == 1)
             self.assertEqual(len(self.reports(org.mailbox, token)), 1)
+            # told of what is safe: the members' copy was in the spool first
+            told = report.message["Message-ID"].strip("<").partition(".")[0]
+            copy = wait_for("the end of it", lambda: org.paris1.events(
+                "delivered", to="clara@contoso.com", **{"from": SENDER}))[-1]["message"]
+            self.assertLess(int(copy, 16), int(told, 16))
         self.answer(org.mailbox, "RCPT TO:<clara", "550 5.2.1 clara@contoso.com is off")
         with self.subTest("a member fails, and success was not all"):
             token = self.submit("staff@contoso.com NOTIFY=SUCCESS,FAILURE")
