@@ -68,6 +68,15 @@ static void put_encoded(FILE *f, const char *text)
 	fputs("\r\n", f);
 }
 
+/* Where the encoded word "=?charset?Q?text?=" that begins here has its "?="; NULL if it is cut. */
+static const char *encoded_word_end(const char *word)
+{
+	const char *p = strchr(word + 2, '?');
+
+	p = p != NULL ? strchr(p + 1, '?') : NULL;
+	return p != NULL ? strstr(p + 1, "?=") : NULL;
+}
+
 /* The original's, which the envelope may have cut: not amidst a character or an encoded word. */
 static size_t subject_length(const char *subject)
 {
@@ -81,7 +90,7 @@ static size_t subject_length(const char *subject)
 	if (n > 0 && (unsigned char)subject[n - 1] >= 0xc0)
 		n--;
 	for (open = end = subject; (open = strstr(open, "=?")) != NULL; open = end + 2) {
-		end = strstr(open + 2, "?=");
+		end = encoded_word_end(open);
 		if (end == NULL || end[2] != ' ')
 			return (size_t)(open - subject);
 	}

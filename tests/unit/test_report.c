@@ -126,6 +126,11 @@ START_TEST(cut_subject)
 	memcpy(text + 150, " =?utf-8?Q?", 11);
 	env.subject = text;
 	has_not("=?");
+	/* an encoded word may begin with an escape */
+	memcpy(text, "=?utf-8?Q?=C3=9Cber?= ", 22);
+	has("Subject: Undeliverable: =?utf-8?Q?=C3=9Cber?=\r\n xxx");
+	has_not("xxx =?");
+	memset(text, 'x', 22);
 	memset(text + 150, 'x', 11);
 	text[sizeof(text) - 2] = (char)0xc3;
 	has("Subject: Undeliverable:");
