@@ -11,23 +11,26 @@
 
 enum { PART_MIN = 3 };		/* shorter parts of an address are found in any text */
 
-static bool is_ours(const struct report_request *q, const char *address)
+static const struct accepted_domain *domain_of(const struct report_request *q, const char *address)
 {
 	const char *at = strrchr(address, '@');
 	char domain[SMTP_DOMAIN_MAX + 1];
 	size_t i;
 
 	if (at == NULL || strlen(at + 1) > SMTP_DOMAIN_MAX)
-		return false;
+		return NULL;
 	for (i = 0; at[1 + i] != '\0'; i++)
 		domain[i] = (char)tolower((unsigned char)at[1 + i]);
 	domain[i] = '\0';
-	return snapshot_accepted_domain(q->live->snapshot, domain) != NULL;
+	return snapshot_accepted_domain(q->live->snapshot, domain);
 }
 
 bool reader_is_within(const struct report_request *q)
 {
-	return is_ours(q, q->env->sender);
+	const struct accepted_domain *d = domain_of(q, q->env->sender);
+
+	/* the mailboxes of a domain that is only relayed to are somebody else's */
+	return d != NULL && d->type != ACCEPTED_EXTERNAL_RELAY;
 }
 
 /* What ORCPT names, as plain text, of whatever type; "" without one. */
@@ -57,7 +60,7 @@ static const char *written(const struct report_request *q, const struct envelope
 	const char *text = orcpt_text(r->orcpt, a);
 
 	if (*text != '\0' && strcasecmp(text, r->address) != 0 &&
-		(q->env->auth == ENVELOPE_AUTH_HUB || is_ours(q, text)))
+		(q->env->auth == ENVELOPE_AUTH_HUB || domain_of(q, text) != NULL))
 		return text;
 	return strcasecmp(r->original, r->address) != 0 ? r->original : "";
 }

@@ -125,6 +125,9 @@ static const struct {
 	{ "x@outside.example", "452 4.3.1 over quota", false, "452 4.3.1 over quota", "" },
 	{ "x@outside.example", "452 4.3.1 mbx1.contoso.com: over quota", true,
 		"452 4.3.1 mbx1.contoso.com: over quota", "mbx1.contoso.com" },
+	/* we only pass on what is for that domain: its people are not ours */
+	{ "buyer@customer.example", "452 4.3.1 mbx1.contoso.com: over quota", false,
+		"452 4.3.1", "" },
 	{ "bruno@contoso.com", "452 4.3.1 mbx1.contoso.com: over quota", false,
 		"452 4.3.1 mbx1.contoso.com: over quota", "mbx1.contoso.com" },
 };
