@@ -9,6 +9,12 @@
 #include "libhub/smtp/address.h"
 #include "libhub/smtp/reply.h"
 
+/* The original comes back whole up to so many bytes, else its header (RFC 3461 section 4.3). */
+enum {
+	WHOLE_MAX = 64 * 1024,			/* nothing was said about it */
+	WISHED_MAX = 10 * 1024 * 1024,		/* RET=FULL */
+};
+
 enum { PART_MIN = 3 };		/* shorter parts of an address are found in any text */
 
 static const struct accepted_domain *domain_of(const struct report_request *q, const char *address)
@@ -188,4 +194,22 @@ size_t reader_lines(const struct report_request *q, const uint32_t *due, size_t 
 	HASH_CLEAR(hh, told);
 	*out = v;
 	return used;
+}
+
+/*
+ * Not a binary original, which has no place in a text report, nor one that must travel by TLS: the
+ * way back may have none (RFC 8689 section 5).
+ */
+bool reader_gets_whole(const struct report_request *q, const struct report_line *lines, size_t n)
+{
+	const struct envelope *env = q->env;
+	bool failed = false;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		failed = failed || lines[i].kind == QUEUE_REPORT_FAILED;
+	if (!failed || env->body == ENVELOPE_BODY_BINARYMIME || env->require_tls ||
+		env->ret == ENVELOPE_RET_HDRS)
+		return false;
+	return q->body_size <= (env->ret == ENVELOPE_RET_FULL ? WISHED_MAX : WHOLE_MAX);
 }

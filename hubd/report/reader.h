@@ -1,4 +1,4 @@
-/* reader.h - what the sender of a message may read of its recipients. Pure.
+/* reader.h - what the sender of a message may read of its recipients, and of it. Pure.
  *
  * Somebody within the organization is told all. To others an address is named as they wrote it: who
  * the members of a group are, and where an alias leads, is not for them, nor how the organization's
@@ -29,5 +29,7 @@ bool reader_is_within(const struct report_request *q);
  * told once. */
 size_t reader_lines(const struct report_request *q, const uint32_t *due, size_t n,
 	struct arena *a, struct report_line **out);
+/* Whether the whole message comes back to him with these lines, and not just its header. */
+bool reader_gets_whole(const struct report_request *q, const struct report_line *lines, size_t n);
 
 #endif

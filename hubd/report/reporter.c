@@ -11,12 +11,8 @@
 #include "libhub/base/mem.h"
 #include "libhub/smtp/address.h"
 
-/* The original comes back whole up to so many bytes, else its header (RFC 3461 section 4.3). */
-enum {
-	WHOLE_MAX = 64 * 1024,			/* nothing was said about it */
-	WISHED_MAX = 10 * 1024 * 1024,		/* RET=FULL */
-	HEADER_MAX = 64 * 1024,			/* of the header comes no more */
-};
+/* Of the original's header comes no more. */
+enum { HEADER_MAX = 64 * 1024 };
 
 struct reporter {
 	struct loop *loop;
@@ -150,19 +146,6 @@ static struct envelope *envelope_of(const struct report_request *q, const char *
 	return env;
 }
 
-/* Only a report with a failure in it; a binary original has no place in a text report. */
-static bool comes_back_whole(const struct report_request *q, const struct report_parts *p)
-{
-	bool failed = false;
-	size_t i;
-
-	for (i = 0; i < p->n; i++)
-		failed = failed || p->lines[i].kind == QUEUE_REPORT_FAILED;
-	if (!failed || q->env->body == ENVELOPE_BODY_BINARYMIME || q->env->ret == ENVELOPE_RET_HDRS)
-		return false;
-	return q->body_size <= (q->env->ret == ENVELOPE_RET_FULL ? WISHED_MAX : WHOLE_MAX);
-}
-
 static void finish(struct report_job *job)
 {
 	job->reporter->jobs--;
@@ -240,7 +223,7 @@ static void write_report(struct report_job *job, const struct report_request *q,
 	struct err e;
 
 	p.n = reader_lines(q, due, due_n, a, &p.lines);
-	p.whole = comes_back_whole(q, &p);
+	p.whole = reader_gets_whole(q, p.lines, p.n);
 	spool_id_text(spool_copy_id(copy), id);
 	p.from = postmaster(q->live, a);
 	p.boundary = arena_printf(a, "=_%s_%llx", id, (unsigned long long)clock_wall_ms());

@@ -145,6 +145,37 @@ START_TEST(host)
 }
 END_TEST
 
+/* Whether the whole message comes back, or its header. */
+static const struct {
+	enum queue_report_kind kind;
+	enum envelope_ret ret;
+	enum envelope_body body;
+	bool require_tls;
+	uint64_t size;
+	bool whole;
+} originals[] = {
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_NONE, ENVELOPE_BODY_7BIT, false, 65536, true },
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_NONE, ENVELOPE_BODY_7BIT, false, 65537, false },
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_FULL, ENVELOPE_BODY_7BIT, false, 65537, true },
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_FULL, ENVELOPE_BODY_7BIT, false, 99999999, false },
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_HDRS, ENVELOPE_BODY_7BIT, false, 1, false },
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_FULL, ENVELOPE_BODY_BINARYMIME, false, 1, false },
+	{ QUEUE_REPORT_FAILED, ENVELOPE_RET_FULL, ENVELOPE_BODY_7BIT, true, 1, false },
+	{ QUEUE_REPORT_DELAYED, ENVELOPE_RET_FULL, ENVELOPE_BODY_7BIT, false, 1, false },
+};
+
+START_TEST(original)
+{
+	struct envelope env = { .ret = originals[_i].ret, .body = originals[_i].body,
+		.require_tls = originals[_i].require_tls };
+	struct report_request q = { .env = &env, .body_size = originals[_i].size };
+	struct report_line lines[] = { { .kind = QUEUE_REPORT_RELAYED },
+		{ .kind = originals[_i].kind } };
+
+	ck_assert_int_eq(reader_gets_whole(&q, lines, COUNT(lines)), originals[_i].whole);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *reader = tcase_create("reader");
@@ -153,5 +184,6 @@ int main(void)
 	tcase_add_loop_test(reader, name, 0, COUNT(names));
 	tcase_add_loop_test(reader, reply_about_hidden, 0, COUNT(replies));
 	tcase_add_loop_test(reader, host, 0, COUNT(hosts));
+	tcase_add_loop_test(reader, original, 0, COUNT(originals));
 	return unit_run("report_reader", &reader, 1);
 }
