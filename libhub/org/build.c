@@ -20,6 +20,7 @@
 #include "libhub/org/dn.h"
 #include "libhub/org/fingerprint.h"
 #include "libhub/org/receive_advice.h"
+#include "libhub/org/send_advice.h"
 #include "libhub/org/snapshot_impl.h"
 
 static const enum obj_kind build_order[] = {
@@ -321,11 +322,11 @@ static void warn_of_default_domains(struct build *build)
 	}
 }
 
-static void advise(struct build *build)
+static void advise_of_receiving(struct build *build)
 {
 	const struct objects *all = &build->s->pub.all[OBJ_RECEIVE_CONNECTOR];
 	const char *lines[RECEIVE_ADVICE_MAX];
-	size_t i, k, n, before = build->warnings.n;
+	size_t i, k, n;
 
 	for (i = 0; i < all->n; i++) {
 		if (!all->v[i]->enabled)
@@ -334,6 +335,28 @@ static void advise(struct build *build)
 		for (k = 0; k < n; k++)
 			build_add_text(&build->warnings, lines[k]);
 	}
+}
+
+static void advise_of_sending(struct build *build)
+{
+	const struct objects *all = &build->s->pub.all[OBJ_SEND_CONNECTOR];
+	const char *line;
+	size_t i;
+
+	for (i = 0; i < all->n; i++) {
+		line = all->v[i]->enabled ?
+			send_advice((const void *)all->v[i], build->s->arena) : NULL;
+		if (line != NULL)
+			build_add_text(&build->warnings, line);
+	}
+}
+
+static void advise(struct build *build)
+{
+	size_t before = build->warnings.n;
+
+	advise_of_receiving(build);
+	advise_of_sending(build);
 	build->s->pub.advice_count = build->warnings.n - before;
 }
 

@@ -37,6 +37,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/record.c %D%/record.h \
 	%D%/routing_group.c \
 	%D%/second_look.c %D%/second_look.h \
+	%D%/send_advice.c %D%/send_advice.h \
 	%D%/send_connector.c \
 	%D%/server.c \
 	%D%/site.c \

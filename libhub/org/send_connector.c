@@ -105,23 +105,6 @@ static int check_next_hop(const struct send_connector *c, struct err *e)
 	return 0;
 }
 
-/* What authentication asks of TLS: that it is used, and a name that the certificate can have. */
-static int check_tls_auth(const struct send_connector *c, struct err *e)
-{
-	bool basic = c->auth == SMART_HOST_AUTH_BASIC_TLS;
-	size_t i;
-
-	if ((basic || c->auth == SMART_HOST_AUTH_HUB_SERVER) && c->ignore_starttls)
-		return err_config(e, "hubSmartHostAuth %s and hubIgnoreSTARTTLS exclude each "
-			"other", auths[c->auth]);
-	for (i = 0; basic && c->tls_domain == NULL && i < c->smart_hosts.n; i++)
-		if (c->smart_hosts.v[i].name == NULL)
-			return err_config(e, "hubSmartHostAuth BasicAuthRequireTLS needs a name "
-				"for the certificate: hubSmartHost \"%s\" has none and "
-				"hubTLSDomain is missing", c->smart_hosts.v[i].text);
-	return 0;
-}
-
 static int check_tls(const struct send_connector *c, struct err *e)
 {
 	if (c->require_tls && c->ignore_starttls)
@@ -139,7 +122,11 @@ static int check_tls(const struct send_connector *c, struct err *e)
 		return refuse(e, "hubDomainSecure needs DNS routing, not smart hosts");
 	if (c->domain_secure && c->ignore_starttls)
 		return refuse(e, "hubDomainSecure and hubIgnoreSTARTTLS exclude each other");
-	return check_tls_auth(c, e);
+	if (c->auth == SMART_HOST_AUTH_BASIC_TLS && c->ignore_starttls)
+		return refuse(e,
+			"hubSmartHostAuth BasicAuthRequireTLS and hubIgnoreSTARTTLS exclude "
+			"each other");
+	return 0;
 }
 
 /* HELO has no extensions, so neither STARTTLS nor AUTH can follow (RFC 5321 section 2.2.1). */

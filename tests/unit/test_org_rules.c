@@ -152,12 +152,7 @@ static const struct {
 	  ANY "hubIgnoreSTARTTLS: TRUE\n" },
 	{ ANY "hubUsage: Partner\nhubIgnoreSTARTTLS: TRUE\n", "hubDomainSecure",
 	  ANY "hubUsage: Partner\nhubIgnoreSTARTTLS: TRUE\nhubDomainSecure: FALSE\n" },
-	{ SMART "hubSmartHostAuth: HubServer\nhubIgnoreSTARTTLS: TRUE\n", "exclude each other",
-	  SMART "hubSmartHostAuth: ExternalAuthoritative\nhubIgnoreSTARTTLS: TRUE\n" },
 	{ BASIC_TLS "hubIgnoreSTARTTLS: TRUE\n", "exclude each other", BASIC_TLS },
-	{ BASIC_TLS "hubSmartHost: [192.0.2.1]\n", "hubTLSDomain is missing",
-	  BASIC_TLS "hubSmartHost: [192.0.2.1]\nhubRequireTLS: TRUE\n"
-	  "hubTLSAuthLevel: DomainValidation\nhubTLSDomain: a.example\n" },
 	{ ANY "hubForceHELO: TRUE\nhubRequireTLS: TRUE\n", "hubForceHELO excludes TLS",
 	  ANY "hubForceHELO: TRUE\n" },
 	{ SMART "hubForceHELO: TRUE\nhubSmartHostAuth: BasicAuth\nhubAuthUser: u\n"

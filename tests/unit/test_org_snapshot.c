@@ -343,6 +343,40 @@ START_TEST(what_is_odd_is_told)
 }
 END_TEST
 
+#define SMART "hubAddressSpace: *\nhubSmartHost: relay.example\nhubSmartHostAuth: "
+#define BASIC_TLS SMART "BasicAuthRequireTLS\nhubAuthUser: u\nhubAuthPassword: p\n"
+
+static const struct {
+	const char *lines;
+	const char *says;	/* NULL = nothing */
+} send_advice_rows[] = {
+	{ SMART "HubServer\n", NULL },
+	{ SMART "HubServer\nhubIgnoreSTARTTLS: TRUE\n",
+	  "hubIgnoreSTARTTLS does not hold: hubSmartHostAuth HubServer needs TLS" },
+	{ SMART "ExternalAuthoritative\nhubIgnoreSTARTTLS: TRUE\n", NULL },
+	{ BASIC_TLS, NULL },
+	{ BASIC_TLS "hubSmartHost: [192.0.2.1]\n", "hubSmartHost \"[192.0.2.1]\" has no name" },
+	{ BASIC_TLS "hubSmartHost: [192.0.2.1]\nhubEnabled: FALSE\n", NULL },
+	{ BASIC_TLS "hubSmartHost: [192.0.2.1]\nhubRequireTLS: TRUE\n"
+	  "hubTLSAuthLevel: DomainValidation\nhubTLSDomain: a.example\n", NULL },
+};
+
+/* Out of force it would leave its mail to the next best connector. */
+START_TEST(odd_send_connectors_stay_in_force)
+{
+	char text[1000];
+
+	snprintf(text, sizeof(text), ORG LONDON HUB1 SEND "%s\n", send_advice_rows[_i].lines);
+	put_and_build(text);
+	ck_assert_uint_eq(s->rejection_count, 0);
+	ck_assert_uint_eq(s->advice_count, send_advice_rows[_i].says != NULL);
+	ck_assert_uint_eq(s->advice_count, s->warning_count);
+	if (send_advice_rows[_i].says != NULL)
+		ck_assert_msg(strstr(s->warnings[0], send_advice_rows[_i].says) != NULL, "%s",
+			s->warnings[0]);
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_ignored)
 {
 	put_and_build(ORG LONDON
@@ -567,6 +601,8 @@ int main(void)
 	tcase_add_test(c, dangling_reference_is_reported_and_absent);
 	tcase_add_loop_test(c, what_is_odd_is_told, 0,
 		sizeof(advice_rows) / sizeof(advice_rows[0]));
+	tcase_add_loop_test(c, odd_send_connectors_stay_in_force, 0,
+		sizeof(send_advice_rows) / sizeof(send_advice_rows[0]));
 	tcase_add_test(c, rate_of_clients_is_by_user);
 	tcase_add_test(c, default_domain_that_is_not_accepted_is_reported);
 	tcase_add_test(c, last_good_form_stays_in_force);

@@ -1,0 +1,11 @@
+/* send_advice.h - what is odd about a Send connector though nothing forbids it. */
+#ifndef HUB_ORG_SEND_ADVICE_H
+#define HUB_ORG_SEND_ADVICE_H
+
+#include "libhub/base/mem.h"
+#include "libhub/org/connector.h"
+
+/* A line that begins with its DN, in the arena; NULL if there is none. */
+const char *send_advice(const struct send_connector *c, struct arena *a);
+
+#endif
