@@ -1,4 +1,8 @@
-/* resolver_answer.c - see resolver_answer.h. The C library takes the message apart. */
+/* resolver_answer.c - see resolver_answer.h. The C library takes the message apart.
+ *
+ * It refuses a message for a fault anywhere, and for a byte behind the last record. Some boxes on
+ * the way put one there, and mail would wait for ever; so it sees no more than counts.
+ */
 #include "libhub/base/resolver_answer.h"
 
 #include <arpa/inet.h>
@@ -10,7 +14,8 @@
 
 /* An answer whose records are looked at. */
 struct answer {
-	ns_msg msg;
+	unsigned char data[NS_MAXMSG];
+	ns_msg msg;			/* in data */
 	char name[NS_MAXDNAME];		/* whose records count */
 	uint32_t ttl_s;			/* the least on the way */
 };
@@ -63,11 +68,39 @@ static int follow_aliases(struct answer *a)
 	return steps <= RESOLVER_ALIASES ? ARES_SUCCESS : ARES_EBADRESP;
 }
 
+/* The bytes of that many records from at on, -1 = they are not all there. */
+static int records_length(const unsigned char *data, int len, int at, ns_sect section)
+{
+	const unsigned char *count = data + NS_HFIXEDSZ - (ns_s_max - section) * NS_INT16SZ;
+
+	return ns_skiprr(data + at, data + len, section, (int)ns_get16(count));
+}
+
+/* Keeps header, question and answers, as if nothing came behind them. */
+static int keep_answers(struct answer *a, const unsigned char *data, int len)
+{
+	const size_t counts = (ns_s_max - ns_s_ns) * NS_INT16SZ;
+	int question, answers;
+
+	if (len < NS_HFIXEDSZ || len > NS_MAXMSG)
+		return -1;
+	question = records_length(data, len, NS_HFIXEDSZ, ns_s_qd);
+	if (question < 0)
+		return -1;
+	answers = records_length(data, len, NS_HFIXEDSZ + question, ns_s_an);
+	if (answers < 0)
+		return -1;
+	len = NS_HFIXEDSZ + question + answers;
+	memcpy(a->data, data, (size_t)len);
+	memset(a->data + NS_HFIXEDSZ - counts, 0, counts);
+	return ns_initparse(a->data, len, &a->msg);
+}
+
 static int answer_open(struct answer *a, const unsigned char *data, int len, const char *name)
 {
 	a->ttl_s = UINT32_MAX;
 	snprintf(a->name, sizeof(a->name), "%s", name);
-	if (ns_initparse(data, len, &a->msg) != 0)
+	if (keep_answers(a, data, len) != 0)
 		return ARES_EBADRESP;
 	return follow_aliases(a);
 }
