@@ -1,7 +1,8 @@
 /* file_name.c - names of files: x.eml, x.SERVER.tmp while it is under way, x.bad.
  *
  * A file of another program that is named x.tmp is not ours to touch, so the server's own name
- * stands in those that are; two servers may share a directory.
+ * stands in those that are; two servers may share a directory. In SERVER a dot, which would make
+ * it the tail of another server's, and a slash are written as %2E and %2F, and % as %25.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,14 +78,29 @@ static char *name_with(const char *name, const char *rest)
 	return whole;
 }
 
+static char *escaped(const char *server)
+{
+	char *name = xmalloc(3 * strlen(server) + 1), *out = name;
+
+	for (; *server != '\0'; server++) {
+		if (strchr("./%", *server) != NULL)
+			out += snprintf(out, 4, "%%%02X", (unsigned int)*server);
+		else
+			*out++ = *server;
+	}
+	*out = '\0';
+	return name;
+}
+
 /* ".SERVER.tmp" */
 static char *temp_suffix(const struct pickup_folder *f)
 {
-	const char *server = f->pickup->live->self->obj.name;
+	char *server = escaped(f->pickup->live->self->obj.name);
 	char *cut = fitting(server, strlen(server), SERVER_MAX);
 	char *suffix = xasprintf(".%s" TEMP, cut);
 
 	free(cut);
+	free(server);
 	return suffix;
 }
 

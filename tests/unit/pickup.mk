@@ -11,3 +11,8 @@ tests_unit_test_pickup_SOURCES = tests/unit/test_pickup.c tests/unit/spool_kit.c
 tests_unit_test_pickup_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_pickup_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_pickup_LDFLAGS = $(AM_LDFLAGS) $(PICKUP_WRAPS)
+
+check_PROGRAMS += tests/unit/test_file_name
+tests_unit_test_file_name_SOURCES = tests/unit/test_file_name.c tests/unit/unit.h
+tests_unit_test_file_name_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_file_name_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
