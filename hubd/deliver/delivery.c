@@ -172,7 +172,7 @@ static const struct client_callbacks client_events = {
 
 /* --- connecting --- */
 
-static void hop_text_make(struct delivery *s)
+void delivery_name_hop(struct delivery *s)
 {
 	const struct sockaddr *sa = &s->target->addr.sa;
 	socklen_t len = sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
@@ -260,7 +260,7 @@ bool delivery_connect(struct delivery *s)
 	const char *status;
 	char why[QUEUE_TEXT_MAX];
 
-	hop_text_make(s);
+	delivery_name_hop(s);
 	status = delivery_source(s, to, &source, why);
 	if (status != NULL) {
 		delivery_note(s, NULL, "%s", why);
@@ -280,7 +280,7 @@ bool delivery_connect(struct delivery *s)
 
 void delivery_connected(struct delivery *s, int fd, const struct sockaddr *source)
 {
-	hop_text_make(s);
+	delivery_name_hop(s);
 	make_client(s, source);
 	client_adopt(s->client, fd);
 	await_answer(s);
@@ -288,7 +288,7 @@ void delivery_connected(struct delivery *s, int fd, const struct sockaddr *sourc
 
 void delivery_unreachable(struct delivery *s, const char *text)
 {
-	hop_text_make(s);
+	delivery_name_hop(s);
 	target_failed(s, &(struct client_fact){ .stage = STAGE_CONNECT, .event = EVENT_LOST,
 		.text = text });
 }

@@ -157,11 +157,15 @@ bool delivery_make_policy(struct delivery *s);
 bool delivery_connect(struct delivery *s);
 /* The same with a connection to the target that is made. */
 void delivery_connected(struct delivery *s, int fd, const struct sockaddr *source);
+/* Puts the target in words: hop_text. */
+void delivery_name_hop(struct delivery *s);
 /* The target cannot be reached: it rests, and the next one is to be gone to. */
 void delivery_unreachable(struct delivery *s, const char *text);
 
 /* --- delivery_race.c --- */
 
+/* Of each host's targets those that lately were slow come last. */
+void delivery_race_order(struct delivery *s);
 /* Connects to the target or another address of its host. False: it is the only one. */
 bool delivery_race(struct delivery *s);
 

@@ -1,8 +1,8 @@
 /* delivery_race.c - a host with several addresses: the first that answers. See race.h.
  *
  * All addresses of one host run, but those that rest (host.h) and those that nothing may be sent to
- * from here. One that has lost rests as if it had failed: for a while nobody waits for it. Those
- * that did not come to run are tried if nothing comes of the winner. Hosts, that is exchangers,
+ * from here. One that was overtaken comes last for a while (host.h), so that nobody waits for it.
+ * All that have not failed are tried if nothing comes of the winner. Hosts, that is exchangers,
  * never run against each other: their order is the domain's will.
  */
 #include "hubd/deliver/delivery.h"
@@ -33,7 +33,7 @@ static bool may_run(struct delivery *s, const struct sockaddr *to, const struct 
 	return delivery_source(s, to, source, why) == NULL;
 }
 
-/* One after another: who came to nothing, the winner if there is one, who has not run. */
+/* One after another: who came to nothing, the winner if there is one, who may still be of use. */
 static size_t reorder(struct delivery *s, const struct race_result *res)
 {
 	struct mx_target done[RACE_MAX], rest[RACE_MAX];
@@ -44,7 +44,7 @@ static size_t reorder(struct delivery *s, const struct race_result *res)
 
 		if (res->fd >= 0 && i == res->winner)
 			continue;
-		if (res->errors[i] == RACE_NOT_BEGUN)
+		if (res->errors[i] == RACE_NOT_BEGUN || res->errors[i] == RACE_NO_ANSWER)
 			rest[n_rest++] = *t;
 		else
 			done[n_done++] = *t;
@@ -56,17 +56,30 @@ static size_t reorder(struct delivery *s, const struct race_result *res)
 	return n_done == 0 ? first : s->raced[n_done - 1];
 }
 
-static void note_loser(struct delivery *s, const struct mx_target *t, int error)
+static void note_failed(struct delivery *s, int error)
 {
 	char text[QUEUE_TEXT_MAX];
 
-	if (error == RACE_NOT_BEGUN)
-		return;
-	snprintf(text, sizeof(text), "connect: %s", error == RACE_NO_ANSWER ?
-		"another address of the host was faster" : strerror(error));
-	s->target = t;
+	snprintf(text, sizeof(text), "connect: %s", strerror(error));
 	delivery_unreachable(s, text);
 	delivery_note(s, NULL, "%s: %s", s->hop_text, text);
+}
+
+static void note_slow(struct delivery *s)
+{
+	host_set_slow(s->d->hosts, &s->target->addr.sa);
+	delivery_name_hop(s);
+	delivery_note(s, NULL, "%s: another address of the host was faster", s->hop_text);
+}
+
+/* Of those that have not won. Slow is only who began before the winner. */
+static void note_runner(struct delivery *s, const struct race_result *res, size_t i)
+{
+	s->target = &s->targets[s->raced[i]];
+	if (res->errors[i] > 0)
+		note_failed(s, res->errors[i]);
+	else if (res->errors[i] == RACE_NO_ANSWER && i < res->winner)
+		note_slow(s);
 }
 
 static void on_race(const struct race_result *res, void *ctx)
@@ -79,7 +92,7 @@ static void on_race(const struct race_result *res, void *ctx)
 	s->race = NULL;
 	for (i = 0; i < s->n_raced; i++)
 		if (res->fd < 0 || i != res->winner)
-			note_loser(s, &s->targets[s->raced[i]], res->errors[i]);
+			note_runner(s, res, i);
 	at = reorder(s, res);
 	s->target_at = at + 1;
 	if (res->fd < 0) {
@@ -90,6 +103,25 @@ static void on_race(const struct race_result *res, void *ctx)
 	/* it had one a moment ago; the session's identity knows where it comes from */
 	(void)delivery_source(s, &s->target->addr.sa, &source, why);
 	delivery_connected(s, res->fd, source);
+}
+
+void delivery_race_order(struct delivery *s)
+{
+	size_t i, fast = 0;		/* where the host's next that is not slow belongs */
+	struct mx_target t;
+
+	for (i = 0; i < s->n_targets; i++) {
+		if (strcmp(s->targets[i].host, s->targets[fast].host) != 0)
+			fast = i;
+		if (host_is_slow(s->d->hosts, &s->targets[i].addr.sa))
+			continue;
+		if (fast < i) {
+			t = s->targets[i];
+			memmove(&s->targets[fast + 1], &s->targets[fast], (i - fast) * sizeof(t));
+			s->targets[fast] = t;
+		}
+		fast++;
+	}
 }
 
 bool delivery_race(struct delivery *s)

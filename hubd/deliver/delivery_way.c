@@ -132,6 +132,7 @@ static void take_answer(struct delivery *s, const struct mx_answer *a)
 
 	if (a->ok) {
 		set_targets(s, a->targets, a->n);
+		delivery_race_order(s);
 	} else {
 		v = verdict_decide(STAGE_RESOLVE, a->event, 0, s->downgrade);
 		s->target = NULL;

@@ -26,7 +26,7 @@ struct host {
 	UT_hash_handle hh;
 	struct key key;
 	uint32_t failures;		/* in a row */
-	uint64_t out_until_ms, clear_until_ms;
+	uint64_t out_until_ms, clear_until_ms, slow_until_ms;
 };
 
 struct host_table {
@@ -118,12 +118,13 @@ void host_failed(struct host_table *t, const struct sockaddr *sa, const struct s
 void host_good(struct host_table *t, const struct sockaddr *sa)
 {
 	struct host *h = find(t, sa);
+	uint64_t now_ms = clock_mono_ms();
 
 	if (h == NULL)
 		return;
 	h->failures = 0;
 	h->out_until_ms = 0;
-	if (h->clear_until_ms <= clock_mono_ms())
+	if (h->clear_until_ms <= now_ms && h->slow_until_ms <= now_ms)
 		drop(t, h);
 }
 
@@ -144,4 +145,16 @@ bool host_is_clear(struct host_table *t, const struct sockaddr *sa)
 	const struct host *h = find(t, sa);
 
 	return h != NULL && h->clear_until_ms > clock_mono_ms();
+}
+
+void host_set_slow(struct host_table *t, const struct sockaddr *sa)
+{
+	make(t, sa)->slow_until_ms = clock_mono_ms() + HOST_SLOW_MS;
+}
+
+bool host_is_slow(struct host_table *t, const struct sockaddr *sa)
+{
+	const struct host *h = find(t, sa);
+
+	return h != NULL && h->slow_until_ms > clock_mono_ms();
 }

@@ -2,7 +2,7 @@
  *
  * An address that could not be used is left out until its time, while others of the same list take
  * its share; an address whose TLS handshake failed is spoken to in clear for a while where TLS is
- * not required.
+ * not required; and one that was slower than another of its host comes after it for a while.
  */
 #ifndef HUB_DELIVER_HOST_H
 #define HUB_DELIVER_HOST_H
@@ -11,7 +11,7 @@
 
 #include "libhub/org/topology.h"
 
-enum { HOST_CLEAR_MS = 15 * 60 * 1000, HOST_TRY_MS = 30 * 1000 };
+enum { HOST_CLEAR_MS = 15 * 60 * 1000, HOST_SLOW_MS = 10 * 60 * 1000, HOST_TRY_MS = 30 * 1000 };
 
 struct host_table;
 
@@ -27,5 +27,7 @@ void host_good(struct host_table *t, const struct sockaddr *sa);
 bool host_is_out(struct host_table *t, const struct sockaddr *sa);
 void host_set_clear(struct host_table *t, const struct sockaddr *sa);
 bool host_is_clear(struct host_table *t, const struct sockaddr *sa);
+void host_set_slow(struct host_table *t, const struct sockaddr *sa);
+bool host_is_slow(struct host_table *t, const struct sockaddr *sa);
 
 #endif

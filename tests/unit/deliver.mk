@@ -10,6 +10,12 @@ tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c tests/unit/unit.h
 tests_unit_test_verdict_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_verdict_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_race
+tests_unit_test_race_SOURCES = tests/unit/test_race.c tests/unit/unit.h
+tests_unit_test_race_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_race_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS) $(GSASL_LIBS) $(KRB5_LIBS) \
+	$(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_fair
 tests_unit_test_fair_SOURCES = tests/unit/test_fair.c tests/unit/unit.h
 tests_unit_test_fair_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
