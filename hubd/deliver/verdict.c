@@ -66,8 +66,8 @@ static const struct row {
 	{ ANY, ANY, EVENT_DAMAGED, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.3.0" } },
 
 	/* the transaction */
-	{ STAGE_MAIL, STAGE_RCPT, EVENT_CLOSING, 0, 0, { SCOPE_HOST, ACTION_NEXT_HOST, "4.3.2" } },
-	/* it may be this message that kills the peer: others go first */
+	{ STAGE_MAIL, STAGE_MAIL, EVENT_CLOSING, 0, 0, { SCOPE_HOST, ACTION_NEXT_HOST, "4.3.2" } },
+	/* it may be this message or recipient that the peer closes for: others go first */
 	{ ANY, ANY, EVENT_CLOSING, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.3.2" } },
 	{ ANY, ANY, EVENT_LOST, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.4.2" } },
 	{ ANY, ANY, EVENT_NONSENSE, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.5.0" } },

@@ -28,7 +28,7 @@ CASES = (
     ("rcpt552", "RCPT", "552 too many recipients", 1, "deferred"),
     ("rcpt552many", "RCPT", "552 5.5.3 too many recipients", 1, "deferred"),
     ("rcpt552full", "RCPT", "552 5.2.2 mailbox full", None, "5.2.2"),
-    ("rcpt421", "RCPT", "421 4.3.2 closing", 1, "host"),
+    ("rcpt421", "RCPT", "421 4.3.2 closing", 1, "deferred"),
     ("rcptclose", "RCPT", "close", 1, "deferred"),
     ("data4", "DATA", "451 4.3.0 later", 1, "deferred"),
     ("data5", "DATA", "554 5.7.0 never", None, "5.7.0"),

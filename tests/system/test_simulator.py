@@ -122,7 +122,7 @@ BYTES = ("5xx", "text", "fin", "rst", "half close", "silence", "alert", "garbage
 
 NO_HOST = dict.fromkeys("TPCLN", NEXT) | {FINE: SAME}
 MESSAGE = dict.fromkeys("TCLN", DEFERRED) | {PERMANENT: RETURNED, FINE: SAME}
-RECIPIENT = MESSAGE | {TEMPORARY: ONE + DEFERRED, PERMANENT: ONE + RETURNED, CLOSING: NEXT}
+RECIPIENT = MESSAGE | {TEMPORARY: ONE + DEFERRED, PERMANENT: ONE + RETURNED}
 LMTP_END = {TEMPORARY: ONE + DEFERRED, PERMANENT: ONE + RETURNED, CLOSING: REST, LOST: REST,
             NONSENSE: REST, FINE: SAME}
 KEPT = dict.fromkeys("CLN", FRESH)      # a connection that was used before may end any time

@@ -169,6 +169,18 @@ START_TEST(message_is_innocent_of_a_closing_host)
 }
 END_TEST
 
+START_TEST(closing_host_is_about_the_message)
+{
+	kit_expect(HELLO MAIL "C RCPT TO:<r1@a>\n" DATA "S 250 ok\nS 421 4.7.0 not him\nX\n");
+	kit_expect(HELLO ONE("a") "W\n");
+	kit_configure(ORG "hubMaxPerDomainConnections: 1\n" SMART);
+	kit_begin();
+	kit_post(1, 1, TO_OUT, "a");
+	kit_post(2, 1, TO_OUT, "a");
+	kit_await_log("2/0 relayed\n");
+}
+END_TEST
+
 START_TEST(idle_connection_that_the_peer_closed)
 {
 	kit_expect(HELLO ONE("a") "S 421 4.4.2 idle\nX\n");
@@ -498,6 +510,7 @@ int main(void)
 	tcase_add_test(tc, dead_smart_host_is_passed_over);
 	tcase_add_test(tc, queue_retries_and_says_why);
 	tcase_add_test(tc, message_is_innocent_of_a_closing_host);
+	tcase_add_test(tc, closing_host_is_about_the_message);
 	tcase_add_test(tc, idle_connection_that_the_peer_closed);
 	tcase_add_loop_test(tc, mail_exchangers, 0, (int)(sizeof(mx_rows) / sizeof(mx_rows[0])));
 	tcase_add_test(tc, dns_trouble_is_put_off);
