@@ -187,6 +187,10 @@ bool mx_cached(struct mx *mx, const struct mx_question *q, struct mx_answer *out
 	*out = (struct mx_answer){ .ok = true, .text = "", .n = 1, .targets = mx->answer };
 	if (literal_parse(q->name, q->port, &mx->answer[0].addr)) {
 		mx->answer[0].host[0] = '\0';
+		if (q->own_name != NULL && q->is_own != NULL &&
+			q->is_own(&mx->answer[0].addr.sa, q->own_ctx))
+			*out = (struct mx_answer){ .event = EVENT_LOOP,
+				.text = "the address is this server" };
 		return true;
 	}
 	key_of(q, key);

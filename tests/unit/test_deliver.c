@@ -223,6 +223,27 @@ START_TEST(mail_exchangers)
 }
 END_TEST
 
+START_TEST(literal_that_is_ourselves)
+{
+	kit_configure(ORG "hubAddress: 127.0.0.1:@PORT@\n" OUT "hubPort: @PORT@\n");
+	kit_begin();
+	kit_post(1, 1, TO_OUT, "[127.0.0.1]");
+	kit_await_log("report failed r1@[127.0.0.1] 5.4.6 the address is this server\n"
+		"1/0 failed\n");
+}
+END_TEST
+
+/* Whoever names a smart host knows what is there. */
+START_TEST(smart_host_that_is_ourselves)
+{
+	kit_expect(HELLO ONE("a") QUIT);
+	kit_configure(ORG "hubAddress: 127.0.0.1:@PORT@\n" SMART);
+	kit_begin();
+	kit_post(1, 1, TO_OUT, "a");
+	kit_await_log("1/0 relayed\n");
+}
+END_TEST
+
 START_TEST(dns_trouble_is_put_off)
 {
 	kit_configure(ORG OUT "hubPort: @PORT@\n");
@@ -513,6 +534,8 @@ int main(void)
 	tcase_add_test(tc, closing_host_is_about_the_message);
 	tcase_add_test(tc, idle_connection_that_the_peer_closed);
 	tcase_add_loop_test(tc, mail_exchangers, 0, (int)(sizeof(mx_rows) / sizeof(mx_rows[0])));
+	tcase_add_test(tc, literal_that_is_ourselves);
+	tcase_add_test(tc, smart_host_that_is_ourselves);
 	tcase_add_test(tc, dns_trouble_is_put_off);
 	tcase_add_test(tc, dns_failures_downgraded);
 	tcase_add_test(tc, mailbox_by_lmtp);
