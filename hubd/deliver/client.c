@@ -104,7 +104,8 @@ enum step client_fail(struct client *c, enum verdict_event event, const struct s
 /* LMTP gives several to one end of a message. */
 static bool is_one_of_several(const struct client *c)
 {
-	return c->cfg.lmtp && c->state == CLIENT_BODY && c->last_sent && c->accepted > 1;
+	return c->cfg.lmtp && c->state == CLIENT_BODY && c->last_sent && c->accepted > 1 &&
+		(!c->bdat || c->chunks_pending <= 1);
 }
 
 static enum step expected_reply(struct client *c, const struct smtp_reply *r)

@@ -680,6 +680,12 @@ static const struct row rows[] = {
 		"C BDAT 20 LAST\n" RAW_BODY "S 250 ok\nS 250 ok\nS 250 ok\nS 250 one\nS 250 two\n"
 		"C QUIT\n",
 		"sent: ok 250 one | ok 250 two\nend: ok \n" },
+	{ "LMTP, chunked: a reply too many", LMTP | BIG_BODY, 2, 2, "S 220 hi\nC LHLO me\n"
+		"S 250-peer\nS 250-PIPELINING\nS 250 CHUNKING\nC MAIL FROM:<s@y>\n"
+		"C RCPT TO:<r1@x>\nC RCPT TO:<r2@x>\nS 250 ok\nS 250 ok\nS 250 ok\n" CHUNK CHUNK
+		CHUNK "C BDAT 8187 LAST\nD 8187\nS 250 ok\nS 250 ok\nS 250 ok\nS 250 one\n"
+		"S 250 two\nS 250 three\nW\n", "sent: ok 250 one | ok 250 two\n"
+		"sent: MAIL nonsense | MAIL nonsense\nend: MAIL nonsense\n" },
 	{ "LMTP, lost between the replies", LMTP, 2, 1, "S 220 hi\nC LHLO me\nS 250-peer\n"
 		"S 250 PIPELINING\nC MAIL FROM:<s@y>\nC RCPT TO:<r1@x>\nC RCPT TO:<r2@x>\nC DATA\n"
 		"S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250 one\nX\n",
