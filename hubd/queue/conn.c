@@ -281,14 +281,18 @@ void queue_conn_put_off(struct queue_conn *qc, uint32_t wait_s)
 	qc->wait_s = wait_s;
 }
 
-/* Nothing of the message was taken, and for what the peer's system lacks (RFC 3463, x.3.x). */
+/*
+ * Nothing of the message was taken, and for what the peer's system lacks (RFC 3463, x.3.x), not for
+ * what it could not find out about a recipient.
+ */
 static bool is_unable(const struct queue_item *item, const struct queue_result *results)
 {
 	uint32_t i;
 
 	for (i = 0; i < item->env.recipient_count; i++)
 		if (results[i].verdict != QUEUE_VERDICT_DEFERRED || !results[i].from_peer ||
-			strncmp(results[i].status, "4.3.", 4) != 0)
+			strncmp(results[i].status, "4.3.", 4) != 0 ||
+			strcmp(results[i].command, "RCPT") == 0)
 			return false;
 	return true;
 }
@@ -296,8 +300,9 @@ static bool is_unable(const struct queue_item *item, const struct queue_result *
 /* The others will fare no better. The schedule goes on where it was until one is taken. */
 static void note_unable(struct queue *q, const struct queue_result *result)
 {
-	if (++q->unable < UNABLE_MAX || q->in_retry)
+	if (q->in_retry || ++q->unable < UNABLE_MAX)
 		return;
+	q->unable = 0;
 	queue_set_error(q, result->status, result->text);
 	queue_enter_retry(q, 0);
 	queue_stop_conns(q);

@@ -236,7 +236,7 @@ enum queue_verdict {
 
 struct queue_result {
 	enum queue_verdict verdict;
-	bool from_peer;			/* text is an SMTP reply */
+	bool from_peer;			/* text is an SMTP reply, to command */
 	bool dsn_passed_on;		/* the peer took over NOTIFY=SUCCESS */
 	char status[QUEUE_STATUS_SIZE];
 	const char *text;		/* one line, valid during the call; NULL = "" */
@@ -262,7 +262,8 @@ const struct queue_item *queue_conn_next(struct queue_conn *qc, bool *end);
 void queue_conn_up(struct queue_conn *qc);
 /*
  * The message taken last is decided: results[i] for each recipient. When the peer puts off several
- * in a row for what its system lacks (4.3.x), the queue waits as if it could not be reached.
+ * in a row for what its system lacks (4.3.x, and not at RCPT), the queue waits as if it could not
+ * be reached.
  */
 void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 	const struct queue_hop *hop);

@@ -351,13 +351,20 @@ static const struct queue_item *take(struct fake *f, bool *end)
 	return item;
 }
 
-static void answer(struct fake *f, enum queue_verdict verdict, const char *status)
+static void answer_to(const char *command, struct fake *f, enum queue_verdict verdict,
+	const char *status)
 {
 	static const struct queue_hop hop = { "peer", "peer", NULL };
-	struct queue_result r = { .verdict = verdict, .from_peer = true, .text = "said so" };
+	struct queue_result r = { .verdict = verdict, .from_peer = true, .text = "said so",
+		.command = command };
 
 	snprintf(r.status, sizeof(r.status), "%s", status);
 	queue_conn_done(f->qc, &r, &hop);
+}
+
+static void answer(struct fake *f, enum queue_verdict verdict, const char *status)
+{
+	answer_to("end of message", f, verdict, status);
 }
 
 /* One message goes through. */
@@ -432,17 +439,42 @@ START_TEST(system_that_takes_nothing_is_left_alone)
 	answer(f, QUEUE_VERDICT_DEFERRED, "4.3.1");
 	ck_assert(f->told_to_stop && kit_has_status("Retry"));
 	fake_end(f, QUEUE_CONN_CLOSED);
-	/* when its time comes one tells that it is no better */
+	/* when its time comes as many tell that it is no better: it may have been these alone */
 	f = await_fake(1);
 	queue_conn_up(f->qc);
-	ck_assert_ptr_nonnull(take(f, &end));
-	answer(f, QUEUE_VERDICT_DEFERRED, "4.3.1");
+	for (i = 0; i < REFUSED; i++) {
+		ck_assert(!f->told_to_stop);
+		ck_assert_ptr_nonnull(take(f, &end));
+		answer(f, QUEUE_VERDICT_DEFERRED, "4.3.1");
+	}
 	ck_assert(f->told_to_stop && kit_has_status("Retry"));
+	ck_assert_int_eq(failures_in_a_row(), 2);
 	fake_end(f, QUEUE_CONN_CLOSED);
 	f = await_fake(2);
 	queue_conn_up(f->qc);
 	carry(f);
 	ck_assert(!f->told_to_stop);
+	end_fakes();
+}
+END_TEST
+
+/* What it cannot find out about recipients is no reason to keep mail for others back. */
+START_TEST(refused_recipients_hold_up_nobody)
+{
+	struct fake *f;
+	bool end;
+	int i;
+
+	begin_fake(ORG "hubMaxPerDomainConnections: 1\n" SMART, 1);
+	post_some(1, 2 * REFUSED + 1, "a");
+	f = await_fake(0);
+	queue_conn_up(f->qc);
+	for (i = 0; i < 2 * REFUSED; i++) {
+		ck_assert_ptr_nonnull(take(f, &end));
+		answer_to("RCPT", f, QUEUE_VERDICT_DEFERRED, "4.3.0");
+		ck_assert(!f->told_to_stop);
+	}
+	carry(f);
 	end_fakes();
 }
 END_TEST
@@ -608,6 +640,7 @@ int main(void)
 	tcase_add_test(tc, slow_ones_leave_room);
 	tcase_add_test(tc, message_returned_goes_on_at_once);
 	tcase_add_test(tc, system_that_takes_nothing_is_left_alone);
+	tcase_add_test(tc, refused_recipients_hold_up_nobody);
 	tcase_add_test(tc, own_wish_ends_no_connection);
 	tcase_add_loop_test(tc, idle_connection_makes_room_at_once, 0, 2);
 	tcase_add_test(tc, busy_connection_makes_room);
