@@ -13,4 +13,5 @@ hubd_libhubd_a_SOURCES += \
 	%D%/schedule.c %D%/schedule.h \
 	%D%/set.c \
 	%D%/share.c %D%/share.h \
+	%D%/turns.c \
 	%D%/window.c %D%/window.h

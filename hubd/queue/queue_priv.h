@@ -76,12 +76,22 @@ struct queue {
 
 	TAILQ_ENTRY(queue) starving_link;
 	bool starving;			/* waits for one of the process's connections */
+	uint64_t starving_ticket;	/* while it does */
 
 	struct share *share;		/* of its Send connector, or NULL */
 	TAILQ_ENTRY(queue) sharing_link;
 	bool waits_for_share, waits_with_none;
 	uint64_t share_ticket;		/* while it waits */
 };
+
+/* Who waits has a ticket; the lowest of all workers has the next turn. */
+struct turns {
+	uint32_t n;			/* workers */
+	atomic_uint_fast64_t next;
+	atomic_uint_fast64_t *first;	/* lowest ticket of each, or NO_TICKET */
+};
+
+#define NO_TICKET UINT64_MAX
 
 struct transport {
 	const struct queue_transport *t;
@@ -114,8 +124,8 @@ struct queue_set {
 
 	struct item_list sweep;		/* to be routed again, some a turn */
 	struct event *sweep_event;
-	/* The process's connections were used up: these have the next ones, each in its turn. */
-	TAILQ_HEAD(, queue) starving;
+	/* The process's connections were used up: these wait, in the order of their tickets. */
+	struct queue_list starving;
 	struct event *starved_event;
 	bool serving;
 	struct queue_list sharing;	/* see share.h */
@@ -135,7 +145,8 @@ struct queue_set {
 struct queues {
 	uint32_t n;
 	struct queue_set **sets;
-	atomic_uint connections, starving;	/* held; queues that have none and wait for one */
+	atomic_uint connections, starving;	/* held; queues that wait for one */
+	struct turns turns;			/* of those */
 	struct failover *failover;	/* may be NULL */
 	pthread_mutex_t shares_lock;	/* of the table, not of what is in it */
 	struct share *shares;		/* hash by the connector's name */
@@ -147,10 +158,23 @@ struct queue_call {
 	void (*fn)(struct queue_set *s, struct queue_call *call);
 };
 
+/* --- turns.c --- */
+
+void turns_init(struct turns *t, uint32_t workers);
+void turns_deinit(struct turns *t);
+uint64_t turns_ticket(struct turns *t);
+/* The lowest of a worker; NO_TICKET: nobody waits there any more. */
+void turns_note(struct turns *t, uint32_t worker, uint64_t ticket);
+/* The lowest of all, and whose it is; NO_TICKET: nobody waits. */
+uint64_t turns_first(const struct turns *t, uint32_t *worker);
+
 /* --- set.c --- */
 
 /* Any thread. */
 void queue_set_call(struct queue_set *s, struct queue_call *call);
+/* fn runs in that worker, and frees call; not if s is stopping: then the other may be gone. */
+void queue_set_tell(struct queue_set *s, uint32_t worker,
+	void (*fn)(struct queue_set *s, struct queue_call *call));
 /* May the process hold another connection? Then it is counted; else the queue waits its turn. */
 bool queue_set_connection_take(struct queue *q);
 void queue_set_connection_give(struct queue_set *s);

@@ -19,6 +19,7 @@ struct queues *queues_new(uint32_t workers)
 	q->sets = xcalloc(workers, sizeof(struct queue_set *));
 	atomic_init(&q->connections, 0);
 	atomic_init(&q->starving, 0);
+	turns_init(&q->turns, workers);
 	share_init(q);
 	return q;
 }
@@ -33,6 +34,7 @@ void queues_free(struct queues **qp)
 	if (*qp == NULL)
 		return;
 	share_deinit(*qp);
+	turns_deinit(&(*qp)->turns);
 	free((*qp)->sets);
 	free(*qp);
 	*qp = NULL;
@@ -88,6 +90,19 @@ void queues_stats(struct queues *q, struct queue_stats *out)
 void queue_set_call(struct queue_set *s, struct queue_call *call)
 {
 	inbox_post(s->calls, &call->node);
+}
+
+void queue_set_tell(struct queue_set *s, uint32_t worker,
+	void (*fn)(struct queue_set *s, struct queue_call *call))
+{
+	struct queue_set *other = s->all->sets[worker];
+	struct queue_call *call;
+
+	if (other == NULL || s->stopping)
+		return;
+	call = xcalloc(1, sizeof(*call));
+	call->fn = fn;
+	queue_set_call(other, call);
 }
 
 static void on_call(struct inbox_node *node, void *ctx)
@@ -169,17 +184,46 @@ static void on_want(struct queue_set *s, struct queue_call *call)
 
 static void want_room(struct queue_set *s)
 {
-	struct queue_call *call;
 	uint32_t i;
 
 	end_idle(s);
-	for (i = 0; i < s->all->n; i++) {
-		if (i == s->worker || s->all->sets[i] == NULL || s->stopping)
-			continue;
-		call = xcalloc(1, sizeof(*call));
-		call->fn = on_want;
-		queue_set_call(s->all->sets[i], call);
-	}
+	for (i = 0; i < s->all->n; i++)
+		if (i != s->worker)
+			queue_set_tell(s, i, on_want);
+}
+
+static void on_turn(struct queue_set *s, struct queue_call *call)
+{
+	free(call);
+	look_again(s, 0);
+}
+
+/* Who has waited longest looks for a free connection. */
+static void pass_on(struct queue_set *s)
+{
+	uint64_t max = s->live->self->max_outbound_connections;
+	uint32_t worker;
+
+	if ((max != 0 && atomic_load(&s->all->connections) >= max) ||
+		turns_first(&s->all->turns, &worker) == NO_TICKET)
+		return;
+	if (worker == s->worker)
+		look_again(s, 0);
+	else
+		queue_set_tell(s, worker, on_turn);
+}
+
+static void look_later(struct queue_set *s)
+{
+	if (!TAILQ_EMPTY(&s->starving) && !evtimer_pending(s->starved_event, NULL))
+		look_again(s, STARVED_MS);
+}
+
+static bool is_first(const struct queue *q)
+{
+	uint32_t worker;
+
+	return turns_first(&q->set->all->turns, &worker) == q->starving_ticket;
 }
 
 static void on_starved(evutil_socket_t fd, short what, void *ctx)
@@ -191,32 +235,47 @@ static void on_starved(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	loop_touch(s->loop);
 	s->serving = true;
-	while ((q = TAILQ_FIRST(&s->starving)) != NULL) {
+	while ((q = TAILQ_FIRST(&s->starving)) != NULL && is_first(q)) {
 		queue_set_sated(q);
 		if (!queue_serve(q))
 			break;
 	}
 	s->serving = false;
+	pass_on(s);
 	if (!TAILQ_EMPTY(&s->starving))
 		want_room(s);
+	look_later(s);
+}
+
+static void note_starving(struct queue *q, bool starving)
+{
+	struct queue_set *s = q->set;
+	const struct queue *first = TAILQ_FIRST(&s->starving);
+
+	q->starving = starving;
+	if (starving)
+		atomic_fetch_add(&s->all->starving, 1);
+	else
+		atomic_fetch_sub(&s->all->starving, 1);
+	turns_note(&s->all->turns, s->worker, first != NULL ? first->starving_ticket : NO_TICKET);
+	look_later(s);
 }
 
 void queue_set_starve(struct queue *q)
 {
 	if (q->starving)
 		return;
-	q->starving = true;
-	atomic_fetch_add(&q->set->all->starving, 1);
+	q->starving_ticket = turns_ticket(&q->set->all->turns);
 	TAILQ_INSERT_TAIL(&q->set->starving, q, starving_link);
+	note_starving(q, true);
 }
 
 void queue_set_sated(struct queue *q)
 {
 	if (!q->starving)
 		return;
-	q->starving = false;
-	atomic_fetch_sub(&q->set->all->starving, 1);
 	TAILQ_REMOVE(&q->set->starving, q, starving_link);
+	note_starving(q, false);
 }
 
 bool queue_set_may_grow(const struct queue *q, uint64_t own_max)
@@ -237,22 +296,29 @@ bool queue_set_is_starved(const struct queue_set *s)
 	return max != 0 && atomic_load(&s->all->connections) + (uint64_t)waiting > max;
 }
 
+/* It was being served, but somebody was faster. */
+static void keep_place(struct queue *q)
+{
+	TAILQ_INSERT_HEAD(&q->set->starving, q, starving_link);
+	note_starving(q, true);
+}
+
 bool queue_set_connection_take(struct queue *q)
 {
 	struct queue_set *s = q->set;
 	uint64_t max = s->live->self->max_outbound_connections;
 
-	if (!s->serving && !TAILQ_EMPTY(&s->starving)) {
+	if (!s->serving && atomic_load(&s->all->starving) > 0) {
 		queue_set_starve(q);
+		pass_on(s);
 		return false;
 	}
 	if (atomic_fetch_add(&s->all->connections, 1) >= max && max != 0) {
 		atomic_fetch_sub(&s->all->connections, 1);
-		/* who is being served keeps its place */
-		q->starving = true;
-		atomic_fetch_add(&s->all->starving, 1);
-		TAILQ_INSERT_HEAD(&s->starving, q, starving_link);
-		look_again(s, STARVED_MS);
+		if (s->serving)
+			keep_place(q);
+		else
+			queue_set_starve(q);
 		return false;
 	}
 	s->n_conns++;
@@ -263,8 +329,7 @@ void queue_set_connection_give(struct queue_set *s)
 {
 	atomic_fetch_sub(&s->all->connections, 1);
 	s->n_conns--;
-	if (!TAILQ_EMPTY(&s->starving))
-		look_again(s, 0);
+	pass_on(s);
 	if (s->stopping && s->n_conns == 0 && s->stopped != NULL)
 		loop_defer(s->loop, s->stopped, s->stopped_ctx);
 }

@@ -8,8 +8,6 @@
 #include "hubd/queue/queue_priv.h"
 #include "libhub/org/connector.h"
 
-#define NO_TICKET UINT64_MAX
-
 struct share {
 	UT_hash_handle hh;
 	unsigned int refs;		/* queues; under the lock */
@@ -18,8 +16,7 @@ struct share {
 	atomic_uint waiting_with_none;	/* those of them that have no connection */
 	atomic_uint giving_way;		/* connections that end for those */
 	atomic_uint_fast64_t limit;	/* who waited last found */
-	atomic_uint_fast64_t next_ticket;
-	atomic_uint_fast64_t *first;	/* lowest ticket of each set, or NO_TICKET */
+	struct turns turns;
 	char name[];
 };
 
@@ -37,12 +34,9 @@ void share_deinit(struct queues *all)
 static struct share *share_new(const struct queues *all, const char *name)
 {
 	struct share *x = xcalloc(1, sizeof(*x) + strlen(name) + 1);
-	uint32_t i;
 
 	strcpy(x->name, name);
-	x->first = xcalloc(all->n, sizeof(*x->first));
-	for (i = 0; i < all->n; i++)
-		atomic_init(&x->first[i], NO_TICKET);
+	turns_init(&x->turns, all->n);
 	return x;
 }
 
@@ -82,32 +76,10 @@ static void on_call(struct queue_set *s, struct queue_call *call)
 /* That set has its turn soon. */
 static void call_set(struct queue_set *s, uint32_t worker)
 {
-	struct queue_set *other = s->all->sets[worker];
-	struct queue_call *call;
-
-	if (other == s)
+	if (worker == s->worker)
 		look_again(s, 0);
-	if (other == s || other == NULL || s->stopping)
-		return;
-	call = xcalloc(1, sizeof(*call));
-	call->fn = on_call;
-	queue_set_call(other, call);
-}
-
-/* The lowest ticket of all, and in which set it is. */
-static uint64_t first_of(const struct share *x, const struct queues *all, uint32_t *worker)
-{
-	uint64_t ticket, lowest = NO_TICKET;
-	uint32_t i;
-
-	for (i = 0; i < all->n; i++) {
-		ticket = atomic_load(&x->first[i]);
-		if (ticket < lowest) {
-			lowest = ticket;
-			*worker = i;
-		}
-	}
-	return lowest;
+	else
+		queue_set_tell(s, worker, on_call);
 }
 
 static bool has_room(const struct share *x)
@@ -119,7 +91,7 @@ static void pass_on(struct queue_set *s, const struct share *x)
 {
 	uint32_t worker;
 
-	if (has_room(x) && first_of(x, s->all, &worker) != NO_TICKET)
+	if (has_room(x) && turns_first(&x->turns, &worker) != NO_TICKET)
 		call_set(s, worker);
 }
 
@@ -131,7 +103,7 @@ static void note_first(const struct queue_set *s, struct share *x)
 	TAILQ_FOREACH(q, &s->sharing, sharing_link)
 		if (q->share == x)
 			break;
-	atomic_store(&x->first[s->worker], q != NULL ? q->share_ticket : NO_TICKET);
+	turns_note(&x->turns, s->worker, q != NULL ? q->share_ticket : NO_TICKET);
 }
 
 static void note_none(struct queue *q)
@@ -168,7 +140,7 @@ void share_leave(struct queue *q)
 	pthread_mutex_lock(&all->shares_lock);
 	if (--x->refs == 0) {
 		HASH_DEL(all->shares, x);
-		free(x->first);
+		turns_deinit(&x->turns);
 		free(x);
 	}
 	pthread_mutex_unlock(&all->shares_lock);
@@ -199,7 +171,7 @@ static bool wait_for_turn(struct queue *q, uint64_t max)
 	if (s->served == q) {
 		TAILQ_INSERT_HEAD(&s->sharing, q, sharing_link);
 	} else {
-		q->share_ticket = atomic_fetch_add(&q->share->next_ticket, 1);
+		q->share_ticket = turns_ticket(&q->share->turns);
 		TAILQ_INSERT_TAIL(&s->sharing, q, sharing_link);
 	}
 	atomic_fetch_add(&q->share->waiting, 1);
@@ -286,7 +258,7 @@ static void serve(struct queue_set *s, struct queue *q)
 	/* it may have no use for it any more, or no limit */
 	if (max != 0) {
 		atomic_store(&x->limit, max);
-		if (!has_room(x) || first_of(x, s->all, &worker) != q->share_ticket)
+		if (!has_room(x) || turns_first(&x->turns, &worker) != q->share_ticket)
 			return;
 	}
 	sated(q);

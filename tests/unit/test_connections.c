@@ -595,11 +595,12 @@ END_TEST
 /* Queues of two workers, each with a lot to do: all have their turn before one has a second. */
 START_TEST(turns_go_round_all_workers)
 {
+	static const char *const limits[] = { NARROW("1"), NARROW_SERVER("1") };
 	enum { DOMAINS = 8, ROUNDS = 3 };
 	char domain[] = "a", first[DOMAINS + 1] = "";
 	size_t i;
 
-	begin_fake(NARROW("1") "hubMaxMessagesPerConnection: 1\n", 2);
+	begin_fake(limits[_i], 2);
 	for (i = 0; i < DOMAINS; i++) {
 		domain[0] = (char)('a' + i);
 		post_some(100 * i + 100, ROUNDS + 1, domain);
@@ -645,6 +646,6 @@ int main(void)
 	tcase_add_loop_test(tc, idle_connection_makes_room_at_once, 0, 2);
 	tcase_add_test(tc, busy_connection_makes_room);
 	tcase_add_test(tc, busy_connection_gives_way);
-	tcase_add_test(tc, turns_go_round_all_workers);
+	tcase_add_loop_test(tc, turns_go_round_all_workers, 0, 2);
 	return unit_run("connections", &tc, 1);
 }
