@@ -5,8 +5,10 @@
 
 bool fair_may_grow(uint64_t held, uint64_t own_max, uint64_t used, uint64_t max)
 {
-	if (max == 0 || held == 0 || used <= held)
+	if (max == 0 || held == 0)
 		return true;
+	if (used <= held)
+		return used < max;
 	if (own_max > max)
 		own_max = max;
 	/* limits are below 2^31 */

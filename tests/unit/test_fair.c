@@ -13,6 +13,8 @@ static const struct row {
 	{ 0, 20, 999, 1000, true },
 	{ 1, 2, 1, 2, true },
 	{ 19, 20, 19, 20, true },
+	{ 3, 5, 3, 3, false },
+	{ 3, 5, 3, 2, false },
 	/* beside others: less the fewer are left */
 	{ 19, 20, 50, 1000, true },
 	{ 19, 20, 51, 1000, false },
