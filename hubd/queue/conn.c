@@ -306,6 +306,7 @@ static void note_unable(struct queue *q, const struct queue_result *result)
 	queue_set_error(q, result->status, result->text);
 	queue_enter_retry(q, 0);
 	queue_stop_conns(q);
+	failover_port_failure(q->set->failover, &q->key, result->status, result->text);
 }
 
 static void settle(struct queue_conn *qc, const struct queue_result *results,
@@ -339,7 +340,8 @@ void queue_conn_done(struct queue_conn *qc, const struct queue_result *results,
 			queue_arm(q, q->window.grow_at_ms);
 	}
 	qc->beyond = false;
-	failover_port_success(q->set->failover, &q->key);
+	if (!unable)
+		failover_port_success(q->set->failover, &q->key);
 	settle(qc, results, hop);
 	if (unable)
 		note_unable(q, results);

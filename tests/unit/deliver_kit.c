@@ -13,6 +13,7 @@
 struct loop *kit_loop;
 struct queues *kit_queues;
 struct queue_set *kit_set, *kit_sets[WORKERS];
+struct failover *kit_judge;
 struct builder *kit_builder;
 const struct snapshot *kit_snapshot;
 const struct live *kit_live;
@@ -150,6 +151,8 @@ void kit_configure(const char *text)
 		kit_snapshot->rejections[0].reason : "");
 	kit_live = live_new(kit_snapshot, "hub1", NULL, kit_tls, kit_tls, &e);
 	ck_assert_msg(kit_live != NULL, "%s", e.text);
+	if (kit_judge != NULL)
+		failover_adopt(kit_judge, kit_live);
 	for (i = 0; i < n_workers; i++)
 		queue_set_config(kit_sets[i], kit_live);
 	live_unref(&old);
@@ -160,12 +163,20 @@ void kit_begin(void)
 	kit_begin_with(1);
 }
 
+static void on_judged(void *ctx)
+{
+	(void)ctx;
+}
+
 void kit_begin_with(uint32_t workers)
 {
 	uint32_t i;
 
 	ck_assert_uint_le(workers, WORKERS);
 	kit_queues = queues_new(workers);
+	kit_judge = failover_new(kit_loop, kit_queues, on_judged, NULL);
+	failover_adopt(kit_judge, kit_live);
+	queues_set_failover(kit_queues, kit_judge);
 	for (i = 0; i < workers; i++)
 		kit_sets[i] = queue_set_new(kit_queues, i, kit_loop, NULL, kit_live, &hooks, NULL);
 	kit_set = kit_sets[0];
@@ -224,6 +235,7 @@ void kit_teardown(void)
 	agents_free(&kit_agents);
 	for (i = 0; i < n_workers; i++)
 		queue_set_free(&kit_sets[i]);
+	failover_free(&kit_judge);
 	queues_free(&kit_queues);
 	house_close();
 	live_unref(&kit_live);

@@ -10,6 +10,7 @@
 #include "hubd/config/live.h"
 #include "hubd/deliver/deliver.h"
 #include "hubd/queue/admin.h"
+#include "hubd/queue/failover.h"
 #include "org_text.h"
 #include "peer.h"
 #include "unit.h"
@@ -54,6 +55,7 @@ struct house {
 extern struct loop *kit_loop;
 extern struct queues *kit_queues;
 extern struct queue_set *kit_set, *kit_sets[];
+extern struct failover *kit_judge;
 extern struct builder *kit_builder;
 extern const struct snapshot *kit_snapshot;
 extern const struct live *kit_live;

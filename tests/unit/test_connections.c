@@ -458,6 +458,37 @@ START_TEST(system_that_takes_nothing_is_left_alone)
 }
 END_TEST
 
+static bool has_judged(void *ctx)
+{
+	uint64_t failed, judged;
+
+	(void)ctx;
+	failover_counts(kit_judge, &failed, &judged);
+	return failed > 0;
+}
+
+/* A smart host that answers and takes nothing is of no more use than one that is not there. */
+START_TEST(system_that_takes_nothing_is_judged)
+{
+	struct fake *f;
+	bool end;
+	int i;
+
+	begin_fake(ORG SMART, 1);
+	kit_configure("dn: " BASE "\nobjectClass: hubOrganization\ncn: Transport\n"
+		"hubConnectorFailoverDelay: 1\n");
+	post_some(1, REFUSED, "a");
+	f = await_fake(0);
+	queue_conn_up(f->qc);
+	for (i = 0; i < REFUSED; i++) {
+		ck_assert_ptr_nonnull(take(f, &end));
+		answer(f, QUEUE_VERDICT_DEFERRED, "4.3.1");
+	}
+	AWAIT(kit_loop, has_judged, NULL, PATIENCE_MS);
+	end_fakes();
+}
+END_TEST
+
 /* What it cannot find out about recipients is no reason to keep mail for others back. */
 START_TEST(refused_recipients_hold_up_nobody)
 {
@@ -641,6 +672,7 @@ int main(void)
 	tcase_add_test(tc, slow_ones_leave_room);
 	tcase_add_test(tc, message_returned_goes_on_at_once);
 	tcase_add_test(tc, system_that_takes_nothing_is_left_alone);
+	tcase_add_test(tc, system_that_takes_nothing_is_judged);
 	tcase_add_test(tc, refused_recipients_hold_up_nobody);
 	tcase_add_test(tc, own_wish_ends_no_connection);
 	tcase_add_loop_test(tc, idle_connection_makes_room_at_once, 0, 2);
