@@ -17,12 +17,15 @@ enum { UNABLE_MAX = 10 };
 static void set_state(struct queue_conn *qc, enum conn_state state)
 {
 	struct queue *q = qc->q;
+	bool was_idle = qc->state == CONN_IDLE, idle = state == CONN_IDLE;
 
 	q->n_connecting -= qc->state == CONN_CONNECTING;
-	q->n_idle -= qc->state == CONN_IDLE;
 	qc->state = state;
 	q->n_connecting += state == CONN_CONNECTING;
-	q->n_idle += state == CONN_IDLE;
+	q->n_idle += idle;
+	q->n_idle -= was_idle;
+	q->set->n_idle += idle;
+	q->set->n_idle -= was_idle;
 }
 
 static void set_up(struct queue_conn *qc, bool up)

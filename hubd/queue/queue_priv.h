@@ -127,13 +127,14 @@ struct queue_set {
 	/* The process's connections were used up: these wait, in the order of their tickets. */
 	struct queue_list starving;
 	struct event *starved_event;
+	uint64_t wanted_at_ms;		/* monotonic: other sets were asked for room */
 	bool serving;
 	struct queue_list sharing;	/* see share.h */
 	struct queue *served;		/* whose turn it is among those, or NULL */
 	struct event *sharing_event;
 	struct tickets tickets;
 
-	unsigned n_conns;
+	unsigned n_conns, n_idle;
 	bool stopping;
 	void (*stopped)(void *ctx);
 	void *stopped_ctx;

@@ -4,6 +4,7 @@
 
 #include "hubd/queue/fair.h"
 #include "hubd/queue/queue_priv.h"
+#include "libhub/base/clock.h"
 
 enum {
 	SWEEP_PER_TURN = 100,		/* items handed to the categorizer in one turn */
@@ -170,6 +171,8 @@ static void end_idle(struct queue_set *s)
 	unsigned n = atomic_load(&s->all->starving);
 	struct queue *q, *next;
 
+	if (s->n_idle == 0)
+		return;
 	HASH_ITER(hh, s->queues, q, next)
 		for (; n > 0 && q->n_idle > 0 && queue_set_is_starved(s); n--)
 			queue_end_idle(q);
@@ -184,9 +187,13 @@ static void on_want(struct queue_set *s, struct queue_call *call)
 
 static void want_room(struct queue_set *s)
 {
+	uint64_t now = clock_mono_ms();
 	uint32_t i;
 
 	end_idle(s);
+	if (now - s->wanted_at_ms < STARVED_MS)
+		return;
+	s->wanted_at_ms = now;
 	for (i = 0; i < s->all->n; i++)
 		if (i != s->worker)
 			queue_set_tell(s, i, on_want);

@@ -273,6 +273,8 @@ static void end_idle(struct queue_set *s)
 {
 	struct queue *q, *next;
 
+	if (s->n_idle == 0)
+		return;
 	HASH_ITER(hh, s->queues, q, next)
 		if (q->n_idle > 0 && share_is_wanted(q) && !has_room(q->share))
 			queue_end_idle(q);
