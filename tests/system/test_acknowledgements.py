@@ -157,6 +157,11 @@ class Acknowledgements(unittest.TestCase):
         report = self.relay.sink.wait(token)[0]
         self.assertEqual(report.sender, "")
 
+    def assert_waited_a_second(self, began):
+        """But for what a loop's coarse clock may be ahead."""
+        waited = time.monotonic() - began
+        self.assertTrue(0.95 <= waited < 20, waited)
+
     def test_limit_ends_the_wait(self):
         before = metric(self.hub, "limit")
         gate = self.gate()
@@ -165,7 +170,7 @@ class Acknowledgements(unittest.TestCase):
         self.sent(client)
         gate.wait()
         self.assert_queued(client)
-        self.assertTrue(1 <= time.monotonic() - began < 20, time.monotonic() - began)
+        self.assert_waited_a_second(began)
         self.assertEqual(metric(self.hub, "limit"), before + 1)
         gate.open()
         # what is delivered later has nobody to tell
@@ -177,7 +182,7 @@ class Acknowledgements(unittest.TestCase):
         began = time.monotonic()
         self.sent(client, NOWHERE)
         self.assert_queued(client)
-        self.assertTrue(1 <= time.monotonic() - began < 20, time.monotonic() - began)
+        self.assert_waited_a_second(began)
 
     def test_absent_delays_nothing(self):
         gate = self.gate()
