@@ -50,7 +50,7 @@ TABLE = {
     "-f RCPT": ("failed", HARD),
     "-r RCPT": ("deferred", SOFT),
     "-q RCPT": ("deferred", LOST),
-    "-Q RCPT": ("queue-retry", CLOSING),
+    "-Q RCPT": ("deferred", CLOSING),
     "-f DATA": ("failed", HARD),
     "-r DATA": ("deferred", SOFT),
     "-q DATA": ("deferred", LOST),
