@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <fcntl.h>
 #include <openldap.h>
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -18,6 +21,7 @@
 #include <uthash.h>
 
 #include "libhub/base/mem.h"
+#include "libhub/directory/connection_priv.h"
 #include "libhub/directory/dial.h"
 
 enum {
@@ -47,6 +51,7 @@ struct directory_connection {
 	LDAP *ld;
 	struct event *more;		/* input is left from the turn before */
 	struct event *limit;		/* of opening, or of the bind in it */
+	struct event *silence;		/* runs while there are requests */
 	bool limited;
 	struct request *requests;	/* by id */
 	const char *password;		/* the end of what is written next; see send_bind */
@@ -76,6 +81,7 @@ static void free_now(void *ctx)
 		bufferevent_free(c->bev);
 	event_free(c->more);
 	event_free(c->limit);
+	event_free(c->silence);
 	free(c->uri);
 	free(c);
 }
@@ -90,6 +96,7 @@ static void stop(struct directory_connection *c)
 	}
 	event_del(c->more);
 	event_del(c->limit);
+	event_del(c->silence);
 }
 
 void directory_close(struct directory_connection **cp)
@@ -198,6 +205,37 @@ static ber_slen_t io_write(Sockbuf_IO_Desc *d, void *buf, ber_len_t size)
 
 static Sockbuf_IO io = { io_setup, io_nothing, io_ctrl, io_read, io_write, io_nothing };
 
+/* --- silence --- */
+
+/* The server gave a sign, or is expected to from now on. */
+static void restart_silence(struct directory_connection *c)
+{
+	unsigned int ms = c->cfg->silence_ms;
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	if (c->requests == NULL)
+		event_del(c->silence);
+	else if (ms != 0)
+		evtimer_add(c->silence, &tv);
+}
+
+static void on_silence(evutil_socket_t fd, short what, void *ctx)
+{
+	struct directory_connection *c = ctx;
+
+	(void)fd;
+	(void)what;
+	losef(c, "lost %s: no answer within %u ms", c->uri, c->cfg->silence_ms);
+}
+
+static void forget(struct directory_connection *c, struct request *r)
+{
+	HASH_DEL(c->requests, r);
+	free(r);
+	if (c->requests == NULL)
+		event_del(c->silence);
+}
+
 /* --- answers --- */
 
 static void notice_of_disconnection(struct directory_connection *c, LDAPMessage *m)
@@ -224,10 +262,9 @@ static void dispatch(struct directory_connection *c, LDAPMessage *m)
 		return;
 	cb = r->cb;
 	ctx = r->ctx;
-	if (type == LDAP_RES_SEARCH_RESULT || type == LDAP_RES_BIND) {
-		HASH_DEL(c->requests, r);
-		free(r);
-	}
+	if (type != LDAP_RES_SEARCH_ENTRY && type != LDAP_RES_SEARCH_REFERENCE &&
+	    type != LDAP_RES_INTERMEDIATE)
+		forget(c, r);
 	cb(c->ld, m, ctx);
 }
 
@@ -268,6 +305,7 @@ static void drain_or_later(struct directory_connection *c)
 static void on_readable(struct bufferevent *bev, void *ctx)
 {
 	(void)bev;
+	restart_silence(ctx);
 	drain_or_later(ctx);
 }
 
@@ -317,16 +355,23 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 		losef(c, "%s refuses the bind as %s: %s", c->uri, c->cfg->bind_dn, text);
 }
 
-static struct request *expect(struct directory_connection *c, int id, directory_message_cb *cb,
-	void *ctx)
+void directory_expect(struct directory_connection *c, int id, directory_message_cb *cb, void *ctx)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
+	bool first = c->requests == NULL;
 
 	r->id = id;
 	r->cb = cb;
 	r->ctx = ctx;
 	HASH_ADD_INT(c->requests, id, r);
-	return r;
+	if (first)
+		restart_silence(c);
+}
+
+LDAP *directory_handle(struct directory_connection *c)
+{
+	BUG_ON(!c->ready);
+	return c->ld;
 }
 
 static int send_bind(struct directory_connection *c, const char *dn, const char *mechanism,
@@ -421,7 +466,7 @@ static void begin_bind(struct directory_connection *c)
 		lose(c, e.text);
 		return;
 	}
-	expect(c, id, on_bound, c);
+	directory_expect(c, id, on_bound, c);
 	if (!c->limited)
 		set_limit(c, DIRECTORY_BIND_MS);
 }
@@ -438,7 +483,7 @@ static void on_limit(evutil_socket_t fd, short what, void *ctx)
 static int begin_ldap(struct directory_connection *c)
 {
 	static const int version = LDAP_VERSION3;
-	ber_len_t max = MESSAGE_MAX;
+	ber_len_t max = c->cfg->message_max != 0 ? c->cfg->message_max : MESSAGE_MAX;
 	Sockbuf *sb = NULL;
 
 	if (ldap_init_fd(bufferevent_getfd(c->bev), LDAP_PROTO_EXT, "ldap://hub", &c->ld) !=
@@ -493,7 +538,8 @@ struct directory_connection *directory_open(struct loop *loop, struct resolver *
 	c->ctx = ctx;
 	c->more = evtimer_new(loop_base(loop), on_more, c);
 	c->limit = evtimer_new(loop_base(loop), on_limit, c);
-	BUG_ON(c->more == NULL || c->limit == NULL);
+	c->silence = evtimer_new(loop_base(loop), on_silence, c);
+	BUG_ON(c->more == NULL || c->limit == NULL || c->silence == NULL);
 	c->limited = limit_ms != 0;
 	if (c->limited)
 		set_limit(c, limit_ms);
@@ -515,7 +561,7 @@ int directory_search(struct directory_connection *c, const struct directory_quer
 	if (rc != LDAP_SUCCESS)
 		return err_set(e, ERR_CONFIG, 0, "cannot search %s with %s: %s", q->base, q->filter,
 			ldap_err2string(rc));
-	expect(c, id, cb, ctx);
+	directory_expect(c, id, cb, ctx);
 	return id;
 }
 
@@ -527,7 +573,7 @@ int directory_bind(struct directory_connection *c, const char *dn, const char *p
 	BUG_ON(!c->ready || c->requests != NULL || *password == '\0');
 	id = send_password(c, dn, password, e);
 	if (id >= 0)
-		expect(c, id, cb, ctx);
+		directory_expect(c, id, cb, ctx);
 	return id;
 }
 
@@ -538,10 +584,20 @@ void directory_abandon(struct directory_connection *c, int id)
 	HASH_FIND_INT(c->requests, &id, r);
 	if (r == NULL)
 		return;
-	HASH_DEL(c->requests, r);
-	free(r);
+	forget(c, r);
 	if (!c->dead)
 		ldap_abandon_ext(c->ld, id, NULL, NULL);
+}
+
+int64_t directory_certificate_expires(const struct directory_connection *c)
+{
+	SSL *ssl = c->bev != NULL ? bufferevent_openssl_get_ssl(c->bev) : NULL;
+	const X509 *certificate = ssl != NULL ? SSL_get0_peer_certificate(ssl) : NULL;
+	struct tm tm;
+
+	if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
+		return 0;
+	return timegm(&tm);
 }
 
 int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size)

@@ -56,8 +56,47 @@ int directory_search(struct directory_connection *c, const struct directory_quer
 /* Simple bind; nothing else may be under way. */
 int directory_bind(struct directory_connection *c, const char *dn, const char *password,
 	directory_message_cb *cb, void *ctx, struct err *e) MUST_CHECK;
+
+/* How the values given change an attribute; the values of the protocol (RFC 4511 section 4.6). */
+enum directory_how { DIRECTORY_ADD = 0, DIRECTORY_DELETE = 1, DIRECTORY_REPLACE = 2 };
+
+struct directory_change {
+	enum directory_how how;
+	const char *attr;		/* with options, such as ";binary", if it takes any */
+	const struct blob *values;	/* n 0: DELETE and REPLACE leave none */
+	size_t n;
+};
+
+/* What goes with a write; all may be NULL. */
+struct directory_extras {
+	/* A filter that the entry has to fit, else LDAP_ASSERTION_FAILED (RFC 4528). */
+	const char *assertion;
+	/* Attributes of the entry after the write, for directory_post_read; ends with NULL. */
+	const char *const *post_read;
+};
+
+/*
+ * Writes: only after on_ready, any number at once, which the server does in any order; the one
+ * message is the result. The id of the request, or -1 when it cannot be encoded: no callback then.
+ * extras may be NULL.
+ */
+int directory_add(struct directory_connection *c, const struct entry *entry,
+	const struct directory_extras *extras, directory_message_cb *cb, void *ctx,
+	struct err *e) MUST_CHECK;
+int directory_modify(struct directory_connection *c, const char *dn,
+	const struct directory_change *changes, size_t n, const struct directory_extras *extras,
+	directory_message_cb *cb, void *ctx, struct err *e) MUST_CHECK;
+int directory_delete(struct directory_connection *c, const char *dn,
+	const struct directory_extras *extras, directory_message_cb *cb, void *ctx,
+	struct err *e) MUST_CHECK;
+/* The entry that came with a result (RFC 4527), as directory_entry; -1 if none did. */
+int directory_post_read(LDAP *ld, LDAPMessage *m, struct draft *r, struct err *e) MUST_CHECK;
+
 /* No callback for id from now on. */
 void directory_abandon(struct directory_connection *c, int id);
+
+/* When the server's certificate expires, seconds since 1970; 0 without TLS. After on_ready. */
+int64_t directory_certificate_expires(const struct directory_connection *c);
 
 /*
  * Result code of a result message, with text for people: "Invalid credentials (49): more text".

@@ -17,6 +17,7 @@
 
 #include "libhub/base/mem.h"
 #include "libhub/tls/context.h"
+#include "libhub/tls/pin.h"
 #include "libhub/tls/verify.h"
 
 static const char default_socket[] = "/run/slapd/ldapi";
@@ -118,6 +119,32 @@ static int verify_name(const SSL *ssl, const char *host, struct err *e)
 	return 0;
 }
 
+static int verify_key(const SSL *ssl, const char *const *pins, struct err *e)
+{
+	const X509 *certificate = SSL_get0_peer_certificate(ssl);
+	char pin[TLS_PIN_SIZE];
+	size_t n = 0;
+
+	if (certificate == NULL)
+		return err_set(e, ERR_TEMP, 0, "it presents no certificate");
+	if (tls_pin_of_x509(certificate, pin, e) != 0)
+		return -1;
+	while (pins[n] != NULL)
+		n++;
+	if (!tls_pin_match(pin, pins, n, NULL, 0))
+		return err_set(e, ERR_CONFIG, 0, "it presents a certificate that is not pinned: %s",
+			pin);
+	return 0;
+}
+
+static int verify(const struct dial *d, struct err *e)
+{
+	const SSL *ssl = bufferevent_openssl_get_ssl(d->bev);
+
+	return d->cfg->pins != NULL ? verify_key(ssl, d->cfg->pins, e) :
+		verify_name(ssl, d->host, e);
+}
+
 static void tls_reason(struct bufferevent *bev, short what, char *text, size_t size)
 {
 	unsigned long code = bufferevent_get_openssl_error(bev);
@@ -139,19 +166,32 @@ static void on_tls_event(struct bufferevent *bev, short what, void *ctx)
 	if ((what & BEV_EVENT_CONNECTED) == 0) {
 		tls_reason(bev, what, text, sizeof(text));
 		fail(d, ERR_TEMP, 0, text);
-	} else if (verify_name(bufferevent_openssl_get_ssl(bev), d->host, &e) != 0) {
+	} else if (verify(d, &e) != 0) {
 		fail(d, e.class, 0, e.text);
 	} else {
 		succeed(d);
 	}
 }
 
+/* With pins there is nothing to be read, and nobody to be shown a certificate. */
+static struct tls_context *make_context(const struct directory_config *cfg, struct err *e)
+{
+	struct tls_authorities *none;
+	struct tls_context *tls;
+
+	if (cfg->pins == NULL)
+		return tls_context_new_client(cfg->certificate, cfg->key, cfg->ca, e);
+	none = tls_authorities_none();
+	tls = tls_context_client(&(struct tls_client_config){ .authorities = none }, e);
+	tls_authorities_unref(&none);
+	return tls;
+}
+
 static void begin_tls(struct dial *d, int fd)
 {
 	struct err e = { 0 };
 	/* read at each connection, so that renewed certificates are used without a restart */
-	struct tls_context *tls = tls_context_new_client(d->cfg->certificate, d->cfg->key,
-		d->cfg->ca, &e);
+	struct tls_context *tls = make_context(d->cfg, &e);
 	SSL *ssl;
 
 	if (tls == NULL) {

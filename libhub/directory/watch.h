@@ -32,6 +32,17 @@ struct directory_config {
 	const char *bind_dn;
 	const char *password_file;	/* read anew at each bind; a trailing newline is dropped */
 	const char *ca, *certificate, *key;	/* PEM files for ldaps, may be NULL */
+	/*
+	 * "sha256:<hex>" of the keys that the server of an ldaps URI may have, see libhub/tls/pin.h;
+	 * ends with NULL. Then neither ca nor the names in its certificate matter. NULL = ca does.
+	 */
+	const char *const *pins;
+	/*
+	 * A connection with requests under way, but without a sign of the server for so long, is
+	 * lost. 0 = never; a watch has its own heartbeat.
+	 */
+	unsigned int silence_ms;
+	size_t message_max;		/* bytes of one answer; 0 = 64 MB */
 };
 
 enum watch_state { WATCH_CONNECTING, WATCH_REFRESHING, WATCH_LIVE, WATCH_DOWN };

@@ -178,6 +178,16 @@ struct tls_authorities *tls_authorities_load(const char *ca, const char *crl, st
 	return a;
 }
 
+struct tls_authorities *tls_authorities_none(void)
+{
+	struct tls_authorities *a = xcalloc(1, sizeof(*a));
+
+	atomic_init(&a->refs, 1);
+	a->store = X509_STORE_new();
+	BUG_ON(a->store == NULL);
+	return a;
+}
+
 struct tls_authorities *tls_authorities_ref(struct tls_authorities *a)
 {
 	atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);

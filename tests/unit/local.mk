@@ -12,6 +12,7 @@ include tests/unit/guard.mk
 include tests/unit/mirror.mk
 include tests/unit/providers.mk
 include tests/unit/watch.mk
+include tests/unit/connection.mk
 include tests/unit/authenticate.mk
 include tests/unit/smtp_values.mk
 include tests/unit/stream.mk
