@@ -3,7 +3,7 @@ EXTRA_DIST += .ci/run tests/run tests/lint/attributes.txt
 
 # every module and script, so that a new one need not be listed
 dist-hook:
-	cd $(srcdir) && { find tests/system -name '*.py' -o -name '*.js'; \
+	cd $(srcdir) && { find tests/system -name '*.py' -o -name '*.js' -o -name '*.c'; \
 		find tests/lint -type f -perm -u+x ! -name schema_tables; } | \
 		while read -r file; do \
 			$(MKDIR_P) "$(abs_builddir)/$(distdir)/$${file%/*}" && \
