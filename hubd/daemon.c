@@ -17,12 +17,10 @@
 #include "hubd/config/certificate_check.h"
 #include "hubd/control/control.h"
 #include "hubd/deliver/send_log.h"
-#include "hubd/identity.h"
 #include "hubd/login/gssapi.h"
 #include "hubd/login/keytab.h"
 #include "hubd/login/service.h"
 #include "hubd/pickup/pickup.h"
-#include "hubd/privilege.h"
 #include "hubd/proof/prover.h"
 #include "hubd/queue/failover.h"
 #include "hubd/receive/acceptor.h"
@@ -33,6 +31,8 @@
 #include "libhub/base/log_writer.h"
 #include "libhub/base/mem.h"
 #include "libhub/base/resolver.h"
+#include "libhub/daemon/identity.h"
+#include "libhub/daemon/privilege.h"
 #include "libhub/org/mirror.h"
 #include "libhub/tls/ticket.h"
 
@@ -118,13 +118,13 @@ static void log_rejections(const struct snapshot *s, const struct snapshot *befo
 /* This server's own object says which keys its peers know: a waiting one may be taken by it. */
 static const struct live *make_live(struct daemon *d, const struct snapshot *s, struct err *e)
 {
-	const struct live *live = live_new(s, d->settings->server, mirror_recipients(d->mirror),
+	const struct live *live = live_new(s, d->settings->common.server, mirror_recipients(d->mirror),
 		d->identity.server, d->identity.client, e);
 
 	if (live == NULL || !identity_settle(&d->identity, live->self))
 		return live;
 	live_unref(&live);
-	return live_new(s, d->settings->server, mirror_recipients(d->mirror), d->identity.server,
+	return live_new(s, d->settings->common.server, mirror_recipients(d->mirror), d->identity.server,
 		d->identity.client, e);
 }
 
@@ -177,7 +177,7 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 	live = make_live(d, s, &e);
 	if (live == NULL) {
 		log_event(LOG_LEVEL_ERROR, "configuration-refused",
-			LOG_STR("server", d->settings->server), LOG_STR("why", e.text), LOG_END);
+			LOG_STR("server", d->settings->common.server), LOG_STR("why", e.text), LOG_END);
 		return;
 	}
 	log_rejections(s, d->live != NULL ? d->live->snapshot : NULL);
@@ -195,25 +195,6 @@ static void on_snapshot(const struct snapshot *s, void *ctx)
 
 /* --- TLS --- */
 
-static void warn_of_change(const char *key, unsigned int line, void *ctx)
-{
-	const struct settings *s = ctx;
-
-	log_event(LOG_LEVEL_WARNING, "settings-changed", LOG_STR("file", s->path),
-		LOG_UINT("line", line), LOG_STR("key", key),
-		LOG_STR("why", "takes effect at a restart only; hubd goes on as it began"),
-		LOG_END);
-}
-
-/* What SIGHUP does not do, lest somebody believe that it did. */
-static void warn_of_changes(struct daemon *d)
-{
-	struct err e;
-
-	if (settings_changes(d->settings, warn_of_change, (void *)(uintptr_t)d->settings, &e) != 0)
-		log_text(LOG_LEVEL_WARNING, "settings-not-read", "%s", e.text);
-}
-
 /*
  * SIGHUP: certificates may have been replaced; the old ones stay if the new cannot be read. It is
  * read on this loop, as nothing else is asked of it at that moment: 2 ms, with the 140 authorities
@@ -227,8 +208,9 @@ static void reload(struct daemon *d)
 		protocol_log_reopen(d->received);
 	if (d->sent != NULL)
 		protocol_log_reopen(d->sent);
-	warn_of_changes(d);
-	if (identity_reload(&d->identity, d->settings, &e) != 0) {
+	/* what SIGHUP does not do, lest somebody believe that it did */
+	common_settings_warn_of_changes(&d->settings->common);
+	if (identity_reload(&d->identity, &d->settings->common, d->settings->crl, &e) != 0) {
 		log_text(LOG_LEVEL_ERROR, "reload-failed", "%s", e.text);
 		return;
 	}
@@ -331,7 +313,7 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 static int open_spool(struct daemon *d, struct err *e)
 {
 	struct spool_config cfg = { 0 };
-	char *folder = xasprintf("%s/spool", d->settings->state);
+	char *folder = xasprintf("%s/spool", d->settings->common.state);
 
 	cfg.folder = folder;
 	d->spool = spool_open(&cfg, recovered_take, &d->recovered, NULL, e);
@@ -347,12 +329,12 @@ static int open_spool(struct daemon *d, struct err *e)
 static int open_logins(struct daemon *d, struct err *e)
 {
 	const struct settings *s = d->settings;
-	struct login_service_config cfg = { .directory = &s->directory,
-		.recipient_base = s->recipient_base, .resolver = s->resolver,
+	struct login_service_config cfg = { .directory = &s->common.directory,
+		.recipient_base = s->common.recipient_base, .resolver = s->common.resolver,
 		.keytab = s->keytab };
 
 	if (s->keytab != NULL && (keytab_check(s->keytab, e) != 0 ||
-		gssapi_prepare(s->keytab, s->state, e) != 0))
+		gssapi_prepare(s->keytab, s->common.state, e) != 0))
 		return settings_blame(s, "keytab", e);
 	d->logins = login_service_new(&cfg, e);
 	d->prover = prover_new(s->keytab, e);
@@ -413,7 +395,7 @@ static void on_provider(size_t uri, void *ctx)
 
 static void start_mirror(struct daemon *d)
 {
-	const struct settings *s = d->settings;
+	const struct common_settings *s = &d->settings->common;
 	char *cache = xasprintf("%s/cache", s->state);
 	struct mirror_config cfg = { .directory = s->directory, .base = s->base,
 		.recipient_base = s->recipient_base, .cache_dir = cache, .recipients = true,
@@ -482,10 +464,13 @@ static void start_protocol_logs(struct daemon *d)
 
 static int start(struct daemon *d, struct err *e)
 {
-	const struct settings *s = d->settings;
+	/* bindings change at run time; the lease tells whether somebody writes to a pickup file */
+	static const char *const capabilities[] = { "cap_net_bind_service,cap_lease=ep",
+		"cap_net_bind_service=ep", NULL };
+	const struct common_settings *s = &d->settings->common;
 	struct resolver_options options = { .servers = s->resolver };
 
-	if (s->user != NULL && privilege_drop(s->user, e) != 0)
+	if (s->user != NULL && privilege_drop(s->user, capabilities, e) != 0)
 		return -1;
 	privilege_keep_from_children();
 	privilege_allow_core(s->core_files != 0);
@@ -493,13 +478,13 @@ static int start(struct daemon *d, struct err *e)
 	/* "reload" that comes before there is anything to reload does not end the process */
 	signal(SIGHUP, SIG_IGN);
 	log_writer_start();
-	if (identity_load(&d->identity, s, e) != 0 || open_spool(d, e) != 0)
+	if (identity_load(&d->identity, s, d->settings->crl, e) != 0 || open_spool(d, e) != 0)
 		return -1;
 	d->loop = loop_new("main");
 	d->resolver = resolver_new(d->loop, &options, e);
 	if (d->resolver == NULL)
 		return -1;
-	d->queues = queues_new(s->workers);
+	d->queues = queues_new(d->settings->workers);
 	d->failover = failover_new(d->loop, d->queues, on_failover, d);
 	queues_set_failover(d->queues, d->failover);
 	d->rates = rate_table_new();
@@ -605,25 +590,10 @@ int daemon_run(const struct settings *settings)
 	return 0;
 }
 
-/* The key whose file a failure of identity_load speaks of. */
-static const char *blamed(const struct settings *s, const struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < s->pairs.n; i++)
-		if (strstr(e->text, s->pairs.keys[i]) != NULL &&
-			strcmp(s->pairs.keys[i], s->pairs.certificates[i]) != 0)
-			return "key";
-	return s->ca != NULL && strstr(e->text, s->ca) != NULL ? "ca" : "certificate";
-}
-
 int daemon_check(const struct settings *settings, struct err *e)
 {
-	struct identity id = { 0 };
-
-	if (identity_load(&id, settings, e) != 0)
-		return settings_blame(settings, blamed(settings, e), e);
-	identity_deinit(&id);
+	if (identity_check(&settings->common, settings->crl, e) != 0)
+		return -1;
 	if (settings->keytab != NULL && keytab_check(settings->keytab, e) != 0)
 		return settings_blame(settings, "keytab", e);
 	return 0;

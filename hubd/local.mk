@@ -20,8 +20,6 @@ include hubd/control/local.mk
 
 hubd_libhubd_a_SOURCES += \
 	%D%/daemon.c %D%/daemon.h \
-	%D%/identity.c %D%/identity.h \
-	%D%/privilege.c %D%/privilege.h \
 	%D%/recovered.c %D%/recovered.h \
 	%D%/worker.c %D%/worker.h
 

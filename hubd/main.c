@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		arena_free(&arena);
 		return 2;
 	}
-	log_init((enum log_format)settings.log_format,
+	log_init((enum log_format)settings.common.log_format,
 		o.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	status = o.test ? 0 : daemon_run(&settings);
 	log_writer_stop();

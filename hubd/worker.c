@@ -111,7 +111,7 @@ static void set_dns(struct worker *w, const struct live *live)
 	}
 	free(w->dns);
 	w->dns = dns;
-	if (resolver_servers_set(w->resolver, dns != NULL ? dns : w->cfg.settings->resolver,
+	if (resolver_servers_set(w->resolver, dns != NULL ? dns : w->cfg.settings->common.resolver,
 		&e) != 0)
 		log_text(LOG_LEVEL_ERROR, "resolver", "hubInternalDNSServer: %s", e.text);
 	deliver_forget_dns(w->deliver);
@@ -225,7 +225,7 @@ static void *run(void *arg)
 struct worker *worker_new(const struct worker_config *cfg, struct err *e)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
-	struct resolver_options dns = { .servers = cfg->settings->resolver };
+	struct resolver_options dns = { .servers = cfg->settings->common.resolver };
 	char name[16];
 
 	w->cfg = *cfg;

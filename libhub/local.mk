@@ -11,3 +11,4 @@ include libhub/smtp/local.mk
 include libhub/routing/local.mk
 include libhub/directory/local.mk
 include libhub/org/local.mk
+include libhub/daemon/local.mk

@@ -177,7 +177,7 @@ static int open_remote(struct control *c, const char *text, struct err *e)
 struct control *control_new(const struct control_config *cfg, struct err *e)
 {
 	struct control *c = xcalloc(1, sizeof(*c));
-	const struct settings *s = cfg->settings;
+	const struct common_settings *s = &cfg->settings->common;
 
 	c->cfg = *cfg;
 	c->tls = cfg->tls_server != NULL ? tls_context_ref(cfg->tls_server) : NULL;
@@ -239,7 +239,7 @@ void control_free(struct control **cp)
 	*cp = NULL;
 	control_calls_cancel(c);
 	if (c->local.http != NULL)
-		(void)unlink(c->cfg.settings->control);
+		(void)unlink(c->cfg.settings->common.control);
 	place_deinit(&c->local);
 	place_deinit(&c->remote);
 	c->sessions->control = NULL;

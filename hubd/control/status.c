@@ -201,7 +201,7 @@ json_t *control_status(const struct control *c)
 		*missing = json_array();
 	const char *key = c->tls != NULL ? tls_context_key_digest(c->tls) : NULL;
 
-	put(o, "server", text(c->cfg.settings->server));
+	put(o, "server", text(c->cfg.settings->common.server));
 	put(o, "version", text(PACKAGE_VERSION));
 	/* what the mirror has, also while this server is not allowed to act on it */
 	put_snapshot(o, control_snapshot(c), mirror_recipients(c->cfg.mirror));

@@ -296,6 +296,12 @@ static void on_state(struct tree *t, enum watch_state state, const char *text)
 	log_state(t, state, text);
 }
 
+static void tell_status(struct mirror *m)
+{
+	if (m->cfg.on_status != NULL)
+		m->cfg.on_status(m->ctx);
+}
+
 /* hubEpoch says that what is shown from now on is right, whatever it was before. */
 static void believe_everything(struct mirror *m)
 {
@@ -383,6 +389,7 @@ static void on_org_state(enum watch_state state, const char *text, void *ctx)
 	note_heard(m, &m->org, state);
 	if (state == WATCH_LIVE && m->cfg.on_provider != NULL)
 		m->cfg.on_provider(watch_provider(m->org.watch), m->ctx);
+	tell_status(m);
 }
 
 static void on_people_begun(void *ctx)
@@ -415,6 +422,7 @@ static void on_people_state(enum watch_state state, const char *text, void *ctx)
 
 	on_state(&m->people, state, text);
 	note_heard(m, &m->people, state);
+	tell_status(m);
 }
 
 /* --- life --- */

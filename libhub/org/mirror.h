@@ -26,6 +26,8 @@ struct mirror_config {
 	bool recipients;		/* mirror them too */
 	/* in step with the server at that place in directory.uris; may be NULL, ctx as below */
 	void (*on_provider)(size_t uri, void *ctx);
+	/* state, held or from_cache of mirror_status may be others; may be NULL, ctx as below */
+	void (*on_status)(void *ctx);
 };
 
 /*

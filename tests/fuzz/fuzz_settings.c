@@ -14,7 +14,9 @@ enum { INPUT_MAX = 1 << 16 };
 
 static void check(const struct settings *s)
 {
-	BUG_ON(s->server == NULL || s->base == NULL || s->state == NULL || s->state[0] != '/');
+	const struct common_settings *c = &s->common;
+
+	BUG_ON(c->server == NULL || c->base == NULL || c->state == NULL || c->state[0] != '/');
 	BUG_ON(s->workers < 1 || s->workers > 64);
 }
 

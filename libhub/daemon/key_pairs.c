@@ -1,5 +1,5 @@
 /* key_pairs.c - see key_pairs.h */
-#include "hubd/config/key_pairs.h"
+#include "libhub/daemon/key_pairs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -53,9 +53,8 @@ static int each_in_folder(const char *certificates, const char *keys, key_pair_c
 	return rc;
 }
 
-int key_pairs_each(const struct settings *s, key_pair_cb *cb, void *ctx, struct err *e)
+int key_pairs_each(const struct settings_key_pairs *p, key_pair_cb *cb, void *ctx, struct err *e)
 {
-	const struct settings_key_pairs *p = &s->pairs;
 	size_t i;
 	int rc = 0;
 

@@ -1,13 +1,13 @@
 /* identity.c - see identity.h */
-#include "hubd/identity.h"
+#include "libhub/daemon/identity.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "hubd/config/key_pairs.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
+#include "libhub/daemon/key_pairs.h"
 #include "libhub/org/snapshot.h"
 #include "libhub/tls/certificate.h"
 #include "libhub/tls/ticket.h"
@@ -62,11 +62,12 @@ static int add_file(const char *certificate, const char *key, void *ctx, struct 
 	return 0;
 }
 
-static int files_read(struct identity_files *f, const struct settings *s, struct err *e)
+static int files_read(struct identity_files *f, const struct common_settings *s, const char *crl,
+	struct err *e)
 {
-	if (key_pairs_each(s, add_file, f, e) != 0)
+	if (key_pairs_each(&s->pairs, add_file, f, e) != 0)
 		return -1;
-	f->authorities = tls_authorities_load(s->ca, s->crl, e);
+	f->authorities = tls_authorities_load(s->ca, crl, e);
 	return f->authorities != NULL ? 0 : -1;
 }
 
@@ -189,9 +190,10 @@ static void choose_own(struct identity *id, const struct server *self)
 
 /* --- what the daemon asks for --- */
 
-int identity_load(struct identity *id, const struct settings *s, struct err *e)
+int identity_load(struct identity *id, const struct common_settings *s, const char *crl,
+	struct err *e)
 {
-	if (files_read(&id->files, s, e) != 0) {
+	if (files_read(&id->files, s, crl, e) != 0) {
 		identity_deinit(id);
 		return -1;
 	}
@@ -206,12 +208,35 @@ int identity_load(struct identity *id, const struct settings *s, struct err *e)
 	return 0;
 }
 
+/* The key whose file a failure of identity_load speaks of. */
+static const char *blamed(const struct common_settings *s, const struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < s->pairs.n; i++)
+		if (strstr(e->text, s->pairs.keys[i]) != NULL &&
+			strcmp(s->pairs.keys[i], s->pairs.certificates[i]) != 0)
+			return "key";
+	return s->ca != NULL && strstr(e->text, s->ca) != NULL ? "ca" : "certificate";
+}
+
+int identity_check(const struct common_settings *s, const char *crl, struct err *e)
+{
+	struct identity id = { 0 };
+
+	if (identity_load(&id, s, crl, e) != 0)
+		return common_settings_blame(s, blamed(s, e), e);
+	identity_deinit(&id);
+	return 0;
+}
+
 /* They are taken later: whatever OpenSSL has against them has to show now. */
-int identity_reload(struct identity *id, const struct settings *s, struct err *e)
+int identity_reload(struct identity *id, const struct common_settings *s, const char *crl,
+	struct err *e)
 {
 	struct identity trial = { 0 };
 
-	if (identity_load(&trial, s, e) != 0)
+	if (identity_load(&trial, s, crl, e) != 0)
 		return -1;
 	files_deinit(&id->files);
 	id->files = trial.files;

@@ -9,10 +9,10 @@
  * Files are read when the daemon starts and at SIGHUP, contexts made from what was read: that costs
  * half a millisecond a certificate.
  */
-#ifndef HUB_IDENTITY_H
-#define HUB_IDENTITY_H
+#ifndef HUB_DAEMON_IDENTITY_H
+#define HUB_DAEMON_IDENTITY_H
 
-#include "hubd/config/settings.h"
+#include "libhub/daemon/common_settings.h"
 #include "libhub/org/topology.h"
 #include "libhub/tls/context.h"
 
@@ -33,10 +33,17 @@ struct identity {
 	bool stale;			/* contexts are made of something else */
 };
 
-/* Reads the files. -1 with the reason. id is zero before. */
-int identity_load(struct identity *id, const struct settings *s, struct err *e) MUST_CHECK;
+/*
+ * Reads the files of the settings, and revocation lists (crl: file or folder, or NULL). -1 with the
+ * reason. id is zero before.
+ */
+int identity_load(struct identity *id, const struct common_settings *s, const char *crl,
+	struct err *e) MUST_CHECK;
+/* Could they be loaded? If not the reason names the line of the settings. */
+int identity_check(const struct common_settings *s, const char *crl, struct err *e) MUST_CHECK;
 /* Reads them again, to be settled; on failure nothing changes. */
-int identity_reload(struct identity *id, const struct settings *s, struct err *e) MUST_CHECK;
+int identity_reload(struct identity *id, const struct common_settings *s, const char *crl,
+	struct err *e) MUST_CHECK;
 /* Other keys for session tickets, to be settled. Every TLS_TICKET_KEY_LIFE_S. */
 void identity_rotate_tickets(struct identity *id);
 /*

@@ -1,5 +1,5 @@
 /* privilege.c - see privilege.h */
-#include "hubd/privilege.h"
+#include "libhub/daemon/privilege.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -19,15 +19,17 @@ static int keep(const char *text)
 	return rc;
 }
 
-/* A container may have taken the second; without it files of others are waited for. */
-static int keep_capabilities(struct err *e)
+static int keep_capabilities(const char *const *capabilities, struct err *e)
 {
-	if (keep("cap_net_bind_service,cap_lease=ep") != 0 && keep("cap_net_bind_service=ep") != 0)
-		return err_set(e, ERR_CONFIG, errno, "cannot keep CAP_NET_BIND_SERVICE");
-	return 0;
+	size_t i;
+
+	for (i = 0; capabilities[i] != NULL; i++)
+		if (keep(capabilities[i]) == 0)
+			return 0;
+	return err_set(e, ERR_CONFIG, errno, "cannot keep capabilities %s", capabilities[i - 1]);
 }
 
-int privilege_drop(const char *user, struct err *e)
+int privilege_drop(const char *user, const char *const *capabilities, struct err *e)
 {
 	const struct passwd *pw = getpwnam(user);
 
@@ -39,7 +41,7 @@ int privilege_drop(const char *user, struct err *e)
 		setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
 		setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
 		return err_set(e, ERR_CONFIG, errno, "cannot become user %s", user);
-	return keep_capabilities(e);
+	return keep_capabilities(capabilities, e);
 }
 
 void privilege_keep_from_children(void)

@@ -1,17 +1,17 @@
 /* privilege.h - from root to the service account. Before any thread is started. */
-#ifndef HUB_PRIVILEGE_H
-#define HUB_PRIVILEGE_H
+#ifndef HUB_DAEMON_PRIVILEGE_H
+#define HUB_DAEMON_PRIVILEGE_H
 
 #include <stdbool.h>
 
 #include "libhub/base/err.h"
 
 /*
- * Becomes user (with its groups), keeping only two capabilities: to bind low ports, since bindings
- * change at run time, and CAP_LEASE, to ask whether somebody writes to a pickup file. Nothing to do
- * when already running as that user.
+ * Becomes user (with its groups), keeping only the capabilities of the first of these texts
+ * (cap_from_text(3)) that the system grants; a container may have taken some. "=" is none. The list
+ * ends with NULL. Nothing to do when already running as that user.
  */
-int privilege_drop(const char *user, struct err *e) MUST_CHECK;
+int privilege_drop(const char *user, const char *const *capabilities, struct err *e) MUST_CHECK;
 /* What we start gets no capability by our having it. */
 void privilege_keep_from_children(void);
 /*

@@ -1,0 +1,5 @@
+libhub_libhub_a_SOURCES += \
+	%D%/common_settings.c %D%/common_settings.h \
+	%D%/identity.c %D%/identity.h \
+	%D%/key_pairs.c %D%/key_pairs.h \
+	%D%/privilege.c %D%/privilege.h
