@@ -4,3 +4,11 @@ edgesyncd_libedgesyncd_a_SOURCES =
 LIBEDGESYNCD = edgesyncd/libedgesyncd.a
 
 include edgesyncd/push.mk
+
+edgesyncd_libedgesyncd_a_SOURCES += \
+	%D%/daemon.c %D%/daemon.h \
+	%D%/settings.c %D%/settings.h
+
+sbin_PROGRAMS += edgesyncd/edgesyncd
+edgesyncd_edgesyncd_SOURCES = %D%/main.c
+edgesyncd_edgesyncd_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS) $(CAP_LIBS)
