@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 
-from . import ldif, network, processes, services, state as states
+from . import ldif, network, perimeter, processes, services, state as states
 from .errors import LabError
 from .organization import KINDS, Organization
 
@@ -20,6 +20,10 @@ def up(options, directory):
     services.check_programs(build)
     organization = Organization(ldif.read(options.organization))
     organization.plan(options.providers)
+    if any(host["kind"] == "edge" for host in organization.hosts):
+        why_not = perimeter.possible()
+        if why_not:
+            raise LabError(why_not)
     state = create(organization, directory, build, options.validator)
     try:
         build_lab(state, organization)
@@ -56,19 +60,30 @@ def build_lab(state, organization):
     organization.complete({host["name"]: services.make_secrets(state, host)
                            for host in organization.hosts if host["kind"] in ("hub", "edge")})
     network.build(state)
+    if state.hosts_of("edge"):
+        perimeter.build(state)
     for kind in KINDS:
         hosts = state.hosts_of(kind)
         for host in hosts:
             services.make(state, host)
+            if kind == "edge":
+                load_edge(state, host, organization)
             services.start(state, host)
             write_settings(state, host)
         state.save()
         for host in hosts:
             services.wait(state, host)
         if kind == "directory":
-            services.load(state, organization)
+            services.load(state, hosts[0], organization.first())
             wait_replicated(state)
     wait_in_step(state)
+
+
+def load_edge(state, host, organization):
+    """Its hubd finds itself in the directory."""
+    services.start(state, host, 1)
+    services.wait(state, host, 1)
+    services.load(state, host, organization.own_entries(host))
 
 
 def set_line(state, options):
@@ -77,10 +92,14 @@ def set_line(state, options):
 
 
 def write_settings(state, host):
-    """For hubctl on the host: the administrator, and the host's own hub."""
-    lines = ["directory = " + " ".join(state["uris"]), "base = " + state["base"],
-             "bind = simple %s %s" % (state["admin"], state.path("admin.password"))]
-    if host["kind"] == "hub":
+    """For hubctl on the host: the administrator, and the host's own programs."""
+    where, base, admin, password = " ".join(state["uris"]), state["base"], state["admin"], \
+        state.path("admin.password")
+    if host["kind"] == "edge":
+        where, base, admin, password = host["local"], host["base"], host["directory_admin"], \
+            host["password_file"]
+    lines = ["directory = " + where, "base = " + base, "bind = simple %s %s" % (admin, password)]
+    if host["kind"] in ("hub", "edge"):
         lines += ["server = " + host["name"], "control = " + state.path("control", host["name"])]
     services.write(state.path("run", host["name"] + ".hubctl"), "\n".join(lines) + "\n")
 
@@ -88,10 +107,10 @@ def write_settings(state, host):
 def wait_replicated(state):
     """Every directory has the same entries."""
     first, *others = state.hosts_of("directory")
-    wanted = sorted(services.present(state, first))
+    wanted = sorted(services.present(first))
     for host in others:
         processes.wait_for("%s is in step" % host["name"], lambda: sorted(
-            services.present(state, host)) == wanted, state, host["name"])
+            services.present(host)) == wanted, state, host["name"])
 
 
 def fingerprint(state, hub):

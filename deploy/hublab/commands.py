@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import building, network, processes, services, state as states
+from . import building, network, perimeter, processes, services, state as states
 from .errors import LabError
 
 PROGRAM = os.path.join(services.TOP, "deploy", "lab")
@@ -38,7 +38,8 @@ def execute(arguments):
     host = state.host(arguments.host)
     command = arguments.command or [os.environ.get("SHELL", "/bin/sh")]
     tools = os.path.join(state["build"], "tools")
-    environment = dict(os.environ, LDAPNOINIT="1", HUB_LAB=state.directory, BASE=state["base"],
+    environment = dict(os.environ, LDAPNOINIT="1", HUB_LAB=state.directory,
+                       BASE=host.get("base", state["base"]),
                        HUBD_CONF=state.path("run", host["name"] + ".hubctl"),
                        PATH="%s:%s" % (tools, processes.ENVIRONMENT_PATH))
     sys.stdout.flush()
@@ -113,6 +114,8 @@ def status(arguments):
     if state["line"]["by"]:
         print("between places: %(delay_ms)g ms each way, %(loss)g %% lost, by %(by)s" %
               state["line"])
+    if state.hosts_of("edge"):
+        print("\n".join(perimeter.told(state)))
 
 
 def show_hosts(state):

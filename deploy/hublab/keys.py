@@ -23,3 +23,8 @@ def self_signed(base, name, addresses, days=30):
     public = openssl("x509", "-in", base + ".crt", "-noout", "-pubkey")
     der = openssl("pkey", "-pubin", "-outform", "DER", data=public)
     return "sha256:" + openssl("dgst", "-sha256", "-r", data=der).split()[0].decode()
+
+
+def certificate(base):
+    """As hubCertificate has it."""
+    return openssl("x509", "-in", base + ".crt", "-outform", "DER")

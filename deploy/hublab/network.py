@@ -49,15 +49,6 @@ def ip_json(namespace, *words):
     return json.loads(done.stdout or "[]")
 
 
-def set_kernel(namespace, **values):
-    script = "".join("echo %s > /proc/sys/net/%s\n" % (value, name.replace("__", "/"))
-                     for name, value in values.items())
-    done = subprocess.run(processes.inside(namespace, "sh", "-ec", script), capture_output=True,
-                          text=True)
-    if done.returncode != 0:
-        raise LabError("%s: %s" % (namespace, done.stderr.strip()))
-
-
 def possible():
     """None, or why there can be no lab here."""
     if os.geteuid() != 0:
@@ -72,9 +63,9 @@ def possible():
 def build(state):
     router, hosts = state["router"], state["hosts"]
     ip("netns add " + name for name in [router] + [host["namespace"] for host in hosts])
-    set_kernel(router, ipv4__ip_forward=1, ipv4__conf__all__rp_filter=0,
-               ipv4__conf__default__rp_filter=0, ipv4__conf__all__send_redirects=0,
-               ipv4__conf__default__send_redirects=0)
+    processes.set_kernel(router, ipv4__ip_forward=1, ipv4__conf__all__rp_filter=0,
+                         ipv4__conf__default__rp_filter=0, ipv4__conf__all__send_redirects=0,
+                         ipv4__conf__default__send_redirects=0)
     ip(["link set lo up", "addr add %s/32 dev lo" % GATEWAY,
         "rule add priority %d nop" % PASS], router)
     for number, host in enumerate(hosts):
@@ -88,7 +79,7 @@ def build(state):
             "route add default via %s src %s" % (GATEWAY, host["addresses"][0])],
            host["namespace"])
         # a service of a lab may listen at port 25 whatever account it has
-        set_kernel(host["namespace"], ipv4__ip_unprivileged_port_start=0)
+        processes.set_kernel(host["namespace"], ipv4__ip_unprivileged_port_start=0)
 
 
 def tear_down(state):

@@ -29,6 +29,7 @@ class Organization:
                         if e.has_class("hubAcceptedDomain")]
         self.servers = [e for e in entries if e.has_class("hubServer") or
                         e.has_class("hubMailboxServer")]
+        self.subscriptions = [e for e in entries if e.has_class("hubEdgeSubscription")]
         self.hosts = []
 
     def plan(self, providers):
@@ -65,10 +66,16 @@ class Organization:
         host["fqdn"] = server.value("hubFQDN") or "%s.%s" % (name, (self.domains or [
             "lab.example"])[0])
         host["protocol"] = server.value("hubDeliveryProtocol", "LMTP")
+        if kind == "edge":
+            host["suffix"] = "o=" + name
+            host["base"] = "cn=Transport," + host["suffix"]
         return host
 
     def site_of(self, server):
-        dn = server.value("hubServerSite")
+        """An edge's is that of its subscription, if the file has one."""
+        dn = next((e.value("hubServerSite") for e in self.subscriptions
+                   if same_dn(e.value("hubServerRef", ""), server.dn)),
+                  server.value("hubServerSite"))
         for site in self.sites:
             if dn and same_dn(dn, "cn=%s,cn=Sites,%s" % (site, self.base)):
                 return site
@@ -113,7 +120,7 @@ class Organization:
     # --- completion ---
 
     def complete(self, keys):
-        """The servers' entries as their hosts are; keys has (digest, password) by name of a hub."""
+        """The servers' entries as their hosts are; keys: (digest, certificate, password) by name."""
         for server in self.servers:
             host = next(h for h in self.hosts if h["name"] == server.name())
             if not server.values("hubAddress"):
@@ -121,26 +128,59 @@ class Organization:
             server.replace("hubFQDN", host["fqdn"])
             if host["kind"] == "mailbox":
                 continue
-            host["admin"] = server.value("hubAdminAddress") or "%s:%d" % (
-                host["addresses"][0], ADMIN_PORT)
-            digest, password = keys[host["name"]]
-            server.replace("hubAdminAddress", host["admin"])
-            server.replace("hubCertificate")
+            digest, certificate, password = keys[host["name"]]
+            server.replace("hubCertificate", certificate)
             server.replace("hubKeyDigest", digest)
             server.replace("userPassword", password)
+            if host["kind"] == "hub":
+                host["admin"] = server.value("hubAdminAddress") or "%s:%d" % (
+                    host["addresses"][0], ADMIN_PORT)
+                server.replace("hubAdminAddress", host["admin"])
             if not self.has_receive_connector(server):
                 at = self.entries.index(server) + 1
-                self.entries[at:at] = receive_connectors(server.dn, host)
+                self.entries[at:at] = RECEIVE_CONNECTORS[host["kind"]](server.dn, host)
 
     def has_receive_connector(self, server):
         return any(e.has_class("hubReceiveConnector") and
                    plain_dn(e.dn).endswith("," + plain_dn(server.dn)) for e in self.entries)
 
-    def records(self, present):
-        """For ldapmodify -a; an entry that new-directory has made gets the file's attributes."""
-        there = set(map(plain_dn, present))
-        return "".join(entry.replacement() if plain_dn(entry.dn) in there else entry.record()
-                       for entry in self.entries)
+    # --- edges ---
+
+    def own_entries(self, host):
+        """What an edge has in its own directory before it is subscribed: itself."""
+        server = self.server_of(host)
+        inside = re.compile(r"\s*,\s*".join(map(re.escape, self.base.split(","))) + "$", re.I)
+        found = []
+        for entry in self.entries:
+            if entry is server or plain_dn(entry.dn).endswith("," + plain_dn(server.dn)):
+                found.append(Entry(inside.sub(host["base"], entry.dn), [
+                    (name, inside.sub(host["base"], value) if isinstance(value, str) else value)
+                    for name, value in entry.attributes if name.lower() != "hubserversite"]))
+        return found
+
+    def server_of(self, host):
+        return next(server for server in self.servers if server.name() == host["name"])
+
+    def by_edges(self):
+        """Send connectors whose source are edges: they wait until there are subscriptions."""
+        edges = {plain_dn(self.server_of(host).dn) for host in self.hosts if host["kind"] == "edge"}
+        return [entry for entry in self.entries if entry.has_class("hubSendConnector") and
+                edges & set(map(plain_dn, entry.values("hubSourceServer")))]
+
+    def first(self):
+        """All entries that the organization's directory gets before its edges are subscribed."""
+        edges = ["," + plain_dn(self.server_of(host).dn) for host in self.hosts
+                 if host["kind"] == "edge"]
+        later = self.subscriptions + self.by_edges()
+        return [entry for entry in self.entries if entry not in later and not any(
+            ("," + plain_dn(entry.dn)).endswith(edge) for edge in edges)]
+
+
+def records(entries, present):
+    """For ldapmodify -a; an entry that new-directory has made gets the file's attributes."""
+    there = set(map(plain_dn, present))
+    return "".join(entry.replacement() if plain_dn(entry.dn) in there else entry.record()
+                   for entry in entries)
 
 
 def new_host(name, kind, site, *addresses):
@@ -168,21 +208,31 @@ def address_of(name, text):
     return address, int(port) if port else None
 
 
-def receive_connectors(dn, host):
+def connector(dn, host, kind, port, **attributes):
+    name = "%s %s" % (kind, host["name"])
+    entry = Entry("cn=%s,%s" % (name, dn), [("objectClass", "hubReceiveConnector"), ("cn", name)])
+    entry.replace("hubBinding", "0.0.0.0:%d" % port, "[::]:%d" % port)
+    for attribute, values in attributes.items():
+        entry.replace(attribute, *values.split())
+    return entry
+
+
+def of_a_hub(dn, host):
     """As "hubctl server new" makes them, at the port of the server's hubAddress."""
-    def connector(kind, port, **attributes):
-        name = "%s %s" % (kind, host["name"])
-        entry = Entry("cn=%s,%s" % (name, dn), [("objectClass", "hubReceiveConnector"),
-                                                ("cn", name)])
-        entry.replace("hubBinding", "0.0.0.0:%d" % port, "[::]:%d" % port)
-        for attribute, values in attributes.items():
-            entry.replace(attribute, *values.split())
-        return entry
     return [
-        connector("Default", host["port"], hubMaxRecipients="5000", hubMaxInboundPerSource="0",
+        connector(dn, host, "Default", host["port"], hubMaxRecipients="5000",
                   hubAuthMechanism="Tls BasicAuth BasicAuthRequireTLS Integrated HubServer",
                   hubPermissionGroup="HubUsers HubServers LegacyServers",
-                  hubMaxInboundPercentPerSource="100"),
-        connector("Client", 587, hubUsage="Client", hubPermissionGroup="HubUsers",
+                  hubMaxInboundPerSource="0", hubMaxInboundPercentPerSource="100"),
+        connector(dn, host, "Client", 587, hubUsage="Client", hubPermissionGroup="HubUsers",
                   hubAuthMechanism="Tls BasicAuth BasicAuthRequireTLS Integrated",
                   hubMessageRateLimit="5", hubMessageRateSource="User")]
+
+
+def of_an_edge(dn, host):
+    """One for everybody: the outside world, and the hubs, known by their keys."""
+    return [connector(dn, host, "Default", host["port"], hubAuthMechanism="Tls HubServer",
+                      hubPermissionGroup="AnonymousUsers HubServers")]
+
+
+RECEIVE_CONNECTORS = {"hub": of_a_hub, "edge": of_an_edge}

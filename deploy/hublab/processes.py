@@ -23,6 +23,15 @@ def inside(namespace, *command):
     return ["nsenter", "--net=" + namespace_path(namespace), "--", *command]
 
 
+def set_kernel(namespace, **values):
+    script = "".join("echo %s > /proc/sys/net/%s\n" % (value, name.replace("__", "/"))
+                     for name, value in values.items())
+    done = subprocess.run(inside(namespace, "sh", "-ec", script), capture_output=True,
+                          text=True)
+    if done.returncode != 0:
+        raise LabError("%s: %s" % (namespace, done.stderr.strip()))
+
+
 def environment(**extra):
     return dict(os.environ, PATH=ENVIRONMENT_PATH, LDAPNOINIT="1", **extra)
 

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 
-from . import keys, ldif, processes
+from . import keys, ldif, organization, perimeter, processes
 from .errors import LabError
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -50,22 +50,48 @@ def service(name, ports, *command, pid_file=None, says=None):
 # --- hubs ---
 
 def make_secrets(state, host):
-    """Key, certificate and password; gives the digest that is pinned, and the password."""
+    """Gives the digest of the key that is pinned, the certificate, and the password."""
     base = state.path("keys", host["name"])
     password = secrets.token_hex(12)
     write(base + ".password", password)
-    return keys.self_signed(base, host["fqdn"], host["addresses"]), password
+    digest = keys.self_signed(base, host["fqdn"], host["addresses"])
+    return digest, keys.certificate(base), password
 
 
-def hub(state, host):
+def hubd(state, host, uris, base, admin):
     name = host["name"]
     os.makedirs(state.path("state", name))
-    settings = fill("hubd.conf.in", SERVER=name, URI=" ".join(state["uris"]), BASE=state["base"],
-                    DIR=state.directory, ADMIN=host["admin"])
+    settings = fill("hubd.conf.in", SERVER=name, URI=" ".join(uris), BASE=base,
+                    DIR=state.directory, ADMIN=admin)
     settings += "resolver = %s\n" % state.hosts_of("outside")[0]["addresses"][0]
     path = write(state.path(name + ".conf"), settings)
     program = os.path.join(state["build"], "hubd", "hubd")
-    return [service(name, [host["port"]], program, "-f", path)]
+    return service(name, [host["port"]], program, "-f", path)
+
+
+def hub(state, host):
+    return [hubd(state, host, state["uris"], state["base"], host["admin"])]
+
+
+# --- edges ---
+
+def edge(state, host):
+    """Its own directory, which only this host and the hubs reach, and a hub in role Edge."""
+    name = host["name"]
+    base = state.path("keys", name + "-directory")
+    keys.self_signed(base, host["fqdn"], host["addresses"])
+    host["local"] = "ldapi://" + state.path("run", name + ".sock").replace("/", "%2F")
+    host["directory_admin"] = "cn=admin," + host["suffix"]
+    host["password_file"] = write(state.path("keys", name + ".admin"), secrets.token_hex(12))
+    made = run(os.path.join(TOP, "ldap-schema", "new-directory"), state.path(name), "--edge",
+               "--suffix", host["suffix"], "--uri", host["local"],
+               *["ldaps://" + address for address in host["addresses"]],
+               "--ca", base + ".crt", "--certificate", base + ".crt", "--key", base + ".key",
+               "--password-file", host["password_file"])
+    return [service(name + "-directory", [perimeter.LDAPS],
+                    *shlex.split(made.decode().splitlines()[-1])),
+            hubd(state, host, [host["local"]], host["base"], "127.0.0.1:%d" %
+                 organization.ADMIN_PORT)]
 
 
 # --- directories ---
@@ -76,6 +102,8 @@ def directory(state, host):
     uri = uris[state.hosts_of("directory").index(host)]
     socket = state.path("run", name + ".validator")
     host["local"] = "ldapi://" + state.path("run", name + ".sock").replace("/", "%2F")
+    host.update(suffix=state["suffix"], directory_admin=state["admin"],
+                password_file=state.path("admin.password"))
     made = run(os.path.join(TOP, "ldap-schema", "new-directory"), state.path(name), "--suffix",
                state["suffix"], "--uri", host["local"], uri,
                *(["--provider", *uris] if len(uris) > 1 else []),
@@ -92,24 +120,25 @@ def validator(state, host, socket):
         state.path(host["name"], "validator.password"), says='is="in step"')
 
 
-def admin(state, host):
+def admin(host):
     """Options of the LDAP tools for the administrator at that directory, from any namespace."""
-    return ["-x", "-H", host["local"], "-D", state["admin"], "-y", state.path("admin.password")]
+    return ["-x", "-H", host["local"], "-D", host["directory_admin"], "-y", host["password_file"]]
 
 
-def present(state, host):
+def present(host):
     """The names of all entries that the directory has."""
-    text = run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", *admin(state, host), "-b",
-               state["suffix"], "1.1").decode()
+    text = run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", *admin(host), "-b",
+               host["suffix"], "1.1").decode()
     return [entry.dn for entry in ldif.parse(text, host["name"])]
 
 
-def load(state, organization):
-    """Brings the organization into the first directory; its records are kept for people to read."""
-    first = state.hosts_of("directory")[0]
-    records = organization.records(present(state, first))
-    write(state.path("organization.ldif"), records)
-    done = subprocess.run(["ldapmodify", "-a", *admin(state, first)], input=records, text=True,
+def load(state, host, entries):
+    """Brings them into that directory; its records are kept for people to read."""
+    records = organization.records(entries, present(host))
+    with open(state.path("organization.ldif" if host["kind"] == "directory" else
+                         host["name"] + ".ldif"), "a") as out:
+        out.write(records)
+    done = subprocess.run(["ldapmodify", "-a", *admin(host)], input=records, text=True,
                           capture_output=True, env=processes.environment())
     if done.returncode != 0:
         raise LabError("slapd refuses the organization: %s%s" % (
@@ -195,11 +224,6 @@ def zone(state, host):
 
 # --- all of them ---
 
-def edge(_state, _host):
-    """The program of an edge is not there yet; the host is, with its address and keys."""
-    return []
-
-
 MAKERS = {"directory": directory, "outside": outside, "mailbox": mailbox, "hub": hub, "edge": edge}
 
 
@@ -207,17 +231,17 @@ def make(state, host):
     host["services"] = MAKERS[host["kind"]](state, host)
 
 
-def start(state, host):
-    """Starts what does not run."""
-    for one in host["services"]:
+def start(state, host, first=None):
+    """Starts what does not run, of all its services or of so many."""
+    for one in host["services"][:first]:
         if processes.pid_of(state, one["name"]) is None:
             if one["pid_file"] and os.path.exists(one["pid_file"]):
                 os.unlink(one["pid_file"])
             processes.start(state, host["namespace"], one["name"], one["command"])
 
 
-def wait(state, host):
-    for one in host["services"]:
+def wait(state, host, first=None):
+    for one in host["services"][:first]:
         processes.wait_for("start of " + one["name"], lambda: up(state, one), state, one["name"])
 
 
@@ -227,9 +251,9 @@ def up(state, one):
         one["says"] is None or processes.has_said(state, one["name"], one["says"]))
 
 
-def check_programs(build):
+def check_programs(build, names=("hubd/hubd", "tools/hubctl")):
     """Before anything is made."""
-    for path in (os.path.join(build, "hubd", "hubd"), os.path.join(build, "tools", "hubctl")):
+    for path in [os.path.join(build, name) for name in names]:
         if not os.access(path, os.X_OK):
             raise LabError("%s is not there: deploy/build makes it" % path)
     missing = [name for name in ("slapd", "dovecot", "knotd", "smtp-sink", "openssl", "nsenter",

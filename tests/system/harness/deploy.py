@@ -6,4 +6,4 @@ import sys
 from .base import TOP
 
 sys.path.insert(0, os.path.join(TOP, "deploy"))
-from hublab import keys, network  # noqa: E402, F401
+from hublab import keys, network, perimeter, state as lab_state  # noqa: E402, F401

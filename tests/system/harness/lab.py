@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from .base import TOP, Place, run, wait_for
-from .deploy import network
+from .deploy import lab_state, network, perimeter
 from .hub import parse_event
 from .organization import message, send
 
@@ -78,9 +78,17 @@ class Lab:
         return inside(self.hosts()[name]["namespace"], function)
 
     def admin(self, directory):
-        """Options of the LDAP tools for the administrator there; no network is needed."""
-        return ["-x", "-H", self.hosts()[directory]["local"], "-D", self.state()["admin"], "-y",
-                os.path.join(self.directory, "admin.password")]
+        """
+        Options of the LDAP tools for the administrator of that host's directory; no network is
+        needed.
+        """
+        host = self.hosts()[directory]
+        return ["-x", "-H", host["local"], "-D", host["directory_admin"], "-y",
+                host["password_file"]]
+
+    def perimeter(self):
+        """First packets so far at the firewall around the edges, by what became of them."""
+        return perimeter.counts(lab_state.load(self.directory))
 
     def connects(self, source, target, port=25, seconds=10):
         """Does the target answer, or say no, or is there silence so long?"""
