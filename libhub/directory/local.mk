@@ -7,6 +7,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/dial.c %D%/dial.h \
 	%D%/draft.c %D%/draft.h \
 	%D%/entry.h \
+	%D%/generalized_time.c %D%/generalized_time.h \
 	%D%/identify.c %D%/identify.h \
 	%D%/ldif.c %D%/ldif.h \
 	%D%/nodes.c %D%/nodes.h \

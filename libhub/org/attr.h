@@ -22,6 +22,13 @@
 #define A_INT_GIVEN(S, f, n, lo, hi, d, g)                                                       \
 	ATTR_ROW(S, f, uint64_t, ATTR_INT, n, 0, .min = (lo), .max = (hi), .dflt = (d),          \
 		.present_off = ATTR_FIELD(S, g, bool))
+/* never pushed to an edge */
+#define A_HUB_FLAG(S, f, n, d) ATTR_ROW(S, f, bool, ATTR_FLAG, n, ATTR_HUB_ONLY, .dflt = (d))
+#define A_HUB_INT(S, f, n, lo, hi, d)                                                            \
+	ATTR_ROW(S, f, uint64_t, ATTR_INT, n, ATTR_HUB_ONLY, .min = (lo), .max = (hi),           \
+		.dflt = (d))
+#define A_HUB_ENUM(S, f, n, names, d)                                                            \
+	ATTR_ROW(S, f, int, ATTR_ENUM, n, ATTR_HUB_ONLY, .dflt = (d), .choices = (names))
 #define A_TEXT(S, f, n, fl, bytes)                                                               \
 	ATTR_ROW(S, f, const char *, ATTR_TEXT, n, fl, .max = (bytes))
 #define A_TEXTS(S, f, n, fl, bytes)                                                              \

@@ -5,13 +5,27 @@
 static const struct attr_def edge_subscription_attrs[] = {
 	A_REF(edge_subscription, server, "hubServerRef", 0, OBJ_SERVER),
 	A_REF(edge_subscription, site, "hubServerSite", 0, OBJ_SITE),
-	A_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
+	A_HUB_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
 	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY,
 		4, 8192),
 	A_BLOBS(edge_subscription, credentials, "hubCredential", ATTR_SECRET | ATTR_HUB_ONLY, 256,
 		8192),
+	A_TEXT(edge_subscription, serial, "hubSubscriptionSerial", ATTR_HUB_ONLY, 64),
+	A_HUB_FLAG(edge_subscription, removed, "hubRemoved", false),
 	A_END
 };
+
+/* One that ends is to everybody as if it were disabled. */
+static int edge_subscription_complete(void *obj, struct arena *a, struct err *e)
+{
+	struct edge_subscription *sub = obj;
+
+	(void)a;
+	(void)e;
+	if (sub->removed)
+		sub->obj.enabled = false;
+	return 0;
+}
 
 static int edge_subscription_check(void *obj, const struct snapshot *s, struct err *e)
 {
@@ -32,5 +46,6 @@ const struct obj_class edge_subscription_class = {
 	.container = "cn=edge subscriptions",
 	.size = sizeof(struct edge_subscription),
 	.attrs = edge_subscription_attrs,
+	.complete = edge_subscription_complete,
 	.check = edge_subscription_check,
 };

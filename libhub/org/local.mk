@@ -1,5 +1,6 @@
 libhub_libhub_a_SOURCES += \
 	%D%/attr.h \
+	%D%/buckets.c %D%/buckets.h \
 	%D%/build.c \
 	%D%/builder.c %D%/builder.h %D%/builder_impl.h \
 	%D%/builder_ldif.c \
@@ -8,6 +9,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/decode.c %D%/decode.h \
 	%D%/dn.c %D%/dn.h \
 	%D%/domain.c %D%/domain.h \
+	%D%/edge_layout.c %D%/edge_layout.h \
 	%D%/edge_subscription.c \
 	%D%/fingerprint.c %D%/fingerprint.h \
 	%D%/guard.c %D%/guard.h \
@@ -35,6 +37,8 @@ libhub_libhub_a_SOURCES += \
 	%D%/roster.c %D%/roster.h %D%/roster_impl.h \
 	%D%/roster_pack.c \
 	%D%/record.c %D%/record.h \
+	%D%/replica_digest.c %D%/replica_digest.h \
+	%D%/replica_marker.c %D%/replica_marker.h \
 	%D%/routing_group.c \
 	%D%/second_look.c %D%/second_look.h \
 	%D%/send_advice.c %D%/send_advice.h \

@@ -102,7 +102,7 @@ static void find_class(struct record *r)
 {
 	static const char *const silent[] = {
 		"hubObject", "hubContainer", "hubRecipientBucket", "hubMailGroup", "hubRecipient",
-		"hubEdgeState", NULL
+		"hubEdgeState", "hubPushMarker", "hubSyncAccount", NULL
 	};
 	const char *unknown = NULL;
 	size_t i, j, k;

@@ -7,7 +7,7 @@
 static const struct attr_def site_attrs[] = {
 	A_FLAG(site, hub_site, "hubHubSite", false),
 	A_FLAG(site, inbound_mail, "hubInboundMail", true),
-	A_TEXTS(site, subnets, "hubSubnet", 0, 64),
+	A_TEXTS(site, subnets, "hubSubnet", ATTR_HUB_ONLY, 64),
 	A_END
 };
 

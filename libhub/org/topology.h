@@ -73,6 +73,8 @@ struct edge_subscription {
 	uint64_t directory_port;
 	struct blobs directory_certificates;
 	struct blobs credentials;
+	const char *serial;	/* of the file that was imported; NULL = none */
+	bool removed;		/* counts as disabled; edgesyncd clears the edge, then deletes it */
 };
 
 #endif
