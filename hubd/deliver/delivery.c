@@ -8,6 +8,7 @@
 
 #include "hubd/config/live.h"
 #include "libhub/base/clock.h"
+#include "libhub/base/inet.h"
 #include "libhub/base/log.h"
 
 enum { IMPLICIT_TIMEOUT_S = 600 };	/* without a connector; RFC 5321 section 4.5.3.2.6 */
@@ -175,11 +176,9 @@ static const struct client_callbacks client_events = {
 void delivery_name_hop(struct delivery *s)
 {
 	const struct sockaddr *sa = &s->target->addr.sa;
-	socklen_t len = sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-		sizeof(struct sockaddr_in);
 	char ip[64], port[16];
 
-	if (getnameinfo(sa, len, ip, sizeof(ip), port, sizeof(port),
+	if (getnameinfo(sa, inet_size(sa), ip, sizeof(ip), port, sizeof(port),
 		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(ip, sizeof(ip), "?"), port[0] = '\0';
 	snprintf(s->hop_text, sizeof(s->hop_text), "%s[%s]:%s", s->target->host, ip, port);
@@ -206,12 +205,6 @@ static const char *own_name(const struct delivery *s)
 	if (s->connector != NULL && s->connector->fqdn != NULL)
 		return s->connector->fqdn;
 	return s->live->fqdn;
-}
-
-static socklen_t length_of(const struct sockaddr *sa)
-{
-	return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-		sizeof(struct sockaddr_in);
 }
 
 static uint32_t timeout_of(const struct delivery *s)
@@ -271,8 +264,8 @@ bool delivery_connect(struct delivery *s)
 	if (s->place->turn != NULL)
 		rota_take(s->d->rota, s->place->turn);
 	make_client(s, source);
-	client_connect(s->client, to, length_of(to), source,
-		source != NULL ? length_of(source) : 0,
+	client_connect(s->client, to, inet_size(to), source,
+		source != NULL ? inet_size(source) : 0,
 		s->place->server != NULL ? DELIVER_SERVER_CONNECT_MS : DELIVER_CONNECT_MS);
 	await_answer(s);
 	return true;

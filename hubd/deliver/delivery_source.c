@@ -16,6 +16,7 @@
 #include <uthash.h>
 
 #include "hubd/config/live.h"
+#include "libhub/base/inet.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
@@ -26,12 +27,6 @@ struct missing_source {
 	UT_hash_handle hh;
 	char text[INET6_ADDRSTRLEN];
 };
-
-static socklen_t length_of(const struct sockaddr *sa)
-{
-	return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-		sizeof(struct sockaddr_in);
-}
 
 static const char *text_of(const struct sockaddr *sa, char text[INET6_ADDRSTRLEN])
 {
@@ -47,7 +42,7 @@ static const char *text_of(const struct sockaddr *sa, char text[INET6_ADDRSTRLEN
 static int try_address(const struct sockaddr *sa)
 {
 	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int rc = fd < 0 || bind(fd, sa, length_of(sa)) != 0 ? errno : 0;
+	int rc = fd < 0 || bind(fd, sa, inet_size(sa)) != 0 ? errno : 0;
 
 	if (fd >= 0)
 		close(fd);

@@ -14,6 +14,7 @@
 
 #include "hubd/config/live.h"
 #include "hubd/track/counters.h"
+#include "libhub/base/inet.h"
 #include "libhub/base/log.h"
 
 /* --- before --- */
@@ -66,8 +67,7 @@ static void identity_of(const struct delivery *s, const struct client_config *cf
 		.require_tls = s->require_tls,
 	};
 	if (source != NULL)
-		memcpy(&out->from, source, source->sa_family == AF_INET6 ?
-			sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+		memcpy(&out->from, source, inet_size(source));
 }
 
 void delivery_tls_prepare(struct delivery *s, const struct sockaddr *source,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "libhub/base/clock.h"
+#include "libhub/base/inet.h"
 #include "libhub/base/mem.h"
 #include "libhub/smtp/stream.h"
 
@@ -30,12 +31,6 @@ struct race {
 	size_t n, begun;
 	struct attempt attempts[RACE_MAX];
 };
-
-static socklen_t length_of(const struct sockaddr *sa)
-{
-	return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-		sizeof(struct sockaddr_in);
-}
 
 static void attempt_end(struct attempt *a, int error)
 {
@@ -88,8 +83,8 @@ static void attempt_begin(struct race *r)
 	struct attempt *a = &r->attempts[r->begun++];
 	uint64_t now_ms = clock_mono_ms();
 
-	a->fd = stream_connect_socket(a->runner.to, length_of(a->runner.to), a->runner.source,
-		a->runner.source != NULL ? length_of(a->runner.source) : 0, &a->error);
+	a->fd = stream_connect_socket(a->runner.to, inet_size(a->runner.to), a->runner.source,
+		a->runner.source != NULL ? inet_size(a->runner.source) : 0, &a->error);
 	event_assign(&a->writable, loop_base(r->loop), a->fd, EV_WRITE, on_writable, a);
 	a->deadline_ms = now_ms + r->timeout_ms;
 	r->next_ms = now_ms + RACE_DELAY_MS;

@@ -5,10 +5,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-static socklen_t addr_len(const struct sockaddr_storage *a)
-{
-	return a->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-}
+#include "libhub/base/inet.h"
 
 static int close_failed(int fd)
 {
@@ -28,6 +25,7 @@ void listen_socket_share(int fd, bool on)
 
 static int bound_socket(const struct sockaddr_storage *addr, bool share)
 {
+	const struct sockaddr *sa = (const void *)addr;
 	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0)
@@ -36,7 +34,7 @@ static int bound_socket(const struct sockaddr_storage *addr, bool share)
 	listen_socket_share(fd, share);
 	if (addr->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (const struct sockaddr *)addr, addr_len(addr)) == 0)
+	if (bind(fd, sa, inet_size(sa)) == 0)
 		return fd;
 	return close_failed(fd);
 }

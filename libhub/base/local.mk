@@ -5,6 +5,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/errands.c %D%/errands.h \
 	%D%/gather.c %D%/gather.h \
 	%D%/inbox.c %D%/inbox.h \
+	%D%/inet.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_writer.c %D%/log_writer.h \
 	%D%/loop.c %D%/loop.h \

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "libhub/base/inet.h"
 #include "libhub/base/mem.h"
 #include "libhub/tls/context.h"
 #include "libhub/tls/pin.h"
@@ -286,8 +287,7 @@ static void on_addresses(const struct resolver_addr_result *res, void *ctx)
 	}
 	for (d->n = 0; d->n < res->n && d->n < DIAL_ADDRESSES; d->n++) {
 		d->addresses[d->n].u.storage = res->addr[d->n].storage;
-		d->addresses[d->n].len = res->addr[d->n].sa.sa_family == AF_INET6 ?
-			sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+		d->addresses[d->n].len = inet_size(&res->addr[d->n].sa);
 	}
 	try_next(d);
 }
