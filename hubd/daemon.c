@@ -118,13 +118,15 @@ static void log_rejections(const struct snapshot *s, const struct snapshot *befo
 /* This server's own object says which keys its peers know: a waiting one may be taken by it. */
 static const struct live *make_live(struct daemon *d, const struct snapshot *s, struct err *e)
 {
-	const struct live *live = live_new(s, d->settings->common.server, mirror_recipients(d->mirror),
+	const struct live *live = live_new(s, d->settings->common.server,
+		mirror_recipients(d->mirror),
 		d->identity.server, d->identity.client, e);
 
 	if (live == NULL || !identity_settle(&d->identity, live->self))
 		return live;
 	live_unref(&live);
-	return live_new(s, d->settings->common.server, mirror_recipients(d->mirror), d->identity.server,
+	return live_new(s, d->settings->common.server, mirror_recipients(d->mirror),
+		d->identity.server,
 		d->identity.client, e);
 }
 
@@ -177,7 +179,8 @@ static void adopt(struct daemon *d, const struct snapshot *s)
 	live = make_live(d, s, &e);
 	if (live == NULL) {
 		log_event(LOG_LEVEL_ERROR, "configuration-refused",
-			LOG_STR("server", d->settings->common.server), LOG_STR("why", e.text), LOG_END);
+			LOG_STR("server", d->settings->common.server), LOG_STR("why", e.text),
+				LOG_END);
 		return;
 	}
 	log_rejections(s, d->live != NULL ? d->live->snapshot : NULL);

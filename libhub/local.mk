@@ -12,3 +12,4 @@ include libhub/routing/local.mk
 include libhub/directory/local.mk
 include libhub/org/local.mk
 include libhub/daemon/local.mk
+include libhub/admin/local.mk

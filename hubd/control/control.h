@@ -1,17 +1,8 @@
-/* control.h - the administration endpoint: HTTP and JSON on the main loop.
- *
- * It is served on a Unix socket (settings: control), where root and the daemon's own account may do
- * everything, and by TLS on an address (settings: admin). There whoever holds a key that is pinned
- * on an enabled hubServer may do everything; so may, by HTTP Basic, a member of cn=Organization
- * Management or cn=Server Management under cn=Roles of the organization; a member of cn=View-Only
- * may read. The name is what authenticate.h takes, or a DN.
+/* control.h - what hubd tells and does for administrators (libhub/admin/endpoint.h).
  *
  *	GET /status	what is in force and how the daemon is (status.c)
  *	GET /metrics	the counters, OpenMetrics
  *	POST /queue	a request of hubd/queue/admin.h, and its answer
- *
- * Anything else gets {"error": text} with a fitting status. Sizes, times and the number of remote
- * connections are bounded: whoever hangs costs one descriptor until the time is over.
  */
 #ifndef HUB_CONTROL_CONTROL_H
 #define HUB_CONTROL_CONTROL_H

@@ -1,40 +1,27 @@
 /* metrics.c - GET /metrics: the counters at hand, as OpenMetrics text. */
 #include <event2/buffer.h>
-#include <inttypes.h>
+#include <stdio.h>
 
 #include "hubd/control/control_priv.h"
 #include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
 #include "hubd/track/counters.h"
+#include "libhub/admin/answer.h"
 #include "libhub/base/clock.h"
-
-static void gauge(struct evbuffer *out, const char *name, const char *help, uint64_t value)
-{
-	evbuffer_add_printf(out, "# TYPE hub_%s gauge\n# HELP hub_%s %s\nhub_%s %" PRIu64 "\n",
-		name,
-		name, help, name, value);
-}
-
-static void counter(struct evbuffer *out, const char *name, const char *help, uint64_t value)
-{
-	evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\n"
-		"hub_%s_total %" PRIu64 "\n",
-		name, name, help, name, value);
-}
 
 static void spool_metrics(const struct control *c, struct evbuffer *out)
 {
 	struct spool_stats s;
 
 	spool_stats(c->cfg.spool, &s);
-	gauge(out, "spool_messages", "Messages in the spool.", s.messages);
-	gauge(out, "spool_segments", "Segment files in use.", s.segments);
-	gauge(out, "spool_accepting", "1 while messages are taken.", s.accepting);
-	counter(out, "spool_committed", "Messages made durable.", s.committed);
-	counter(out, "spool_refused", "Messages refused for lack of room or a failing disk.",
+	answer_gauge(out, "spool_messages", "Messages in the spool.", s.messages);
+	answer_gauge(out, "spool_segments", "Segment files in use.", s.segments);
+	answer_gauge(out, "spool_accepting", "1 while messages are taken.", s.accepting);
+	answer_counter(out, "spool_committed", "Messages made durable.", s.committed);
+	answer_counter(out, "spool_refused", "Messages refused for lack of room or a failing disk.",
 		s.refused);
-	counter(out, "spool_syncs", "Synchronizations with the disk.", s.syncs);
-	counter(out, "spool_written_bytes", "Bytes written to the spool.", s.bytes_written);
+	answer_counter(out, "spool_syncs", "Synchronizations with the disk.", s.syncs);
+	answer_counter(out, "spool_written_bytes", "Bytes written to the spool.", s.bytes_written);
 }
 
 static void queue_metrics(const struct control *c, struct evbuffer *out)
@@ -42,16 +29,17 @@ static void queue_metrics(const struct control *c, struct evbuffer *out)
 	struct queue_stats s;
 
 	queues_stats(c->cfg.queues, &s);
-	gauge(out, "queues", "Queues.", s.queues);
-	gauge(out, "queues_retry", "Queues whose next hop cannot be reached.", s.retry_queues);
-	gauge(out, "queue_messages", "Messages in queues.", s.messages);
-	gauge(out, "queue_connections", "Outgoing connections.", s.connections);
-	counter(out, "recipients_delivered", "Recipients delivered at their final place.",
+	answer_gauge(out, "queues", "Queues.", s.queues);
+	answer_gauge(out, "queues_retry", "Queues whose next hop cannot be reached.",
+		s.retry_queues);
+	answer_gauge(out, "queue_messages", "Messages in queues.", s.messages);
+	answer_gauge(out, "queue_connections", "Outgoing connections.", s.connections);
+	answer_counter(out, "recipients_delivered", "Recipients delivered at their final place.",
 		s.delivered);
-	counter(out, "recipients_relayed", "Recipients handed to the next hop.", s.relayed);
-	counter(out, "recipients_deferred", "Recipients put off.", s.deferred);
-	counter(out, "recipients_failed", "Recipients that failed.", s.failed);
-	counter(out, "recipients_expired", "Recipients given up for their age.", s.expired);
+	answer_counter(out, "recipients_relayed", "Recipients handed to the next hop.", s.relayed);
+	answer_counter(out, "recipients_deferred", "Recipients put off.", s.deferred);
+	answer_counter(out, "recipients_failed", "Recipients that failed.", s.failed);
+	answer_counter(out, "recipients_expired", "Recipients given up for their age.", s.expired);
 }
 
 static void failover_metrics(const struct control *c, struct evbuffer *out)
@@ -59,8 +47,9 @@ static void failover_metrics(const struct control *c, struct evbuffer *out)
 	uint64_t failed, judged;
 
 	failover_counts(c->cfg.failover, &failed, &judged);
-	gauge(out, "connectors_failed", "Send connectors of this server judged failed.", failed);
-	counter(out, "connector_failovers", "Times that a Send connector was judged failed.",
+	answer_gauge(out, "connectors_failed", "Send connectors of this server judged failed.",
+		failed);
+	answer_counter(out, "connector_failovers", "Times that a Send connector was judged failed.",
 		judged);
 }
 
@@ -70,40 +59,39 @@ static void configuration_metrics(const struct control *c, struct evbuffer *out)
 	struct mirror_status m;
 
 	mirror_status(c->cfg.mirror, &m);
-	gauge(out, "directory_live", "1 while changes of the directory come at once.",
+	answer_gauge(out, "directory_live", "1 while changes of the directory come at once.",
 		m.state == WATCH_LIVE);
-	gauge(out, "recipients", "Recipients known.", m.recipients);
-	gauge(out, "directory_held", "1 while what the directory shows is not believed.",
+	answer_gauge(out, "recipients", "Recipients known.", m.recipients);
+	answer_gauge(out, "directory_held", "1 while what the directory shows is not believed.",
 		m.held != NULL);
-	gauge(out, "recipients_held", "1 while missing recipients are not believed to be gone.",
+	answer_gauge(out, "recipients_held",
+		"1 while missing recipients are not believed to be gone.",
 		m.recipients_held != NULL);
 	if (s == NULL)
 		return;
-	gauge(out, "configuration_age_seconds", "Since the configuration changed.",
+	answer_gauge(out, "configuration_age_seconds", "Since the configuration changed.",
 		(uint64_t)(clock_wall_ms() - s->built_ms) / 1000);
-	gauge(out, "configuration_rejected_objects", "Objects that break a rule.",
+	answer_gauge(out, "configuration_rejected_objects", "Objects that break a rule.",
 		s->rejection_count);
-	gauge(out, "configuration_warnings", "References to nothing and the like.",
+	answer_gauge(out, "configuration_warnings", "References to nothing and the like.",
 		s->warning_count);
 }
 
 /* The table of counters; those of one name share its lines of type and help. */
 static void table_metrics(struct evbuffer *out)
 {
+	char labels[200];
 	int i;
 
 	for (i = 0; i < COUNTERS; i++) {
 		const struct counter_row *r = counter_row((enum counter)i);
 
 		if (r->help != NULL)
-			evbuffer_add_printf(out, "# TYPE hub_%s counter\n# HELP hub_%s %s\n",
-				r->name, r->name, r->help);
+			answer_metric(out, ANSWER_COUNTER, r->name, r->help);
 		if (r->label != NULL)
-			evbuffer_add_printf(out, "hub_%s_total{%s=\"%s\"} %" PRIu64 "\n", r->name,
-				r->label, r->value, counter_get((enum counter)i));
-		else
-			evbuffer_add_printf(out, "hub_%s_total %" PRIu64 "\n", r->name,
-				counter_get((enum counter)i));
+			snprintf(labels, sizeof(labels), "{%s=\"%s\"}", r->label, r->value);
+		answer_sample(out, ANSWER_COUNTER, r->name, r->label != NULL ? labels : "",
+			counter_get((enum counter)i));
 	}
 }
 
@@ -125,19 +113,20 @@ static void binding_metrics(const struct control *c, struct evbuffer *out)
 	struct binding_count n = { 0, 0 };
 
 	c->cfg.each_binding(c->cfg.ctx, count_binding, &n);
-	gauge(out, "bindings", "Bindings of Receive connectors.", n.all);
-	gauge(out, "bindings_off", "Bindings that are off, as where the host lacks the address.",
+	answer_gauge(out, "bindings", "Bindings of Receive connectors.", n.all);
+	answer_gauge(out, "bindings_off",
+		"Bindings that are off, as where the host lacks the address.",
 		n.off);
 }
 
 void control_metrics(const struct control *c, struct evbuffer *out)
 {
-	gauge(out, "connections", "Incoming SMTP connections.", c->cfg.connections(c->cfg.ctx));
+	answer_gauge(out, "connections", "Incoming SMTP connections.",
+		c->cfg.connections(c->cfg.ctx));
 	binding_metrics(c, out);
 	spool_metrics(c, out);
 	queue_metrics(c, out);
 	failover_metrics(c, out);
 	configuration_metrics(c, out);
 	table_metrics(out);
-	evbuffer_add_printf(out, "# EOF\n");
 }

@@ -7,6 +7,7 @@
 #include "hubd/config/certificate_check.h"
 #include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
+#include "libhub/admin/answer.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 #include "libhub/tls/context.h"
@@ -15,27 +16,6 @@ static const char *const states[] = {
 	[WATCH_CONNECTING] = "connecting", [WATCH_REFRESHING] = "refreshing",
 	[WATCH_LIVE] = "live", [WATCH_DOWN] = "down",
 };
-
-static void put(json_t *o, const char *name, json_t *value)
-{
-	BUG_ON(value == NULL || json_object_set_new(o, name, value) != 0);
-}
-
-static json_t *number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
-/* Texts that come from elsewhere may not be UTF-8. */
-static json_t *text(const char *s)
-{
-	json_t *value;
-
-	if (s == NULL)
-		return json_null();
-	value = json_string(s);
-	return value != NULL ? value : json_string("(not UTF-8)");
-}
 
 /* Hosts that people name and that are none: as many as people may have made up. */
 enum { HOMELESS_SHOWN = 50 };
@@ -61,11 +41,12 @@ static bool warn_homeless(const char *host, size_t count, void *ctx)
 	else
 		return true;
 	if (h->shown++ == HOMELESS_SHOWN) {
-		json_array_append_new(h->warnings, text("and more recipients whose mailHost names "
+		json_array_append_new(h->warnings,
+			answer_text("and more recipients whose mailHost names "
 			"no mailbox server"));
 		return false;
 	}
-	json_array_append_new(h->warnings, text(line));
+	json_array_append_new(h->warnings, answer_text(line));
 	return true;
 }
 
@@ -77,23 +58,24 @@ static void put_snapshot(json_t *o, const struct snapshot *s, const struct recip
 	for (i = 0; s != NULL && i < s->rejection_count; i++) {
 		json_t *r = json_object();
 
-		put(r, "dn", text(s->rejections[i].dn));
-		put(r, "object_class", text(s->rejections[i].object_class));
-		put(r, "reason", text(s->rejections[i].reason));
-		put(r, "last_good", json_boolean(s->rejections[i].last_good));
+		answer_put(r, "dn", answer_text(s->rejections[i].dn));
+		answer_put(r, "object_class", answer_text(s->rejections[i].object_class));
+		answer_put(r, "reason", answer_text(s->rejections[i].reason));
+		answer_put(r, "last_good", json_boolean(s->rejections[i].last_good));
 		json_array_append_new(rejected, r);
 	}
 	for (i = 0; s != NULL && i < s->warning_count; i++)
-		json_array_append_new(warnings, text(s->warnings[i]));
+		json_array_append_new(warnings, answer_text(s->warnings[i]));
 	if (s != NULL && people != NULL && recipients_loaded(people))
 		recipients_homes(people, warn_homeless, &(struct homeless){ s, warnings, 0 });
-	put(o, "fingerprint", text(s != NULL ? s->fingerprint : NULL));
-	put(o, "visible_fingerprint", text(s != NULL ? s->visible_fingerprint : NULL));
-	put(o, "generation", s != NULL ? number(s->generation) : json_null());
-	put(o, "age_s", s != NULL ? json_integer((clock_wall_ms() - s->built_ms) / 1000) :
+	answer_put(o, "fingerprint", answer_text(s != NULL ? s->fingerprint : NULL));
+	answer_put(o, "visible_fingerprint",
+		answer_text(s != NULL ? s->visible_fingerprint : NULL));
+	answer_put(o, "generation", s != NULL ? answer_number(s->generation) : json_null());
+	answer_put(o, "age_s", s != NULL ? json_integer((clock_wall_ms() - s->built_ms) / 1000) :
 		json_null());
-	put(o, "rejected", rejected);
-	put(o, "warnings", warnings);
+	answer_put(o, "rejected", rejected);
+	answer_put(o, "warnings", warnings);
 }
 
 /* NULL = not known, or the snapshot that has it is not in force yet */
@@ -109,28 +91,30 @@ static void put_directory(json_t *o, const struct control *c)
 	json_t *directory = json_object(), *recipients = json_object();
 
 	mirror_status(c->cfg.mirror, &m);
-	put(directory, "state", text(states[m.state]));
-	put(directory, "uri", text(m.uri));
-	put(directory, "error", text(m.error != NULL && *m.error != '\0' ? m.error : NULL));
-	put(directory, "newest_change", text(newest_change(c, &m)));
-	put(directory, "held", text(m.held));
-	put(o, "directory", directory);
-	put(o, "from_cache", json_boolean(m.from_cache));
-	put(o, "in_step_since_ms", m.in_step_since_ms != 0 ? json_integer(m.in_step_since_ms) :
+	answer_put(directory, "state", answer_text(states[m.state]));
+	answer_put(directory, "uri", answer_text(m.uri));
+	answer_put(directory, "error", answer_text(m.error != NULL &&
+		*m.error != '\0' ? m.error : NULL));
+	answer_put(directory, "newest_change", answer_text(newest_change(c, &m)));
+	answer_put(directory, "held", answer_text(m.held));
+	answer_put(o, "directory", directory);
+	answer_put(o, "from_cache", json_boolean(m.from_cache));
+	answer_put(o, "in_step_since_ms",
+		m.in_step_since_ms != 0 ? json_integer(m.in_step_since_ms) :
 		json_null());
-	put(recipients, "count", number(m.recipients));
-	put(recipients, "loaded", json_boolean(r != NULL && recipients_loaded(r)));
-	put(recipients, "state", text(states[m.recipients_state]));
-	put(recipients, "held", text(m.recipients_held));
-	put(o, "recipients", recipients);
+	answer_put(recipients, "count", answer_number(m.recipients));
+	answer_put(recipients, "loaded", json_boolean(r != NULL && recipients_loaded(r)));
+	answer_put(recipients, "state", answer_text(states[m.recipients_state]));
+	answer_put(recipients, "held", answer_text(m.recipients_held));
+	answer_put(o, "recipients", recipients);
 }
 
 static void put_binding(const char *binding, const char *problem, void *ctx)
 {
 	json_t *o = json_object();
 
-	put(o, "binding", text(binding));
-	put(o, "problem", text(problem));
+	answer_put(o, "binding", answer_text(binding));
+	answer_put(o, "problem", answer_text(problem));
 	json_array_append_new(ctx, o);
 }
 
@@ -140,12 +124,12 @@ static void put_spool(json_t *o, const struct control *c)
 	json_t *spool = json_object();
 
 	spool_stats(c->cfg.spool, &s);
-	put(spool, "messages", number(s.messages));
-	put(spool, "accepting", json_boolean(s.accepting));
-	put(spool, "committed", number(s.committed));
-	put(spool, "refused", number(s.refused));
-	put(spool, "segments", number(s.segments));
-	put(o, "spool", spool);
+	answer_put(spool, "messages", answer_number(s.messages));
+	answer_put(spool, "accepting", json_boolean(s.accepting));
+	answer_put(spool, "committed", answer_number(s.committed));
+	answer_put(spool, "refused", answer_number(s.refused));
+	answer_put(spool, "segments", answer_number(s.segments));
+	answer_put(o, "spool", spool);
 }
 
 static void put_queues(json_t *o, const struct control *c)
@@ -154,34 +138,26 @@ static void put_queues(json_t *o, const struct control *c)
 	json_t *queues = json_object();
 
 	queues_stats(c->cfg.queues, &s);
-	put(queues, "queues", number(s.queues));
-	put(queues, "retry_queues", number(s.retry_queues));
-	put(queues, "messages", number(s.messages));
-	put(queues, "connections", number(s.connections));
-	put(queues, "delivered", number(s.delivered));
-	put(queues, "relayed", number(s.relayed));
-	put(queues, "deferred", number(s.deferred));
-	put(queues, "failed", number(s.failed));
-	put(queues, "expired", number(s.expired));
-	put(o, "queues", queues);
-}
-
-static json_t *time_text(int64_t wall_ms)
-{
-	char buf[40];
-
-	clock_rfc3339(wall_ms, buf, sizeof(buf));
-	return json_string(buf);
+	answer_put(queues, "queues", answer_number(s.queues));
+	answer_put(queues, "retry_queues", answer_number(s.retry_queues));
+	answer_put(queues, "messages", answer_number(s.messages));
+	answer_put(queues, "connections", answer_number(s.connections));
+	answer_put(queues, "delivered", answer_number(s.delivered));
+	answer_put(queues, "relayed", answer_number(s.relayed));
+	answer_put(queues, "deferred", answer_number(s.deferred));
+	answer_put(queues, "failed", answer_number(s.failed));
+	answer_put(queues, "expired", answer_number(s.expired));
+	answer_put(o, "queues", queues);
 }
 
 static void put_failed(const struct failover_row *row, void *ctx)
 {
 	json_t *o = json_object();
 
-	put(o, "connector", text(row->connector));
-	put(o, "since", time_text(row->since_ms));
-	put(o, "next_probe", time_text(row->next_probe_ms));
-	put(o, "reason", text(row->reason));
+	answer_put(o, "connector", answer_text(row->connector));
+	answer_put(o, "since", answer_time(row->since_ms));
+	answer_put(o, "next_probe", answer_time(row->next_probe_ms));
+	answer_put(o, "reason", answer_text(row->reason));
 	json_array_append_new(ctx, o);
 }
 
@@ -189,9 +165,9 @@ static void put_certificate(const char *connector, const char *name, const char 
 {
 	json_t *o = json_object();
 
-	put(o, "connector", text(connector));
-	put(o, "name", text(name));
-	put(o, "problem", text(problem));
+	answer_put(o, "connector", answer_text(connector));
+	answer_put(o, "name", answer_text(name));
+	answer_put(o, "problem", answer_text(problem));
 	json_array_append_new(ctx, o);
 }
 
@@ -201,24 +177,24 @@ json_t *control_status(const struct control *c)
 		*missing = json_array();
 	const char *key = c->tls != NULL ? tls_context_key_digest(c->tls) : NULL;
 
-	put(o, "server", text(c->cfg.settings->common.server));
-	put(o, "version", text(PACKAGE_VERSION));
+	answer_put(o, "server", answer_text(c->cfg.settings->common.server));
+	answer_put(o, "version", answer_text(PACKAGE_VERSION));
 	/* what the mirror has, also while this server is not allowed to act on it */
 	put_snapshot(o, control_snapshot(c), mirror_recipients(c->cfg.mirror));
-	put(o, "in_force", json_boolean(c->live != NULL));
+	answer_put(o, "in_force", json_boolean(c->live != NULL));
 	put_directory(o, c);
 	c->cfg.each_binding(c->cfg.ctx, put_binding, listeners);
-	put(o, "listeners", listeners);
-	put(o, "connections", number(c->cfg.connections(c->cfg.ctx)));
+	answer_put(o, "listeners", listeners);
+	answer_put(o, "connections", answer_number(c->cfg.connections(c->cfg.ctx)));
 	put_spool(o, c);
 	put_queues(o, c);
 	failover_each(c->cfg.failover, put_failed, failed);
-	put(o, "failed_connectors", failed);
+	answer_put(o, "failed_connectors", failed);
 	if (c->live != NULL)
 		certificate_check_each(c->live, put_certificate, missing);
-	put(o, "missing_certificates", missing);
-	put(o, "key_digest", text(key));
-	put(o, "key_in_directory", json_boolean(key != NULL && c->live != NULL &&
+	answer_put(o, "missing_certificates", missing);
+	answer_put(o, "key_digest", answer_text(key));
+	answer_put(o, "key_in_directory", json_boolean(key != NULL && c->live != NULL &&
 		server_has_key(c->live->self, key)));
 	return o;
 }

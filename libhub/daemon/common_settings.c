@@ -131,7 +131,8 @@ static int split_paths(const char *value, struct arena *arena, const char *const
 static int split_pairs(struct common_settings *s, struct arena *arena, struct err *e)
 {
 	struct settings_key_pairs *pairs = &s->pairs;
-	int certificates = split_paths(s->written.certificates, arena, &pairs->certificates, e), keys;
+	int certificates = split_paths(s->written.certificates, arena, &pairs->certificates, e),
+		keys;
 
 	if (certificates < 0)
 		return common_settings_blame(s, "certificate", e);

@@ -33,7 +33,8 @@ struct directory_config {
 	const char *password_file;	/* read anew at each bind; a trailing newline is dropped */
 	const char *ca, *certificate, *key;	/* PEM files for ldaps, may be NULL */
 	/*
-	 * "sha256:<hex>" of the keys that the server of an ldaps URI may have, see libhub/tls/pin.h;
+	 * "sha256:<hex>" of the keys that the server of an ldaps URI may have,
+		see libhub/tls/pin.h;
 	 * ends with NULL. Then neither ca nor the names in its certificate matter. NULL = ca does.
 	 */
 	const char *const *pins;

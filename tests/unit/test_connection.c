@@ -229,7 +229,8 @@ START_TEST(not_pinned)
 	pins[1] = NULL;
 	open_it();
 	ck_assert(!ready);
-	ck_assert_ptr_nonnull(strstr(lost_text, "presents a certificate that is not pinned: sha256:"));
+	ck_assert_ptr_nonnull(strstr(lost_text,
+		"presents a certificate that is not pinned: sha256:"));
 	ck_assert_ptr_nonnull(strstr(lost_text, pin));
 }
 END_TEST

@@ -1,10 +1,10 @@
-/* admin_login.h - who an administrator is and what the directory's roles let him do. Main thread.
+/* login.h - who an administrator is and what the directory's roles let him do. Main thread.
  *
  * The password is checked by a bind; membership is then looked up as this server, under cn=Roles of
  * the organization, so a change of roles counts at the next request.
  */
-#ifndef HUB_CONTROL_ADMIN_LOGIN_H
-#define HUB_CONTROL_ADMIN_LOGIN_H
+#ifndef HUB_ADMIN_LOGIN_H
+#define HUB_ADMIN_LOGIN_H
 
 #include "libhub/directory/authenticate.h"
 

@@ -1,11 +1,11 @@
-/* admin_login.c - see admin_login.h
+/* login.c - see login.h
  *
  * A login goes through two steps: the bind (by the authenticator, or for a DN by a connection of
  * its own), then the search for roles on a connection bound as this server. Administrators are few,
  * so each step has its own short-lived connection. It goes where the authenticator goes; the next
  * URI is tried when a server is lost or does not answer.
  */
-#include "hubd/control/admin_login.h"
+#include "libhub/admin/login.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
