@@ -13,3 +13,4 @@ include libhub/directory/local.mk
 include libhub/org/local.mk
 include libhub/daemon/local.mk
 include libhub/admin/local.mk
+include libhub/edge/local.mk

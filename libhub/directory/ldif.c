@@ -217,34 +217,56 @@ static int read_all(struct reader *r)
 	return 0;
 }
 
-int ldif_read(const char *path, void (*cb)(const struct entry *e, void *ctx), void *ctx,
-	struct err *e)
+static int read_stream(struct reader *r)
 {
-	struct reader r = { .path = path, .cb = cb, .ctx = ctx, .err = e };
-	char *buffer;
+	char *buffer = xmalloc(BUFFER_SIZE);
 	int rc;
 
-	r.f = fopen(path, "re");
-	if (r.f == NULL)
-		return err_set(e, ERR_TEMP, errno, "%s", path);
-	buffer = xmalloc(BUFFER_SIZE);
-	setvbuf(r.f, buffer, _IOFBF, BUFFER_SIZE);
-	rc = read_all(&r);
-	arena_free_wiped(&r.arena);
-	text_wipe(&r.physical);
-	text_wipe(&r.logical);
-	fclose(r.f);
+	setvbuf(r->f, buffer, _IOFBF, BUFFER_SIZE);
+	rc = read_all(r);
+	arena_free_wiped(&r->arena);
+	text_wipe(&r->physical);
+	text_wipe(&r->logical);
+	fclose(r->f);
 	explicit_bzero(buffer, BUFFER_SIZE);
 	free(buffer);
 	return rc;
 }
 
+int ldif_read(const char *path, void (*cb)(const struct entry *e, void *ctx), void *ctx,
+	struct err *e)
+{
+	struct reader r = { .path = path, .cb = cb, .ctx = ctx, .err = e };
+
+	r.f = fopen(path, "re");
+	return r.f != NULL ? read_stream(&r) : err_set(e, ERR_TEMP, errno, "%s", path);
+}
+
+int ldif_read_text(const char *name, const char *text, size_t size,
+	void (*cb)(const struct entry *e, void *ctx), void *ctx, struct err *e)
+{
+	struct reader r = { .path = name, .cb = cb, .ctx = ctx, .err = e };
+
+	/* a stream of memory has to have some */
+	if (size == 0)
+		return 0;
+	/* it is only read */
+	r.f = fmemopen((char *)(uintptr_t)text, size, "r");
+	BUG_ON(r.f == NULL);
+	return read_stream(&r);
+}
+
+/* One value of a writer, encoded; the memory is used again for the next. */
+struct line {
+	char *s;
+	size_t room;
+};
+
 struct ldif_writer {
 	FILE *f;
 	char *path, *temporary;
 	char *buffer;		/* of f */
-	char *line;		/* for one value, encoded */
-	size_t line_room;
+	struct line line;
 };
 
 struct ldif_writer *ldif_writer_open(const char *path, struct err *e)
@@ -271,26 +293,51 @@ struct ldif_writer *ldif_writer_open(const char *path, struct err *e)
 	return w;
 }
 
-static void line_wipe(struct ldif_writer *w)
+static void line_wipe(struct line *l)
 {
-	if (w->line != NULL)
-		explicit_bzero(w->line, w->line_room);
-	free(w->line);
+	if (l->s != NULL)
+		explicit_bzero(l->s, l->room);
+	free(l->s);
 }
 
-static void put(struct ldif_writer *w, int kind, const char *name, const void *value, size_t size)
+static void put(FILE *f, struct line *l, int kind, const char *name, const void *value,
+	size_t size)
 {
 	size_t need = LDIF_SIZE_NEEDED(strlen(name), size) + 1;
 	char *end;
 
-	if (need > w->line_room) {
-		line_wipe(w);
-		w->line_room = need * 2;
-		w->line = xmalloc(w->line_room);
+	if (need > l->room) {
+		line_wipe(l);
+		l->room = need * 2;
+		l->s = xmalloc(l->room);
 	}
-	end = w->line;
+	end = l->s;
 	ldif_sput(&end, kind, name, value, size);
-	fwrite(w->line, 1, (size_t)(end - w->line), w->f);
+	fwrite(l->s, 1, (size_t)(end - l->s), f);
+}
+
+static void put_entry(FILE *f, struct line *l, const struct entry *e)
+{
+	char uuid[ENTRY_UUID_TEXT];
+	size_t i, k;
+
+	put(f, l, LDIF_PUT_VALUE, "dn", e->dn, strlen(e->dn));
+	if (e->has_uuid) {
+		entry_uuid_format(e->uuid, uuid);
+		put(f, l, LDIF_PUT_VALUE, "entryUUID", uuid, strlen(uuid));
+	}
+	for (i = 0; i < e->n; i++)
+		for (k = 0; k < e->attrs[i].n; k++)
+			put(f, l, LDIF_PUT_VALUE, e->attrs[i].name, e->attrs[i].values[k].data,
+				e->attrs[i].values[k].size);
+}
+
+void ldif_print(FILE *out, const struct entry *e)
+{
+	struct line l = { .s = NULL };
+
+	put_entry(out, &l, e);
+	line_wipe(&l);
 }
 
 void ldif_write_comment(struct ldif_writer *w, const char *comment)
@@ -305,20 +352,9 @@ void ldif_write_comment(struct ldif_writer *w, const char *comment)
 
 void ldif_write(struct ldif_writer *w, const struct entry *e, const char *comment)
 {
-	char uuid[ENTRY_UUID_TEXT];
-	size_t i, k;
-
 	if (comment != NULL)
 		ldif_write_comment(w, comment);
-	put(w, LDIF_PUT_VALUE, "dn", e->dn, strlen(e->dn));
-	if (e->has_uuid) {
-		entry_uuid_format(e->uuid, uuid);
-		put(w, LDIF_PUT_VALUE, "entryUUID", uuid, strlen(uuid));
-	}
-	for (i = 0; i < e->n; i++)
-		for (k = 0; k < e->attrs[i].n; k++)
-			put(w, LDIF_PUT_VALUE, e->attrs[i].name, e->attrs[i].values[k].data,
-				e->attrs[i].values[k].size);
+	put_entry(w->f, &w->line, e);
 	putc_unlocked('\n', w->f);
 }
 
@@ -345,7 +381,7 @@ static void writer_free(struct ldif_writer **wp)
 		fclose(w->f);
 	explicit_bzero(w->buffer, BUFFER_SIZE);
 	free(w->buffer);
-	line_wipe(w);
+	line_wipe(&w->line);
 	free(w->path);
 	free(w->temporary);
 	free(w);

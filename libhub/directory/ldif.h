@@ -13,6 +13,12 @@
 int ldif_read(const char *path, void (*cb)(const struct entry *e, void *ctx), void *ctx,
 	struct err *e) MUST_CHECK;
 
+/* The same of a text in memory; name stands for the file. */
+int ldif_read_text(const char *name, const char *text, size_t size,
+	void (*cb)(const struct entry *e, void *ctx), void *ctx, struct err *e) MUST_CHECK;
+/* Lines of one record to a stream, without the empty line behind it. */
+void ldif_print(FILE *out, const struct entry *e);
+
 struct ldif_writer;
 
 /* mode 0600: entries may carry secrets. */

@@ -236,6 +236,16 @@ size_t tls_certificate_names(const struct tls_certificate *c, const char *const 
 	return c->n_names;
 }
 
+struct x509_st *tls_certificate_x509(const struct tls_certificate *c)
+{
+	return c->cert;
+}
+
+struct evp_pkey_st *tls_certificate_private_key(const struct tls_certificate *c)
+{
+	return c->key;
+}
+
 bool tls_certificate_is_valid(const struct tls_certificate *c, time_t now)
 {
 	return now >= c->not_before && now <= c->not_after;

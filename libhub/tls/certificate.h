@@ -15,6 +15,7 @@
 
 struct tls_certificate;
 struct x509_st;
+struct evp_pkey_st;
 struct ssl_ctx_st;
 struct ssl_st;
 
@@ -33,6 +34,9 @@ const char *tls_certificate_key_digest(const struct tls_certificate *c);
 /* The file it came from. */
 const char *tls_certificate_path(const struct tls_certificate *c);
 size_t tls_certificate_names(const struct tls_certificate *c, const char *const **names);
+/* Borrowed: the certificate and its private key, for what is no TLS. */
+struct x509_st *tls_certificate_x509(const struct tls_certificate *c);
+struct evp_pkey_st *tls_certificate_private_key(const struct tls_certificate *c);
 /* Within its time, by that clock. */
 bool tls_certificate_is_valid(const struct tls_certificate *c, time_t now);
 /* When it ends to be so, seconds since 1970. */
