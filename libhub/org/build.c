@@ -408,6 +408,7 @@ static void finish(struct build *build)
 	make_fingerprint(s, false, s->pub.visible_fingerprint);
 	s->pub.generation = atomic_fetch_add(&generation, 1) + 1;
 	s->pub.built_ms = clock_wall_ms();
+	s->pub.unpushed = build->b->unpushed;
 	s->pub.warnings = arena_memdup(s->arena, build->warnings.v,
 		build->warnings.n * sizeof(*build->warnings.v));
 	s->pub.warning_count = build->warnings.n;

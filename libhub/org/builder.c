@@ -104,21 +104,28 @@ static void kept_remove(struct builder *b, struct kept_form *kept)
 	free(kept);
 }
 
-void builder_put_last_good(struct builder *b, const struct entry *e)
+/* Takes over the reference. */
+static void keep(struct builder *b, struct record *r)
 {
-	struct record *r = record_new(e, b->nbase);
 	struct kept_form *kept;
 	size_t size;
 	const void *key;
 
-	if (r == NULL)
-		return;
-	record_decode(r);
 	kept_remove(b, find_kept(b, r));
 	kept = xcalloc(1, sizeof(*kept));
 	kept->record = r;
 	key = identity(r, &size);
 	HASH_ADD_KEYPTR(hh, b->kept, key, size, kept);
+}
+
+void builder_put_last_good(struct builder *b, const struct entry *e)
+{
+	struct record *r = record_new(e, b->nbase);
+
+	if (r == NULL)
+		return;
+	record_decode(r);
+	keep(b, r);
 }
 
 void builder_free(struct builder **bp)
@@ -174,6 +181,21 @@ static void slot_delete(struct builder *b, struct slot *slot)
 	slot_remove(b, slot);
 }
 
+/* Takes over the reference. slot: what the record replaces, or NULL. */
+static void put_record(struct builder *b, struct slot *slot, struct record *r, uint64_t order)
+{
+	b->changes++;
+	if (slot != NULL) {
+		slot_replace(b, slot, r);
+		return;
+	}
+	slot = xcalloc(1, sizeof(*slot));
+	slot->record = r;
+	slot->round = b->round;
+	slot->order = order;
+	slot_add(b, slot);
+}
+
 void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order)
 {
 	struct record *r = record_new(e, b->nbase);
@@ -192,16 +214,15 @@ void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t orde
 		return;
 	}
 	record_decode(r);
-	b->changes++;
-	if (slot != NULL) {
-		slot_replace(b, slot, r);
-		return;
-	}
-	slot = xcalloc(1, sizeof(*slot));
-	slot->record = r;
-	slot->round = b->round;
-	slot->order = order;
-	slot_add(b, slot);
+	put_record(b, slot, r, order);
+}
+
+void builder_adopt(struct builder *b, struct record *r, bool last_good)
+{
+	if (last_good)
+		keep(b, record_ref(r));
+	else
+		put_record(b, slot_of(b, r), record_ref(r), 0);
 }
 
 void builder_put(struct builder *b, const struct entry *e)
@@ -214,13 +235,18 @@ void builder_delete(struct builder *b, const unsigned char uuid[16])
 	slot_delete(b, find_uuid(b, uuid));
 }
 
+void builder_drop(struct builder *b, const char *ndn)
+{
+	slot_delete(b, find_dn(b, ndn));
+}
+
 void builder_delete_dn(struct builder *b, const char *dn)
 {
 	struct arena *a = arena_new();
 	const char *ndn = dn_normalize(a, dn);
 
 	if (ndn != NULL)
-		slot_delete(b, find_dn(b, ndn));
+		builder_drop(b, ndn);
 	arena_free(&a);
 }
 
@@ -258,7 +284,8 @@ static size_t kind_of(const struct builder *b, const struct record *r)
 	return parent != NULL && strcmp(parent, b->nbase) == 0 ? OBJ_KINDS + 1 : OBJ_KINDS;
 }
 
-void builder_losses(const struct builder *b, struct guard_loss losses[BUILDER_LOSSES])
+void builder_losses_of(const struct builder *b, bool (*counts)(const struct record *r),
+	struct guard_loss losses[BUILDER_LOSSES])
 {
 	const struct slot *slot;
 	size_t i;
@@ -268,10 +295,17 @@ void builder_losses(const struct builder *b, struct guard_loss losses[BUILDER_LO
 	losses[OBJ_KINDS] = (struct guard_loss){ .what = "other entries" };
 	losses[OBJ_KINDS + 1] = (struct guard_loss){ .what = "containers", .any = true };
 	for (slot = b->by_dn; slot != NULL; slot = slot->by_dn.next) {
+		if (counts != NULL && !counts(slot->record))
+			continue;
 		i = kind_of(b, slot->record);
 		losses[i].before++;
 		losses[i].lost += slot->round != b->round;
 	}
+}
+
+void builder_losses(const struct builder *b, struct guard_loss losses[BUILDER_LOSSES])
+{
+	builder_losses_of(b, NULL, losses);
 }
 
 uint64_t builder_changes(const struct builder *b)
@@ -294,6 +328,11 @@ void builder_identity(const struct builder *b, struct guard_state *out)
 	if (epoch != NULL && epoch->n != 0 && epoch->values[0].size < sizeof(out->epoch))
 		snprintf(out->epoch, sizeof(out->epoch), "%s",
 			(const char *)epoch->values[0].data);
+}
+
+void builder_set_unpushed(struct builder *b, bool unpushed)
+{
+	b->unpushed = unpushed;
 }
 
 size_t builder_count(const struct builder *b)

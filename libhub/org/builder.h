@@ -39,6 +39,9 @@ size_t builder_count(const struct builder *b);
 void builder_each(const struct builder *b, void (*cb)(const struct entry *e, void *ctx),
 	void *ctx);
 
+/* An edge's: from now on its snapshots say that the organization has pushed nothing yet. */
+void builder_set_unpushed(struct builder *b, bool unpushed);
+
 /* Builds a snapshot with one reference. previous (may be NULL) lends last good forms. */
 const struct snapshot *builder_build(struct builder *b, const struct snapshot *previous);
 

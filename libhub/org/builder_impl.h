@@ -30,9 +30,19 @@ struct builder {
 	uint64_t round;
 	uint64_t order;		/* last place given out */
 	uint64_t changes;
+	bool unpushed;
 };
 
 void builder_put_ordered(struct builder *b, const struct entry *e, uint64_t order);
+/*
+ * Puts a record that was decoded for another builder of the same base: both have it. last_good: as
+ * builder_put_last_good does.
+ */
+void builder_adopt(struct builder *b, struct record *r, bool last_good);
+void builder_drop(struct builder *b, const char *ndn);
+/* As builder_losses, of the entries that counts says yes to. */
+void builder_losses_of(const struct builder *b, bool (*counts)(const struct record *r),
+	struct guard_loss losses[BUILDER_LOSSES]);
 /* The form that builder_put_last_good gave for the entry of record, or NULL. */
 struct record *builder_kept_form(const struct builder *b, const struct record *record);
 

@@ -1,6 +1,7 @@
 libhub_libhub_a_SOURCES += \
 	%D%/attr.h \
 	%D%/buckets.c %D%/buckets.h \
+	%D%/bucket_cache.c %D%/bucket_cache.h \
 	%D%/build.c \
 	%D%/builder.c %D%/builder.h %D%/builder_impl.h \
 	%D%/builder_ldif.c \
@@ -14,6 +15,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/fingerprint.c %D%/fingerprint.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/hash.h \
+	%D%/hashed.c %D%/hashed.h \
 	%D%/homes.c %D%/homes.h \
 	%D%/mirror.c %D%/mirror.h \
 	%D%/object.h \
@@ -39,6 +41,8 @@ libhub_libhub_a_SOURCES += \
 	%D%/record.c %D%/record.h \
 	%D%/replica_digest.c %D%/replica_digest.h \
 	%D%/replica_marker.c %D%/replica_marker.h \
+	%D%/replica.c %D%/replica.h %D%/replica_impl.h \
+	%D%/replica_hashes.c \
 	%D%/routing_group.c \
 	%D%/second_look.c %D%/second_look.h \
 	%D%/send_advice.c %D%/send_advice.h \

@@ -15,7 +15,9 @@
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/cache_saver.h"
+#include "libhub/org/bucket_cache.h"
 #include "libhub/org/people.h"
+#include "libhub/org/replica.h"
 #include "libhub/org/second_look.h"
 
 enum {
@@ -49,12 +51,14 @@ struct mirror {
 	struct tree org, people;
 	char *org_path;			/* of its cache file, NULL = none */
 	struct cache_saver *org_saver;	/* NULL = none */
-	struct builder *builder;
+	struct replica *replica;	/* what the directory shows, and what of it counts */
+	uint64_t changes_noted;		/* of the replica, for the cache file */
+	struct bucket_cache *buckets;
 	struct people *mirrored;	/* NULL = no recipients wanted */
 	struct recipients *recipients;	/* its, or ours that stay empty */
 	char *recipients_path;		/* of its file, NULL = none */
 	const struct snapshot *snapshot;
-	uint64_t changes_in_force;	/* of the builder */
+	uint64_t changes_in_force;	/* of the replica */
 	bool from_cache;
 	bool opening;			/* the cache is loaded and not announced yet */
 	struct gather changes;		/* of the organization that are not built yet */
@@ -121,7 +125,7 @@ static bool build(struct mirror *m)
 
 	gather_settle(&m->changes);
 	note_csn(m);
-	s = builder_build(m->builder, before);
+	s = builder_build(replica_settle(m->replica, before), before);
 	if (before != NULL && same(s, before)) {
 		snapshot_unref(&s);
 		return false;
@@ -161,7 +165,7 @@ static struct cache_batch *org_batch(void *ctx)
 	if (org_state(m) == CACHE_STATE_UNSETTLED)
 		build(m);
 	cache_batch_set_csn(b, second_look_csn(m->org.look));
-	builder_each(m->builder, add_entry, b);
+	replica_each(m->replica, add_entry, b);
 	if (m->snapshot != NULL)
 		builder_each_last_good(m->snapshot, add_last_good, b);
 	return b;
@@ -171,10 +175,7 @@ static void take_org_entry(const struct entry *e, bool last_good, void *ctx)
 {
 	struct mirror *m = ctx;
 
-	if (last_good)
-		builder_put_last_good(m->builder, e);
-	else
-		builder_put(m->builder, e);
+	replica_load(m->replica, e, last_good);
 }
 
 static bool load_org(struct mirror *m, char csn[COOKIE_CSN_SIZE])
@@ -184,6 +185,7 @@ static bool load_org(struct mirror *m, char csn[COOKIE_CSN_SIZE])
 	if (m->org_path == NULL)
 		return false;
 	if (cache_read(m->org_path, m->org.base, csn, take_org_entry, m, &e) == 0) {
+		replica_trust(m->replica);
 		m->org.complete = true;
 		log_event(LOG_LEVEL_INFO, "cache-loaded", LOG_STR("tree", m->org.name),
 			LOG_STR("file", m->org_path), LOG_END);
@@ -203,7 +205,16 @@ static void announce(struct mirror *m)
 		m->on_snapshot(m->snapshot, m->ctx);
 }
 
-/* Builds what has changed. True if another snapshot is in force now. */
+/* True if look-ups are answered now that could not be before: mail may wait for that. */
+static bool settle_recipients(struct mirror *m)
+{
+	bool more = replica_settle_recipients(m->replica, m->recipients);
+
+	bucket_cache_settled(m->buckets);
+	return more;
+}
+
+/* Builds what has changed. True if that has to be announced. */
 static bool settle(struct mirror *m)
 {
 	bool changed;
@@ -212,6 +223,8 @@ static bool settle(struct mirror *m)
 		return false;
 	loop_touch(m->loop);
 	changed = build(m);
+	if (settle_recipients(m))
+		changed = true;
 	if (m->org_saver != NULL)
 		cache_saver_settled(m->org_saver);
 	return changed;
@@ -256,8 +269,11 @@ static void org_changed(struct mirror *m)
 	if (!m->org.complete)
 		return;
 	gather_note(&m->changes);
-	if (m->org_saver != NULL)
-		cache_saver_changed(m->org_saver);
+	/* what changes of an edge's recipients is not in it */
+	if (m->org_saver == NULL || m->changes_noted == replica_changes(m->replica))
+		return;
+	m->changes_noted = replica_changes(m->replica);
+	cache_saver_changed(m->org_saver);
 }
 
 /* --- what the watches say --- */
@@ -315,11 +331,11 @@ static void on_org_begin(void *ctx)
 	struct mirror *m = ctx;
 
 	if (m->org.complete)
-		m->changes_in_force = builder_changes(m->builder);
+		m->changes_in_force = replica_changes(m->replica);
 	m->org.complete = false;
 	m->org.refreshing = true;
 	second_look_begin(m->org.look);
-	builder_refresh_begin(m->builder);
+	replica_refresh_begin(m->replica);
 }
 
 static void on_org_put(const struct entry *e, void *ctx)
@@ -327,11 +343,11 @@ static void on_org_put(const struct entry *e, void *ctx)
 	struct mirror *m = ctx;
 	struct guard_state shown;
 
-	builder_put(m->builder, e);
+	replica_put(m->replica, e);
 	if (m->org.refreshing)
 		return;
 	org_changed(m);
-	builder_identity(m->builder, &shown);
+	replica_identity(m->replica, &shown);
 	if (second_look_epoch_changed(m->org.look, &shown))
 		believe_everything(m);
 }
@@ -340,7 +356,7 @@ static void on_org_deleted(const unsigned char uuid[16], void *ctx)
 {
 	struct mirror *m = ctx;
 
-	builder_delete(m->builder, uuid);
+	replica_delete(m->replica, uuid);
 	org_changed(m);
 }
 
@@ -350,12 +366,12 @@ static enum guard_verdict judge_org(struct mirror *m)
 	struct guard_state shown;
 	size_t i, lost = 0;
 
-	builder_losses(m->builder, losses);
-	builder_identity(m->builder, &shown);
+	replica_losses(m->replica, losses);
+	replica_identity(m->replica, &shown);
 	for (i = 0; i < BUILDER_LOSSES; i++)
 		lost += losses[i].lost;
 	return second_look_judge(m->org.look, &shown, losses, BUILDER_LOSSES, lost > 0 ||
-		builder_changes(m->builder) != m->changes_in_force);
+		replica_changes(m->replica) != m->changes_in_force);
 }
 
 static void on_org_end(void *ctx)
@@ -365,7 +381,7 @@ static void on_org_end(void *ctx)
 	m->org.refreshing = false;
 	if (judge_org(m) == GUARD_HOLD)
 		return;
-	builder_refresh_end(m->builder);
+	replica_refresh_end(m->replica);
 	m->org.complete = true;
 	m->from_cache = false;
 	org_changed(m);
@@ -463,7 +479,7 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 	start_org_cache(m);
 	if (load_org(m, cached.csn)) {
 		m->from_cache = true;
-		builder_identity(m->builder, &cached);
+		replica_identity(m->replica, &cached);
 		second_look_in_force(m->org.look, &cached);
 		snprintf(m->csn, sizeof(m->csn), "%s", cached.csn);
 		build(m);
@@ -496,6 +512,15 @@ static void start_people(struct mirror *m, struct resolver *resolver)
 	second_look_set_watch(m->people.look, m->people.watch);
 }
 
+static void start_buckets(struct mirror *m)
+{
+	m->buckets = bucket_cache_new(m->loop, m->cfg.cache_dir, m->cfg.base, m->replica);
+	if (!m->from_cache)
+		return;
+	bucket_cache_load(m->buckets);
+	(void)settle_recipients(m);
+}
+
 struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
 	const struct mirror_config *cfg, mirror_snapshot_cb *on_snapshot, void *ctx)
 {
@@ -507,7 +532,7 @@ struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
 	m->ctx = ctx;
 	while (cfg->directory.uris[m->providers] != NULL)
 		m->providers++;
-	m->builder = builder_new(cfg->base);
+	m->replica = replica_new(cfg->base);
 	gather_init(&m->changes, loop, GATHER_MS, GATHER_MAX_MS, on_changes, m);
 	m->open_timer = evtimer_new(loop_base(loop), on_open_timer, m);
 	BUG_ON(m->open_timer == NULL);
@@ -516,6 +541,7 @@ struct mirror *mirror_new(struct loop *loop, struct resolver *resolver,
 		start_people(m, resolver);
 	else
 		m->recipients = recipients_new();
+	start_buckets(m);
 	return m;
 }
 
@@ -528,6 +554,7 @@ void mirror_free(struct mirror **mp)
 	*mp = NULL;
 	event_free(m->open_timer);
 	cache_saver_free(&m->org_saver);
+	bucket_cache_free(&m->buckets);
 	gather_deinit(&m->changes);
 	tree_deinit(&m->org);
 	m->people.watch = NULL;
@@ -536,7 +563,7 @@ void mirror_free(struct mirror **mp)
 		people_free(&m->mirrored);
 	else
 		recipients_free(&m->recipients);
-	builder_free(&m->builder);
+	replica_free(&m->replica);
 	free(m->org_path);
 	free(m->recipients_path);
 	snapshot_unref(&m->snapshot);
@@ -576,7 +603,7 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
 		.in_step_since_ms = in_step(&m->org),
 		.recipients_state = m->people.watch != NULL ? watch_state(m->people.watch) :
 			WATCH_DOWN,
-		.recipients = recipients_count(m->recipients),
+		.recipients = recipients_known(m->recipients),
 		.held = second_look_reason(m->org.look),
 		.recipients_held = m->people.look != NULL ? second_look_reason(m->people.look) :
 			NULL,

@@ -12,6 +12,7 @@
 
 #include "libhub/base/log.h"
 #include "libhub/org/dn.h"
+#include "libhub/org/hashed.h"
 #include "libhub/org/homes.h"
 #include "libhub/org/recipients_decode.h"
 #include "libhub/org/value.h"
@@ -23,6 +24,8 @@ struct recipients {
 	struct roster *roster;
 	struct homes *homes;
 	bool loaded;
+	bool by_hash;			/* what is below counts, not the roster */
+	struct hashed *hashed;
 	bool full;			/* said so already */
 	recipients_journal_cb *journal;
 	void *journal_ctx;
@@ -56,6 +59,7 @@ void recipients_free(struct recipients **rp)
 		return;
 	roster_free(&r->roster);
 	homes_free(&r->homes);
+	hashed_free(&r->hashed);
 	pthread_rwlock_destroy(&r->lock);
 	free(r->seen);
 	free(r);
@@ -384,6 +388,64 @@ size_t recipients_memory(const struct recipients *r)
 	return n;
 }
 
+/* --- by hashes --- */
+
+static void use(struct recipients *r, bool by_hash, struct hashed *h)
+{
+	struct hashed *before;
+
+	pthread_rwlock_wrlock(&r->lock);
+	before = r->hashed;
+	r->by_hash = by_hash;
+	r->hashed = h;
+	pthread_rwlock_unlock(&r->lock);
+	hashed_free(&before);
+}
+
+void recipients_use_hashes(struct recipients *r, struct hashed *h)
+{
+	use(r, true, h);
+}
+
+void recipients_use_people(struct recipients *r)
+{
+	if (r->by_hash)
+		use(r, false, NULL);
+}
+
+bool recipients_by_hash(const struct recipients *r)
+{
+	bool by_hash;
+
+	read_lock(r);
+	by_hash = r->by_hash;
+	read_unlock(r);
+	return by_hash;
+}
+
+bool recipients_answer(const struct recipients *r)
+{
+	bool answer;
+
+	read_lock(r);
+	answer = r->by_hash ? r->hashed != NULL : r->loaded;
+	read_unlock(r);
+	return answer;
+}
+
+size_t recipients_known(const struct recipients *r)
+{
+	size_t n;
+
+	read_lock(r);
+	if (!r->by_hash)
+		n = roster_recipients(r->roster);
+	else
+		n = r->hashed != NULL ? hashed_count(r->hashed) : 0;
+	read_unlock(r);
+	return n;
+}
+
 void recipients_homes(const struct recipients *r,
 	bool (*cb)(const char *host, size_t count, void *ctx), void *ctx)
 {
@@ -500,9 +562,20 @@ static void copy_members(const struct recipients *r, const unsigned char *member
 	}
 }
 
+static void find_hash(const struct recipients *r, const char *folded, const char *address,
+	struct recipient_info *out)
+{
+	if (r->hashed == NULL) {
+		out->outcome = RECIPIENT_NOT_LOADED;
+	} else if (hashed_has(r->hashed, folded)) {
+		out->outcome = RECIPIENT_MAILBOX;
+		copy_text(out->mail, sizeof(out->mail), address, strlen(address));
+	}
+}
+
 /* Its members in the form of the record, good until roster_release; NULL = none. */
-static unsigned char *find(struct recipients *r, const char *folded, struct recipient_info *out,
-	size_t *member_count)
+static unsigned char *find(struct recipients *r, const char *folded, const char *address,
+	struct recipient_info *out, size_t *member_count)
 {
 	struct roster_view v = { .member_count = 0 };
 	unsigned char *members = NULL;
@@ -511,7 +584,9 @@ static unsigned char *find(struct recipients *r, const char *folded, struct reci
 
 	read_lock(r);
 	claims = roster_find_address(r->roster, folded, &id);
-	if (!r->loaded) {
+	if (r->by_hash) {
+		find_hash(r, folded, address, out);
+	} else if (!r->loaded) {
 		out->outcome = RECIPIENT_NOT_LOADED;
 	} else if (claims > 1) {
 		out->outcome = RECIPIENT_AMBIGUOUS;
@@ -539,7 +614,7 @@ void recipients_find(struct recipients *r, const char *address, struct recipient
 	if (strlen(address) > RECIPIENT_TEXT_MAX)
 		return;
 	a = arena_new();
-	members = find(r, name_fold(a, address), out, &n);
+	members = find(r, name_fold(a, address), address, out, &n);
 	arena_free(&a);
 	if (members == NULL)
 		return;

@@ -14,6 +14,8 @@
 
 struct recipients;
 
+struct hashed;
+
 struct recipients *recipients_new(void);
 void recipients_free(struct recipients **r);
 
@@ -50,6 +52,19 @@ size_t recipients_entries(const struct recipients *r);
 size_t recipients_memory(const struct recipients *r);
 /* Before many are put. */
 void recipients_reserve(struct recipients *r, size_t n);
+
+/*
+ * A subscribed edge: from now on look-ups are answered from hashes alone (hashed.h), by UNKNOWN or
+ * a MAILBOX with that address; NULL = none yet, NOT_LOADED. Taken over; the one before is freed.
+ */
+void recipients_use_hashes(struct recipients *r, struct hashed *h);
+/* From the people again, as in the beginning. */
+void recipients_use_people(struct recipients *r);
+bool recipients_by_hash(const struct recipients *r);
+/* False while they answer NOT_LOADED, one way or the other. */
+bool recipients_answer(const struct recipients *r);
+/* By people those with an address, by hashes addresses. */
+size_t recipients_known(const struct recipients *r);
 
 /*
  * Called by the writer after each change: id of the record that was put, or 0 and the UUID of one

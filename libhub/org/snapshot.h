@@ -42,6 +42,7 @@ struct snapshot {
 	const char *const *warnings;	/* dangling references and the like, a line each */
 	size_t warning_count;
 	size_t advice_count;		/* so many at the end are of what is odd, but not wrong */
+	bool unpushed;			/* an edge's: subscribed, and has got nothing yet */
 };
 
 const struct snapshot *snapshot_ref(const struct snapshot *s);
