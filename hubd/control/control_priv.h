@@ -21,6 +21,9 @@ extern const struct admin_route control_routes[];
 json_t *control_status(const struct control *c);
 /* metrics.c */
 void control_metrics(const struct control *c, struct evbuffer *out);
+/* status_edge.c; null on a hub, a new reference. */
+json_t *control_status_edge(const struct control *c);
+void control_metrics_edge(const struct control *c, struct evbuffer *out);
 
 /* The directory as it is told of: the newest snapshot, unless that is still being put in force. */
 const struct snapshot *control_snapshot(const struct control *c);

@@ -3,4 +3,5 @@ hubd_libhubd_a_SOURCES += \
 	%D%/control_priv.h \
 	%D%/metrics.c \
 	%D%/request.c \
-	%D%/status.c
+	%D%/status.c \
+	%D%/status_edge.c

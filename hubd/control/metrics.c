@@ -128,5 +128,6 @@ void control_metrics(const struct control *c, struct evbuffer *out)
 	queue_metrics(c, out);
 	failover_metrics(c, out);
 	configuration_metrics(c, out);
+	control_metrics_edge(c, out);
 	table_metrics(out);
 }

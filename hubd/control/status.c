@@ -66,7 +66,8 @@ static void put_snapshot(json_t *o, const struct snapshot *s, const struct recip
 	}
 	for (i = 0; s != NULL && i < s->warning_count; i++)
 		json_array_append_new(warnings, answer_text(s->warnings[i]));
-	if (s != NULL && people != NULL && recipients_loaded(people))
+	if (s != NULL && people != NULL && !recipients_by_hash(people) &&
+	    recipients_loaded(people))
 		recipients_homes(people, warn_homeless, &(struct homeless){ s, warnings, 0 });
 	answer_put(o, "fingerprint", answer_text(s != NULL ? s->fingerprint : NULL));
 	answer_put(o, "visible_fingerprint",
@@ -103,7 +104,7 @@ static void put_directory(json_t *o, const struct control *c)
 		m.in_step_since_ms != 0 ? json_integer(m.in_step_since_ms) :
 		json_null());
 	answer_put(recipients, "count", answer_number(m.recipients));
-	answer_put(recipients, "loaded", json_boolean(r != NULL && recipients_loaded(r)));
+	answer_put(recipients, "loaded", json_boolean(r != NULL && recipients_answer(r)));
 	answer_put(recipients, "state", answer_text(states[m.recipients_state]));
 	answer_put(recipients, "held", answer_text(m.recipients_held));
 	answer_put(o, "recipients", recipients);
@@ -183,6 +184,7 @@ json_t *control_status(const struct control *c)
 	put_snapshot(o, control_snapshot(c), mirror_recipients(c->cfg.mirror));
 	answer_put(o, "in_force", json_boolean(c->live != NULL));
 	put_directory(o, c);
+	answer_put(o, "edge", control_status_edge(c));
 	c->cfg.each_binding(c->cfg.ctx, put_binding, listeners);
 	answer_put(o, "listeners", listeners);
 	answer_put(o, "connections", answer_number(c->cfg.connections(c->cfg.ctx)));

@@ -127,6 +127,12 @@ static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 		return true;
 	d = snapshot_accepted_domain(s->receiver->live->snapshot, smtp_address_domain(to));
 	other = session_is_of_other_type(s, to);
+	/* which domains are ours is not known before the first push is complete */
+	if (d == NULL && s->receiver->live->snapshot->unpushed) {
+		session_reply(s, 451, "4.3.0", "<%s>: the organization has not been here yet",
+			to->text);
+		return false;
+	}
 	if ((d == NULL || other) && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT)) {
 		session_reply(s, 550, "5.7.1", "unable to relay");
 		return false;

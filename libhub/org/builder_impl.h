@@ -1,5 +1,5 @@
-/* builder_impl.h - the entries a builder holds: for builder.c, build.c, builder_ldif.c and trial.c
- * only.
+/* builder_impl.h - the entries a builder holds: for builder.c, build.c, builder_ldif.c, trial.c and
+ * replica.c only.
  */
 #ifndef HUB_ORG_BUILDER_IMPL_H
 #define HUB_ORG_BUILDER_IMPL_H

@@ -103,12 +103,20 @@ static void set_value(struct slot *slot, const struct blob *b)
 	slot->value = value_new(slot->bad ? &none : b);
 }
 
-static bool is_as_it_was(const struct slot *slot, const struct entry *e, const struct blob *b)
+static bool is_as_it_was(const struct slot *slot, const struct blob *b)
 {
-	return !slot->bad && slot->has_uuid == e->has_uuid &&
-		memcmp(slot->uuid, e->uuid, sizeof(slot->uuid)) == 0 &&
-		slot->value->size == b->size &&
+	return !slot->bad && slot->value->size == b->size &&
 		(b->size == 0 || memcmp(slot->value->bytes, b->data, b->size) == 0);
+}
+
+static void set_uuid(struct hash_store *s, struct slot *slot, const struct entry *e)
+{
+	if (slot->has_uuid)
+		HASH_DEL(s->by_uuid, slot);
+	slot->has_uuid = e->has_uuid;
+	memcpy(slot->uuid, e->uuid, sizeof(slot->uuid));
+	if (slot->has_uuid)
+		HASH_ADD(hh, s->by_uuid, uuid, sizeof(slot->uuid), slot);
 }
 
 void hash_store_put(struct hash_store *s, unsigned int number, const struct entry *e)
@@ -121,21 +129,18 @@ void hash_store_put(struct hash_store *s, unsigned int number, const struct entr
 	/* it had another name */
 	if (same != NULL && same != slot)
 		drop(s, same);
-	if (slot != NULL && is_as_it_was(slot, e, b)) {
-		slot->round = s->round;
-		return;
-	}
-	if (slot != NULL)
+	if (slot != NULL && !is_as_it_was(slot, b)) {
 		drop(s, slot);
-	slot = s->v[number] = xcalloc(1, sizeof(*slot));
-	slot->number = number;
+		slot = NULL;
+	}
+	if (slot == NULL) {
+		slot = s->v[number] = xcalloc(1, sizeof(*slot));
+		slot->number = number;
+		set_value(slot, b);
+		s->changes++;
+	}
 	slot->round = s->round;
-	slot->has_uuid = e->has_uuid;
-	memcpy(slot->uuid, e->uuid, sizeof(slot->uuid));
-	set_value(slot, b);
-	if (slot->has_uuid)
-		HASH_ADD(hh, s->by_uuid, uuid, sizeof(slot->uuid), slot);
-	s->changes++;
+	set_uuid(s, slot, e);
 }
 
 bool hash_store_delete(struct hash_store *s, const unsigned char uuid[16])
@@ -187,7 +192,7 @@ void hash_store_digest(const struct hash_store *s, char out[REPLICA_DIGEST_TEXT]
 	for (i = 0; i < BUCKETS; i++)
 		memcpy(digests[i], (s->v[i] != NULL ? s->v[i]->value : empty)->digest,
 			sizeof(digests[i]));
-	buckets_digest(digests, out);
+	buckets_digest((const unsigned char (*)[BUCKET_DIGEST])digests, out);
 	free(digests);
 	value_unref(empty);
 }

@@ -8,6 +8,8 @@
 #ifndef HUB_ORG_HASHED_H
 #define HUB_ORG_HASHED_H
 
+#include <stdint.h>
+
 #include "libhub/directory/entry.h"
 #include "libhub/org/buckets.h"
 

@@ -609,3 +609,8 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
 			NULL,
 	};
 }
+
+void mirror_replica_status(const struct mirror *m, struct replica_status *out)
+{
+	replica_status(m->replica, out);
+}

@@ -7,13 +7,15 @@
  * without its directory; it is given to on_snapshot when no server of the directory is to be had,
  * or after 2 s without an answer, and with one only what that shows. A directory that shows much
  * less than before, or an older state, is not believed (guard.h) unless hubEpoch has changed: then
- * everything is read anew and taken.
+ * everything is read anew and taken. In the directory of a subscribed edge what was pushed by half
+ * does not count (replica.h).
  */
 #ifndef HUB_ORG_MIRROR_H
 #define HUB_ORG_MIRROR_H
 
 #include "libhub/directory/watch.h"
 #include "libhub/org/recipients.h"
+#include "libhub/org/replica.h"
 #include "libhub/org/snapshot.h"
 
 struct mirror;
@@ -51,10 +53,12 @@ struct mirror_status {
 	bool from_cache;		/* nothing but the cache so far */
 	int64_t in_step_since_ms;	/* wall; last moment known in step, 0 = never */
 	enum watch_state recipients_state;
-	size_t recipients;
+	size_t recipients;		/* by hash: their addresses */
 	/* why what the directory shows is not in force (guard.h), or NULL; valid for now */
 	const char *held, *recipients_held;
 };
 void mirror_status(const struct mirror *m, struct mirror_status *out);
+/* What of an edge's own directory counts; strings valid for now. */
+void mirror_replica_status(const struct mirror *m, struct replica_status *out);
 
 #endif

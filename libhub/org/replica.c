@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "libhub/base/clock.h"
+#include "libhub/directory/generalized_time.h"
 #include "libhub/org/builder_impl.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
@@ -193,24 +194,26 @@ void replica_identity(const struct replica *r, struct guard_state *out)
 
 /* --- what counts --- */
 
-/* Of one part of the tree: to is as from. */
+/* Of one part of the tree: to is as from, but for what it has as another part's. */
 static void copy_part(struct builder *to, const struct builder *from,
 	bool (*part)(const struct record *r))
 {
 	const struct slot *slot;
 	struct slot *old, *next;
-	struct record *record;
+	const struct record *record;
 
 	HASH_ITER(by_dn, to->by_dn, old, next) {
-		record = part(old->record) ? builder_record(from, old->record->ndn) : old->record;
+		if (!part(old->record))
+			continue;
+		record = builder_record(from, old->record->ndn);
 		if (record == NULL || !part(record))
 			builder_drop(to, old->record->ndn);
 	}
 	for (slot = from->by_dn; slot != NULL; slot = slot->by_dn.next) {
-		if (!part(slot->record) ||
-		    builder_record(to, slot->record->ndn) == slot->record)
-			continue;
-		builder_adopt(to, slot->record, false);
+		record = builder_record(to, slot->record->ndn);
+		if (part(slot->record) && record != slot->record &&
+		    (record == NULL || part(record)))
+			builder_adopt(to, slot->record, false);
 	}
 }
 
@@ -384,12 +387,15 @@ static const char *text_of(const struct record *marker, const char *name)
 
 static void tell(const struct part *p, struct replica_part *out)
 {
+	int64_t time_s;
+
 	out->in_step = p->in_force != NULL && *p->reason == '\0';
 	out->incomplete_since_ms = p->incomplete_since_ms;
 	memcpy(out->reason, p->reason, sizeof(out->reason));
 	out->fingerprint = text_of(p->in_force, "hubPushFingerprint");
 	out->holder = text_of(p->in_force, "hubPushHolder");
-	out->time = text_of(p->in_force, "hubPushTime");
+	out->time_ms = generalized_time_parse(text_of(p->in_force, "hubPushTime"), &time_s) < 0 ?
+		0 : time_s * 1000;
 	out->in_force_since_ms = p->in_force != NULL ? p->since_ms : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libhub/org/builder_impl.h"
 #include "libhub/org/edge_layout.h"
 
 /* The people of the edge's own directory count again. */

@@ -9,6 +9,7 @@ include tests/unit/spool.mk
 include tests/unit/routing.mk
 include tests/unit/ldif.mk
 include tests/unit/guard.mk
+include tests/unit/replica.mk
 include tests/unit/mirror.mk
 include tests/unit/providers.mk
 include tests/unit/watch.mk
