@@ -28,7 +28,7 @@ void replica_put(struct replica *r, const struct entry *e);
 void replica_delete(struct replica *r, const unsigned char uuid[16]);
 void replica_refresh_begin(struct replica *r);
 void replica_refresh_end(struct replica *r);
-/* Before the end. Not of the replicated part where a digest or the end of a subscription answers. */
+/* Before the end. Not of the replicated part where a digest or the end of a subscription tells. */
 void replica_losses(const struct replica *r, struct guard_loss losses[BUILDER_LOSSES]);
 /* Grows with each change, but for those of recipients. */
 uint64_t replica_changes(const struct replica *r);
