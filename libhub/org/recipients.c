@@ -29,6 +29,8 @@ struct recipients {
 	bool full;			/* said so already */
 	recipients_journal_cb *journal;
 	void *journal_ctx;
+	recipients_address_cb *address_changed;
+	void *address_ctx;
 	/* of a refresh: bits by id; NULL = none under way and no sweep */
 	uint64_t *seen;
 	size_t seen_words, seen_count;	/* those with an address are counted */
@@ -124,6 +126,64 @@ static void tell(struct recipients *r, uint32_t id, const unsigned char uuid[16]
 		r->journal(id, uuid, r->journal_ctx);
 }
 
+/* The addresses of a record, kept over its end; in an arena of their own. */
+struct address_list {
+	struct arena *arena;		/* NULL: nobody wants to know */
+	const char *const *v;
+	size_t n;
+	bool refuse;
+};
+
+static struct address_list list_addresses(const struct recipients *r, uint32_t id)
+{
+	struct address_list list = { .arena = NULL };
+	struct roster_view view;
+	struct roster_part part;
+	const char **v, *domain;
+	size_t i, size;
+
+	if (r->address_changed == NULL || id == 0)
+		return list;
+	roster_look(r->roster, id, &view);
+	list.arena = arena_new();
+	list.n = view.address_count;
+	list.refuse = view.refuse_outside_mail;
+	list.v = v = arena_alloc(list.arena, list.n * sizeof(*v));
+	for (i = 0; i < list.n; i++) {
+		roster_next_address(&view.addresses, &part);
+		domain = roster_text(r->roster, part.text, &size);
+		v[i] = arena_printf(list.arena, "%.*s@%s", (int)part.size, part.head, domain);
+	}
+	return list;
+}
+
+static bool same_addresses(const struct address_list *a, const struct address_list *b)
+{
+	size_t i;
+
+	if (a->n != b->n || a->refuse != b->refuse)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
+/* Tells of the addresses before and after a change, and frees before. */
+static void tell_addresses(struct recipients *r, struct address_list *before,
+	const struct address_list *after)
+{
+	size_t i;
+
+	if (r->address_changed != NULL && !same_addresses(before, after)) {
+		for (i = 0; i < before->n; i++)
+			r->address_changed(before->v[i], r->address_ctx);
+		for (i = 0; i < after->n; i++)
+			r->address_changed(after->v[i], r->address_ctx);
+	}
+	arena_free(&before->arena);
+}
+
 /* The home server that mail for the record needs, "" if it names none; NULL if it needs none. */
 static const char *home_of(const struct recipients *r, uint32_t id)
 {
@@ -149,6 +209,7 @@ static void count_home(struct recipients *r, uint32_t id, bool comes)
 
 static void drop(struct recipients *r, uint32_t id)
 {
+	struct address_list before = list_addresses(r, id), after = { .n = 0 };
 	struct roster_view v;
 	unsigned char uuid[16];
 	bool has_uuid;
@@ -162,6 +223,7 @@ static void drop(struct recipients *r, uint32_t id)
 	roster_delete(r->roster, id);
 	roster_tidy(r->roster);
 	pthread_rwlock_unlock(&r->lock);
+	tell_addresses(r, &before, &after);
 	if (has_uuid)
 		tell(r, 0, uuid);
 }
@@ -178,6 +240,9 @@ static void replace(struct recipients *r, struct roster_pack *p, const struct ro
 {
 	uint32_t same = e->has_uuid ? roster_find_uuid(r->roster, e->uuid) : 0;
 	uint32_t named = roster_find_dn(r->roster, e->dn), id;
+	struct address_list before, after = {
+		.v = e->addresses, .n = e->address_count, .refuse = e->refuse_outside_mail,
+	};
 
 	if (r->anew && same != 0 && e->address_count == 0 && has_address(r, same)) {
 		roster_drop_pack(r->roster, &p);
@@ -188,6 +253,7 @@ static void replace(struct recipients *r, struct roster_pack *p, const struct ro
 		drop(r, named);
 	if (same != 0)
 		unsee(r, same);
+	before = list_addresses(r, same);
 	pthread_rwlock_wrlock(&r->lock);
 	if (same != 0)
 		count_home(r, same, false);
@@ -196,6 +262,7 @@ static void replace(struct recipients *r, struct roster_pack *p, const struct ro
 		count_home(r, id, true);
 	roster_tidy(r->roster);
 	pthread_rwlock_unlock(&r->lock);
+	tell_addresses(r, &before, &after);
 	if (id == 0) {
 		complain_once(r);
 		return;
@@ -465,6 +532,17 @@ void recipients_journal(struct recipients *r, recipients_journal_cb *cb, void *c
 {
 	r->journal = cb;
 	r->journal_ctx = ctx;
+}
+
+void recipients_watch_addresses(struct recipients *r, recipients_address_cb *cb, void *ctx)
+{
+	r->address_changed = cb;
+	r->address_ctx = ctx;
+}
+
+bool recipients_takes_outside_mail(const struct recipients *r, const char *folded)
+{
+	return roster_takes_outside_mail(r->roster, folded);
 }
 
 const struct roster *recipients_roster(const struct recipients *r)

@@ -72,6 +72,15 @@ size_t recipients_known(const struct recipients *r);
  */
 typedef void recipients_journal_cb(uint32_t id, const unsigned char uuid[16], void *ctx);
 void recipients_journal(struct recipients *r, recipients_journal_cb *cb, void *ctx);
+/*
+ * Called by the writer for each address, folded, for which recipients_takes_outside_mail may say
+ * something else than before: those that a record had and those it has. An address may come twice.
+ * It must not change r. One watcher at a time; NULL = none.
+ */
+typedef void recipients_address_cb(const char *folded, void *ctx);
+void recipients_watch_addresses(struct recipients *r, recipients_address_cb *cb, void *ctx);
+/* For the writer's thread: is there any whose address it is and who takes mail from outside? */
+bool recipients_takes_outside_mail(const struct recipients *r, const char *folded);
 /* For the writer's thread: the records themselves. */
 const struct roster *recipients_roster(const struct recipients *r);
 

@@ -494,6 +494,27 @@ unsigned int roster_find_address(const struct roster *r, const char *folded, uin
 	return *id != 0;
 }
 
+bool roster_takes_outside_mail(const struct roster *r, const char *folded)
+{
+	const char *at = strrchr(folded, '@');
+	size_t size = strlen(folded);
+	struct id_index_probe p;
+	struct roster_view v;
+	uint32_t candidate;
+
+	if (at == NULL)
+		return false;
+	id_index_begin(&r->by_address, id_index_hash(id_index_mix(r->seed, folded, size)), &p);
+	while ((candidate = id_index_next(&p)) != 0) {
+		if (!claims(r, candidate, folded, (size_t)(at - folded), size))
+			continue;
+		roster_look(r, candidate, &v);
+		if (!v.refuse_outside_mail)
+			return true;
+	}
+	return false;
+}
+
 size_t roster_recipients(const struct roster *r)
 {
 	return r->recipients;

@@ -75,6 +75,8 @@ bool roster_has(const struct roster *r, uint32_t id);
 uint32_t roster_find_uuid(const struct roster *r, const unsigned char uuid[16]);
 /* How many claim the address (2 = two or more); the first is *id. */
 unsigned int roster_find_address(const struct roster *r, const char *folded, uint32_t *id);
+/* Does any that claims the address take mail from outside? */
+bool roster_takes_outside_mail(const struct roster *r, const char *folded);
 /* With at least one address. */
 size_t roster_recipients(const struct roster *r);
 size_t roster_count(const struct roster *r);
