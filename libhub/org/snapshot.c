@@ -181,6 +181,13 @@ bool snapshot_warns(const struct snapshot *s, const char *text)
 	return false;
 }
 
+const struct entry *snapshot_entry(const struct snapshot *s, const struct obj *o)
+{
+	const struct in_force *f = o->ndn != NULL ? snapshot_impl_find(impl_of(s), o->ndn) : NULL;
+
+	return f != NULL ? &f->record->raw : NULL;
+}
+
 bool snapshot_is_alike(const struct snapshot *a, const struct snapshot *b, const struct obj *o)
 {
 	const struct in_force *x = snapshot_impl_find(impl_of(a), o->ndn);

@@ -56,6 +56,8 @@ void snapshot_unref(const struct snapshot **s);
 const struct obj *snapshot_find(const struct snapshot *s, enum obj_kind kind, const char *name);
 /* True if text is one of the warnings. */
 bool snapshot_warns(const struct snapshot *s, const char *text);
+/* The entry that an object in force was made of; NULL if there is none (defaults). */
+const struct entry *snapshot_entry(const struct snapshot *s, const struct obj *o);
 /* Objects of two snapshots are the same if they are called the same; either may be NULL. */
 bool snapshot_same_name(const struct obj *a, const struct obj *b);
 /*
