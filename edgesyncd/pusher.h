@@ -65,8 +65,13 @@ void pusher_free(struct pusher **p);
 void pusher_attach(struct pusher *p, struct directory_connection *c, const char *base,
 	const char *holder);
 /*
+ * Another hub holds the lease: nothing is written, but pusher_compare and pusher_status tell what
+ * stands there. Not while attached; ended by pusher_detach too.
+ */
+void pusher_observe(struct pusher *p, struct directory_connection *c, const char *base);
+/*
  * What is outstanding is abandoned; calls of pusher_start and pusher_compare are called back, with
- * an error, before this returns. Nothing if not attached.
+ * an error, before this returns, and must not free p then. Nothing if not attached.
  */
 void pusher_detach(struct pusher *p);
 bool pusher_attached(const struct pusher *p);
@@ -114,8 +119,8 @@ struct push_comparison {
 /*
  * Reads everything on the edge and changes nothing. each is called for every object that differs,
  * the addresses of a bucket together (name: "recipients 0fa: 1 missing"); then done, once.
- * address: verify this recipient; NULL = none. Without full only that. Several at once are done one
- * after the other.
+ * address: verify this recipient; NULL = none. Without full only that, and both markers are read,
+ * so that pusher_status is true. Several at once are done one after the other.
  */
 struct pusher_compare_callbacks {
 	void (*each)(enum push_type type, enum push_difference what, const char *name, void *ctx);
@@ -134,7 +139,7 @@ struct push_side {
 	int64_t pushed_ms;		/* wall; marker last written or found right; 0 = never */
 	int64_t compared_ms;		/* wall; everything last read; 0 = never */
 	size_t count;			/* objects or addresses that stand there */
-	const char *held;		/* why nothing is pushed: the alarm; NULL = it is not held */
+	const char *held;		/* why nothing is pushed: an alarm; NULL = not held */
 	const char *error;		/* of the last try; NULL = none */
 	uint64_t pushes, failures;	/* markers written; tries that failed */
 	uint64_t repaired;		/* objects or buckets that differed at a comparison */
@@ -143,6 +148,7 @@ struct push_side {
 
 struct push_status {
 	bool attached, busy;
+	bool observes;			/* attached without the lease */
 	const char *here_fingerprint;	/* of the organization's snapshot; "" */
 	struct push_side side[PUSH_TYPES];
 };

@@ -27,4 +27,5 @@ include tests/unit/deliver.mk
 include tests/unit/agent.mk
 include tests/unit/pickup.mk
 include tests/unit/hubctl.mk
+include tests/unit/push.mk
 include tests/unit/validator.mk
