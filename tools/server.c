@@ -116,22 +116,65 @@ static int choose_site(struct org *org, struct change *c, struct err *e)
 
 /* --- keys --- */
 
-int server_add_key_digests(const struct org *org, struct change *c, struct err *e)
+static bool has_text(const struct change_attr *attr, const char *text)
 {
-	struct change_attr *certs = find_attr(c, "hubCertificate");
+	size_t i;
+
+	for (i = 0; i < attr->n; i++)
+		if (strcasecmp((const char *)attr->values[i].data, text) == 0)
+			return true;
+	return false;
+}
+
+/* Adds the digest of each certificate's key that is not there yet. */
+static int put_digests(const struct org *org, struct change_attr *digests,
+	const struct blob *certs, size_t n, struct err *e)
+{
 	char pin[TLS_PIN_SIZE];
 	size_t i;
 
+	for (i = 0; i < n; i++)
+		if (tls_pin_of_der(certs[i].data, certs[i].size, pin, e) != 0 ||
+			(!has_text(digests, pin) && change_add_value(org->ctl, digests, pin,
+			strlen(pin), e) != 0))
+			return -1;
+	return 0;
+}
+
+/*
+ * The digests that the entry has, which may be of keys without a certificate, but for those of
+ * certificates that are taken away.
+ */
+static int keep_digests(const struct org *org, const struct change *c,
+	const struct change_attr *certs, struct change_attr *digests, struct err *e)
+{
+	struct change_attr *gone = arena_alloc(org->ctl->arena, sizeof(*gone));
+	const struct entry *entry = org_entry(org, c->dn);
+	const struct entry_attr *there = entry != NULL ? entry_attr(entry, "hubKeyDigest") : NULL;
+	size_t i;
+
+	gone->name = digests->name;
+	if (put_digests(org, gone, certs->deleted, certs->n_deleted, e) != 0)
+		return -1;
+	for (i = 0; there != NULL && i < there->n; i++)
+		if (!has_text(gone, (const char *)there->values[i].data) &&
+			change_add_value(org->ctl, digests, there->values[i].data,
+			there->values[i].size, e) != 0)
+			return -1;
+	return 0;
+}
+
+int server_add_key_digests(const struct org *org, struct change *c, struct err *e)
+{
+	const struct change_attr *certs = find_attr(c, "hubCertificate");
+	struct change_attr *digests;
+
 	if (certs == NULL || find_attr(c, "hubKeyDigest") != NULL)
 		return 0;
-	for (i = 0; i < certs->n; i++) {
-		if (tls_pin_of_der(certs->values[i].data, certs->values[i].size, pin, e) != 0)
-			return -1;
-		change_put(org->ctl, c, "hubKeyDigest", arena_strdup(org->ctl->arena, pin));
-	}
-	if (certs->n == 0)
-		change_attr(org->ctl, c, "hubKeyDigest");
-	return 0;
+	digests = change_attr(org->ctl, c, "hubKeyDigest");
+	if (certs->n_added + certs->n_deleted != 0 && keep_digests(org, c, certs, digests, e) != 0)
+		return -1;
+	return put_digests(org, digests, certs->values, certs->n, e);
 }
 
 enum ctl_status server_set_password(struct org *org, const char *dn, const char *file)
