@@ -30,6 +30,7 @@ struct change {
 	const struct obj_class *class;
 	struct change_attr *v[CHANGE_ATTRS_MAX];
 	size_t n;
+	bool stays;			/* a removal that is not taken back, and may be done */
 	struct change *next;		/* written after this one */
 };
 
@@ -50,7 +51,9 @@ void change_put(struct ctl *ctl, struct change *c, const char *name, const char 
 int change_check(struct org *org, const struct change *list, struct err *e) MUST_CHECK;
 /* LDIF, without secrets. */
 void change_print(FILE *out, const struct change *list);
-/* Writes all of list; when one is refused, takes back the entries it has added. */
+/* Writes all of list; when one is refused, takes back those before it, as far as org knows them. */
 int change_write(struct org *org, const struct change *list, struct err *e) MUST_CHECK;
+/* Takes back all of a list that was written. */
+void change_take_back(struct org *org, const struct change *list);
 
 #endif

@@ -120,16 +120,86 @@ static int write_one(LDAP *ld, const struct change *c)
 	return code;
 }
 
-/* Entries that were added before failed, the last one first. */
-static void take_back(LDAP *ld, const struct change *list, const struct change *failed)
+/* --- taking back --- */
+
+static bool put_old(struct org *org, struct change *back, const char *name,
+	const struct entry_attr *was)
 {
+	struct change_attr *attr = change_attr(org->ctl, back, name);
+	struct err ignored;
+	size_t i;
+
+	for (i = 0; was != NULL && i < was->n; i++)
+		if (change_add_value(org->ctl, attr, was->values[i].data, was->values[i].size,
+			&ignored) != 0)
+			return false;
+	return true;
+}
+
+/* The entry anew, but for what this account may not read. */
+static bool put_entry(struct org *org, struct change *back, const struct entry *old)
+{
+	size_t i;
+
+	if (old->n > CHANGE_ATTRS_MAX)
+		return false;
+	back->kind = CHANGE_ADD;
+	for (i = 0; i < old->n; i++)
+		if (!org_is_stand_in(&old->attrs[i]) &&
+			!put_old(org, back, old->attrs[i].name, &old->attrs[i]))
+			return false;
+	return true;
+}
+
+/* The attributes that c changes, as they were. */
+static bool put_before(struct org *org, struct change *back, const struct change *c,
+	const struct entry *old)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->v[i]->secret ||
+			!put_old(org, back, c->v[i]->name, entry_attr(old, c->v[i]->name)))
+			return false;
+	return true;
+}
+
+/* NULL if it is not known how it was. */
+static struct change *inverse(struct org *org, const struct change *c)
+{
+	const struct entry *old = org_entry(org, c->dn);
+	struct change *back;
+
+	if (c->kind == CHANGE_ADD)
+		return change_new(org->ctl, CHANGE_DELETE, c->dn, c->class, NULL);
+	if (old == NULL)
+		return NULL;
+	back = change_new(org->ctl, CHANGE_MODIFY, old->dn, c->class, NULL);
+	if (c->kind == CHANGE_DELETE)
+		return put_entry(org, back, old) ? back : NULL;
+	return put_before(org, back, c, old) ? back : NULL;
+}
+
+/* What was written before failed, the last one first. */
+static void take_back(struct org *org, const struct change *list, const struct change *failed)
+{
+	static const char *const done[] = { "added", "changed", "removed" };
+	const struct change *back;
+
 	if (list == failed)
 		return;
-	take_back(ld, list->next, failed);
-	if (list->kind == CHANGE_ADD && ldap_delete_ext_s(ld, list->dn, NULL, NULL) != LDAP_SUCCESS)
-		ctl_warn("%s has been added and could not be taken back", list->dn);
-	else if (list->kind != CHANGE_ADD)
-		ctl_warn("%s has been changed all the same", list->dn);
+	take_back(org, list->next, failed);
+	if (list->stays)
+		return;
+	back = inverse(org, list);
+	if (back == NULL || write_one(session_ldap(org->session), back) != LDAP_SUCCESS)
+		ctl_warn("%s has been %s and could not be taken back", list->dn,
+			done[list->kind]);
+}
+
+void change_take_back(struct org *org, const struct change *list)
+{
+	take_back(org, list, NULL);
 }
 
 int change_write(struct org *org, const struct change *list, struct err *e)
@@ -141,10 +211,10 @@ int change_write(struct org *org, const struct change *list, struct err *e)
 
 	for (c = list; c != NULL; c = c->next) {
 		code = write_one(ld, c);
-		if (code == LDAP_SUCCESS)
+		if (code == LDAP_SUCCESS || (c->stays && code == LDAP_NO_SUCH_OBJECT))
 			continue;
 		explain(org, c, code, &why);
-		take_back(ld, list, c);
+		take_back(org, list, c);
 		return err_set(e, why.class, 0, "%s: %s", c->dn, why.text);
 	}
 	return 0;

@@ -62,11 +62,10 @@ static void show_what_if(const struct org *org, const struct snapshot *before,
 	route_changes_clear(&changes);
 }
 
-enum ctl_status object_commit(struct org *org, const struct change *list)
+enum ctl_status object_apply(struct org *org, const struct change *list)
 {
 	const struct snapshot *before = snapshot_ref(org->snapshot);
 	bool broken, refused;
-	const struct change *c;
 	struct err e;
 
 	broken = change_check(org, list, &e) != 0;
@@ -82,8 +81,16 @@ enum ctl_status object_commit(struct org *org, const struct change *list)
 		return CTL_DONE;
 	if (org->session == NULL)
 		return ctl_fail("a file is only read; see the change with --what-if");
-	if (change_write(org, list, &e) != 0)
-		return ctl_fail("%s", e.text);
+	return change_write(org, list, &e) == 0 ? CTL_DONE : ctl_fail("%s", e.text);
+}
+
+enum ctl_status object_commit(struct org *org, const struct change *list)
+{
+	enum ctl_status status = object_apply(org, list);
+	const struct change *c;
+
+	if (status != CTL_DONE || org->ctl->what_if)
+		return status;
 	for (c = list; c != NULL; c = c->next)
 		if (org->ctl->output != CTL_JSON || c == list)
 			say_done(org, c);
@@ -92,7 +99,7 @@ enum ctl_status object_commit(struct org *org, const struct change *list)
 
 /* --- verbs --- */
 
-static int check_name(const char *cn, struct err *e)
+int object_check_name(const char *cn, struct err *e)
 {
 	size_t n = 0;
 	const char *s;
@@ -122,7 +129,7 @@ static enum ctl_status run_new(struct org *org, const struct obj_class *class,
 		server = arena_strndup(org->ctl->arena, cn, (size_t)(slash - cn));
 		cn = slash + 1;
 	}
-	if (check_name(cn, &e) != 0)
+	if (object_check_name(cn, &e) != 0)
 		return ctl_usage("%s", e.text);
 	if (class->kind == OBJ_SERVER)
 		return server_new(org, args);
@@ -187,8 +194,7 @@ static void on_referrer(const struct obj *referrer, const char *attr, void *ctx)
 			referrer->class->noun, referrer->name, attr);
 }
 
-/* Receive connectors go before their server. */
-static struct change *removals(struct org *org, const struct obj_class *class, const char *dn)
+struct change *object_removals(struct org *org, const struct obj_class *class, const char *dn)
 {
 	struct change *list = change_new(org->ctl, CHANGE_DELETE, dn, class, NULL), *c;
 	const struct obj_class *below;
@@ -220,7 +226,7 @@ static enum ctl_status run_remove(struct org *org, const struct obj_class *class
 		snapshot_each_referrer(org->snapshot, o, on_referrer, &r);
 	if (*r.text != '\0' && !org->ctl->force)
 		return ctl_fail("%s is still named by %s", o->name, r.text);
-	return object_commit(org, removals(org, class, dn));
+	return object_commit(org, object_removals(org, class, dn));
 }
 
 /* --- the command --- */
@@ -247,7 +253,7 @@ bool object_has_verb(const struct obj_class *class, const char *verb)
 	if (class->kind == OBJ_ORGANIZATION)
 		return v == VERB_SET || v == VERB_GET || v == VERB_LIST;
 	if (class->kind == OBJ_EDGE_SUBSCRIPTION)
-		return v == VERB_GET || v == VERB_LIST || v == VERB_REMOVE;
+		return v == VERB_SET || v == VERB_GET || v == VERB_LIST;
 	return v != VERBS;
 }
 

@@ -31,6 +31,14 @@ const char *object_find(const struct org *org, const struct obj_class *class, co
  */
 const char *object_dn(const struct org *org, const struct obj_class *class, const char *cn,
 	const char *parent);
+/* 0 if a new object can be called so. */
+int object_check_name(const char *cn, struct err *e) MUST_CHECK;
+/* The removal of an object; Receive connectors go before their server. */
+struct change *object_removals(struct org *org, const struct obj_class *class, const char *dn);
+/*
+ * Judges, then shows (--what-if) or writes the changes, without a word when they are written.
+ */
+enum ctl_status object_apply(struct org *org, const struct change *list);
 /*
  * Judges, then shows (--what-if) or writes the changes; one line that says what was done, or the
  * JSON of the object at the head of the list.

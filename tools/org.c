@@ -31,6 +31,12 @@ const char *org_entry_value(const struct entry *entry, const char *name)
 	return NULL;
 }
 
+bool org_is_stand_in(const struct entry_attr *attr)
+{
+	return strcasecmp(attr->name, "hubAuthPassword") == 0 && attr->n == 1 &&
+		strcmp((const char *)attr->values[0].data, stand_in) == 0;
+}
+
 const struct obj_class *org_entry_class(const struct entry *entry)
 {
 	const struct obj_class *class;
@@ -305,6 +311,8 @@ void org_close(struct org *org)
 	HASH_CLEAR(hh, org->by_dn);
 	free(org->entries);
 	free(org->others);
+	org->entries = org->others = NULL;
+	org->n = org->n_others = 0;
 }
 
 /* --- recipients --- */

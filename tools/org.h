@@ -37,6 +37,8 @@ const struct entry *org_entry(const struct org *org, const char *dn);
 const struct obj_class *org_entry_class(const struct entry *entry);
 /* First value of an attribute, or NULL. */
 const char *org_entry_value(const struct entry *entry, const char *name);
+/* Does a stand-in take the place of what is not readable? */
+bool org_is_stand_in(const struct entry_attr *attr);
 /* Why the object is not in force as it stands, or NULL if it is. */
 const char *org_rejection(const struct snapshot *s, const char *dn);
 /* The object in force at that DN, or NULL. */
