@@ -159,6 +159,12 @@ static void add_option(struct option *options, size_t *n, const char *name, bool
 	++*n;
 }
 
+bool args_has_option(const struct attr_def *def)
+{
+	/* a sealed secret */
+	return def->kind != ATTR_BLOBS || (def->flags & ATTR_SECRET) == 0;
+}
+
 static void add_class_options(struct arena *a, const struct obj_class *class,
 	struct option *options, size_t *n)
 {
@@ -167,6 +173,8 @@ static void add_class_options(struct arena *a, const struct obj_class *class,
 	size_t i;
 
 	for (i = 0; (def = obj_class_row(class, i)) != NULL; i++) {
+		if (!args_has_option(def))
+			continue;
 		option_name(def->name, name);
 		add_option(options, n, arena_strdup(a, name), true);
 		add_option(options, n, arena_printf(a, "no-%s", name), false);

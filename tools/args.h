@@ -36,7 +36,11 @@ bool args_given(const struct args *args, const char *name);
 int args_number(const struct args *args, const char *name, uint64_t min, uint64_t max,
 	uint64_t *out, struct err *e) MUST_CHECK;
 
+struct attr_def;
 struct obj_class;
+
+/* Has hubctl options for the attribute? Not for what only programs can make. */
+bool args_has_option(const struct attr_def *def);
 
 /*
  * Parses what follows the verb into *args, whose noun is there already; global options may stand

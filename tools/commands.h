@@ -1,4 +1,4 @@
-/* commands.h - the nouns that are no objects of the directory. */
+/* commands.h - what is not done in the same way for every class of objects of the directory. */
 #ifndef HUB_TOOLS_COMMANDS_H
 #define HUB_TOOLS_COMMANDS_H
 
@@ -14,6 +14,6 @@ struct command {
 
 /* Each ends with noun NULL. */
 extern const struct command queue_commands[], route_commands[], config_commands[],
-	metrics_commands[];
+	metrics_commands[], edge_subscription_commands[];
 
 #endif

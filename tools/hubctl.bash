@@ -47,7 +47,7 @@ _hubctl()
 	done
 	case $previous in
 	-f | -y | --control | --ca | --client-certificate | --client-key | --batch | --ldif | what-if | \
-		check)
+		check | import)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -90,6 +90,24 @@ _hubctl()
 	esac
 }
 
+# Options of the verb, from the help of its noun on standard input: those below the verb itself, or
+# what objects of the class have.
+_hubctl_options()
+{
+	awk -v verb="$2" -v head="hubctl $1 $2" '
+		/^hubctl / { on = index($0 " ", head " ") == 1; class = 0 }
+		/^options of / { on = class = index($0, " " verb " ") > 0 }
+		on && /^  --/ {
+			print $1
+			if (!class || verb != "set")
+				next
+			name = substr($1, 3)
+			print "--no-" name
+			if (/[.][.][.]$/)
+				print "--add-" name " --remove-" name
+		}'
+}
+
 # A name or an option of the verb.
 _hubctl_words()
 {
@@ -98,18 +116,7 @@ _hubctl_words()
 	shift 4
 	case $word:$verb in
 	-*:*)
-		own=$(sed -n 's/^  \(--[a-z-]*\).*/\1/p' <<<"$help")
-		if grep -q '^options of new and set' <<<"$help"; then
-			case $verb in
-			set)
-				own+=$(sed -n 's/^  --\([a-z-]*\).*/ --no-\1/p' <<<"$help")
-				own+=$(sed -n 's/^  --\([a-z-]*\) .*[.][.][.]$/ --add-\1 --remove-\1/p' \
-					<<<"$help")
-				;;
-			new) ;;
-			*) own='' ;;
-			esac
-		fi
+		own=$(_hubctl_options "$noun" "$verb" <<<"$help")
 		mapfile -t COMPREPLY < <(compgen -W "$own --what-if --force --server --help" -- "$word")
 		;;
 	*:set | *:get | *:remove | *:enable | *:disable)

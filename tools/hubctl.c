@@ -22,7 +22,8 @@ static const char *const object_verbs[] = {
 };
 
 static const struct command *const groups[] = {
-	queue_commands, route_commands, config_commands, metrics_commands
+	queue_commands, route_commands, config_commands, metrics_commands,
+	edge_subscription_commands
 };
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
@@ -49,7 +50,8 @@ static void print_nouns(FILE *out)
 		fprintf(out, "  %s\n", obj_classes[i]->noun);
 	for (i = 0; i < GROUPS; i++) {
 		for (c = groups[i]; c->noun != NULL; before = c++)
-			if (before == NULL || strcmp(before->noun, c->noun) != 0)
+			if ((before == NULL || strcmp(before->noun, c->noun) != 0) &&
+				obj_class_by_noun(c->noun) == NULL)
 				fprintf(out, "  %s\n", c->noun);
 	}
 }
@@ -85,14 +87,17 @@ static void print_class_help(const struct obj_class *class)
 			printf("hubctl %s %s\n", class->noun, object_verbs[i]);
 	if (!object_has_verb(class, "set"))
 		return;
-	puts("options of new and set (--no-OPTION removes; where ... stands --add-OPTION and "
+	printf("options of %sset (",
+		object_has_verb(class, "new") ? "new and " : "");
+	puts("--no-OPTION removes; where ... stands --add-OPTION and "
 		"--remove-OPTION\nchange single values):");
 	if (class->kind == OBJ_SERVER || class->kind == OBJ_MAILBOX_SERVER)
 		puts("  --site <site>");
 	if (class->kind == OBJ_SERVER)
 		puts("  --password-file FILE");
 	for (i = 0; (def = obj_class_row(class, i)) != NULL; i++)
-		print_option(def);
+		if (args_has_option(def))
+			print_option(def);
 }
 
 static void print_command_help(const char *noun)
@@ -136,6 +141,7 @@ static enum ctl_status run_noun(struct ctl *ctl, int argc, char **argv, const ch
 	const struct obj_class *class = obj_class_by_noun(argv[0]);
 	const char *verb = argc > 1 ? argv[1] : NULL;
 	struct args args = { .noun = argv[0], .verb = verb };
+	const struct command *command;
 	struct err e;
 	int i;
 
@@ -155,14 +161,14 @@ static enum ctl_status run_noun(struct ctl *ctl, int argc, char **argv, const ch
 		argv--;
 		verb = "";
 	}
-	if (verb == NULL || (class != NULL ? !object_has_verb(class, verb) :
-		find_command(args.noun, verb) == NULL))
+	command = verb != NULL ? find_command(args.noun, verb) : NULL;
+	if (command == NULL && (verb == NULL || class == NULL || !object_has_verb(class, verb)))
 		return unknown_verb(args.noun, verb);
 	if (defaults_fill(ctl, file, &e) != 0)
 		return ctl_usage("%s", e.text);
-	if (class != NULL)
-		return object_run(ctl, class, argc - 1, argv + 1, &args);
-	return run_command(ctl, find_command(args.noun, verb), argc - 1, argv + 1, &args);
+	if (command != NULL)
+		return run_command(ctl, command, argc - 1, argv + 1, &args);
+	return object_run(ctl, class, argc - 1, argv + 1, &args);
 }
 
 int main(int argc, char **argv)

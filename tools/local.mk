@@ -11,6 +11,11 @@ tools_libctl_a_SOURCES = \
 	%D%/config_change.c %D%/config_change.h \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/defaults.c %D%/defaults.h \
+	%D%/edge_subscription.c %D%/edge_subscription.h \
+	%D%/edge_subscription_import.c \
+	%D%/edge_subscription_new.c \
+	%D%/edge_subscription_remove.c \
+	%D%/edge_tree.c %D%/edge_tree.h \
 	%D%/http.c %D%/http.h \
 	%D%/ldif_change.c %D%/ldif_change.h \
 	%D%/ldif_out.c %D%/ldif_out.h \
@@ -22,6 +27,8 @@ tools_libctl_a_SOURCES = \
 	%D%/object_show.c %D%/object_show.h \
 	%D%/org.c %D%/org.h \
 	%D%/pick.c %D%/pick.h \
+	%D%/presented.c %D%/presented.h \
+	%D%/private_file.c %D%/private_file.h \
 	%D%/queue.c \
 	%D%/route.c \
 	%D%/route_change.c %D%/route_change.h \
