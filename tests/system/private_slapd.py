@@ -45,7 +45,8 @@ def ldif(dn, classes, **attributes):
     lines = ["dn: " + dn] + ["objectClass: " + c for c in classes.split()]
     for name, values in attributes.items():
         for value in values if isinstance(values, list) else [values]:
-            lines.append("%s:: %s" % (name, base64.b64encode(value.encode()).decode()))
+            raw = value if isinstance(value, bytes) else value.encode()
+            lines.append("%s:: %s" % (name, base64.b64encode(raw).decode()))
     return "\n".join(lines) + "\n\n"
 
 

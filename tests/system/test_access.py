@@ -93,6 +93,26 @@ class Access(OneDirectory):
         self.assertSees(HUBS["hub2"], SUBSCRIPTION, "hubCredential")
         self.assertSeesNot(self.slapd.admin, SUBSCRIPTION, "hubCredential")
 
+    def test_hubs_of_the_site_delete_a_removed_subscription(self):
+        """And only those, only one that is removed; who says so is Organization Management."""
+        dn = "cn=edge9,cn=Edge Subscriptions," + TREE
+        other = "cn=other,cn=Edge Subscriptions," + TREE
+        self.assertMay(self.slapd.add(ldif(dn, "hubEdgeSubscription", hubServerSite=LONDON)), dn)
+        for who in (HUBS["hub1"], PEOPLE["sm"], PEOPLE["cm"]):
+            self.assertMayNot(self.slapd.replace(dn, "hubRemoved", "TRUE", who=who), who)
+            self.assertMayNot(self.slapd.delete(dn, who=who), who)
+        self.assertMay(self.slapd.replace(dn, "hubRemoved", "TRUE"), dn)
+        for who in (HUBS["hub2"], HUBS["edge1"], *PEOPLE.values()):
+            self.assertMayNot(self.slapd.delete(dn, who=who), who)
+        rename = self.slapd.change("dn: %s\nchangetype: modrdn\nnewrdn: cn=other\n"
+                                   "deleteoldrdn: 1\n" % dn, who=HUBS["hub1"])
+        self.assertMayNot(rename.returncode, "a new name")
+        self.assertMayNot(self.slapd.replace(dn, "hubRemoved", "FALSE", who=HUBS["hub1"]), dn)
+        self.assertMayNot(self.slapd.add(ldif(other, "hubEdgeSubscription"), who=HUBS["hub1"]),
+                          "a new one")
+        self.assertMay(self.slapd.delete(dn, who=HUBS["hub1"]), dn)
+        self.assertMayNot(self.slapd.delete(SUBSCRIPTION, who=HUBS["hub1"]), SUBSCRIPTION)
+
     def may_write(self, who, may, may_not):
         for dn in may:
             self.assertMay(self.slapd.replace(dn, "hubComment", "by " + who, who=PEOPLE[who]), dn)

@@ -1,18 +1,22 @@
 """The kinds of directory that new-directory makes: with TLS, replicated, an edge's, validated."""
 
+import base64
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from private_slapd import (ADMIN, CONSTRAINT, DEADLINE, EDGE1, HUB1, HUBS, INSUFFICIENT, LONDON,
-                           NO_OBJECT, PARIS, SCHEMA, TREE, Slapd, free_port, ldif, run, wait_for)
+                           NO_OBJECT, PARIS, SCHEMA, SUFFIX, TREE, Slapd, free_port, ldif, run,
+                           wait_for)
 
 
 class Arguments(unittest.TestCase):
@@ -129,33 +133,142 @@ class Replication(unittest.TestCase):
             self.assertEqual(replica.add(ldif(PARIS, "hubSite")), 10)
 
 
+def stamp(seconds):
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
+
+
 class Edge(unittest.TestCase):
+    """Who may do what in the own directory of an edge."""
+
+    ACCOUNTS = {name: ("cn=%s,cn=Sync Accounts,%s" % (name, TREE), name)
+                for name in ("hub1.1", "hub2.1", "bootstrap.ab")}
+    CONNECTOR = "cn=Out,cn=Connectors," + TREE
+    SITE = "cn=London,cn=Sites," + TREE
+    BUCKET = "cn=0a7,cn=Recipients," + TREE
+    PUSH = "cn=Recipients,cn=Push," + TREE
+    STATE = "cn=Edge State," + TREE
+    KEY = bytes(range(32))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.slapd = Slapd("--edge", schemes=("ldapi", "ldaps"))
+        cls.addClassCleanup(cls.slapd.remove)
+        cls.slapd.uri = cls.slapd.local
+        text = ldif(EDGE1, "hubServer", hubRole="Edge", userPassword="edge1")
+        text += ldif(cls.CONNECTOR, "hubSendConnector", hubAuthPassword="s")
+        text += "".join(ldif(dn, "hubSyncAccount", userPassword=password)
+                        for dn, password in cls.ACCOUNTS.values())
+        added = cls.slapd.add(text)
+        if added != 0:
+            raise AssertionError("first entries: %d" % added)
+
+    def may(self, code):
+        self.assertEqual(code, 0)
+
+    def may_not(self, code, what=None):
+        self.assertEqual(code, INSUFFICIENT, what)
+
+    def subscribe(self, subscribed="TRUE"):
+        holder = self.ACCOUNTS["hub1.1"]
+        self.may(self.slapd.replace(self.STATE, "hubLeaseHolder", holder[0], who=holder))
+        self.may(self.slapd.replace(self.STATE, "hubSubscribed", subscribed, who=holder))
+        return holder
+
     def test_subscribed_edge_is_read_only(self):
-        slapd = Slapd("--edge")
-        self.addCleanup(slapd.remove)
-        connector = "cn=Out,cn=Connectors," + TREE
-        self.assertIsInstance(slapd.read("cn=Recipients," + TREE), list)
-        self.assertEqual(slapd.add(ldif(EDGE1, "hubServer", hubRole="Edge", userPassword="edge1")),
-                         0)
-        self.assertEqual(slapd.add(ldif(connector, "hubSendConnector", hubAuthPassword="s")), 0)
-        account = ("cn=hub1,cn=Sync Accounts," + TREE, "sync")
-        self.assertEqual(slapd.add(ldif(account[0], "organizationalRole simpleSecurityObject",
-                                        userPassword="sync")), 0)
-        state = "cn=Edge State," + TREE
-        self.assertEqual(slapd.replace(state, "hubLeaseHolder", account[0], who=account), 0)
-        self.assertEqual(slapd.replace(state, "hubSubscribed", "TRUE", who=account), 0)
-        self.assertEqual(slapd.replace(connector, "hubComment", "x"), INSUFFICIENT)
-        self.assertEqual(slapd.replace(TREE, "hubComment", "x"), INSUFFICIENT)
-        self.assertEqual(slapd.replace(connector, "hubComment", "x", who=account), 0)
-        self.assertEqual(slapd.replace(EDGE1, "hubAdminAddress", "127.0.0.1:1"), 0)
-        self.assertEqual(slapd.add(ldif("cn=In," + EDGE1, "hubReceiveConnector")), 0)
-        secret = slapd.read(connector, "hubAuthPassword", who=HUBS["edge1"])
-        self.assertIn("hubAuthPassword: s", secret)
-        self.assertEqual(slapd.replace(connector, "hubComment", "x", who=HUBS["edge1"]),
-                         INSUFFICIENT)
-        self.assertEqual(slapd.read(TREE, who=None), NO_OBJECT)
-        local = run("ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", slapd.local)
+        """To its administrators, what is pushed; not its own entry. hubd reads, nobody else."""
+        holder = self.subscribe()
+        for dn in (self.CONNECTOR, TREE, "cn=Push," + TREE, "cn=Recipients," + TREE):
+            self.may_not(self.slapd.replace(dn, "hubComment", "x"), dn)
+            self.assertIsInstance(self.slapd.read(dn), list)
+            self.may(self.slapd.replace(dn, "hubComment", "x", who=holder))
+        self.may_not(self.slapd.add(ldif(self.SITE, "hubSite")))
+        self.may_not(self.slapd.delete(self.CONNECTOR))
+        self.may(self.slapd.replace(EDGE1, "hubAdminAddress", "127.0.0.1:1"))
+        self.may(self.slapd.add(ldif("cn=In," + EDGE1, "hubReceiveConnector")))
+        for who in (HUBS["edge1"], *self.ACCOUNTS.values()):
+            self.assertIn("hubAuthPassword: s",
+                          self.slapd.read(self.CONNECTOR, "hubAuthPassword", who=who))
+        self.assertNotIn("hubAuthPassword: s", self.slapd.read(self.CONNECTOR, "hubAuthPassword"))
+        self.may_not(self.slapd.replace(self.CONNECTOR, "hubComment", "x", who=HUBS["edge1"]))
+        self.assertEqual(self.slapd.read(TREE, who=None), NO_OBJECT)
+        local = run("ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", self.slapd.local)
         self.assertNotIn("cn=admin", local.stdout)
+
+    def test_only_the_holder_pushes(self):
+        """The lease is the fence: who lost it, and who never had it, gets 50 for every write."""
+        holder, other = self.subscribe(), self.ACCOUNTS["hub2.1"]
+        value = b"\x0a\x70" + bytes(14)
+        bucket = ldif(self.BUCKET, "hubRecipientBucket", hubBucketHash=value)
+        marker = ldif(self.PUSH, "hubPushMarker", hubPushDigest="0" * 64, hubHashKey=self.KEY)
+        for text in (bucket, marker, ldif(self.SITE, "hubSite")):
+            for who in (other, self.ACCOUNTS["bootstrap.ab"], HUBS["edge1"], "admin"):
+                self.may_not(self.slapd.add(text, who=who), who)
+            self.may(self.slapd.add(text, who=holder))
+        self.may(self.slapd.replace(self.STATE, "hubLeaseHolder", other[0], who=other))
+        for dn in (self.BUCKET, self.PUSH, self.SITE, self.CONNECTOR, TREE):
+            self.may_not(self.slapd.replace(dn, "hubComment", "x", who=holder), dn)
+        self.may_not(self.slapd.delete(self.BUCKET, who=holder))
+        for dn in (self.BUCKET, self.PUSH, self.SITE):
+            self.may(self.slapd.delete(dn, who=other))
+
+    def test_key_of_the_hashes(self):
+        """Whoever has it can try addresses: hubd and the accounts, no person."""
+        holder = self.subscribe()
+        line = "hubHashKey:: " + base64.b64encode(self.KEY).decode()
+        self.may(self.slapd.add(ldif(self.PUSH, "hubPushMarker", hubPushDigest="0" * 64,
+                                     hubHashKey=self.KEY), who=holder))
+        for who in (HUBS["edge1"], *self.ACCOUNTS.values()):
+            self.assertIn(line, self.slapd.read(self.PUSH, who=who))
+        for subscribed in ("TRUE", "FALSE"):
+            self.subscribe(subscribed)
+            self.assertNotIn(line, self.slapd.read(self.PUSH))
+            self.assertEqual(self.slapd.read(self.PUSH, "1.1", filter="(hubHashKey=*)"), [])
+        # unsubscribed, the administrators take away what was pushed, markers included
+        self.may(self.slapd.delete(self.PUSH))
+
+    def test_accounts(self):
+        """Any account makes and deletes accounts; what they know of each other is no password."""
+        new = ("cn=hub3.1,cn=Sync Accounts," + TREE, "hub3.1")
+        text = ldif(new[0], "hubSyncAccount", userPassword=new[1], hubAccountServer="hub3",
+                    hubValidTo=stamp(60), pwdEndTime=stamp(60))
+        self.may_not(self.slapd.add(text, who=HUBS["edge1"]))
+        self.may(self.slapd.add(text, who=self.ACCOUNTS["bootstrap.ab"]))
+        self.assertIsInstance(self.slapd.read(self.STATE, who=new), list)
+        for who in ("admin", new, HUBS["edge1"]):
+            lines = self.slapd.read(new[0], "userPassword", who=who)
+            self.assertNotIn("userPassword", str(lines), who)
+        self.may(self.slapd.delete(new[0], who=self.ACCOUNTS["hub2.1"]))
+
+    def test_accounts_end(self):
+        """slapd itself refuses one after its pwdEndTime, and before its pwdStartTime."""
+        times = {"ended": {"pwdEndTime": stamp(-1)}, "begins": {"pwdStartTime": stamp(3600)},
+                 "good": {"pwdStartTime": stamp(-1), "pwdEndTime": stamp(3600)}}
+        for name, wish in times.items():
+            who = ("cn=%s,cn=Sync Accounts,%s" % (name, TREE), "secret")
+            self.may(self.slapd.add(ldif(who[0], "hubSyncAccount", userPassword="secret", **wish),
+                                    who=self.ACCOUNTS["hub1.1"]))
+            found = self.slapd.read(self.STATE, who=who)
+            if name == "good":
+                self.assertIsInstance(found, list)
+                self.assertEqual(self.slapd.read(self.STATE, who=(who[0], "wrong")), 49)
+                self.assertIsInstance(self.slapd.read(self.STATE, who=who), list)
+            else:
+                self.assertEqual(found, 49, name)
+
+    def test_local_side_stays_local(self):
+        """No account touches the edge's own entry's connectors, roles or administrators."""
+        holder = self.subscribe()
+        for dn in ("cn=Organization Management,cn=Roles," + TREE, "cn=admin," + SUFFIX):
+            self.may_not(self.slapd.replace(dn, "description", "x", who=holder), dn)
+        self.may_not(self.slapd.add(ldif("cn=Bad," + EDGE1, "hubReceiveConnector"), who=holder))
+        self.may_not(self.slapd.replace("cn=admin," + SUFFIX, "userPassword", "x", who=holder))
+
+    def test_self_signed_key_pair(self):
+        """Made where an edge listens with ldaps and no --certificate is given."""
+        self.assertEqual(os.stat(os.path.join(self.slapd.dir, "directory.key")).st_mode & 0o77, 0)
+        shown = ssl.get_server_certificate(("127.0.0.1", self.slapd.port))
+        with open(os.path.join(self.slapd.dir, "directory.crt")) as made:
+            self.assertEqual(shown.split(), made.read().split())
 
 
 class Validator(unittest.TestCase):
