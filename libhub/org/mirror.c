@@ -108,8 +108,8 @@ static bool same_warnings(const struct snapshot *a, const struct snapshot *b)
 
 static bool same(const struct snapshot *a, const struct snapshot *b)
 {
-	return strcmp(a->fingerprint, b->fingerprint) == 0 && same_rejections(a, b) &&
-		same_warnings(a, b);
+	return strcmp(a->fingerprint, b->fingerprint) == 0 && a->unpushed == b->unpushed &&
+		same_rejections(a, b) && same_warnings(a, b);
 }
 
 static void note_csn(struct mirror *m)

@@ -69,7 +69,7 @@ struct replica_part {
 	bool in_step;			/* what is shown is in force */
 	int64_t incomplete_since_ms;	/* wall; when not */
 	char reason[REPLICA_TEXT];	/* for people; when not */
-	/* of the push in force; "" and 0 = none; the strings live until the next call of anything */
+	/* of the push in force, "" and 0 = none; strings live until the next call of anything */
 	const char *fingerprint, *holder;
 	int64_t time_ms;
 	int64_t in_force_since_ms;	/* wall, in this process; 0 = none */
