@@ -4,6 +4,7 @@ edgesyncd_libedgesyncd_a_SOURCES =
 LIBEDGESYNCD = edgesyncd/libedgesyncd.a
 
 include edgesyncd/push.mk
+include edgesyncd/session.mk
 
 edgesyncd_libedgesyncd_a_SOURCES += \
 	%D%/daemon.c %D%/daemon.h \

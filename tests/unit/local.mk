@@ -13,6 +13,7 @@ include tests/unit/replica.mk
 include tests/unit/mirror.mk
 include tests/unit/providers.mk
 include tests/unit/watch.mk
+include tests/unit/edgesyncd_session.mk
 include tests/unit/connection.mk
 include tests/unit/authenticate.mk
 include tests/unit/smtp_values.mk
