@@ -13,11 +13,7 @@
 #include "edgesyncd/pusher.h"
 #include "libhub/base/resolver.h"
 #include "libhub/directory/watch.h"
-
-/* One pair of PEM files, such as settings name them; read anew whenever they are needed. */
-struct targets_key {
-	const char *certificate, *key;
-};
+#include "libhub/tls/certificate.h"
 
 /* Strings are the caller's and outlive their use: until targets_free or the next set of them. */
 struct targets_config {
@@ -25,8 +21,9 @@ struct targets_config {
 	/* The organization's directory, where we write as this hub; its base. */
 	const struct directory_config *directory;
 	const char *base;
-	const struct targets_key *keys;		/* what is sealed for us opens with one of these */
-	size_t n_keys;
+	/* What is sealed for us opens with one of these, such as those of an identity; counted. */
+	struct tls_certificate *const *own;
+	size_t n_own;
 	unsigned int lease_time_s;
 	unsigned int account_lifetime_s;
 	unsigned int account_renewal_s;		/* before its end an account gets a successor */

@@ -1,0 +1,165 @@
+/* sealed.c - see sealed.h */
+#include "edgesyncd/sealed.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "edgesyncd/edge_state.h"
+#include "libhub/org/dn.h"
+
+void sealed_digest(const struct blob *value, char out[ACCOUNT_DIGEST_SIZE])
+{
+	unsigned char md[32];
+	size_t i;
+
+	BUG_ON(!EVP_Digest(value->data, value->size, md, NULL, EVP_sha256(), NULL));
+	for (i = 0; i < sizeof(md); i++)
+		sprintf(out + 2 * i, "%02x", md[i]);
+}
+
+/* --- whose they are --- */
+
+static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
+	const struct edge_subscription *sub)
+{
+	size_t n = snapshot->all[OBJ_SERVER].n, i;
+	const struct server *server;
+
+	s->hubs = arena_alloc(s->arena, (n + 1) * sizeof(*s->hubs));
+	s->servers = arena_alloc(s->arena, (n + 1) * sizeof(*s->servers));
+	for (i = 0; i < n; i++) {
+		server = SNAPSHOT_AT(snapshot, OBJ_SERVER, server, i);
+		if (server->role != ROLE_HUB || !server->obj.enabled ||
+		    sub->site.target == NULL || server->site.target != sub->site.target)
+			continue;
+		s->hubs[s->n_hubs].name = arena_strdup(s->arena, server->obj.name);
+		s->hubs[s->n_hubs].sealable = server->certificates.n > 0;
+		s->servers[s->n_hubs++] = server;
+	}
+}
+
+/* The hub all of whose certificates, and no others, it is sealed to. */
+static const char *fits(const struct sealed *s, const struct blob *value)
+{
+	const struct server *server;
+	size_t i, others;
+
+	for (i = 0; i < s->n_hubs; i++) {
+		server = s->servers[i];
+		if (server->certificates.n > 0 && credential_recipients(value,
+				server->certificates.v, server->certificates.n, &others) ==
+				(int)server->certificates.n && others == 0)
+			return s->hubs[i].name;
+	}
+	return NULL;
+}
+
+/* --- ours --- */
+
+static int take_opened(struct sealed *s, const char *hub, struct account_value *value)
+{
+	struct sealed_own *own = &s->own[s->n_own];
+	const char *base = edge_account_base(own->credential.account);
+
+	own->account = dn_normalize(s->arena, own->credential.account);
+	if (own->account == NULL || base == NULL || own->credential.password[0] == '\0')
+		return err_set(NULL, ERR_PERM, 0, "no account");
+	if (own->credential.kind == CREDENTIAL_BOOTSTRAP)
+		value->bootstrap = own->account;
+	/* one certificate may be two hubs' */
+	if (strcasecmp(own->credential.hub, hub) != 0)
+		return -1;
+	own->base = arena_strdup(s->arena, base);
+	return 0;
+}
+
+static void open_value(struct sealed *s, const char *hub, const struct blob *blob,
+	struct account_value *value, struct tls_certificate *const *certificates, size_t n)
+{
+	struct sealed_own *own = &s->own[s->n_own];
+	struct err e = { 0 };
+
+	switch (credential_open(blob, certificates, n, &own->credential, &e)) {
+	case CREDENTIAL_OPENED:
+		if (take_opened(s, hub, value) == 0)
+			s->n_own++;
+		else
+			credential_wipe(&own->credential);
+		break;
+	case CREDENTIAL_BROKEN:
+		snprintf(s->problem, sizeof(s->problem), "%s", e.text);
+		break;
+	case CREDENTIAL_NOT_OURS:
+		break;
+	}
+}
+
+static int compare_own(const void *a, const void *b)
+{
+	const struct credential *x = &((const struct sealed_own *)a)->credential;
+	const struct credential *y = &((const struct sealed_own *)b)->credential;
+
+	if (x->kind != y->kind)
+		return x->kind == CREDENTIAL_ACCOUNT ? -1 : 1;
+	return x->from_s == y->from_s ? 0 : x->from_s > y->from_s ? -1 : 1;
+}
+
+static void say_problem(struct sealed *s, const char *hub)
+{
+	char broken[200];
+
+	snprintf(broken, sizeof(broken), "%s", s->problem);
+	if (s->n == 0)
+		snprintf(s->problem, sizeof(s->problem),
+			"the subscription has no credentials: make and import a new file");
+	else
+		snprintf(s->problem, sizeof(s->problem), "none of the %zu credentials of the "
+			"subscription opens with a key of %s%s%s: a hub that has an account on the "
+			"edge will make one for it, if there is any", s->n, hub,
+			*broken != '\0' ? "; " : "", broken);
+}
+
+struct sealed *sealed_new(const struct snapshot *snapshot, const struct edge_subscription *sub,
+	const char *hub, struct tls_certificate *const *own, size_t n_own)
+{
+	struct sealed *s = xcalloc(1, sizeof(*s));
+	size_t n = sub->credentials.n, i;
+	struct account_value *values;
+	struct blob *blobs;
+
+	s->arena = arena_new();
+	take_hubs(s, snapshot, sub);
+	values = arena_alloc(s->arena, n * sizeof(*values));
+	blobs = arena_alloc(s->arena, n * sizeof(*blobs));
+	s->own = arena_alloc(s->arena, n * sizeof(*s->own));
+	s->values = values;
+	s->blobs = blobs;
+	s->n = n;
+	for (i = 0; i < n; i++) {
+		blobs[i].data = arena_memdup(s->arena, sub->credentials.v[i].data,
+			sub->credentials.v[i].size);
+		blobs[i].size = sub->credentials.v[i].size;
+		sealed_digest(&blobs[i], values[i].digest);
+		values[i].hub = fits(s, &blobs[i]);
+		open_value(s, hub, &blobs[i], &values[i], own, n_own);
+	}
+	if (s->n_own == 0)
+		say_problem(s, hub);
+	else
+		qsort(s->own, s->n_own, sizeof(*s->own), compare_own);
+	return s;
+}
+
+void sealed_free(struct sealed **sp)
+{
+	struct sealed *s = *sp;
+
+	if (s == NULL)
+		return;
+	*sp = NULL;
+	arena_free_wiped(&s->arena);
+	free(s);
+}
