@@ -197,14 +197,14 @@ static void delete_account(struct accounts *a, const char *dn)
 
 /* --- making an account --- */
 
-static const struct server *server_of(const struct accounts *a, const char *hub)
+static const struct blobs *certificates_of(const struct accounts *a, const char *hub)
 {
 	const struct sealed *s = a->task.sealed;
 	size_t i;
 
 	for (i = 0; i < s->n_hubs; i++)
 		if (strcasecmp(s->hubs[i].name, hub) == 0)
-			return s->servers[i];
+			return &s->certificates[i];
 	return NULL;
 }
 
@@ -291,11 +291,11 @@ static void on_account_added(LDAP *ld, LDAPMessage *m, void *ctx)
 
 static int seal(struct accounts *a, struct err *e)
 {
-	const struct server *server = server_of(a, a->hub);
+	const struct blobs *certificates = certificates_of(a, a->hub);
 	struct credential *c = &a->cred;
 	char password[CREDENTIAL_PASSWORD_MADE];
 
-	if (server == NULL || server->certificates.n == 0)
+	if (certificates == NULL || certificates->n == 0)
 		return err_set(e, ERR_CONFIG, 0, "%s has no hubCertificate to seal a credential to",
 			a->hub);
 	credential_make_password(password);
@@ -309,7 +309,7 @@ static int seal(struct accounts *a, struct err *e)
 	c->to_s = a->task.edge_now_s + a->task.lifetime_s;
 	free((void *)(uintptr_t)a->value.data);
 	a->value = (struct blob){ 0 };
-	if (credential_seal(c, server->certificates.v, server->certificates.n, &a->value, e) != 0)
+	if (credential_seal(c, certificates->v, certificates->n, &a->value, e) != 0)
 		return -1;
 	sealed_digest(&a->value, a->digest);
 	return 0;

@@ -22,6 +22,19 @@ void sealed_digest(const struct blob *value, char out[ACCOUNT_DIGEST_SIZE])
 
 /* --- whose they are --- */
 
+static void copy_blobs(struct arena *a, const struct blobs *from, struct blobs *to)
+{
+	struct blob *v = arena_alloc(a, from->n * sizeof(*v));
+	size_t i;
+
+	for (i = 0; i < from->n; i++) {
+		v[i].data = arena_memdup(a, from->v[i].data, from->v[i].size);
+		v[i].size = from->v[i].size;
+	}
+	to->v = v;
+	to->n = from->n;
+}
+
 static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
 	const struct edge_subscription *sub)
 {
@@ -29,7 +42,7 @@ static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
 	const struct server *server;
 
 	s->hubs = arena_alloc(s->arena, (n + 1) * sizeof(*s->hubs));
-	s->servers = arena_alloc(s->arena, (n + 1) * sizeof(*s->servers));
+	s->certificates = arena_alloc(s->arena, (n + 1) * sizeof(*s->certificates));
 	for (i = 0; i < n; i++) {
 		server = SNAPSHOT_AT(snapshot, OBJ_SERVER, server, i);
 		if (server->role != ROLE_HUB || !server->obj.enabled ||
@@ -37,21 +50,20 @@ static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
 			continue;
 		s->hubs[s->n_hubs].name = arena_strdup(s->arena, server->obj.name);
 		s->hubs[s->n_hubs].sealable = server->certificates.n > 0;
-		s->servers[s->n_hubs++] = server;
+		copy_blobs(s->arena, &server->certificates, &s->certificates[s->n_hubs++]);
 	}
 }
 
 /* The hub all of whose certificates, and no others, it is sealed to. */
 static const char *fits(const struct sealed *s, const struct blob *value)
 {
-	const struct server *server;
+	const struct blobs *of;
 	size_t i, others;
 
 	for (i = 0; i < s->n_hubs; i++) {
-		server = s->servers[i];
-		if (server->certificates.n > 0 && credential_recipients(value,
-				server->certificates.v, server->certificates.n, &others) ==
-				(int)server->certificates.n && others == 0)
+		of = &s->certificates[i];
+		if (of->n > 0 && credential_recipients(value, of->v, of->n, &others) ==
+				(int)of->n && others == 0)
 			return s->hubs[i].name;
 	}
 	return NULL;

@@ -25,12 +25,12 @@ struct sealed {
 	struct sealed_own *own;		/* the best first: accounts before bootstraps, newest first */
 	size_t n_own;
 	struct account_hub *hubs;	/* enabled, of the edge's site */
-	const struct server **servers;	/* the same; as long as the snapshot */
+	struct blobs *certificates;	/* of each of them */
 	size_t n_hubs;
 	char problem[300];		/* why no value is of use, if n_own is 0 */
 };
 
-/* hub: our cn. own: our certificates with their keys. Keeps nothing of the snapshot but servers. */
+/* hub: our cn. own: our certificates with their keys. Keeps nothing of the snapshot. */
 struct sealed *sealed_new(const struct snapshot *s, const struct edge_subscription *sub,
 	const char *hub, struct tls_certificate *const *own, size_t n_own);
 /* Sets *s to NULL; accepts a pointer to NULL. */

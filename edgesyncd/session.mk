@@ -1,5 +1,14 @@
 # How edges are reached, and who may write to them.
 edgesyncd_libedgesyncd_a_SOURCES += \
+	%D%/account_plan.c %D%/account_plan.h \
+	%D%/accounts.c %D%/accounts.h \
+	%D%/clearing.c %D%/clearing.h \
+	%D%/edge_state.c %D%/edge_state.h \
 	%D%/edge_time.c %D%/edge_time.h \
+	%D%/home.c %D%/home.h \
 	%D%/lease.c %D%/lease.h \
-	%D%/targets.h
+	%D%/lease_keeper.c %D%/lease_keeper.h \
+	%D%/reach.c %D%/reach.h \
+	%D%/sealed.c %D%/sealed.h \
+	%D%/target.c %D%/target.h \
+	%D%/targets.c %D%/targets.h
