@@ -121,17 +121,13 @@ static int compare_own(const void *a, const void *b)
 
 static void say_problem(struct sealed *s, const char *hub)
 {
-	char broken[200];
-
-	snprintf(broken, sizeof(broken), "%s", s->problem);
 	if (s->n == 0)
 		snprintf(s->problem, sizeof(s->problem),
 			"the subscription has no credentials: make and import a new file");
-	else
+	else if (s->problem[0] == '\0')
 		snprintf(s->problem, sizeof(s->problem), "none of the %zu credentials of the "
-			"subscription opens with a key of %s%s%s: a hub that has an account on the "
-			"edge will make one for it, if there is any", s->n, hub,
-			*broken != '\0' ? "; " : "", broken);
+			"subscription opens with a key of %.100s; a hub that has an account on the "
+			"edge makes one for it, or make and import a new file", s->n, hub);
 }
 
 struct sealed *sealed_new(const struct snapshot *snapshot, const struct edge_subscription *sub,

@@ -527,7 +527,7 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 {
 	struct target *t = ctx;
 	const struct sealed_own *own = candidate(t, t->candidate);
-	char text[250];
+	char text[150];
 	int code;
 
 	/* lost: on_lost comes next */
@@ -538,7 +538,7 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 		bound_now(t);
 		return;
 	}
-	snprintf(t->error, sizeof(t->error), "%s refuses the bind as %.150s: %s",
+	snprintf(t->error, sizeof(t->error), "%.100s refuses the bind as %.100s: %s",
 		t->reach->uris[t->uri], own->account, text);
 	if (own == &t->made)
 		forget_made(t);
@@ -740,7 +740,7 @@ static void on_patience(evutil_socket_t fd, short what, void *ctx)
 	if (t->error[0] != '\0')
 		snprintf(text, sizeof(text), "%s", t->error);
 	else
-		snprintf(text, sizeof(text), "the lease is held by %s, who does not give it",
+		snprintf(text, sizeof(text), "the lease is held by %.300s, who does not give it",
 			lease_keeper_view(t->keeper)->holder);
 	result.error = text;
 	DL_FOREACH_SAFE(t->wants, w, next) {

@@ -35,14 +35,12 @@ static void free_own(struct target_common *c)
 	for (i = 0; i < c->n_own; i++)
 		tls_certificate_unref(&c->own[i]);
 	free(c->own);
-	free(c->server);
 }
 
 static void take_config(struct targets *t, const struct targets_config *cfg)
 {
 	struct target_common *c = &t->common;
 	struct tls_certificate **own = xcalloc(cfg->n_own + 1, sizeof(struct tls_certificate *));
-	char *server = xstrdup(cfg->server);
 	size_t i;
 
 	for (i = 0; i < cfg->n_own; i++)
@@ -50,7 +48,8 @@ static void take_config(struct targets *t, const struct targets_config *cfg)
 	free_own(c);
 	c->own = own;
 	c->n_own = cfg->n_own;
-	c->server = server;
+	if (c->server == NULL)
+		c->server = xstrdup(cfg->server);
 	c->lease_time_s = cfg->lease_time_s;
 	c->account_lifetime_s = cfg->account_lifetime_s;
 	c->account_renewal_s = cfg->account_renewal_s;
@@ -257,6 +256,7 @@ void targets_free(struct targets **tp)
 	pushers_free(&t->common.pushers);
 	home_free(&t->common.home);
 	free_own(&t->common);
+	free(t->common.server);
 	snapshot_unref(&t->s);
 	free(t);
 }
