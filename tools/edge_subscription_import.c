@@ -192,47 +192,55 @@ static int seal(struct import *m, const struct server *hub, struct change_attr *
 		.kind = CREDENTIAL_BOOTSTRAP, .from_s = m->file->from_s, .to_s = m->file->to_s
 	};
 	struct blob sealed;
-	struct err why;
 	int rc;
 
 	snprintf(c.account, sizeof(c.account), "%s", m->file->account);
 	snprintf(c.password, sizeof(c.password), "%s", m->file->password);
 	snprintf(c.hub, sizeof(c.hub), "%s", hub->obj.name);
-	rc = credential_seal(&c, hub->certificates.v, hub->certificates.n, &sealed, &why);
+	rc = credential_seal(&c, hub->certificates.v, hub->certificates.n, &sealed, e);
 	credential_wipe(&c);
 	if (rc != 0)
-		return err_set(e, why.class, 0, "hub %s: %s", hub->obj.name, why.text);
+		return -1;
 	rc = change_add_value(m->org->ctl, attr, sealed.data, sealed.size, e);
 	free((void *)(uintptr_t)sealed.data);
 	return rc;
+}
+
+/* The reason why not, or NULL. Another hub can let it in later. */
+static const char *seal_to(struct import *m, const struct server *hub, struct change_attr *attr)
+{
+	struct err e;
+
+	if (hub->certificates.n == 0)
+		return "it has no hubCertificate";
+	return seal(m, hub, attr, &e) == 0 ? NULL : arena_strdup(arena_of(m), e.text);
 }
 
 static int seal_to_hubs(struct import *m, struct change *c, struct err *e)
 {
 	const struct objects *servers = &m->org->snapshot->all[OBJ_SERVER];
 	struct change_attr *attr = change_attr(m->org->ctl, c, "hubCredential");
-	size_t i, hubs = 0;
+	const char *why, *last = NULL;
+	size_t i;
 
 	for (i = 0; i < servers->n; i++) {
 		const struct server *hub = SNAPSHOT_AT(m->org->snapshot, OBJ_SERVER, server, i);
-		bool sealed = hub->certificates.n != 0;
 
 		if (hub->role != ROLE_HUB || !hub->obj.enabled || hub->site.target == NULL ||
 			!org_same_dn(hub->site.target->dn, m->site_dn))
 			continue;
-		hubs++;
-		json_array_append_new(m->hubs, json_pack("{s:o, s:b}", "name",
-			table_string(hub->obj.name), "sealed", sealed));
-		if (sealed && seal(m, hub, attr, e) != 0)
-			return -1;
+		why = seal_to(m, hub, attr);
+		last = why != NULL ? why : last;
+		json_array_append_new(m->hubs, json_pack("{s:o, s:b, s:o}", "name",
+			table_string(hub->obj.name), "sealed", why == NULL, "reason",
+			table_string(why)));
 	}
-	if (hubs == 0)
+	if (json_array_size(m->hubs) == 0)
 		return err_set(e, ERR_CONFIG, 0, "site %s has no enabled hub that could reach the "
 			"edge", m->site_name);
 	if (attr->n == 0)
-		return err_set(e, ERR_CONFIG, 0, "no hub of site %s has a hubCertificate, to which "
-			"the password is sealed: hubctl server set HUB --certificate FILE",
-			m->site_name);
+		return err_set(e, ERR_CONFIG, 0, "the password can be sealed to no hub of site %s: "
+			"%s (hubctl server set HUB --certificate FILE)", m->site_name, last);
 	return 0;
 }
 
@@ -269,10 +277,10 @@ static void say_done(const struct import *m)
 
 	json_array_foreach(m->hubs, i, row)
 		if (!json_is_true(json_object_get(row, "sealed")))
-			ctl_warn("warning: hub %s has no hubCertificate and cannot reach the edge "
-				"before it has one: hubctl server set %s --certificate FILE",
+			ctl_warn("warning: hub %s cannot reach the edge before another hub of the "
+				"site lets it in: %s",
 				table_text(a, json_object_get(row, "name")),
-				table_text(a, json_object_get(row, "name")));
+				table_text(a, json_object_get(row, "reason")));
 	if (m->org->ctl->output == CTL_JSON) {
 		o = json_pack("{s:o, s:o, s:o, s:O, s:O}", "name", table_string(m->file->edge),
 			"site", table_string(m->site_name), "subscription",
