@@ -94,6 +94,22 @@ static int check_name(const struct subscription_file *f, const struct snapshot *
 	return 0;
 }
 
+/* Has the server a key that the file gives to the edge, as certificate or digest? */
+static bool has_server_key(const struct server *server, const struct subscription_file *f)
+{
+	char pin[TLS_PIN_SIZE];
+	size_t i;
+
+	for (i = 0; i < f->certificates.n; i++)
+		if (tls_pin_of_der(f->certificates.v[i].data, f->certificates.v[i].size, pin,
+		    NULL) == 0 && server_has_key(server, pin))
+			return true;
+	for (i = 0; i < f->key_digests.n; i++)
+		if (server_has_key(server, f->key_digests.v[i]))
+			return true;
+	return false;
+}
+
 /* Has another server what tells this edge from others? */
 static int check_others(const struct subscription_file *f, const struct snapshot *s,
 	struct err *e)
@@ -109,8 +125,8 @@ static int check_others(const struct subscription_file *f, const struct snapshot
 		if (server->fqdn != NULL && strcasecmp(server->fqdn, f->fqdn) == 0)
 			return err_set(e, ERR_PERM, 0, "hubFQDN %s is that of %s", f->fqdn,
 				server->obj.name);
-		if (share_key(&server->certificates, &f->certificates))
-			return err_set(e, ERR_PERM, 0, "the certificate of %s has the key of %s",
+		if (has_server_key(server, f))
+			return err_set(e, ERR_PERM, 0, "the key of %s is that of %s",
 				f->edge, server->obj.name);
 	}
 	for (i = 0; i < s->all[OBJ_EDGE_SUBSCRIPTION].n; i++) {

@@ -124,8 +124,9 @@ static int save_as(const char *path, const char *text, size_t size, struct err *
 	char *temporary = xasprintf("%s.new", path);
 	int fd, rc = 0;
 
-	/* a left-over of a crash is overwritten, a symbolic link is not followed */
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* a left-over of a crash, or what somebody put there who wants to read it */
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fchmod(fd, 0600) < 0 || save(fd, text, size) < 0 ||
 	    rename(temporary, path) < 0) {
 		rc = err_set(e, ERR_TEMP, errno, "cannot write %.200s", path);
