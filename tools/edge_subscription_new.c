@@ -353,7 +353,7 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static enum ctl_status write_all(struct making *m, struct private_file *out)
+static enum ctl_status write_all(struct making *m, const struct private_file *out)
 {
 	enum ctl_status status;
 	struct err e;
@@ -378,11 +378,8 @@ static enum ctl_status start_over(struct making *m)
 	return edge_subscription_clear(m->ctl, m->org, &objects);
 }
 
-static int write_file(struct making *m, struct private_file *out, const char *path,
-	struct err *e)
+static int write_file(struct making *m, const struct private_file *out, struct err *e)
 {
-	if (private_file_name(m->ctl, out, path, m->ctl->force, e) != 0)
-		return -1;
 	if (m->ctl->what_if)
 		return 0;
 	hold_signals();
@@ -391,7 +388,7 @@ static int write_file(struct making *m, struct private_file *out, const char *pa
 
 static enum ctl_status make(struct making *m, const char *path)
 {
-	struct private_file out = { NULL, NULL };
+	struct private_file out;
 	enum ctl_status status;
 	struct err e;
 
@@ -401,11 +398,11 @@ static enum ctl_status make(struct making *m, const char *path)
 	if (edge_tree_is_subscribed(m->org) && !m->ctl->force)
 		return ctl_fail("this edge is subscribed: hubctl edge-subscription remove ends "
 			"that, --force does so and begins anew");
-	if (describe(m, &e) != 0)
+	if (private_file_name(m->ctl, &out, path, m->ctl->force, &e) != 0 || describe(m, &e) != 0)
 		return ctl_fail("%s", e.text);
 	if (!is_confirmed(m))
 		return CTL_FAILED;
-	if (write_file(m, &out, path, &e) != 0)
+	if (write_file(m, &out, &e) != 0)
 		return ctl_fail("%s", e.text);
 	status = start_over(m);
 	if (status == CTL_DONE) {
