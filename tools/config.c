@@ -4,6 +4,7 @@
 
 #include "tools/commands.h"
 #include "tools/config_change.h"
+#include "tools/config_edge.h"
 #include "tools/http.h"
 #include "tools/object.h"
 #include "tools/org.h"
@@ -214,29 +215,6 @@ static json_t *status_json(const struct snapshot *s, const struct inquiry *q)
 		s != NULL ? rejections_json(s) : json_array(), "servers", servers);
 }
 
-/* What an edge has got of the organization. */
-static const char *const parts[] = { "configuration", "recipients" };
-enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
-
-/* NULL on a hub, and on an edge that is not subscribed. */
-static const json_t *edge_part(const json_t *server, size_t part)
-{
-	const json_t *o = json_object_get(json_object_get(server, "edge"), parts[part]);
-
-	return json_is_object(o) ? o : NULL;
-}
-
-static bool is_incomplete(const json_t *server)
-{
-	size_t i;
-
-	for (i = 0; i < PARTS; i++)
-		if (edge_part(server, i) != NULL &&
-		    !json_is_true(json_object_get(edge_part(server, i), "in_step")))
-			return true;
-	return false;
-}
-
 static bool all_well(const json_t *status)
 {
 	json_t *o;
@@ -245,7 +223,7 @@ static bool all_well(const json_t *status)
 	json_array_foreach(json_object_get(status, "servers"), i, o)
 		if (!json_is_true(json_object_get(o, "in_step")) ||
 			json_array_size(json_object_get(o, "rejected")) != 0 ||
-			held(o, 0) != NULL || held(o, 1) != NULL || is_incomplete(o))
+			held(o, 0) != NULL || held(o, 1) != NULL || config_edge_is_incomplete(o))
 			return false;
 	return json_is_true(json_object_get(status, "secrets_in_step")) &&
 		json_array_size(json_object_get(status, "directory_rejected")) == 0;
@@ -259,48 +237,6 @@ static void print_held(const json_t *server)
 		if (held(server, i) != NULL)
 			printf("%s does not believe the directory: %s\n", text_of(server, "server"),
 				held(server, i));
-}
-
-static const char *or_never(const char *text)
-{
-	return text != NULL ? text : "never";
-}
-
-static void print_edge_part(const json_t *server, size_t part)
-{
-	const json_t *o = edge_part(server, part);
-	const char *holder, *reason;
-
-	if (o == NULL)
-		return;
-	holder = text_of(o, "holder");
-	reason = text_of(o, "reason");
-	printf("%s: %s pushed %s%s%s", text_of(server, "server"), parts[part],
-		or_never(text_of(o, "pushed")), holder != NULL ? " by " : "",
-		holder != NULL ? holder : "");
-	if (text_of(o, "fingerprint") != NULL)
-		printf(", fingerprint %.12s", text_of(o, "fingerprint"));
-	if (text_of(o, "in_force_since") != NULL)
-		printf(", in force since %s", text_of(o, "in_force_since"));
-	puts("");
-	if (reason != NULL)
-		printf("%s: %s not in step since %s: %s\n", text_of(server, "server"),
-			parts[part], or_never(text_of(o, "incomplete_since")), reason);
-}
-
-static void print_edge(const json_t *server)
-{
-	const json_t *edge = json_object_get(server, "edge"), *people;
-	size_t i;
-
-	if (!json_is_object(edge))
-		return;
-	people = json_object_get(server, "recipients");
-	printf("%s: %s, %" JSON_INTEGER_FORMAT " recipients known\n", text_of(server, "server"),
-		json_is_true(json_object_get(edge, "subscribed")) ? "subscribed" :
-		"not subscribed", json_integer_value(json_object_get(people, "count")));
-	for (i = 0; i < PARTS; i++)
-		print_edge_part(server, i);
 }
 
 static void print_failed(const json_t *server)
@@ -361,7 +297,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 	table_print(t);
 	json_array_foreach(json_object_get(status, "servers"), i, o) {
 		print_held(o);
-		print_edge(o);
+		config_edge_print(o);
 		print_failed(o);
 		print_bindings_off(o);
 		print_missing(o);

@@ -9,6 +9,7 @@ tools_libctl_a_SOURCES = \
 	%D%/commands.h \
 	%D%/config.c \
 	%D%/config_change.c %D%/config_change.h \
+	%D%/config_edge.c %D%/config_edge.h \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/edge_subscription.c %D%/edge_subscription.h \

@@ -295,6 +295,19 @@ class EdgeReplica(unittest.TestCase):
         self.seen()
         self.assertTrue(self.part("configuration")["in_step"])
 
+    def test_what_is_here_is_right(self):
+        """hubEpoch of an edge is its own, as are the settings of shadows."""
+        before = self.edge.fingerprint()
+        done = run_ctl(self.edge, "config", "accept")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.seen()
+        self.assertTrue(self.part("configuration")["in_step"])
+        self.assertNotEqual(self.edge.fingerprint(), before)
+        self.directory.change(self.directory.base, hubShadowTakeoverTime="60")
+        self.addCleanup(self.directory.change, self.directory.base, hubShadowTakeoverTime=None)
+        done = self.directory.change(self.directory.base, check=False, hubMaxReceiveSize="1")
+        self.assertIn("Insufficient access", done.stdout + done.stderr)
+
     # --- recipients ---
 
     def test_recipients(self):
