@@ -98,19 +98,9 @@ static void add_pool(struct places *out, const struct server_pool *pool, const s
 /* "--" on an edge: the hubs of the site that it is subscribed to. */
 static void add_inbound(struct places *out, const struct live *live, const struct rota *rota)
 {
-	const struct objects *all = &live->snapshot->all[OBJ_SERVER];
-	const struct server **hubs = xcalloc(all->n, sizeof(*hubs));
-	size_t n = 0, i;
+	struct server_pool hubs = routing_table_hubs(live->table);
 
-	for (i = 0; i < all->n; i++) {
-		const struct server *s = SNAPSHOT_AT(live->snapshot, OBJ_SERVER, server, i);
-
-		if (s->role == ROLE_HUB && s->obj.enabled && s->site.target != NULL &&
-			s->site.target == live->self->site.target)
-			hubs[n++] = s;
-	}
-	add_pool(out, &(struct server_pool){ hubs, n }, live, rota);
-	free(hubs);
+	add_pool(out, &hubs, live, rota);
 }
 
 /*

@@ -22,6 +22,8 @@ const struct routing_table *routing_table_ref(const struct routing_table *t);
 void routing_table_unref(const struct routing_table **t);
 const struct snapshot *routing_table_snapshot(const struct routing_table *t);
 const struct server *routing_table_self(const struct routing_table *t);
+/* The enabled hubs of its own site, of an edge those of the site that it is subscribed to. */
+struct server_pool routing_table_hubs(const struct routing_table *t);
 
 enum route_decision {
 	ROUTE_CONNECTOR,	/* this server delivers with the connector */

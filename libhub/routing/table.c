@@ -87,6 +87,11 @@ const struct server *routing_table_self(const struct routing_table *t)
 	return t->self;
 }
 
+struct server_pool routing_table_hubs(const struct routing_table *t)
+{
+	return t->site == GRAPH_NONE ? (struct server_pool){ 0 } : t->sites[t->site].hubs;
+}
+
 const struct send_connector *route_linked(const struct routing_table *t,
 	const struct receive_connector *rc)
 {

@@ -298,6 +298,18 @@ class EdgeItself(unittest.TestCase):
         in_force(self.own, [self.edge])
         self.assertEqual(self.entered_by(3), {"london2"})
 
+    def test_hubs_of_the_site_of_its_subscription(self):
+        """As the organization pushes it; its own entry need not say where it is."""
+        both = {"london1", "london2"}
+        self.own.add(edge_records(self.own, "edge1", "London").split("\n\n", 1)[1])
+        self.addCleanup(in_force, self.own, [self.edge])
+        self.addCleanup(self.own.delete, self.own.dn("edge1", "Edge Subscriptions"))
+        self.own.change(self.edge.dn(), hubServerSite=None)
+        self.addCleanup(self.own.change, self.edge.dn(),
+                        hubServerSite=self.own.dn("London", "Sites"))
+        in_force(self.own, [self.edge])
+        self.assertEqual(self.entered_by(2), both)
+
     def test_a_hub_with_another_key(self):
         """Is none; with nobody left mail waits, and not a word of it was said."""
         digests = {hub: hub.key.digest for hub in (self.org.london1, self.org.london2)}
@@ -384,6 +396,40 @@ class EdgeItself(unittest.TestCase):
         send(self.org.application_port, "anna@contoso.com", ["x@outside.example"], data)
         hops = passed(self.relay.wait(token)[0])
         self.assertEqual((hops[0], hops[-1], len(hops)), ("paris1", "edge1", 3))
+
+    def test_as_a_smart_host(self):
+        """Of a connector whose source is a hub; each knows the other by its key."""
+        org, name = self.org, self.org.connector("By smart host")
+        org.directory.add(record(name, "hubSendConnector", cn="By smart host",
+                                 hubAddressSpace="smart.example", hubDNSRouting="FALSE",
+                                 hubSourceServer=org.london1.dn(), hubSmartHostAuth="HubServer",
+                                 hubSmartHost="[127.0.0.1]:%d" % self.edge.port))
+        self.addCleanup(in_force, org.directory, org.hubs)
+        self.addCleanup(org.directory.delete, name)
+        in_force(org.directory, org.hubs)
+        token, data = message(sender="anna@contoso.com", to="x@smart.example")
+        send(org.application_port, "anna@contoso.com", ["x@smart.example"], data)
+        self.assertEqual(passed(self.relay.wait(token)[0]), ["paris1", "london1", "edge1"])
+        sent, = wait_for("outcome", lambda: org.london1.events("relayed", to="x@smart.example"))
+        self.assertTrue(sent["queue"].startswith("SmartHostConnectorDelivery/"), sent["queue"])
+
+    def test_linked(self):
+        """What comes in at one connector of the edge is sent to a filter, whomever it is for."""
+        port, inlet = free_port(), "cn=Unfiltered,%s" % self.edge.dn()
+        self.own.add(record(inlet, "hubReceiveConnector", cn="Unfiltered", hubUsage="Internet",
+                            hubBinding="127.0.0.1:%d" % port))
+        outlet = self.own.dn("To filter", "Connectors")
+        self.own.add(record(outlet, "hubSendConnector", cn="To filter", hubDNSRouting="FALSE",
+                            hubMaxMessageSize="0", hubLinkedReceiveConnector=inlet,
+                            hubSmartHost="[127.0.0.1]:%d" % self.relay.port))
+        self.addCleanup(in_force, self.own, [self.edge])
+        self.addCleanup(self.own.delete, inlet)
+        self.addCleanup(self.own.delete, outlet)
+        in_force(self.own, [self.edge])
+        token, data = message(to="anna@contoso.com")
+        send(port, "someone@outside.example", ["anna@contoso.com"], data)
+        self.assertEqual(passed(self.relay.wait(token)[0]), ["edge1"])
+        self.assertFalse(self.org.mailbox.find(token))
 
 
 if __name__ == "__main__":

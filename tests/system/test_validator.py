@@ -47,6 +47,8 @@ SEND = [
       "hubAuthPassword": "secret"}),
     ("not SMTP without smart host", DNS, {"hubAddressSpace": "FAX:*"},
      "is not SMTP and needs a hubSmartHost", {**SMART, "hubAddressSpace": "FAX:*"}),
+    ("not SMTP from an edge", SMART, {"hubSourceServer": "@Servers/edge1", "hubAddressSpace": "FAX:*"},
+     "is not SMTP: edges send SMTP only", {**SMART, "hubAddressSpace": "FAX:*"}),
     ("hub and edge sources mixed", DNS, {"hubSourceServer": ["@Servers/hub1", "@Servers/edge1"]},
      "mixes hubs and edges", {"hubSourceServer": ["@Servers/hub1", "@Servers/hub2"]}),
     ("hubs of different sites", DNS, {"hubSourceServer": ["@Servers/hub1", "@Servers/paris1"]},
