@@ -15,6 +15,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "edgesyncd/control.h"
+#include "edgesyncd/targets.h"
 #include "libhub/base/log.h"
 #include "libhub/base/log_writer.h"
 #include "libhub/base/resolver.h"
@@ -23,7 +25,7 @@
 #include "libhub/org/mirror.h"
 #include "libhub/tls/ticket.h"
 
-enum { STOP_LIMIT_S = 10 };	/* the leases are given back within this time */
+enum { STOP_LIMIT_MS = 10 * 1000 };	/* the leases are given back within this time */
 
 struct daemon {
 	const struct edge_settings *settings;
@@ -33,8 +35,11 @@ struct daemon {
 	int lock;
 	char *folder;
 	struct mirror *mirror;
+	struct authenticator *authenticator;	/* of administrators */
+	struct targets *targets;
+	struct control *control;
 	struct event *signals[3];
-	struct event *stop_limit, *rotate_tickets;
+	struct event *rotate_tickets;
 	bool ready, stopping;
 };
 
@@ -48,9 +53,53 @@ static const struct server *self(const struct daemon *d)
 		d->settings->common.server) : NULL;
 }
 
+/* What is sealed for us may be sealed to any of our keys, shown or not. */
+static struct targets_config targets_config(const struct daemon *d)
+{
+	const struct edge_settings *s = d->settings;
+
+	return (struct targets_config){ .server = s->common.server,
+		.directory = &s->common.directory, .base = s->common.base,
+		.own = d->identity.files.certificates, .n_own = d->identity.files.n,
+		.lease_time_s = s->lease_time_s, .account_lifetime_s = s->account_lifetime_s,
+		.account_renewal_s = s->account_renewal_s,
+		.push = { .recipient_delay_ms = s->recipient_delay_s * 1000,
+			.comparison_interval_s = s->comparison_interval_s } };
+}
+
 static void settle_identity(struct daemon *d)
 {
-	(void)identity_settle(&d->identity, self(d));
+	if (identity_settle(&d->identity, self(d)) && d->identity.server != NULL)
+		control_set_tls(d->control, d->identity.server);
+}
+
+/*
+ * What the cache holds may be old, and what the directory shows may be nonsense: neither goes to
+ * the edges.
+ */
+static void tell_targets(struct daemon *d)
+{
+	struct recipients *r = mirror_recipients(d->mirror);
+	const struct snapshot *s = mirror_snapshot(d->mirror);
+	struct mirror_status m;
+
+	if (s == NULL || d->stopping)
+		return;
+	mirror_status(d->mirror, &m);
+	targets_set_organization(d->targets, s, r, !m.from_cache && m.held == NULL,
+		recipients_loaded(r) && !m.from_cache && m.recipients_held == NULL);
+}
+
+static void on_status(void *ctx)
+{
+	tell_targets(ctx);
+}
+
+static void on_provider(size_t uri, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	authenticator_prefer(d->authenticator, uri);
 }
 
 static void on_snapshot(const struct snapshot *s, void *ctx)
@@ -60,6 +109,7 @@ static void on_snapshot(const struct snapshot *s, void *ctx)
 	if (d->stopping)
 		return;
 	settle_identity(d);
+	tell_targets(d);
 	log_event(LOG_LEVEL_INFO, "configuration", LOG_STR("fingerprint", s->fingerprint),
 		LOG_UINT("rejected", s->rejection_count), LOG_END);
 	if (!d->ready)
@@ -71,7 +121,8 @@ static void start_mirror(struct daemon *d)
 {
 	const struct common_settings *s = &d->settings->common;
 	struct mirror_config cfg = { .directory = s->directory, .base = s->base,
-		.recipient_base = s->recipient_base, .cache_dir = d->folder, .recipients = true };
+		.recipient_base = s->recipient_base, .cache_dir = d->folder, .recipients = true,
+		.on_provider = on_provider, .on_status = on_status };
 
 	d->mirror = mirror_new(d->loop, d->resolver, &cfg, on_snapshot, d);
 }
@@ -81,6 +132,7 @@ static void start_mirror(struct daemon *d)
 /* SIGHUP: certificates may have been replaced; the old ones stay if the new cannot be read. */
 static void reload(struct daemon *d)
 {
+	struct targets_config cfg;
 	struct err e;
 
 	common_settings_warn_of_changes(&d->settings->common);
@@ -90,6 +142,8 @@ static void reload(struct daemon *d)
 	}
 	log_text(LOG_LEVEL_INFO, "reloaded", "certificate and key");
 	settle_identity(d);
+	cfg = targets_config(d);
+	targets_set_config(d->targets, &cfg);
 }
 
 static void on_rotate_tickets(evutil_socket_t fd, short what, void *ctx)
@@ -104,21 +158,15 @@ static void on_rotate_tickets(evutil_socket_t fd, short what, void *ctx)
 
 /* --- stopping --- */
 
-static void on_stop_limit(evutil_socket_t fd, short what, void *ctx)
+static void on_released(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	(void)fd;
-	(void)what;
-	log_text(LOG_LEVEL_WARNING, "stopping", "%d s are over; leases not given back run out",
-		STOP_LIMIT_S);
 	loop_stop(d->loop);
 }
 
 static void stop(struct daemon *d)
 {
-	static const struct timeval limit = { .tv_sec = STOP_LIMIT_S };
-
 	if (d->stopping) {
 		log_text(LOG_LEVEL_WARNING, "stopping", "asked again: leases not given back run "
 			"out");
@@ -127,8 +175,8 @@ static void stop(struct daemon *d)
 	}
 	d->stopping = true;
 	sd_notify(0, "STOPPING=1");
-	evtimer_add(d->stop_limit, &limit);
-	loop_stop(d->loop);
+	log_text(LOG_LEVEL_INFO, "stopping", "giving back the leases");
+	targets_release(d->targets, STOP_LIMIT_MS, on_released, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *ctx)
@@ -150,9 +198,8 @@ static void watch_signals(struct daemon *d)
 		d->signals[i] = evsignal_new(loop_base(d->loop), numbers[i], on_signal, d);
 		BUG_ON(d->signals[i] == NULL || event_add(d->signals[i], NULL) != 0);
 	}
-	d->stop_limit = evtimer_new(loop_base(d->loop), on_stop_limit, d);
 	d->rotate_tickets = event_new(loop_base(d->loop), -1, EV_PERSIST, on_rotate_tickets, d);
-	BUG_ON(d->stop_limit == NULL || d->rotate_tickets == NULL);
+	BUG_ON(d->rotate_tickets == NULL);
 	event_add(d->rotate_tickets, &rotation);
 }
 
@@ -184,6 +231,23 @@ static int open_folder(struct daemon *d, struct err *e)
 	return rc;
 }
 
+static void start_targets(struct daemon *d)
+{
+	struct targets_config cfg = targets_config(d);
+
+	d->targets = targets_new(d->loop, d->resolver, &cfg);
+}
+
+static int start_control(struct daemon *d, struct err *e)
+{
+	struct control_config cfg = { .loop = d->loop, .resolver = d->resolver,
+		.settings = d->settings, .tls = d->identity.server, .mirror = d->mirror,
+		.targets = d->targets, .authenticator = d->authenticator };
+
+	d->control = control_new(&cfg, e);
+	return d->control != NULL ? 0 : -1;
+}
+
 static int start(struct daemon *d, struct err *e)
 {
 	static const char *const capabilities[] = { "=", NULL };
@@ -204,9 +268,12 @@ static int start(struct daemon *d, struct err *e)
 	d->resolver = resolver_new(d->loop, &options, e);
 	if (d->resolver == NULL)
 		return -1;
+	d->authenticator = authenticator_new(d->loop, d->resolver, &s->directory,
+		s->recipient_base);
 	watch_signals(d);
+	start_targets(d);
 	start_mirror(d);
-	return 0;
+	return start_control(d, e);
 }
 
 /* Once the signals have no events any more they would end the process in the midst of this. */
@@ -223,10 +290,12 @@ static void finish(struct daemon *d)
 	size_t i;
 
 	block_signals();
-	event_free(d->stop_limit);
 	event_free(d->rotate_tickets);
 	for (i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
 		event_free(d->signals[i]);
+	control_free(&d->control);
+	targets_free(&d->targets);
+	authenticator_free(&d->authenticator);
 	mirror_free(&d->mirror);
 	resolver_free(&d->resolver);
 	identity_deinit(&d->identity);

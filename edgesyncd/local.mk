@@ -7,8 +7,13 @@ include edgesyncd/push.mk
 include edgesyncd/session.mk
 
 edgesyncd_libedgesyncd_a_SOURCES += \
+	%D%/control.c %D%/control.h \
+	%D%/control_priv.h \
 	%D%/daemon.c %D%/daemon.h \
-	%D%/settings.c %D%/settings.h
+	%D%/metrics.c \
+	%D%/request.c \
+	%D%/settings.c %D%/settings.h \
+	%D%/status.c
 
 sbin_PROGRAMS += edgesyncd/edgesyncd
 edgesyncd_edgesyncd_SOURCES = %D%/main.c

@@ -52,6 +52,12 @@ void ask_server(struct ctl *ctl, struct http_call *call)
 		perform_remote(ctl, call);
 }
 
+void ask_server_at(struct ctl *ctl, const char *address, struct http_call *call)
+{
+	call->address = address;
+	perform_remote(ctl, call);
+}
+
 int ask_failed(const struct ctl *ctl, const char *reason)
 {
 	if (ctl->server != NULL)

@@ -9,6 +9,8 @@
  * hubAdminAddress that the directory has for it. Fills the answer of call; server need not be set.
  */
 void ask_server(struct ctl *ctl, struct http_call *call);
+/* At the other address of that server, where another daemon of it listens. */
+void ask_server_at(struct ctl *ctl, const char *address, struct http_call *call);
 /* Prints the reason, with the server's name if one was given; gives CTL_FAILED. */
 int ask_failed(const struct ctl *ctl, const char *reason);
 

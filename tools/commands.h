@@ -14,6 +14,6 @@ struct command {
 
 /* Each ends with noun NULL. */
 extern const struct command queue_commands[], route_commands[], config_commands[],
-	metrics_commands[], edge_subscription_commands[];
+	metrics_commands[], edge_subscription_commands[], edge_sync_commands[];
 
 #endif

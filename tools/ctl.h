@@ -36,6 +36,7 @@ struct ctl {
 	const char *bind_dn, *password_file;
 	bool external;			/* SASL EXTERNAL */
 	const char *control;		/* path of the local control socket, or NULL */
+	bool control_named;		/* by --control or -f */
 	const char *ca, *certificate, *key;
 };
 

@@ -1,13 +1,14 @@
 /* defaults.c - see defaults.h */
 #include "tools/defaults.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libhub/base/settings.h"
 
-/* The daemon's file has more keys than we need; they are read and left alone. */
+/* The daemons' files have more keys than we need; they are read and left alone. */
 struct defaults {
 	const char *server, *directory, *base, *recipient_base, *bind, *ca, *certificate, *key;
 	const char *control, *unused;
@@ -25,18 +26,38 @@ static const struct setting table[] = {
 	ROW("certificate", certificate),
 	ROW("key", key),
 	ROW("control", control),
+	ROW("crl", unused),
+	ROW("keytab", unused),
 	ROW("state", unused),
 	ROW("admin", unused),
 	ROW("workers", unused),
 	ROW("user", unused),
 	ROW("resolver", unused),
 	ROW("log", unused),
+	ROW("core_files", unused),
+	ROW("protocol_log", unused),
+	ROW("protocol_log_file_size", unused),
+	ROW("protocol_log_total_size", unused),
+	ROW("protocol_log_age", unused),
+	ROW("agents", unused),
+	ROW("agent_timeout", unused),
+	ROW("lease_time", unused),
+	ROW("account_lifetime", unused),
+	ROW("account_renewal", unused),
+	ROW("comparison_interval", unused),
+	ROW("recipient_delay", unused),
 	{ NULL, SETTING_TEXT, 0, 0, 0, 0, NULL },
 };
 
 static const char *either(const char *given, const char *otherwise)
 {
 	return given != NULL ? given : otherwise;
+}
+
+/* Of several pairs the first is the server's own. */
+static const char *first_word(struct arena *a, const char *paths)
+{
+	return paths != NULL ? arena_strndup(a, paths, strcspn(paths, " \t")) : NULL;
 }
 
 /* "external", or "simple <dn> <password file>"; the DN may contain spaces. */
@@ -72,16 +93,38 @@ static int read_file(struct ctl *ctl, const char *path, struct err *e)
 	ctl->control = either(ctl->control, d.control);
 	ctl->ca = either(ctl->ca, d.ca);
 	if (ctl->certificate == NULL) {
-		ctl->certificate = d.certificate;
-		ctl->key = d.key;
+		ctl->certificate = first_word(ctl->arena, d.certificate);
+		ctl->key = first_word(ctl->arena, d.key);
 	}
 	return take_bind(ctl, path, d.bind, e);
+}
+
+int defaults_fill_edgesyncd(struct ctl *ctl, struct err *e)
+{
+	const char *file = getenv("EDGESYNCD_CONF");
+
+	if (ctl->control_named)
+		return 0;
+	/* what is there by now is hubd's */
+	ctl->control = NULL;
+	if (file == NULL)
+		file = HUB_SYSCONFDIR "/hub-transport/edgesyncd.conf";
+	if (access(file, F_OK) != 0)
+		return err_set(e, ERR_CONFIG, errno, "which edgesyncd? --control PATH, -f "
+			"SETTINGS or EDGESYNCD_CONF; and %s", file);
+	if (read_file(ctl, file, e) != 0)
+		return -1;
+	if (ctl->control == NULL)
+		return err_set(e, ERR_CONFIG, 0, "%s: edgesyncd has no control socket: the key "
+			"control is missing", file);
+	return 0;
 }
 
 int defaults_fill(struct ctl *ctl, const char *file, struct err *e)
 {
 	const char *home = getenv("HOME");
 
+	ctl->control_named = ctl->control != NULL || file != NULL;
 	if (file == NULL)
 		file = getenv("HUBD_CONF");
 	if (file == NULL && home != NULL) {

@@ -109,6 +109,7 @@ static int set_identity(const struct ctl *ctl, struct transfer *t)
 static int set_place(const struct ctl *ctl, struct transfer *t)
 {
 	const struct server *server = t->call->server;
+	const char *address = t->call->address;
 
 	if (server == NULL) {
 		if (ctl->control == NULL) {
@@ -124,13 +125,15 @@ static int set_place(const struct ctl *ctl, struct transfer *t)
 			t->call->path));
 		return 0;
 	}
-	if (server->admin.text == NULL) {
+	if (address == NULL)
+		address = server->admin.text;
+	if (address == NULL) {
 		snprintf(t->call->error, sizeof(t->call->error), "it has no hubAdminAddress");
 		return -1;
 	}
 	curl_easy_setopt(t->curl, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(t->curl, CURLOPT_URL, arena_printf(ctl->arena, "https://%s%s",
-		server->admin.text, t->call->path));
+		address, t->call->path));
 	return set_trust(ctl, t) != 0 || set_identity(ctl, t) != 0 ? -1 : 0;
 }
 
@@ -143,7 +146,8 @@ static int prepare(const struct ctl *ctl, struct transfer *t)
 	curl_easy_setopt(t->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(t->curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(t->curl, CURLOPT_CONNECTTIMEOUT, (long)CTL_NETWORK_TIMEOUT_S);
-	curl_easy_setopt(t->curl, CURLOPT_TIMEOUT, (long)CTL_ANSWER_TIMEOUT_S);
+	curl_easy_setopt(t->curl, CURLOPT_TIMEOUT, t->call->limit_s != 0 ?
+		(long)t->call->limit_s : (long)CTL_ANSWER_TIMEOUT_S);
 	curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
 	if (t->call->body != NULL) {
@@ -179,6 +183,7 @@ static void take_answer(struct transfer *t)
 	long status = 0;
 
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	call->status = status;
 	call->answered = true;
 	if (call->as_text && status == 200 && t->data != NULL) {
 		call->text = t->data;
@@ -202,7 +207,8 @@ static void take_result(struct transfer *t, CURLcode code)
 		take_answer(t);
 	else if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
 		snprintf(call->error, sizeof(call->error), "what answers at %s does not hold a key "
-			"that the directory has for it", call->server->admin.text);
+			"that the directory has for it", call->address != NULL ? call->address :
+			call->server->admin.text);
 	else
 		snprintf(call->error, sizeof(call->error), "%s",
 			t->why[0] != '\0' ? t->why : curl_easy_strerror(code));

@@ -14,12 +14,15 @@
 
 struct http_call {
 	const struct server *server;	/* NULL = by the control socket */
+	const char *address;		/* of the server; NULL = its hubAdminAddress */
 	const char *path;
 	json_t *body;			/* posted; NULL = a GET. Borrowed. */
 	bool as_text;			/* the answer is no JSON */
+	unsigned int limit_s;		/* 0 = CTL_ANSWER_TIMEOUT_S */
 	/* the answer */
 	bool done;			/* the server did what was asked; else see error */
 	bool answered;			/* it was reached */
+	long status;			/* of HTTP; 0 = not reached */
 	json_t *answer;			/* to be freed; NULL if there was none */
 	char *text;			/* as_text: to be freed */
 	char error[300];		/* one line for a person */

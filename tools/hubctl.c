@@ -23,7 +23,7 @@ static const char *const object_verbs[] = {
 
 static const struct command *const groups[] = {
 	queue_commands, route_commands, config_commands, metrics_commands,
-	edge_subscription_commands
+	edge_subscription_commands, edge_sync_commands
 };
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };

@@ -17,6 +17,7 @@ tools_libctl_a_SOURCES = \
 	%D%/edge_subscription_new.c \
 	%D%/edge_subscription_remove.c \
 	%D%/edge_tree.c %D%/edge_tree.h \
+	%D%/edge_sync.c %D%/edge_sync_show.c %D%/edge_sync_show.h \
 	%D%/http.c %D%/http.h \
 	%D%/ldif_change.c %D%/ldif_change.h \
 	%D%/ldif_out.c %D%/ldif_out.h \

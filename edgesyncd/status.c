@@ -1,0 +1,208 @@
+/* status.c - GET /status: the organization as it is known here, and how each edge is. */
+#include "config.h"
+#include "edgesyncd/control_priv.h"
+
+#include "libhub/admin/answer.h"
+#include "libhub/base/clock.h"
+
+static const char *const states[] = {
+	[WATCH_CONNECTING] = "connecting", [WATCH_REFRESHING] = "refreshing",
+	[WATCH_LIVE] = "live", [WATCH_DOWN] = "down",
+};
+
+/* --- an edge --- */
+
+/* "" = not known. */
+static json_t *known_text(const char *s)
+{
+	return answer_text(s != NULL && *s != '\0' ? s : NULL);
+}
+
+/* 0 = not known. */
+static json_t *known_ms(int64_t wall_ms)
+{
+	return wall_ms != 0 ? answer_time(wall_ms) : json_null();
+}
+
+static json_t *known_s(int64_t wall_s)
+{
+	return known_ms(wall_s * 1000);
+}
+
+/* 0 = not known. */
+static json_t *age(int64_t since_ms)
+{
+	return since_ms != 0 ? json_integer((clock_wall_ms() - since_ms) / 1000) : json_null();
+}
+
+json_t *control_counts(const struct push_counts *n)
+{
+	json_t *o = json_object();
+
+	answer_put(o, "scanned", answer_number(n->scanned));
+	answer_put(o, "added", answer_number(n->added));
+	answer_put(o, "changed", answer_number(n->changed));
+	answer_put(o, "deleted", answer_number(n->deleted));
+	answer_put(o, "failed", answer_number(n->failed));
+	return o;
+}
+
+static json_t *side_json(const struct push_side *side)
+{
+	json_t *o = json_object();
+
+	answer_put(o, "here", known_text(side->here));
+	answer_put(o, "edge", known_text(side->edge));
+	answer_put(o, "count", answer_number(side->count));
+	answer_put(o, "pushed", known_ms(side->pushed_ms));
+	answer_put(o, "compared", known_ms(side->compared_ms));
+	answer_put(o, "age_s", age(side->pushed_ms));
+	answer_put(o, "held", known_text(side->held));
+	answer_put(o, "error", known_text(side->error));
+	answer_put(o, "pushes", answer_number(side->pushes));
+	answer_put(o, "failures", answer_number(side->failures));
+	answer_put(o, "repaired", answer_number(side->repaired));
+	answer_put(o, "total", control_counts(&side->total));
+	return o;
+}
+
+static json_t *lease_json(const struct target_status *s)
+{
+	json_t *o = json_object();
+
+	answer_put(o, "holder", known_text(s->lease_holder));
+	answer_put(o, "expiry", known_s(s->lease_expiry));
+	answer_put(o, "mine", json_boolean(s->lease_mine));
+	answer_put(o, "preferred", known_text(s->lease_preferred));
+	return o;
+}
+
+static json_t *hubs_json(const struct target_status *s)
+{
+	json_t *list = json_array(), *o;
+	size_t i;
+
+	for (i = 0; i < s->n_hubs; i++) {
+		o = json_object();
+		answer_put(o, "name", answer_text(s->hubs[i].name));
+		answer_put(o, "enrolled", json_boolean(s->hubs[i].enrolled));
+		answer_put(o, "account_expires", known_s(s->hubs[i].account_expires));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static bool is_text(const char *s)
+{
+	return s != NULL && *s != '\0';
+}
+
+/* The first of what is wrong. */
+static const char *worst(const char *first, const char *second, const char *third)
+{
+	return is_text(first) ? first : is_text(second) ? second : third;
+}
+
+/* Of an edge that is not reached nobody knows what stands there now. */
+static json_t *in_step(const struct target_status *s, const struct push_side *side)
+{
+	bool reached = s->state != TARGET_WAITING && s->state != TARGET_CONNECTING;
+
+	return reached && is_text(side->here) && is_text(side->edge) ?
+		json_boolean(side->in_step) : json_null();
+}
+
+/* What stands there is at least so old; of both halves the older one counts. */
+static int64_t pushed_ms(const struct push_status *p)
+{
+	int64_t a = p->side[PUSH_CONFIGURATION].pushed_ms, b = p->side[PUSH_RECIPIENTS].pushed_ms;
+
+	return a < b ? a : b;
+}
+
+static void put_push(json_t *o, const struct target_status *s)
+{
+	const struct push_status *p = &s->push;
+	const struct push_side *side = p->side;
+	json_t *steps = json_object(), *fingerprint = json_object();
+	size_t i;
+
+	for (i = 0; i < PUSH_TYPES; i++)
+		answer_put(steps, push_type_names[i], in_step(s, &side[i]));
+	answer_put(fingerprint, "here", known_text(p->here_fingerprint));
+	answer_put(fingerprint, "edge", known_text(side[PUSH_CONFIGURATION].edge_fingerprint));
+	answer_put(o, "in_step", steps);
+	answer_put(o, "fingerprint", fingerprint);
+	answer_put(o, "age_s", age(pushed_ms(p)));
+	answer_put(o, "busy", json_boolean(p->busy));
+	answer_put(o, "held", known_text(worst(side[0].held, side[1].held, NULL)));
+	answer_put(o, "error", known_text(worst(s->error, side[0].error, side[1].error)));
+	for (i = 0; i < PUSH_TYPES; i++)
+		answer_put(o, push_type_names[i], side_json(&side[i]));
+}
+
+json_t *control_edge(const struct target_status *s)
+{
+	json_t *o = json_object();
+
+	answer_put(o, "name", answer_text(s->name));
+	answer_put(o, "site", answer_text(s->site));
+	answer_put(o, "state", answer_text(target_state_names[s->state]));
+	answer_put(o, "uri", known_text(s->uri));
+	put_push(o, s);
+	answer_put(o, "error_since", is_text(s->error) ? known_ms(s->error_ms) : json_null());
+	answer_put(o, "lease", lease_json(s));
+	answer_put(o, "hubs", hubs_json(s));
+	answer_put(o, "certificate_expires", known_s(s->certificate_expires));
+	answer_put(o, "account_expires", known_s(s->account_expires));
+	answer_put(o, "connects", answer_number(s->connects));
+	answer_put(o, "failures", answer_number(s->failures));
+	answer_put(o, "leases_taken", answer_number(s->leases));
+	answer_put(o, "leases_lost", answer_number(s->leases_lost));
+	return o;
+}
+
+/* --- all --- */
+
+void control_put_directory(json_t *o, const struct control *c)
+{
+	struct recipients *r = mirror_recipients(c->cfg.mirror);
+	json_t *directory = json_object(), *recipients = json_object();
+	struct mirror_status m;
+
+	mirror_status(c->cfg.mirror, &m);
+	answer_put(directory, "state", answer_text(states[m.state]));
+	answer_put(directory, "uri", answer_text(m.uri));
+	answer_put(directory, "error", known_text(m.error));
+	answer_put(directory, "newest_change", known_text(m.csn));
+	answer_put(directory, "held", answer_text(m.held));
+	answer_put(o, "directory", directory);
+	answer_put(o, "from_cache", json_boolean(m.from_cache));
+	answer_put(o, "in_step_since_ms", m.in_step_since_ms != 0 ?
+		json_integer(m.in_step_since_ms) : json_null());
+	answer_put(recipients, "count", answer_number(m.recipients));
+	answer_put(recipients, "loaded", json_boolean(r != NULL && recipients_loaded(r)));
+	answer_put(recipients, "state", answer_text(states[m.recipients_state]));
+	answer_put(recipients, "held", answer_text(m.recipients_held));
+	answer_put(o, "recipients", recipients);
+}
+
+static void add_edge(const struct target_status *s, void *ctx)
+{
+	json_array_append_new(ctx, control_edge(s));
+}
+
+json_t *control_status(const struct control *c)
+{
+	const struct snapshot *s = mirror_snapshot(c->cfg.mirror);
+	json_t *o = json_object(), *edges = json_array();
+
+	answer_put(o, "server", answer_text(c->cfg.settings->common.server));
+	answer_put(o, "version", answer_text(PACKAGE_VERSION));
+	answer_put(o, "fingerprint", answer_text(s != NULL ? s->fingerprint : NULL));
+	answer_put(o, "age_s", age(s != NULL ? s->built_ms : 0));
+	control_put_directory(o, c);
+	targets_each(c->cfg.targets, add_edge, edges);
+	answer_put(o, "edges", edges);
+	return o;
+}
