@@ -12,11 +12,14 @@ EXTRA_DIST += %D%/quickstart %D%/install-packages %D%/build %D%/packages \
 
 # Both stand below the prefix, where systemd looks if that is /usr or /usr/local.
 systemdunitdir = $(prefix)/lib/systemd/system
-systemdunit_DATA = %D%/systemd/hubd.service
+systemdunit_DATA = %D%/systemd/hubd.service %D%/systemd/edgesyncd.service
 sysusersdir = $(prefix)/lib/sysusers.d
 dist_sysusers_DATA = %D%/systemd/hub-transport.conf
-EXTRA_DIST += %D%/systemd/hubd.service.in
-CLEANFILES += %D%/systemd/hubd.service
+EXTRA_DIST += %D%/systemd/hubd.service.in %D%/systemd/edgesyncd.service.in
+CLEANFILES += $(systemdunit_DATA)
+MAKE_UNIT = $(AM_V_GEN)$(MKDIR_P) %D%/systemd && sed -e 's|@sbindir[@]|$(sbindir)|' \
+	-e 's|@sysconfdir[@]|$(sysconfdir)|'
 %D%/systemd/hubd.service: %D%/systemd/hubd.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && sed -e 's|@sbindir[@]|$(sbindir)|' \
-		-e 's|@sysconfdir[@]|$(sysconfdir)|' $(srcdir)/%D%/systemd/hubd.service.in > $@
+	$(MAKE_UNIT) $(srcdir)/%D%/systemd/hubd.service.in > $@
+%D%/systemd/edgesyncd.service: %D%/systemd/edgesyncd.service.in Makefile
+	$(MAKE_UNIT) $(srcdir)/%D%/systemd/edgesyncd.service.in > $@

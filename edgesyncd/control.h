@@ -3,8 +3,8 @@
  *	GET /status	the organization as it is known here, and how each edge is
  *	GET /metrics	the same, OpenMetrics
  *	POST /start	{"edge", "full", "allow_loss"}: push now; counts for each edge
- *	POST /test	{"edge", "full", "verify"}: look at the edges themselves; each as in /status,
- *			with what differs
+ *	POST /test	{"edge", "full", "verify"}: look at the edges themselves; each as in
+ *			/status, with what differs
  *
  * All members are optional; without "edge" all edges of the site are meant. Main thread.
  */

@@ -18,3 +18,5 @@ edgesyncd_libedgesyncd_a_SOURCES += \
 sbin_PROGRAMS += edgesyncd/edgesyncd
 edgesyncd_edgesyncd_SOURCES = %D%/main.c
 edgesyncd_edgesyncd_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(SYSTEMD_LIBS) $(CAP_LIBS)
+
+dist_man_MANS += %D%/edgesyncd.8 %D%/edgesyncd.conf.5

@@ -119,6 +119,10 @@ _hubctl_words()
 		own=$(_hubctl_options "$noun" "$verb" <<<"$help")
 		mapfile -t COMPREPLY < <(compgen -W "$own --what-if --force --server --help" -- "$word")
 		;;
+	*:test | *:start)
+		[ "$noun" != edge-sync ] ||
+			_hubctl_offer "$word" < <(_hubctl_names edge-subscription "$@")
+		;;
 	*:set | *:get | *:remove | *:enable | *:disable)
 		_hubctl_offer "$word" < <(_hubctl_names "$noun" "$@")
 		;;
