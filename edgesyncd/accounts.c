@@ -11,10 +11,10 @@
 #include <utlist.h>
 
 #include "edgesyncd/edge_state.h"
-#include "edgesyncd/edge_time.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
+#include "libhub/directory/generalized_time.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
 
@@ -322,14 +322,14 @@ static struct blob text_blob(const char *text)
 
 static void add_account(struct accounts *a)
 {
-	char hash[CREDENTIAL_HASH_TEXT], from[EDGE_TIME_SIZE], to[EDGE_TIME_SIZE];
+	char hash[CREDENTIAL_HASH_TEXT], from[GENERALIZED_TIME_TEXT], to[GENERALIZED_TIME_TEXT];
 	char sealed[ACCOUNT_DIGEST_SIZE + 20], cn[CREDENTIAL_HUB + 16];
-	struct blob values[7];
+	struct blob values[8];
 	struct entry_attr attrs[] = {
 		{ "objectClass", &values[0], 1 }, { "cn", &values[1], 1 },
 		{ "userPassword", &values[2], 1 }, { "hubValidFrom", &values[3], 1 },
 		{ "hubValidTo", &values[4], 1 }, { "hubAccountServer", &values[5], 1 },
-		{ "description", &values[6], 1 },
+		{ "description", &values[6], 1 }, { "pwdEndTime", &values[7], 1 },
 	};
 	struct entry entry = { .attrs = attrs, .n = sizeof(attrs) / sizeof(attrs[0]) };
 	struct err e = { 0 };
@@ -339,8 +339,8 @@ static void add_account(struct accounts *a)
 		return;
 	}
 	credential_hash_password(a->cred.password, hash);
-	edge_time_format(a->cred.from_s, from);
-	edge_time_format(a->cred.to_s, to);
+	generalized_time_format(a->cred.from_s, from);
+	generalized_time_format(a->cred.to_s, to);
 	edge_account_sealed_text(a->digest, sealed, sizeof(sealed));
 	snprintf(cn, sizeof(cn), "%s.%u", a->hub, a->number);
 	entry.dn = a->cred.account;
@@ -351,6 +351,8 @@ static void add_account(struct accounts *a)
 	values[4] = text_blob(to);
 	values[5] = text_blob(a->hub);
 	values[6] = text_blob(sealed);
+	/* for slapo-ppolicy, which ends the account */
+	values[7] = text_blob(to);
 	sent(a, directory_add(a->task.c, &entry, NULL, on_account_added, a, &e), &e);
 	explicit_bzero(hash, sizeof(hash));
 }

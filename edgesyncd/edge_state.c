@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "edgesyncd/edge_time.h"
+#include "libhub/directory/generalized_time.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
 #include "libhub/org/value.h"
@@ -110,11 +110,10 @@ static void take_sealed(const char *text, char digest[ACCOUNT_DIGEST_SIZE])
 static int take_time(const struct entry *e, const char *attr, int64_t *s, struct err *err)
 {
 	const char *text = entry_text(e, attr);
-	int64_t ms = 0;
 
-	if (text != NULL && edge_time_parse(text, &ms) != 0)
+	*s = 0;
+	if (text != NULL && generalized_time_parse(text, s) != 0)
 		return err_set(err, ERR_TEMP, 0, "%s of %s on the edge is no time", attr, e->dn);
-	*s = ms / 1000;
 	return 0;
 }
 
@@ -174,7 +173,6 @@ int edge_state_decode(const struct entry *e, const char *base, const char *bound
 	const char *subscribed = entry_text(e, "hubSubscribed");
 	struct lease_view *v = &out->lease;
 	struct arena *a;
-	int64_t ms;
 
 	memset(out, 0, sizeof(*out));
 	out->subscribed = subscribed != NULL && strcasecmp(subscribed, "TRUE") == 0;
@@ -183,7 +181,8 @@ int edge_state_decode(const struct entry *e, const char *base, const char *bound
 	    take_text(e, "hubLeaseExpiry", v->expiry, sizeof(v->expiry), err) != 0)
 		return -1;
 	/* without a time that can be read it runs out by our own clock */
-	v->expiry_s = edge_time_parse(v->expiry, &ms) == 0 ? ms / 1000 : 0;
+	if (generalized_time_parse(v->expiry, &v->expiry_s) != 0)
+		v->expiry_s = 0;
 	a = arena_new();
 	v->whose = whose(a, v->holder, base, bound, hub);
 	v->prefers = whose(a, v->preferred, base, bound, hub);
@@ -220,9 +219,9 @@ const char *edge_state_filter(struct arena *a, const struct lease_view *seen)
 int64_t edge_clock_ms(const struct entry *e)
 {
 	const char *csn = entry_text(e, "entryCSN"), *time = entry_text(e, "modifyTimestamp");
-	int64_t ms;
+	int64_t s;
 
-	if (csn != NULL && edge_time_parse(csn, &ms) == 0)
-		return ms;
-	return time != NULL && edge_time_parse(time, &ms) == 0 ? ms : 0;
+	if (csn != NULL && generalized_time_parse(csn, &s) == 0)
+		return s * 1000;
+	return time != NULL && generalized_time_parse(time, &s) == 0 ? s * 1000 : 0;
 }

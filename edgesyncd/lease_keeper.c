@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "edgesyncd/edge_time.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
+#include "libhub/directory/generalized_time.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
 
@@ -117,7 +117,7 @@ static void write_lease(struct lease_keeper *k)
 	k->written = k->lease.view;
 	snprintf(k->written.holder, sizeof(k->written.holder), "%s", k->account);
 	k->written.expiry_s = lease_expiry_s(&k->lease, clock_mono_ms());
-	edge_time_format(k->written.expiry_s, k->written.expiry);
+	generalized_time_format(k->written.expiry_s, k->written.expiry);
 	k->written.whose = LEASE_OURS;
 	if (n == 3) {
 		k->written.preferred[0] = '\0';

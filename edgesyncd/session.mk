@@ -4,7 +4,6 @@ edgesyncd_libedgesyncd_a_SOURCES += \
 	%D%/accounts.c %D%/accounts.h \
 	%D%/clearing.c %D%/clearing.h \
 	%D%/edge_state.c %D%/edge_state.h \
-	%D%/edge_time.c %D%/edge_time.h \
 	%D%/home.c %D%/home.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/lease_keeper.c %D%/lease_keeper.h \

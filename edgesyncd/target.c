@@ -9,7 +9,6 @@
 
 #include "edgesyncd/accounts.h"
 #include "edgesyncd/clearing.h"
-#include "edgesyncd/edge_time.h"
 #include "edgesyncd/lease_keeper.h"
 #include "edgesyncd/reach.h"
 #include "edgesyncd/sealed.h"
@@ -326,6 +325,7 @@ static void begin_work(struct target *t)
 		return;
 	}
 	t->state = TARGET_HOLDER;
+	pusher_detach(t->pusher);
 	pusher_attach(t->pusher, t->c, t->base, t->common->server);
 	start_wanted(t);
 	after_ms(t->upkeep, 0);
@@ -350,6 +350,8 @@ static void on_gone(const char *text, void *ctx)
 	t->asked_ms = 0;
 	t->state = TARGET_STANDBY;
 	after_ms(t->upkeep, upkeep_ms(t));
+	if (!t->releasing)
+		pusher_observe(t->pusher, t->c, t->base);
 	log_event(text != NULL ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text != NULL ? "lease-lost" :
 		"lease-given", LOG_STR("edge", t->name), LOG_STR("text", text), LOG_END);
 	if (text == NULL)
@@ -488,6 +490,7 @@ static void bound_as_account(struct target *t)
 	log_event(LOG_LEVEL_INFO, "edge-connected", LOG_STR("edge", t->name),
 		LOG_STR("uri", t->reach->uris[t->uri]), LOG_STR("account", t->account), LOG_END);
 	lease_keeper_attach(t->keeper, t->c, t->base, candidate(t, t->candidate)->credential.account);
+	pusher_observe(t->pusher, t->c, t->base);
 	if (t->wants != NULL)
 		lease_keeper_prefer(t->keeper);
 	after_ms(t->upkeep, 0);
@@ -868,11 +871,8 @@ void target_start(struct target *t, bool full, bool allow_loss, pusher_done_cb *
 int target_compare(struct target *t, bool full, const char *address,
 	const struct pusher_compare_callbacks *cbs, void *ctx, struct err *e)
 {
-	if (t->state == TARGET_HOLDER)
+	if (t->bound && t->clearing == NULL)
 		return pusher_compare(t->pusher, full, address, cbs, ctx, e);
-	if (t->bound && lease_keeper_view(t->keeper)->holder[0] != '\0')
-		return err_set(e, ERR_TEMP, 0, "the lease is held by %.200s: ask there",
-			lease_keeper_view(t->keeper)->holder);
 	return err_set(e, ERR_TEMP, 0, "not connected to %s%s%s", t->name,
 		t->error[0] != '\0' ? ": " : "", t->error);
 }

@@ -98,7 +98,7 @@ bool targets_status(const struct targets *t, const char *edge, struct target_sta
  */
 int targets_start(struct targets *t, const char *edge, bool full, bool allow_loss,
 	pusher_done_cb *cb, void *ctx, struct err *e) MUST_CHECK;
-/* See pusher_compare; -1 also where the lease is not ours. */
+/* See pusher_compare; whoever holds the lease. -1 also while the edge is not connected to. */
 int targets_compare(struct targets *t, const char *edge, bool full, const char *address,
 	const struct pusher_compare_callbacks *cbs, void *ctx, struct err *e) MUST_CHECK;
 /* The callbacks of calls with this ctx are not made. */

@@ -235,6 +235,8 @@ static void add_account(struct making *m)
 	change_put(m->ctl, c, "userPassword", hash);
 	change_put(m->ctl, c, "hubValidFrom", time_text(m, m->file.from_s));
 	change_put(m->ctl, c, "hubValidTo", time_text(m, m->file.to_s));
+	/* slapo-ppolicy refuses it from then on */
+	change_put(m->ctl, c, "pwdEndTime", time_text(m, m->file.to_s));
 	change_list_add(&m->list, c);
 }
 
