@@ -39,7 +39,7 @@ static int check_serial(const struct subscription_file *f, const char *last, str
 	if (strcasecmp(uuid + 1, f->uuid) == 0)
 		return err_set(e, ERR_PERM, 0, "this file was imported before: make a new one on "
 			"%s", f->edge);
-	if (generalized_time_parse(when, &last_s) == 0 && f->from_s <= last_s)
+	if (generalized_time_parse(when, &last_s) == 0 && f->from_s < last_s)
 		return err_set(e, ERR_PERM, 0, "a newer file of %s was imported before, made at "
 			"%s: make a new one there", f->edge, when);
 	return 0;
