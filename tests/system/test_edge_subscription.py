@@ -16,12 +16,13 @@ import time
 import unittest
 import uuid
 
-from .harness.base import PATH, Place, build_path, free_port, run, wait_for
+from .harness.base import PATH, build_path, free_port, run, wait_for
 from .harness.directory import record
-from .harness.edge import der, publish_certificates
+from .harness.client import Client
+from .harness.edge import Edge, EdgeSync, der, publish_certificates
 from .harness.hub import Hub
 from .harness.keys import Key
-from .harness.organization import Organization
+from .harness.organization import Organization, message, send
 from .harness.validator import validated_directory
 
 TOOL = build_path("tools", "hubctl")
@@ -716,3 +717,125 @@ class Inside(Base):
         self.assertGreater(len(places), 10)
         for text in places:
             self.assertNotIn(password, text)
+
+
+class Life(unittest.TestCase):
+    """With edgesyncd at two hubs and hubd on the edge, from the file to the end."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.org = org = Organization(validated=True)
+        cls.addClassCleanup(org.close)
+        publish_certificates(org.directory, [org.london1, org.london2])
+        cls.syncs = [EdgeSync(hub, lease_time=3) for hub in (org.london1, org.london2)]
+        cls.edge = Edge(org.place, "edge1")
+        org.start()
+        cls.edge.start()
+        for sync in cls.syncs:
+            sync.start()
+
+    def setUp(self):
+        self.said = []
+        self.addCleanup(self.ctl, "edge-subscription", "remove", "edge1", "--now", check=False)
+
+    def ctl(self, *words, check=True):
+        done = run(*command(self.org.directory, *words), check=check)
+        self.said.append(done.stdout + done.stderr)
+        return done
+
+    def subscribe(self, *options):
+        """In step on return; gives the one-time password."""
+        done = self.edge.subscribe(self.org.london1, "London", *options)
+        self.said.append(done.stdout + done.stderr)
+        self.edge.wait_in_step(self.org, self.syncs)
+        wait_for("both are let in, and the bootstrap account is gone", lambda:
+                 [name.split(".")[0] for name in self.edge.accounts()] == ["london1", "london2"])
+        return read(self.edge.file)["userPassword"][0]
+
+    def replicated(self):
+        """Names of what stands on the edge that its administrators did not make."""
+        d = self.edge.directory
+        names = set()
+        for container in ("Connectors", "Accepted Domains", "Remote Domains", "Sites",
+                          "Edge Subscriptions", "Recipients", "Push", "Sync Accounts"):
+            found = d.find("cn=%s,%s" % (container, d.base), "cn", scope="one")
+            names |= {entry["cn"][0].decode() for entry in found}
+        servers = d.find("cn=Servers," + d.base, "cn", scope="one")
+        return names | {entry["cn"][0].decode() for entry in servers} - {"edge1"}
+
+    def removed(self, *options):
+        return json.loads(self.ctl("-o", "json", "edge-subscription", "remove", "edge1",
+                                   *options).stdout)["state"]
+
+    def test_from_the_file_to_the_end(self):
+        org, edge = self.org, self.edge
+        password = self.subscribe()
+        self.assertLessEqual({INTERNET, INBOUND, "contoso.com", "London", "london1", "london2"},
+                             self.replicated())
+        token, data = message()
+        send(edge.outside, "someone@outside.example", ["anna@contoso.com"], data)
+        org.mailbox.wait(token)
+        with Client(edge.outside) as client:
+            client.ehlo()
+            client.say("MAIL FROM:<x@outside.example>")
+            self.assertIn("550", str(client.say("RCPT TO:<nobody@contoso.com>")))
+
+        self.assertEqual(self.removed(), "removed")
+        self.assertEqual(self.replicated(), set())
+        self.assertEqual(edge.state()["hubsubscribed"], "FALSE")
+        self.assertNotIn("edge1", self.ctl("server", "list").stdout)
+        self.assertEqual(json.loads(edge.ctl("-o", "json", "config", "status").stdout)["servers"][
+            0]["edge"]["subscribed"], False)
+        d = edge.directory
+        mine = d.dn("mine.example", "Accepted Domains")
+        d.add(record(mine, "hubAcceptedDomain", cn="mine.example", hubDomain="mine.example"))
+        d.delete(mine)
+        for name in os.listdir(org.place.path):
+            if name.endswith(".log"):
+                with open(os.path.join(org.place.path, name), errors="replace") as log:
+                    self.said.append(log.read())
+        for text in self.said:
+            self.assertNotIn(password, text)
+
+    def test_removed_while_the_edge_is_away(self):
+        """It says so, and edgesyncd ends it when the edge is back; the server goes with the next."""
+        self.subscribe()
+        self.edge.line.set("refuse")
+        try:
+            self.assertEqual(self.removed("--timeout", "0"), "removing")
+            self.assertEqual(self.removed("--timeout", "0"), "removing")
+        finally:
+            self.edge.line.set("pass")
+        self.assertEqual(self.removed("--timeout", "30"), "removed")
+        self.assertEqual(self.replicated(), set())
+
+    def test_ended_on_the_edge(self):
+        """The holder of the lease writes nothing there any more; inside --now removes the rest."""
+        self.subscribe()
+        self.edge.ctl("edge-subscription", "remove", "edge1")
+        self.org.directory.change(self.org.directory.dn("contoso.com", "Accepted Domains"),
+                                  hubComment="changed")
+        wait_for("it is noticed", lambda: all(
+            not sync.holds("edge1") and sync.edge("edge1").get("error") for sync in self.syncs))
+        self.assertEqual(self.replicated(), set())
+        self.assertEqual(self.edge.state()["hubsubscribed"], "FALSE")
+        self.assertEqual(self.removed("--now"), "removed")
+
+    def test_installed_anew(self):
+        """Another key of its directory: refused, then taken with --replace and pushed to."""
+        self.subscribe()
+        directory, key = self.edge.directory, Key(self.org.place, "anew")
+        directory.stop()
+        for ending in ("certificate", "key"):
+            path = getattr(directory.key, ending)
+            os.replace(getattr(key, ending), path)
+        directory.start()
+        done = self.edge.ctl("edge-subscription", "new", "--file", self.edge.file, "--force",
+                             "--port", str(self.edge.line.port))
+        self.assertEqual(done.returncode, 0)
+        done = self.edge.import_file(self.org.london1, "London", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--replace", done.stderr)
+        self.edge.import_file(self.org.london1, "London", "--replace")
+        self.edge.wait_in_step(self.org, self.syncs)
+        self.assertLessEqual({INTERNET, INBOUND, "contoso.com"}, self.replicated())
