@@ -3,3 +3,10 @@ tests_unit_test_projection_SOURCES = tests/unit/test_projection.c tests/unit/org
 	tests/unit/unit.h
 tests_unit_test_projection_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_projection_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_pusher
+tests_unit_test_pusher_SOURCES = tests/unit/test_pusher.c tests/unit/slapd.c \
+	tests/unit/slapd.h tests/unit/org_text.h tests/unit/await.h tests/unit/unit.h
+tests_unit_test_pusher_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_pusher_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) \
+	-DHUB_SCHEMA='"$(abs_top_srcdir)/ldap-schema/hub-transport.schema"'
