@@ -10,3 +10,9 @@ tests_unit_test_pusher_SOURCES = tests/unit/test_pusher.c tests/unit/slapd.c \
 tests_unit_test_pusher_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_pusher_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) \
 	-DHUB_SCHEMA='"$(abs_top_srcdir)/ldap-schema/hub-transport.schema"'
+
+check_PROGRAMS += tests/unit/test_recipient_changes
+tests_unit_test_recipient_changes_SOURCES = tests/unit/test_recipient_changes.c tests/unit/await.h \
+	tests/unit/unit.h
+tests_unit_test_recipient_changes_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_recipient_changes_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

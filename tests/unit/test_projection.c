@@ -370,13 +370,14 @@ END_TEST
 /* All hubs are others when the edge has moved to another site. */
 START_TEST(test_another_site)
 {
-	struct edge_entries *there = edge_entries_new(B);
+	struct edge_entries *there = edge_entries_new(B), *here = project(organization, "");
 
 	there_of(there, "dn: cn=Paris,cn=Sites," B "\nobjectClass: hubSite\ncn: Paris\n\n"
 		"dn: cn=P1,cn=Servers," B "\nobjectClass: hubServer\nhubRole: Hub\n\n");
-	difference_make(arena, project(organization, ""), there, &d);
+	difference_make(arena, here, there, &d);
 	ck_assert_uint_eq(d.losses[2].before, 1);
 	ck_assert_uint_eq(d.losses[2].lost, 0);
+	edge_entries_free(&here);
 	edge_entries_free(&there);
 }
 END_TEST
