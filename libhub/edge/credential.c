@@ -130,11 +130,15 @@ int credential_from_json(const char *text, size_t size, struct credential *c, st
 
 /* --- sealing --- */
 
-/* RSA with OAEP, for the older padding lets who may ask often guess (RFC 3218). */
+/*
+ * RSA with OAEP, for the older padding lets who may ask often guess (RFC 3218). Named by its key
+ * where the certificate tells that: self-signed ones of one name often have one serial, too.
+ */
 static int add_recipient(CMS_ContentInfo *cms, const struct blob *der, struct err *e)
 {
 	const unsigned char *p = der->data;
 	X509 *cert = d2i_X509(NULL, &p, (long)der->size);
+	unsigned int flags = CMS_KEY_PARAM;
 	CMS_RecipientInfo *info;
 	EVP_PKEY_CTX *ctx;
 	int rc = 0;
@@ -143,7 +147,9 @@ static int add_recipient(CMS_ContentInfo *cms, const struct blob *der, struct er
 		X509_free(cert);
 		return tls_error_set(e, ERR_CONFIG, "not a DER certificate");
 	}
-	info = CMS_add1_recipient_cert(cms, cert, CMS_KEY_PARAM);
+	if (X509_get0_subject_key_id(cert) != NULL)
+		flags |= CMS_USE_KEYID;
+	info = CMS_add1_recipient_cert(cms, cert, flags);
 	ctx = info != NULL ? CMS_RecipientInfo_get0_pkey_ctx(info) : NULL;
 	if (info == NULL)
 		rc = tls_error_set(e, ERR_CONFIG, "nothing can be sealed to its key");
@@ -323,43 +329,45 @@ enum credential_opening credential_open(const struct blob *sealed,
 	return result;
 }
 
-/* How many, each counted once, however often it is named. */
-static size_t count_infos(CMS_ContentInfo *cms)
+/* Recipients that are none of the certificates. */
+static size_t count_others(CMS_ContentInfo *cms, X509 *const *certificates, size_t n)
 {
 	STACK_OF(CMS_RecipientInfo) *all = CMS_get0_RecipientInfos(cms);
-	size_t n = 0;
+	size_t others = 0, k;
 	int i;
 
 	for (i = 0; i < sk_CMS_RecipientInfo_num(all); i++) {
-		CMS_RecipientInfo *info = sk_CMS_RecipientInfo_value(all, i);
-
-		n += CMS_RecipientInfo_type(info) == CMS_RECIPINFO_AGREE ?
-			(size_t)sk_CMS_RecipientEncryptedKey_num(
-				CMS_RecipientInfo_kari_get0_reks(info)) : 1;
+		for (k = 0; k < n && (certificates[k] == NULL ||
+			!info_is_for(sk_CMS_RecipientInfo_value(all, i), certificates[k])); k++)
+			;
+		others += k == n;
 	}
-	return n;
+	return others;
 }
 
 int credential_recipients(const struct blob *sealed, const struct blob *certificates, size_t n,
 	size_t *others)
 {
 	CMS_ContentInfo *cms = decode(sealed);
-	size_t i, total;
+	X509 **list;
+	size_t i;
 	int found = 0;
 
 	if (cms == NULL)
 		return -1;
-	total = count_infos(cms);
+	list = xcalloc(n + 1, sizeof(X509 *));
 	for (i = 0; i < n; i++) {
 		const unsigned char *p = certificates[i].data;
-		X509 *cert = d2i_X509(NULL, &p, (long)certificates[i].size);
 
-		found += cert != NULL && is_for(cms, cert);
-		X509_free(cert);
+		list[i] = d2i_X509(NULL, &p, (long)certificates[i].size);
+		found += list[i] != NULL && is_for(cms, list[i]);
 	}
-	tls_error_clear();
 	if (others != NULL)
-		*others = total > (size_t)found ? total - (size_t)found : 0;
+		*others = count_others(cms, list, n);
+	for (i = 0; i < n; i++)
+		X509_free(list[i]);
+	free(list);
+	tls_error_clear();
 	CMS_ContentInfo_free(cms);
 	return found;
 }

@@ -5,7 +5,7 @@
  * being changed. Inside is one JSON object:
  *	{"account": DN on the edge, "password": ..., "from": s, "to": s since 1970,
  *	 "kind": "bootstrap" or "account", "hub": name}
- * Who may not open a value still sees to which certificates it is sealed. It is not signed: who may
+ * Who may not open a value still sees to which keys it is sealed. It is not signed: who may
  * write the attribute is the directory's business.
  */
 #ifndef HUB_EDGE_CREDENTIAL_H

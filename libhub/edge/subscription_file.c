@@ -265,8 +265,8 @@ static int take_version(struct reading *r)
 	if (text == NULL)
 		return refuse_attr(r, "hubFormatVersion");
 	if (strcmp(text, "1") != 0)
-		return err_set(r->err, ERR_PERM, 0, "%.100s has format version %.20s; this hubctl "
-			"knows version %d", r->name, text, SUBSCRIPTION_FILE_VERSION);
+		return err_set(r->err, ERR_PERM, 0, "%.100s: format version %.20s, and this "
+			"hubctl knows version %d", r->name, text, SUBSCRIPTION_FILE_VERSION);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ struct subscription_file {
 	struct blobs certificates;	/* of the edge's hubd: these or key_digests, or both */
 	struct strings key_digests;	/* sha256:hex */
 	struct strings addresses;	/* hubAddress */
-	const char *account;		/* DN on the edge: cn=...,cn=Sync Accounts,<tree of the edge> */
+	const char *account;		/* DN on the edge: cn=...,cn=Sync Accounts,<its tree> */
 	const char *password;
 	int64_t from_s, to_s;		/* since 1970 */
 };

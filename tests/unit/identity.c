@@ -13,8 +13,11 @@
 
 static void add_extension(X509 *cert, int nid, const char *value)
 {
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+	X509_EXTENSION *ext;
+	X509V3_CTX ctx;
 
+	X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
 	BUG_ON(ext == NULL || !X509_add_ext(cert, ext, -1));
 	X509_EXTENSION_free(ext);
 }
@@ -72,6 +75,7 @@ static X509 *sign(EVP_PKEY *key, const struct identity_wish *wish)
 	X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer) : subject);
 	X509_set_pubkey(cert, key);
 	add_extension(cert, NID_subject_alt_name, wish->names);
+	add_extension(cert, NID_subject_key_identifier, "hash");
 	if (wish->authority)
 		add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
 	BUG_ON(!X509_sign(cert, signer, EVP_sha256()));
