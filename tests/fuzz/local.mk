@@ -158,6 +158,16 @@ noinst_PROGRAMS += %D%/fuzz_settings
 %C%_fuzz_settings_LDFLAGS = $(FUZZ_LINK)
 endif
 
+check_PROGRAMS += %D%/replay_subscription
+%C%_replay_subscription_SOURCES = %D%/fuzz_subscription.c %D%/replay_main.c
+%C%_replay_subscription_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_subscription
+%C%_fuzz_subscription_SOURCES = %D%/fuzz_subscription.c
+%C%_fuzz_subscription_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+%C%_fuzz_subscription_LDFLAGS = $(FUZZ_LINK)
+endif
+
 check_PROGRAMS += %D%/replay_values
 %C%_replay_values_SOURCES = %D%/fuzz_values.c %D%/replay_main.c
 %C%_replay_values_LDADD = $(LIBHUB) $(LIBHUB_LIBS)

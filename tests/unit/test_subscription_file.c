@@ -362,7 +362,7 @@ static const struct {
 		0, 0, "name of a mailbox server" },
 	{ SERVER("edge2", "Edge", "hubFQDN: EDGE1.example\n"), "London", REPLACE, 0,
 		"hubFQDN edge1.example is that of edge2" },
-	{ SERVER("hub1", "Hub", LONDON_SITE), "London", HUB_KEY, 0, "has the key of hub1" },
+	{ SERVER("hub1", "Hub", LONDON_SITE), "London", HUB_KEY, 0, "the key of edge1 is that of hub1" },
 	{ EDGE1(LONDON_SITE), "London", SAME_KEY, 0, NULL },
 	{ EDGE1(LONDON_SITE), "Paris", SAME_KEY, 0, "subscribed to site London already" },
 	{ EDGE1(LONDON_SITE "hubRemoved: TRUE\n"), "London", SAME_KEY | REPLACE, 0,
