@@ -139,7 +139,7 @@ START_TEST(damage_shows)
 	fill(&wanted);
 	for (i = 0; i < sealed.size; i += 3) {
 		bytes[i] ^= 0x55;
-		/* what is not covered, such as a tag in the issuer's name, may open; then as it was */
+		/* what nothing covers may still open: then as it was */
 		if (credential_open(&sealed, &own[_i], 1, &c, &e) == CREDENTIAL_OPENED)
 			ck_assert_mem_eq(&c, &wanted, sizeof(c));
 		bytes[i] ^= 0x55;
@@ -194,7 +194,8 @@ START_TEST(what_cannot_be_sealed_to)
 }
 END_TEST
 
-#define GOOD "\"account\":\"a\",\"password\":\"p\",\"from\":1,\"to\":2,\"kind\":\"bootstrap\",\"hub\":\"h\""
+#define GOOD "\"account\":\"a\",\"password\":\"p\",\"from\":1,\"to\":2," \
+	"\"kind\":\"bootstrap\",\"hub\":\"h\""
 
 static const struct {
 	const char *text, *complaint;

@@ -358,7 +358,8 @@ static const struct {
 	{ "", "London", 0, -301, "not valid before 20251122101931Z" },
 	{ SERVER("edge1", "Hub", LONDON_SITE), "London", 0, 0, "name of a hub" },
 	{ SERVER("EDGE1", "Hub", LONDON_SITE), "London", REPLACE, 0, "name of a hub" },
-	{ "dn: cn=edge1,cn=Servers," T "\nobjectClass: hubMailboxServer\ncn: edge1\n\n", "London",
+	{ "dn: cn=edge1,cn=Servers," T "\nobjectClass: hubMailboxServer\ncn: edge1\n\n",
+		"London",
 		0, 0, "name of a mailbox server" },
 	{ SERVER("edge2", "Edge", "hubFQDN: EDGE1.example\n"), "London", REPLACE, 0,
 		"hubFQDN edge1.example is that of edge2" },
@@ -367,7 +368,8 @@ static const struct {
 	{ EDGE1(LONDON_SITE), "Paris", SAME_KEY, 0, "subscribed to site London already" },
 	{ EDGE1(LONDON_SITE "hubRemoved: TRUE\n"), "London", SAME_KEY | REPLACE, 0,
 		"being removed" },
-	{ EDGE1(LONDON_SITE), "London", OTHER_KEY, 0, "the file is of another edge: its directory" },
+	{ EDGE1(LONDON_SITE), "London", OTHER_KEY, 0,
+		"the file is of another edge: its directory" },
 	{ EDGE1(LONDON_SITE), "London", OTHER_KEY | REPLACE, 0, NULL },
 	{ SERVER("edge1", "Edge", "hubFQDN: old.example\n")
 		"dn: cn=edge1,cn=Edge Subscriptions," T "\nobjectClass: hubEdgeSubscription\n"
@@ -470,7 +472,8 @@ static const struct {
 	{ "20251122101931.123456Z", MADE_AT }, { "20240229000000Z", 1709164800 },
 	{ "99991231235959Z", INT64_C(253402300799) }, { "20230229000000Z", -1 },
 	{ "20251122101931", -1 }, { "20251122101931+0100", -1 }, { "20251322101931Z", -1 },
-	{ "20251122241931Z", -1 }, { "20251122101961Z", -1 }, { "20251122101931.Z", -1 }, { "", -1 },
+	{ "20251122241931Z", -1 }, { "20251122101961Z", -1 }, { "20251122101931.Z", -1 },
+	{ "", -1 },
 	{ "20251122101931ZZ", -1 }, { "2025112210193Z", -1 }, { "00000000000000Z", -1 },
 };
 
