@@ -16,7 +16,6 @@
 #include "libhub/base/mem.h"
 #include "libhub/directory/generalized_time.h"
 #include "libhub/org/dn.h"
-#include "libhub/org/edge_layout.h"
 
 enum { MADE_FOR_MS = 60 * 1000, NAME_TRIES = 10 };
 
@@ -53,6 +52,7 @@ struct accounts {
 	int id;				/* of the request to the edge, -1 = none */
 	bool home_asked;
 	bool changed;
+	bool subscribed;
 	const char *strange;		/* entry that makes no sense */
 
 	/* of the account being made */
@@ -78,6 +78,7 @@ static void clean(struct accounts *a)
 	a->list = NULL;
 	a->n = 0;
 	a->strange = NULL;
+	a->subscribed = false;
 	a->changed = false;
 	a->id = -1;
 }
@@ -496,19 +497,37 @@ static void begin(struct accounts *a)
 	}
 }
 
-static void take_account(struct accounts *a, LDAP *ld, LDAPMessage *m)
+static void take_account(struct accounts *a, const struct entry *entry)
 {
 	struct err e = { 0 };
-	struct draft r;
 
-	draft_init(&r, a->arena);
 	if (a->n >= ACCOUNTS_MAX)
 		a->strange = "there are too many";
-	else if (directory_entry(ld, m, &r, &e) != 0 ||
-	    edge_account_decode(draft_entry(&r), a->task.base, a->arena, &a->list[a->n], &e) != 0)
+	else if (edge_account_decode(entry, a->task.base, a->arena, &a->list[a->n], &e) != 0)
 		a->strange = arena_strdup(a->arena, e.text);
 	else
 		a->n++;
+}
+
+/* An account, or cn=Edge State, as it stood at the same moment. */
+static void take_entry(struct accounts *a, LDAP *ld, LDAPMessage *m)
+{
+	const struct entry *entry;
+	struct err e = { 0 };
+	const char *state;
+	struct draft r;
+
+	draft_init(&r, a->arena);
+	if (directory_entry(ld, m, &r, &e) != 0) {
+		a->strange = arena_strdup(a->arena, e.text);
+		return;
+	}
+	entry = draft_entry(&r);
+	state = entry_text(entry, "hubSubscribed");
+	if (state != NULL)
+		a->subscribed = strcasecmp(state, "TRUE") == 0;
+	else
+		take_account(a, entry);
 }
 
 static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
@@ -519,7 +538,7 @@ static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
 
 	if (m != NULL && ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY) {
 		if (a->strange == NULL)
-			take_account(a, ld, m);
+			take_entry(a, ld, m);
 		return;
 	}
 	if (m != NULL && ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
@@ -531,6 +550,9 @@ static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
 		fail(a, "the accounts on the edge cannot be read: %s", text);
 	else if (a->strange != NULL)
 		fail(a, "the accounts on the edge make no sense: %s", a->strange);
+	else if (a->task.keep && !a->subscribed)
+		/* its administrator ends the subscription: he shall not find new accounts */
+		fail(a, "the edge is not subscribed any more");
 	else
 		begin(a);
 }
@@ -538,10 +560,10 @@ static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
 int accounts_start(struct accounts *a, const struct accounts_task *task, struct err *e)
 {
 	static const char *const attrs[] = { "cn", "description", "hubAccountServer",
-		"hubValidFrom", "hubValidTo", "modifiersName", NULL };
+		"hubValidFrom", "hubValidTo", "modifiersName", "hubSubscribed", NULL };
 	struct directory_query q = {
-		.filter = "(objectClass=hubSyncAccount)", .scope = LDAP_SCOPE_ONELEVEL,
-		.attrs = attrs, .size_limit = ACCOUNTS_MAX + 1,
+		.filter = "(|(objectClass=hubSyncAccount)(objectClass=hubEdgeState))",
+		.scope = LDAP_SCOPE_SUBTREE, .attrs = attrs, .size_limit = ACCOUNTS_MAX + 2,
 	};
 
 	BUG_ON(a->busy);
@@ -557,7 +579,7 @@ int accounts_start(struct accounts *a, const struct accounts_task *task, struct 
 		.bound = a->task.bound, .now_s = task->edge_now_s, .renewal_s = task->renewal_s,
 	};
 	take_values(a);
-	q.base = arena_printf(a->arena, "%s,%s", EDGE_ACCOUNTS_DN, task->base);
+	q.base = a->task.base;
 	a->id = directory_search(task->c, &q, on_account, a, e);
 	if (a->id >= 0)
 		return 0;

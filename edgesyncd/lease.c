@@ -21,6 +21,7 @@ void lease_forget(struct lease *l)
 {
 	l->mine = false;
 	l->seen = false;
+	l->clock_known = false;
 	l->wrong = l->corrected = false;
 }
 

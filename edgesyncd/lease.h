@@ -55,14 +55,14 @@ enum lease_step {
 	LEASE_CLOCK,		/* write something of no importance, for lease_set_clock */
 	LEASE_TAKE,		/* write it as ours, asserting the view; nobody is preferred then */
 	LEASE_RENEW,		/* the same, while it is ours */
-	LEASE_GIVE,		/* somebody else is preferred: end what is under way, give it back */
+	LEASE_GIVE,		/* somebody else is preferred: end what is under way, give it */
 	LEASE_GONE,		/* it has run out before we could renew it: stop at once */
 };
 
 void lease_init(struct lease *l, unsigned int time_s);
 /* Of the next write on. */
 void lease_set_time(struct lease *l, unsigned int time_s);
-/* A new connection: nothing seen of before counts but the edge's clock. */
+/* A new connection, perhaps as another account: nothing of before counts. */
 void lease_forget(struct lease *l);
 /* What the edge's clock showed at a write of ours that was answered now. */
 void lease_set_clock(struct lease *l, int64_t edge_ms, uint64_t now_ms);

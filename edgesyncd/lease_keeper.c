@@ -39,7 +39,8 @@ static const char *const written_attrs[] = { "entryCSN", "modifyTimestamp", NULL
 
 static void schedule(struct lease_keeper *k, uint64_t ms)
 {
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
 	evtimer_add(k->tick, &tv);
 }
@@ -92,7 +93,10 @@ static struct blob text_blob(const char *text)
 	return (struct blob){ (const unsigned char *)text, strlen(text) };
 }
 
-/* Says who we are once more in our own account: of no importance, but for the time it tells. */
+/*
+ * Says who we are once more in our own account: for the time that tells, and it shows that the
+ * account is in use.
+ */
 static void ask_clock(struct lease_keeper *k)
 {
 	struct blob hub = text_blob(k->hub);

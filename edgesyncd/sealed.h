@@ -22,7 +22,7 @@ struct sealed {
 	const struct account_value *values;	/* all, in the order of the subscription */
 	const struct blob *blobs;
 	size_t n;
-	struct sealed_own *own;		/* the best first: accounts before bootstraps, newest first */
+	struct sealed_own *own;		/* best first: accounts before bootstraps, newest first */
 	size_t n_own;
 	struct account_hub *hubs;	/* enabled, of the edge's site */
 	struct blobs *certificates;	/* of each of them */

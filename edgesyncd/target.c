@@ -21,9 +21,9 @@ enum {
 	DELAY_MIN_MS = 500, DELAY_MAX_MS = 15000,	/* between tries */
 	OPEN_MS = 10000,
 	SILENCE_MAX_MS = 10000,
-	UPKEEP_MAX_MS = 30000, UPKEEP_SOON_MS = 1000,	/* between looks at the accounts */
+	UPKEEP_MAX_MS = 5000, UPKEEP_SOON_MS = 1000,	/* between looks at the accounts */
 	GIVE_LIMIT_MS = 30000,		/* so long somebody preferred waits for the end of a push */
-	REFUSALS_UNTIL_GONE = 3,	/* an edge that is to be cleared and knows nobody any more */
+	REFUSALS_UNTIL_GONE = 3,	/* an edge to be cleared knows nobody any more */
 };
 
 /* A push that was asked for before the lease is ours. */
@@ -68,7 +68,7 @@ struct target {
 	bool home_asked;
 	unsigned int refusals;
 	bool move;				/* to better credentials, when there is time */
-	uint64_t asked_ms;			/* since when somebody else is to have the lease; 0 */
+	uint64_t asked_ms;			/* since when somebody else wants the lease, or 0 */
 
 	struct event *retry, *upkeep, *patience;
 	unsigned int delay_ms;
@@ -379,8 +379,8 @@ static void on_seen(const struct edge_state *state, void *ctx)
 	if (state->lease.prefers != LEASE_OTHERS)
 		t->asked_ms = 0;
 	if (!state->subscribed && !t->sub->removed && !t->releasing)
-		failf(t, "%s is not subscribed any more, its own administrator has ended that: remove "
-			"the subscription here, or make and import a new file", t->name);
+		failf(t, "%s is not subscribed any more, its own administrator has ended that: "
+			"remove the subscription here, or make and import a new file", t->name);
 }
 
 static void on_trouble(const char *text, void *ctx)
@@ -489,7 +489,8 @@ static void bound_as_account(struct target *t)
 	t->refusals = 0;
 	log_event(LOG_LEVEL_INFO, "edge-connected", LOG_STR("edge", t->name),
 		LOG_STR("uri", t->reach->uris[t->uri]), LOG_STR("account", t->account), LOG_END);
-	lease_keeper_attach(t->keeper, t->c, t->base, candidate(t, t->candidate)->credential.account);
+	lease_keeper_attach(t->keeper, t->c, t->base,
+		candidate(t, t->candidate)->credential.account);
 	pusher_observe(t->pusher, t->c, t->base);
 	if (t->wants != NULL)
 		lease_keeper_prefer(t->keeper);

@@ -2,9 +2,8 @@
  *
  * ldapi:// (a Unix socket), ldap:// and ldaps://. For ldaps the server's certificate has been
  * verified against cfg->ca (the system's authorities if NULL) and names the URI's host or address,
- * or has one of the keys in cfg->pins,
-	before anything is sent. Each phase has a timeout; up to DIAL_ADDRESSES addresses of a name are
- * tried in turn.
+ * or has one of the keys in cfg->pins, before anything is sent. Each phase has a timeout; up to
+ * DIAL_ADDRESSES addresses of a name are tried in turn.
  */
 #ifndef HUB_DIRECTORY_DIAL_H
 #define HUB_DIRECTORY_DIAL_H

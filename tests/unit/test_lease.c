@@ -33,7 +33,8 @@ static enum lease_whose whose(const struct contender *c, const char *dn)
 
 static struct lease_view look(const struct contender *c)
 {
-	struct lease_view v = { .whose = whose(c, edge.holder), .prefers = whose(c, edge.preferred) };
+	struct lease_view v = { .whose = whose(c, edge.holder),
+		.prefers = whose(c, edge.preferred) };
 
 	strcpy(v.holder, edge.holder);
 	strcpy(v.preferred, edge.preferred);
@@ -67,7 +68,8 @@ static bool write_lease(struct contender *c)
 {
 	struct lease_view v;
 
-	if (strcmp(edge.holder, c->l.view.holder) != 0 || strcmp(edge.expiry, c->l.view.expiry) != 0)
+	if (strcmp(edge.holder, c->l.view.holder) != 0 ||
+	    strcmp(edge.expiry, c->l.view.expiry) != 0)
 		return false;
 	if (!c->l.mine)
 		edge.preferred[0] = '\0';

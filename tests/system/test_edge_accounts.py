@@ -1,0 +1,295 @@
+"""
+Accounts of hubs on an edge: who gets one and who loses it, how they are replaced before they end,
+which keys are trusted while they change, and how a subscription ends.
+"""
+
+import json
+
+import shutil
+import unittest
+
+from .harness.base import build_path, run, wait_for
+from .harness.edge import Edge, EdgeSync, der, publish_certificates
+from .harness.hub import Hub
+from .harness.keys import Key
+from .harness.organization import Organization
+
+LEASE_S = 3
+DAY_S = 24 * 3600
+EDGE = "edge1"
+
+
+class EdgeAccounts(unittest.TestCase):
+    """One edge, as time goes by: the tests run in the order of their names."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.org = org = Organization()
+        cls.addClassCleanup(org.place.close)
+        cls.d = org.directory
+        cls.subscription = cls.d.dn(EDGE, "Edge Subscriptions")
+        cls.sync1, cls.sync2, cls.paris = (
+            EdgeSync(hub, clock=hub is org.london1, lease_time=LEASE_S)
+            for hub in (org.london1, org.london2, org.paris1))
+        cls.edge = Edge(org.place, EDGE)
+        publish_certificates(cls.d, org.hubs)
+        org.start()
+        cls.edge.start()
+        cls.edge.subscribe(org.london1, "London")
+
+    # --- what there is ---
+
+    def credentials(self):
+        """How many there are; nobody may read them, but they are no secrets to slapcat."""
+        return self.d.backup().count("\nhubCredential:")
+
+    def replace(self, dn, attribute, *keys):
+        self.d.modify("dn: %s\nchangetype: modify\nreplace: %s\n%s" % (
+            dn, attribute, "".join("%s:: %s\n" % (attribute, der(key)) for key in keys)))
+
+    def wait_accounts(self, *names):
+        wait_for(lambda: "accounts %s, not %s" % (self.edge.accounts(), names),
+                 lambda: self.edge.accounts() == sorted(names))
+
+    def wait_state(self, sync, state):
+        wait_for(lambda: "%s %s: %s" % (sync.name, state, sync.edge(EDGE)),
+                 lambda: sync.edge(EDGE).get("state") == state)
+
+    def wait_error(self, sync, *texts):
+        def told():
+            error = sync.edge(EDGE).get("error") or ""
+            return error if all(text in error for text in texts) else None
+        return wait_for(lambda: "%s says %s: %s" % (sync.name, texts, sync.edge(EDGE)), told)
+
+    def account_of(self, sync):
+        return sync.events("edge-connected")[-1]["account"].split(",")[0].split("=")[1]
+
+    def in_step(self):
+        self.edge.wait_in_step(self.org, [self.sync1, self.sync2])
+
+    # --- the beginning ---
+
+    def test_01_wrong_key(self):
+        other = Key(self.org.place, "other")
+        self.replace(self.subscription, "hubDirectoryCertificate", other)
+        self.sync1.start()
+        error = self.wait_error(self.sync1, "presents a certificate that is not pinned: sha256:")
+        self.assertIn(self.edge.directory.key.digest, error)
+        self.assertEqual(len(self.edge.accounts()), 1)
+
+    def test_02_expired_bootstrap(self):
+        self.sync1.clock.set(2 * DAY_S)
+        self.replace(self.subscription, "hubDirectoryCertificate", self.edge.directory.key)
+        self.wait_error(self.sync1, "has expired", "import a new file")
+        self.assertEqual(len(self.edge.accounts()), 1)
+        self.sync1.clock.set(0)
+
+    def test_03_first_account(self):
+        self.in_step()
+        # the hub of the site whose edgesyncd does not run yet too; the bootstrap account is gone
+        self.wait_accounts("london1.1", "london2.1")
+        wait_for("its credentials", lambda: self.credentials() == 2)
+        self.sync2.start()
+        self.wait_state(self.sync2, "standby")
+        hubs = {h["name"]: h for h in self.sync1.edge(EDGE)["hubs"]}
+        self.assertEqual({name: h["enrolled"] for name, h in hubs.items()},
+                         {"london1": True, "london2": True})
+        self.assertIsNotNone(hubs["london2"]["account_expires"])
+        wait_for("london2 knows who holds the lease",
+                 lambda: self.sync2.edge(EDGE)["lease"]["holder"] == "london1")
+
+    def test_04_restart(self):
+        self.sync1.stop()
+        wait_for("london2 has the lease", lambda: self.edge.holder() == "london2")
+        self.sync1.start()
+        self.wait_state(self.sync1, "standby")
+        self.assertEqual(self.account_of(self.sync1), "london1.1")
+
+    # --- who belongs to the site ---
+
+    def test_05_hub_joins_and_leaves(self):
+        d, org = self.d, self.org
+        hub = Hub(org.place, d, "london3", "London")
+        sync = EdgeSync(hub, lease_time=LEASE_S)
+        d.add(hub.records())
+        publish_certificates(d, [hub])
+        self.wait_accounts("london1.1", "london2.1", "london3.1")
+        sync.start()
+        self.wait_state(sync, "standby")
+        d.change(hub.dn(), hubServerSite=d.dn("Paris", "Sites"))
+        wait_for("london3 lets go", lambda: sync.status()["edges"] == [])
+        self.wait_accounts("london1.1", "london2.1")
+        wait_for("its credential is gone", lambda: self.credentials() == 2)
+        sync.stop()
+
+    def test_06_hub_without_certificate(self):
+        d = self.d
+        hub = Hub(self.org.place, d, "london4", "London")
+        d.add(hub.records())
+        wait_for("it is shown", lambda: "london4" in [
+            h["name"] for h in self.sync2.edge(EDGE)["hubs"]])
+        self.wait_accounts("london1.1", "london2.1")
+        self.assertFalse([h for h in self.sync2.edge(EDGE)["hubs"]
+                          if h["name"] == "london4"][0]["enrolled"])
+        for name in ("Default london4", "Client london4"):
+            d.delete("cn=%s,%s" % (name, hub.dn()))
+        d.delete(hub.dn())
+
+    # --- keys that change ---
+
+    def test_07_hub_certificate(self):
+        """london1 waits. Its new certificate brings a new account; the old one goes when it is used."""
+        hub = self.org.london1
+        new = Key(self.org.place, "london1-new")
+        self.replace(hub.dn(), "hubCertificate", hub.key, new)
+        self.wait_state(self.sync1, "standby")
+        self.wait_accounts("london1.2", "london2.1")
+        self.assertEqual(self.account_of(self.sync1), "london1.2")
+        self.sync1.stop()
+        shutil.copy(new.certificate, hub.key.certificate)
+        shutil.copy(new.key, hub.key.key)
+        self.sync1.start()
+        self.wait_state(self.sync1, "standby")
+        self.replace(hub.dn(), "hubCertificate", new)
+        self.wait_accounts("london1.3", "london2.1")
+        wait_for("no more credentials than needed", lambda: self.credentials() == 2)
+
+    def test_08_holders_certificate(self):
+        hub = self.org.london2
+        new = Key(self.org.place, "london2-new")
+        self.replace(hub.dn(), "hubCertificate", hub.key, new)
+        self.wait_accounts("london1.3", "london2.2")
+        wait_for("it holds the lease by the new one",
+                 lambda: self.edge.state().get("hubleaseholder", "").startswith("cn=london2.2,"))
+        self.in_step()
+
+    def test_09_edge_certificate(self):
+        d = self.edge.directory
+        new = Key(self.org.place, "edge1-ldaps-new")
+        self.replace(self.subscription, "hubDirectoryCertificate", d.key, new)
+        d.stop()
+        for name in ("certificate", "key"):
+            shutil.copy(getattr(new, name), getattr(d.key, name))
+        d.start()
+        for sync in (self.sync1, self.sync2):
+            wait_for("%s is back" % sync.name,
+                     lambda: sync.edge(EDGE).get("state") in ("standby", "holder"))
+        self.replace(self.subscription, "hubDirectoryCertificate", new)
+        d.key = new
+        self.in_step()
+        self.assertEqual(len(self.sync2.events("edge-trouble", level="error")), 0)
+
+    # --- accounts that are lost ---
+
+    def test_10_account_deleted(self):
+        d = self.edge.directory
+        holder, other = self.edge.holder(), None
+        other = "london1" if holder == "london2" else "london2"
+        for hub in (other, holder):
+            name = [n for n in self.edge.accounts() if n.startswith(hub + ".")][0]
+            d.delete(d.dn(name, "Sync Accounts"))
+            wait_for("another account of %s" % hub, lambda: any(
+                n.startswith(hub + ".") for n in self.edge.accounts()))
+        self.in_step()
+        wait_for("two accounts", lambda: len(self.edge.accounts()) == 2)
+
+    # --- another site ---
+
+    def test_11_other_site(self):
+        d = self.d
+        self.paris.start()
+        d.change(self.subscription, hubServerSite=d.dn("Paris", "Sites"))
+        for sync in (self.sync1, self.sync2):
+            wait_for("%s lets go" % sync.name, lambda: sync.status()["edges"] == [])
+        wait_for("the lease is given back", lambda: self.edge.holder() == "")
+        self.wait_error(self.paris, "none of the 2 credentials", "opens with a key of paris1")
+        d.change(self.subscription, hubServerSite=d.dn("London", "Sites"))
+        wait_for("it is nobody's in Paris", lambda: self.paris.status()["edges"] == [])
+        self.in_step()
+        self.paris.stop()
+
+    # --- the end ---
+
+    def remove(self, *options):
+        d = self.d
+        return run(build_path("tools", "hubctl"), "--directory", d.uri, "--base", d.base, "-D",
+                   d.admin, "-y", d.password_file, "edge-subscription", "remove", EDGE, *options)
+
+    def cleared(self):
+        """Nothing of the organization is left there."""
+        d = self.edge.directory
+        left = {dn for dn in d.dump() if dn.count(",") > d.base.count(",") + 1}
+        self.assertEqual([dn for dn in left if not dn.startswith("cn=edge1,cn=Servers") and
+                          ",cn=edge1,cn=Servers," not in dn and ",cn=Roles," not in dn], [])
+        self.assertEqual(self.edge.state().get("hubsubscribed"), "FALSE")
+        self.assertEqual(self.edge.accounts(), [])
+
+    def test_12_removed(self):
+        done = self.remove()
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.d_names("Edge Subscriptions"), [])
+        wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
+        self.cleared()
+
+    def test_13_removed_while_down(self):
+        self.edge.subscribe(self.org.london1, "London")
+        self.in_step()
+        self.edge.line.set("refuse")
+        self.wait_error(self.sync1, "ldaps://")
+        done = self.remove("--timeout", "1")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.d_names("Edge Subscriptions"), [EDGE])
+        self.edge.line.set("pass")
+        wait_for("the subscription is gone", lambda: self.d_names("Edge Subscriptions") == [])
+        wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
+        self.cleared()
+
+    def test_14_ended_on_the_edge(self):
+        self.remove()
+        self.edge.subscribe(self.org.london1, "London")
+        self.in_step()
+        self.edge.ctl("edge-subscription", "remove", EDGE)
+        self.wait_error(self.sync1, "is not subscribed any more")
+        self.wait_error(self.sync2, "is not subscribed any more")
+        self.cleared()
+        # neither knows whether the edge will ever come back; nobody there lets them in any more
+        done = self.remove("--timeout", "30")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.d_names("Edge Subscriptions"), [])
+
+    def d_names(self, container):
+        found = run("ldapsearch", "-LLL", *self.d._bind(), "-s", "one", "-b",
+                    "cn=%s,%s" % (container, self.d.base), "cn").stdout
+        return [line[4:] for line in found.splitlines() if line.startswith("cn: ")]
+
+
+class Rotation(unittest.TestCase):
+    def test_rotation(self):
+        """Accounts that last for seconds: each is replaced in time, and no lease is lost over it."""
+        org = Organization()
+        self.addCleanup(org.place.close)
+        syncs = [EdgeSync(hub, lease_time=LEASE_S, account_lifetime=10, account_renewal=7)
+                 for hub in (org.london1, org.london2)]
+        edge = Edge(org.place, EDGE)
+        publish_certificates(org.directory, org.hubs)
+        org.start()
+        edge.start()
+        edge.subscribe(org.london1, "London")
+        for sync in syncs:
+            sync.start()
+
+        def number(hub):
+            return max([int(n.split(".")[1]) for n in edge.accounts() if n.startswith(hub + ".")],
+                       default=0)
+        for hub in ("london1", "london2"):
+            wait_for("three accounts of " + hub, lambda: number(hub) >= 3, 60)
+        edge.wait_in_step(org, syncs)
+        for sync in syncs:
+            self.assertEqual(sync.edge(EDGE).get("failures", 0), 0, json.dumps(sync.edge(EDGE)))
+            self.assertEqual(sync.events("lease-lost"), [])
+        # those that ended are not kept
+        self.assertLessEqual(len(edge.accounts()), 6)
+
+
+if __name__ == "__main__":
+    unittest.main()
