@@ -121,8 +121,13 @@ static void on_end(struct client *c, const struct client_fact *why, void *ctx)
 		delivery_pass(s);
 		return;
 	}
-	if (why->ok || (was_ready && !s->host_to_blame) || s->stopping) {
+	if (s->stopping || (was_ready && !s->host_to_blame) || (why->ok && !was_ready)) {
 		delivery_end(s, QUEUE_CONN_CLOSED);
+		return;
+	}
+	/* it let us go, but had said that it takes nothing */
+	if (why->ok) {
+		host_is_no_use(s, &s->blame);
 		return;
 	}
 	if (delivery_tls_again(s, why)) {
@@ -235,6 +240,7 @@ static void make_client(struct delivery *s, const struct sockaddr *source)
 	s->sent = 0;
 	s->has_taken = false;
 	s->host_to_blame = false;
+	s->spent = false;
 	delivery_tls_prepare(s, source, &cfg);
 	s->client = client_new(s->d->loop, &cfg, &client_events, s);
 }
@@ -317,6 +323,8 @@ static uint32_t downgrade_of(const struct send_connector *sc)
 		bits |= VERDICT_DOWNGRADE_AUTH;
 	if ((sc->error_policies & 1u << ERROR_POLICY_DOWNGRADE_DNS) != 0)
 		bits |= VERDICT_DOWNGRADE_DNS;
+	if (sc->auth == SMART_HOST_AUTH_HUB_SERVER)
+		bits |= VERDICT_DIRECT_TRUST;
 	return bits;
 }
 
@@ -335,6 +343,7 @@ static void *delivery_open(struct queue_conn *qc, const struct queue_item *head,
 		s->downgrade = downgrade_of(s->connector);
 		s->max_messages = s->connector->max_messages_per_connection;
 	} else {
+		s->downgrade = s->decision == ROUTE_RELAY ? VERDICT_DIRECT_TRUST : 0;
 		s->max_messages = s->live->self->intra_org_max_messages;
 	}
 	send_log_init(&s->log, &s->d->log, s->connector);

@@ -123,7 +123,9 @@ struct delivery {
 	struct outgoing body;
 	struct client_message msg;
 	char prefix[DELIVERY_PREFIX];
-	bool host_to_blame;		/* it was given back because of the host */
+	bool host_to_blame;		/* it was given back because of the host, */
+	struct client_fact blame;	/* for that; its text is the next one */
+	char blame_text[QUEUE_TEXT_MAX];
 	bool has_taken;			/* the peer has, a message on this connection */
 	bool spent;			/* it takes no more on it */
 

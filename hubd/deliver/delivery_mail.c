@@ -110,6 +110,17 @@ static bool has_taken_any(const struct client_fact *facts, uint32_t n)
 	return false;
 }
 
+/* It is given back. What was said to it would be said to the next one on this connection, too. */
+static void give_back(struct delivery *s, const struct client_fact *why)
+{
+	s->host_to_blame = s->sent == 0;
+	s->blame = *why;
+	snprintf(s->blame_text, sizeof(s->blame_text), "%s", why->text);
+	s->blame.text = s->blame_text;
+	s->spent = true;
+	queue_conn_return(s->qc);
+}
+
 void delivery_on_sent(struct client *c, const struct client_fact *facts, void *ctx)
 {
 	struct delivery *s = ctx;
@@ -121,8 +132,7 @@ void delivery_on_sent(struct client *c, const struct client_fact *facts, void *c
 	s->spent = has_had_enough(s, &facts[n - 1]);
 	outgoing_close(&s->body);
 	if (is_innocent(s, facts)) {
-		s->host_to_blame = s->sent == 0;
-		queue_conn_return(s->qc);
+		give_back(s, &facts[n - 1]);
 	} else {
 		apply(s, facts);
 		/* who greets everybody and takes nothing is no good */

@@ -65,6 +65,9 @@ static const struct row {
 	{ ANY, ANY, EVENT_BAD_ADDRESS, 0, 0, { SCOPE_RECIPIENT, ACTION_FAIL, "5.1.3" } },
 	{ ANY, ANY, EVENT_DAMAGED, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.3.0" } },
 
+	/* RFC 4954 section 6: authentication required, from who does not know our key */
+	{ STAGE_MAIL, STAGE_MAIL, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST,
+		{ SCOPE_HOST, ACTION_NEXT_HOST, "4.7.0" } },
 	/* the transaction */
 	{ STAGE_MAIL, STAGE_MAIL, EVENT_CLOSING, 0, 0, { SCOPE_HOST, ACTION_NEXT_HOST, "4.3.2" } },
 	/* it may be this message or recipient that the peer closes for: others go first */

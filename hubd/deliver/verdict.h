@@ -59,10 +59,12 @@ enum verdict_action {
 	ACTION_NEXT_HOST,	/* another host now; later, if there is none left */
 };
 
-/* What the administrator wants treated as temporary (hubErrorPolicy); bits. */
+/* What is to be treated as temporary; bits. The first two by hubErrorPolicy. */
 enum verdict_downgrade {
 	VERDICT_DOWNGRADE_AUTH = 1,
 	VERDICT_DOWNGRADE_DNS = 2,
+	/* the peer is to know us by our key; its directory may not have the newest yet */
+	VERDICT_DIRECT_TRUST = 4,
 };
 
 struct verdict {

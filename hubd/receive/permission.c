@@ -112,7 +112,7 @@ bool permission_is_legacy(const struct live *live, const char *address)
 	return false;
 }
 
-/* An edge's own directory has no subscriptions: to it the hubs are all there are. */
+/* An edge's own directory has no other's subscriptions: to it the hubs are all there are. */
 bool permission_is_member(const struct live *live, const struct server *server)
 {
 	const struct objects *all = &live->snapshot->all[OBJ_EDGE_SUBSCRIPTION];

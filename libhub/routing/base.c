@@ -25,8 +25,8 @@ static const struct edge_subscription *edge_subscription_of(const struct snapsho
 }
 
 /*
- * The site a server counts for: a hub's own, an edge's the one it is subscribed to. An edge's own
- * directory holds no subscription, there the server's entry tells.
+ * The site a server counts for: a hub's own, an edge's the one it is subscribed to. Where there is
+ * no subscription, as on an edge that is not subscribed, the server's entry tells.
  */
 static uint32_t server_site_index(const struct snapshot *s, const struct server *server)
 {
