@@ -151,16 +151,32 @@ static bool put_entry(struct org *org, struct change *back, const struct entry *
 	return true;
 }
 
+/* The other way round, so that what somebody else has changed since stays. */
+static void put_edits(struct org *org, struct change *back, const struct change_attr *attr)
+{
+	struct change_attr *other = change_attr(org->ctl, back, attr->name);
+
+	memcpy(other->added, attr->deleted, sizeof(other->added));
+	memcpy(other->deleted, attr->added, sizeof(other->deleted));
+	other->n_added = attr->n_deleted;
+	other->n_deleted = attr->n_added;
+}
+
 /* The attributes that c changes, as they were. */
 static bool put_before(struct org *org, struct change *back, const struct change *c,
 	const struct entry *old)
 {
+	const struct change_attr *attr;
 	size_t i;
 
-	for (i = 0; i < c->n; i++)
-		if (c->v[i]->secret ||
-			!put_old(org, back, c->v[i]->name, entry_attr(old, c->v[i]->name)))
+	for (i = 0; i < c->n; i++) {
+		attr = c->v[i];
+		if (attr->n_added + attr->n_deleted != 0)
+			put_edits(org, back, attr);
+		else if (attr->secret || !put_old(org, back, attr->name, entry_attr(old,
+			attr->name)))
 			return false;
+	}
 	return true;
 }
 

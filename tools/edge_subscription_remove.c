@@ -290,7 +290,7 @@ static void say_state(const struct removal *r, const char *state)
 	}
 	json_array_foreach(r->connectors, i, row)
 		printf(json_is_true(json_object_get(row, "removed")) ?
-			"removed send connector \"%s\": the edge was its only source\n" :
+			"removed connector \"%s\": the edge was its only source\n" :
 			"\"%s\" has the edge as source no more\n",
 			table_text(r->org->ctl->arena, json_object_get(row, "name")));
 	if (removed)

@@ -188,7 +188,8 @@ int main(int argc, char **argv)
 	} else if (status == CTL_DONE) {
 		status = run_noun(&ctl, argc - at, argv + at, file);
 	}
-	arena_free(&ctl.arena);
+	/* passwords were read into it */
+	arena_free_wiped(&ctl.arena);
 	if (fflush(stdout) != 0 && status == CTL_DONE)
 		status = ctl_fail("standard output cannot be written");
 	return (int)status;

@@ -798,7 +798,7 @@ class Life(unittest.TestCase):
             self.assertNotIn(password, text)
 
     def test_removed_while_the_edge_is_away(self):
-        """It says so, and edgesyncd ends it when the edge is back; the server goes with the next."""
+        """It says so; edgesyncd ends it when the edge is back, and the next one takes the rest."""
         self.subscribe()
         self.edge.line.set("refuse")
         try:
