@@ -53,7 +53,9 @@ struct accounts {
 	bool home_asked;
 	bool changed;
 	bool subscribed;
-	const char *strange;		/* entry that makes no sense */
+	size_t seen;			/* entries */
+	const char *strange;		/* why what they say makes no sense */
+	const char *failure;		/* while what has been done is being undone */
 
 	/* of the account being made */
 	const char *hub;
@@ -77,8 +79,9 @@ static void clean(struct accounts *a)
 	a->hub = NULL;
 	a->list = NULL;
 	a->n = 0;
-	a->strange = NULL;
+	a->strange = a->failure = NULL;
 	a->subscribed = false;
+	a->seen = 0;
 	a->changed = false;
 	a->id = -1;
 }
@@ -225,6 +228,24 @@ static unsigned int free_number(const struct accounts *a, const char *hub)
 	return highest < 999999999 ? highest + 1 : 1;
 }
 
+static void on_undone(LDAP *ld, LDAPMessage *m, void *ctx)
+{
+	struct accounts *a = ctx;
+
+	if (result(a, ld, m, NULL, 0) != -1)
+		finish(a, a->failure);
+}
+
+/* Nobody knows its secret; while the directory inside is away there would be ever more of them. */
+static void undo_account(struct accounts *a, const char *why)
+{
+	struct err e = { 0 };
+
+	a->failure = arena_printf(a->arena, "the credential for %s cannot be written inside: %s",
+		a->hub, why);
+	sent(a, directory_delete(a->task.c, a->cred.account, NULL, on_undone, a, &e), &e);
+}
+
 static void on_written_home(int code, const char *text, void *ctx)
 {
 	struct accounts *a = ctx;
@@ -232,8 +253,7 @@ static void on_written_home(int code, const char *text, void *ctx)
 
 	a->home_asked = false;
 	if (code != LDAP_SUCCESS) {
-		/* the account stays; nobody knows its secret, so the next round does without it */
-		fail(a, "the credential for %s cannot be written inside: %s", hub, text);
+		undo_account(a, text);
 		return;
 	}
 	log_event(LOG_LEVEL_INFO, "account-made", LOG_STR("hub", hub),
@@ -501,9 +521,7 @@ static void take_account(struct accounts *a, const struct entry *entry)
 {
 	struct err e = { 0 };
 
-	if (a->n >= ACCOUNTS_MAX)
-		a->strange = "there are too many";
-	else if (edge_account_decode(entry, a->task.base, a->arena, &a->list[a->n], &e) != 0)
+	if (edge_account_decode(entry, a->task.base, a->arena, &a->list[a->n], &e) != 0)
 		a->strange = arena_strdup(a->arena, e.text);
 	else
 		a->n++;
@@ -517,6 +535,10 @@ static void take_entry(struct accounts *a, LDAP *ld, LDAPMessage *m)
 	const char *state;
 	struct draft r;
 
+	if (++a->seen > ACCOUNTS_MAX) {
+		a->strange = "there are too many";
+		return;
+	}
 	draft_init(&r, a->arena);
 	if (directory_entry(ld, m, &r, &e) != 0) {
 		a->strange = arena_strdup(a->arena, e.text);
@@ -537,8 +559,11 @@ static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
 	int code;
 
 	if (m != NULL && ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY) {
-		if (a->strange == NULL)
-			take_entry(a, ld, m);
+		take_entry(a, ld, m);
+		if (a->strange != NULL) {
+			directory_abandon(a->task.c, a->id);
+			fail(a, "the accounts on the edge make no sense: %s", a->strange);
+		}
 		return;
 	}
 	if (m != NULL && ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
@@ -548,8 +573,6 @@ static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
 		return;
 	if (code != LDAP_SUCCESS)
 		fail(a, "the accounts on the edge cannot be read: %s", text);
-	else if (a->strange != NULL)
-		fail(a, "the accounts on the edge make no sense: %s", a->strange);
 	else if (a->task.keep && !a->subscribed)
 		/* its administrator ends the subscription: he shall not find new accounts */
 		fail(a, "the edge is not subscribed any more");

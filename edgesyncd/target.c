@@ -22,6 +22,7 @@ enum {
 	OPEN_MS = 10000,
 	SILENCE_MAX_MS = 10000,
 	UPKEEP_MAX_MS = 5000, UPKEEP_SOON_MS = 1000,	/* between looks at the accounts */
+	UPKEEP_FAILED_MS = 15000,
 	GIVE_LIMIT_MS = 30000,		/* so long somebody preferred waits for the end of a push */
 	REFUSALS_UNTIL_GONE = 3,	/* an edge to be cleared knows nobody any more */
 };
@@ -336,6 +337,7 @@ static void on_held(void *ctx)
 	struct target *t = ctx;
 
 	t->leases++;
+	t->error[0] = '\0';
 	log_event(LOG_LEVEL_INFO, "lease-held", LOG_STR("edge", t->name), LOG_END);
 	begin_work(t);
 }
@@ -378,6 +380,9 @@ static void on_seen(const struct edge_state *state, void *ctx)
 
 	if (state->lease.prefers != LEASE_OTHERS)
 		t->asked_ms = 0;
+	/* a lease that was lost is well kept by another */
+	if (state->lease.whose == LEASE_OTHERS)
+		t->error[0] = '\0';
 	if (!state->subscribed && !t->sub->removed && !t->releasing)
 		failf(t, "%s is not subscribed any more, its own administrator has ended that: "
 			"remove the subscription here, or make and import a new file", t->name);
@@ -438,7 +443,8 @@ static void on_accounts_done(const char *error, bool changed, void *ctx)
 		bind_candidate(t);
 		return;
 	}
-	after_ms(t->upkeep, error == NULL && changed ? UPKEEP_SOON_MS : upkeep_ms(t));
+	after_ms(t->upkeep, error != NULL ? UPKEEP_FAILED_MS : changed ? UPKEEP_SOON_MS :
+		upkeep_ms(t));
 	take_coming(t);
 	if (t->c != NULL)
 		move_when_idle(t);

@@ -138,7 +138,7 @@ class EdgeAccounts(unittest.TestCase):
     # --- keys that change ---
 
     def test_07_hub_certificate(self):
-        """london1 waits. Its new certificate brings a new account; the old one goes when it is used."""
+        """Of london1, who waits: it brings a new account; the old one goes when that is used."""
         hub = self.org.london1
         new = Key(self.org.place, "london1-new")
         self.replace(hub.dn(), "hubCertificate", hub.key, new)
@@ -193,9 +193,25 @@ class EdgeAccounts(unittest.TestCase):
         self.in_step()
         wait_for("two accounts", lambda: len(self.edge.accounts()) == 2)
 
+    def test_11_directory_down(self):
+        """Nothing can be written inside: no account is left that nobody knows the secret of."""
+        d = self.edge.directory
+        holder = self.edge.holder()
+        sync = self.sync1 if holder == "london1" else self.sync2
+        self.d.stop()
+        for name in self.edge.accounts():
+            if not name.startswith(holder + "."):
+                d.delete(d.dn(name, "Sync Accounts"))
+        self.wait_error(sync, "cannot be written inside")
+        self.assertEqual(len(self.edge.accounts()), 1)
+        self.assertEqual(self.edge.holder(), holder)
+        self.d.start()
+        wait_for("two accounts", lambda: len(self.edge.accounts()) == 2)
+        self.in_step()
+
     # --- another site ---
 
-    def test_11_other_site(self):
+    def test_12_other_site(self):
         d = self.d
         self.paris.start()
         d.change(self.subscription, hubServerSite=d.dn("Paris", "Sites"))
@@ -224,14 +240,14 @@ class EdgeAccounts(unittest.TestCase):
         self.assertEqual(self.edge.state().get("hubsubscribed"), "FALSE")
         self.assertEqual(self.edge.accounts(), [])
 
-    def test_12_removed(self):
+    def test_13_removed(self):
         done = self.remove()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.d_names("Edge Subscriptions"), [])
         wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
         self.cleared()
 
-    def test_13_removed_while_down(self):
+    def test_14_removed_while_down(self):
         self.edge.subscribe(self.org.london1, "London")
         self.in_step()
         self.edge.line.set("refuse")
@@ -244,7 +260,7 @@ class EdgeAccounts(unittest.TestCase):
         wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
         self.cleared()
 
-    def test_14_ended_on_the_edge(self):
+    def test_15_ended_on_the_edge(self):
         self.remove()
         self.edge.subscribe(self.org.london1, "London")
         self.in_step()
@@ -265,7 +281,7 @@ class EdgeAccounts(unittest.TestCase):
 
 class Rotation(unittest.TestCase):
     def test_rotation(self):
-        """Accounts that last for seconds: each is replaced in time, and no lease is lost over it."""
+        """Accounts that last for seconds: each is replaced in time, no lease is lost over it."""
         org = Organization()
         self.addCleanup(org.place.close)
         syncs = [EdgeSync(hub, lease_time=LEASE_S, account_lifetime=10, account_renewal=7)

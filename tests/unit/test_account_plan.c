@@ -324,8 +324,8 @@ START_TEST(account_entry_of_others)
 	ck_assert(a.bootstrap && !a.used);
 	ck_assert_str_eq(a.sealed, "");
 	ck_assert_str_eq(a.server, "");
-	ck_assert_int_eq(edge_account_decode(entry("cn=hub1.1,cn=Sync Accounts," BASE, broken), BASE,
-		arena, &a, &e), -1);
+	ck_assert_int_eq(edge_account_decode(entry("cn=hub1.1,cn=Sync Accounts," BASE, broken),
+		BASE, arena, &a, &e), -1);
 	ck_assert_ptr_nonnull(strstr(e.text, "hubValidTo"));
 	ck_assert_int_eq(edge_account_decode(entry("nonsense", attrs), BASE, arena, &a, &e), -1);
 }
