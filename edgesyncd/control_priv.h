@@ -16,7 +16,10 @@ extern const struct admin_route control_routes[];
 /* status.c, new references. */
 json_t *control_status(const struct control *c);
 void control_put_directory(json_t *o, const struct control *c);
-json_t *control_edge(const struct target_status *s);
+/* looked: at the edge itself, just now. */
+json_t *control_edge(const struct target_status *s, bool looked);
+/* 1, 0, or -1: nobody knows, here and now. */
+int control_in_step(const struct target_status *s, enum push_type type, bool looked);
 /* {"scanned": ..., "added": ...} */
 json_t *control_counts(const struct push_counts *counts);
 /* metrics.c */

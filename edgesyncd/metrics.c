@@ -127,11 +127,6 @@ struct side_metric {
 	uint64_t (*get)(const struct push_side *side);
 };
 
-static uint64_t in_step(const struct push_side *side)
-{
-	return side->in_step;
-}
-
 static uint64_t is_held(const struct push_side *side)
 {
 	return is_text(side->held);
@@ -193,8 +188,6 @@ static uint64_t refused(const struct push_side *side)
 }
 
 static const struct side_metric side_metrics[] = {
-	{ "edge_in_step", "1 while what should stand on the edge does, as far as this hub knows.",
-		ANSWER_GAUGE, in_step },
 	{ "edge_held", "1 while a push is held since it would take away too much.", ANSWER_GAUGE,
 		is_held },
 	{ "edge_objects", "Objects or addresses on the edge.", ANSWER_GAUGE, count },
@@ -262,6 +255,29 @@ static void print_side_metric(struct evbuffer *out, const struct side_metric *m,
 	}
 }
 
+/* Where nobody knows there is no sample, lest it be taken for a no. */
+static void print_in_step(struct evbuffer *out, const struct edges *edges)
+{
+	char name[LABEL_MAX], labels[LABEL_MAX + 60];
+	enum push_type type;
+	size_t i;
+	int known;
+
+	answer_metric(out, ANSWER_GAUGE, "edge_in_step", "1 while what should stand on the edge "
+		"does; only where this hub knows.");
+	for (i = 0; i < edges->n; i++) {
+		escape(edges->v[i].name, name);
+		for (type = 0; type < PUSH_TYPES; type++) {
+			known = control_in_step(&edges->v[i], type, false);
+			snprintf(labels, sizeof(labels), "{edge=\"%s\",data=\"%s\"}", name,
+				push_type_names[type]);
+			if (known >= 0)
+				answer_sample(out, ANSWER_GAUGE, "edge_in_step", labels,
+					(uint64_t)known);
+		}
+	}
+}
+
 static void print_directory(const struct control *c, struct evbuffer *out)
 {
 	const struct snapshot *s = mirror_snapshot(c->cfg.mirror);
@@ -299,6 +315,7 @@ void control_metrics(const struct control *c, struct evbuffer *out)
 	answer_gauge(out, "edges", "Edges of this hub's site.", edges.n);
 	for (i = 0; i < sizeof(edge_metrics) / sizeof(edge_metrics[0]); i++)
 		print_edge_metric(out, &edge_metrics[i], &edges);
+	print_in_step(out, &edges);
 	for (i = 0; i < sizeof(side_metrics) / sizeof(side_metrics[0]); i++)
 		print_side_metric(out, &side_metrics[i], &edges);
 	free(edges.v);

@@ -12,6 +12,8 @@ enum {
 	ROUND_READ = 1,		/* everything on the edge, whatever we know */
 	ROUND_DRY = 2,		/* nothing is written; without ROUND_READ only markers are read */
 	ROUND_ALLOW_LOSS = 4,
+	/* dry: what should stand there is found out anew, unless it is known as of now */
+	ROUND_SCAN = 8,
 };
 
 enum round_outcome {

@@ -282,6 +282,8 @@ static void on_done(const struct round_result *result, void *ctx)
 	}
 	if ((h->flags & ROUND_DRY) == 0) {
 		took_push(h, result);
+	} else if (result->outcome == ROUND_IN_STEP && result->differences == 0) {
+		h->pushed_ms = clock_wall_ms();
 	} else if (result->differences != 0) {
 		/* what a comparison found is put right, too */
 		h->read_due = true;
@@ -346,7 +348,10 @@ static void run_job(struct push_half *h, struct push_job *job)
 	if (recipients && job->address == NULL && (flags & ROUND_DRY) == 0 &&
 	    (h->read_due || !recipient_push_follows(p->recipients)))
 		flags |= ROUND_READ;
-	if (recipients && job->address == NULL && (flags & ROUND_READ) != 0 &&
+	/* an observer keeps no account of what changes */
+	if (recipients && p->observes)
+		flags |= ROUND_SCAN;
+	if (recipients && job->address == NULL && (flags & (ROUND_READ | ROUND_SCAN)) != 0 &&
 	    !pushers_take_turn(p->all, p))
 		return;
 	job->steps[h->type] = JOB_RUNNING;

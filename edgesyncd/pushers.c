@@ -134,7 +134,7 @@ void pushers_trim(struct pushers *all)
 
 	DL_FOREACH(all->list, p) {
 		needed = recipient_push_place(p->recipients);
-		if (p->attached && needed < place)
+		if (p->attached && !p->observes && needed < place)
 			place = needed;
 	}
 	change_log_trim(all->log, place);

@@ -265,3 +265,27 @@ void recipient_full_begin(struct recipient_push *p)
 	p->target = change_log_end(p->log);
 	p->scan = recipient_scan_start(p->loop, p->r, p->key, compare, p);
 }
+
+/* --- only what is here --- */
+
+static void on_hashed(void *ctx)
+{
+	struct recipient_push *p = ctx;
+	bool right;
+
+	buckets_digest(recipient_scan_digests(p->scan), p->here);
+	right = strcmp(p->marker.digest, p->here) == 0;
+	p->known = true;
+	p->place = p->target;
+	p->count = right ? recipient_scan_count(p->scan) : 0;
+	p->result.counts.scanned = recipient_scan_count(p->scan);
+	p->result.differences = !right;
+	recipient_push_finish(p, ROUND_IN_STEP);
+}
+
+void recipient_full_look(struct recipient_push *p)
+{
+	p->known = false;
+	p->target = change_log_end(p->log);
+	p->scan = recipient_scan_start(p->loop, p->r, p->key, on_hashed, p);
+}

@@ -385,6 +385,11 @@ static void on_looked(int code, const char *text, void *ctx)
 
 	if (!marker_came(p, code, text))
 		return;
+	if ((p->flags & ROUND_SCAN) != 0 && p->has_key &&
+		!(p->known && p->place == change_log_end(p->log))) {
+		recipient_full_look(p);
+		return;
+	}
 	p->result.differences = !p->known || !marker_is_right(p);
 	recipient_push_finish(p, ROUND_IN_STEP);
 }

@@ -93,6 +93,8 @@ struct blob recipient_push_value(const struct entry *e);
 
 /* recipient_full.c */
 void recipient_full_begin(struct recipient_push *p);
+/* Without reading the buckets: is the marker that of what should stand there? */
+void recipient_full_look(struct recipient_push *p);
 /* recipient_live.c */
 void recipient_live_begin(struct recipient_push *p);
 

@@ -324,7 +324,7 @@ static void finish_test(struct part *part)
 		answer_put(part->result, "error", answer_text("its subscription has ended"));
 		return;
 	}
-	now = control_edge(&s);
+	now = control_edge(&s, json_object_get(part->result, "error") == NULL);
 	/* what the look has found says more than the state */
 	json_object_update(now, part->result);
 	json_decref(part->result);

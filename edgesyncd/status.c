@@ -12,10 +12,15 @@ static const char *const states[] = {
 
 /* --- an edge --- */
 
+static bool is_text(const char *s)
+{
+	return s != NULL && *s != '\0';
+}
+
 /* "" = not known. */
 static json_t *known_text(const char *s)
 {
-	return answer_text(s != NULL && *s != '\0' ? s : NULL);
+	return answer_text(is_text(s) ? s : NULL);
 }
 
 /* 0 = not known. */
@@ -47,13 +52,15 @@ json_t *control_counts(const struct push_counts *n)
 	return o;
 }
 
-static json_t *side_json(const struct push_side *side)
+static json_t *side_json(const struct push_status *p, const struct push_side *side)
 {
 	json_t *o = json_object();
 
 	answer_put(o, "here", known_text(side->here));
 	answer_put(o, "edge", known_text(side->edge));
-	answer_put(o, "count", answer_number(side->count));
+	/* who only observes has not counted what differs */
+	answer_put(o, "count", is_text(side->here) && (side->in_step || !p->observes) ?
+		answer_number(side->count) : json_null());
 	answer_put(o, "pushed", known_ms(side->pushed_ms));
 	answer_put(o, "compared", known_ms(side->compared_ms));
 	answer_put(o, "age_s", age(side->pushed_ms));
@@ -92,24 +99,31 @@ static json_t *hubs_json(const struct target_status *s)
 	return list;
 }
 
-static bool is_text(const char *s)
-{
-	return s != NULL && *s != '\0';
-}
-
 /* The first of what is wrong. */
 static const char *worst(const char *first, const char *second, const char *third)
 {
 	return is_text(first) ? first : is_text(second) ? second : third;
 }
 
-/* Of an edge that is not reached nobody knows what stands there now. */
-static json_t *in_step(const struct target_status *s, const struct push_side *side)
+/*
+ * Of an edge that is not reached nobody knows what stands there now; nor does who only observes it,
+ * once what should stand there has changed since he looked.
+ */
+int control_in_step(const struct target_status *s, enum push_type type, bool looked)
 {
-	bool reached = s->state != TARGET_WAITING && s->state != TARGET_CONNECTING;
+	const struct push_side *side = &s->push.side[type];
 
-	return reached && is_text(side->here) && is_text(side->edge) ?
-		json_boolean(side->in_step) : json_null();
+	if (s->state == TARGET_WAITING || s->state == TARGET_CONNECTING || !is_text(side->here) ||
+		!is_text(side->edge))
+		return -1;
+	return side->in_step ? 1 : s->push.observes && !looked ? -1 : 0;
+}
+
+static json_t *in_step(const struct target_status *s, enum push_type type, bool looked)
+{
+	int known = control_in_step(s, type, looked);
+
+	return known >= 0 ? json_boolean(known) : json_null();
 }
 
 /* What stands there is at least so old; of both halves the older one counts. */
@@ -120,15 +134,15 @@ static int64_t pushed_ms(const struct push_status *p)
 	return a < b ? a : b;
 }
 
-static void put_push(json_t *o, const struct target_status *s)
+static void put_push(json_t *o, const struct target_status *s, bool looked)
 {
 	const struct push_status *p = &s->push;
 	const struct push_side *side = p->side;
 	json_t *steps = json_object(), *fingerprint = json_object();
-	size_t i;
+	enum push_type i;
 
 	for (i = 0; i < PUSH_TYPES; i++)
-		answer_put(steps, push_type_names[i], in_step(s, &side[i]));
+		answer_put(steps, push_type_names[i], in_step(s, i, looked));
 	answer_put(fingerprint, "here", known_text(p->here_fingerprint));
 	answer_put(fingerprint, "edge", known_text(side[PUSH_CONFIGURATION].edge_fingerprint));
 	answer_put(o, "in_step", steps);
@@ -138,10 +152,10 @@ static void put_push(json_t *o, const struct target_status *s)
 	answer_put(o, "held", known_text(worst(side[0].held, side[1].held, NULL)));
 	answer_put(o, "error", known_text(worst(s->error, side[0].error, side[1].error)));
 	for (i = 0; i < PUSH_TYPES; i++)
-		answer_put(o, push_type_names[i], side_json(&side[i]));
+		answer_put(o, push_type_names[i], side_json(p, &side[i]));
 }
 
-json_t *control_edge(const struct target_status *s)
+json_t *control_edge(const struct target_status *s, bool looked)
 {
 	json_t *o = json_object();
 
@@ -149,7 +163,7 @@ json_t *control_edge(const struct target_status *s)
 	answer_put(o, "site", answer_text(s->site));
 	answer_put(o, "state", answer_text(target_state_names[s->state]));
 	answer_put(o, "uri", known_text(s->uri));
-	put_push(o, s);
+	put_push(o, s, looked);
 	answer_put(o, "error_since", is_text(s->error) ? known_ms(s->error_ms) : json_null());
 	answer_put(o, "lease", lease_json(s));
 	answer_put(o, "hubs", hubs_json(s));
@@ -189,7 +203,7 @@ void control_put_directory(json_t *o, const struct control *c)
 
 static void add_edge(const struct target_status *s, void *ctx)
 {
-	json_array_append_new(ctx, control_edge(s));
+	json_array_append_new(ctx, control_edge(s, false));
 }
 
 json_t *control_status(const struct control *c)
