@@ -10,6 +10,7 @@
 #include "libhub/org/attr.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/hash.h"
+#include "tools/edge_tree.h"
 
 /* the address itself and 20 that it is rewritten to */
 enum { ALIAS_STEPS = 21, MEMBERS_MAX = 1000 };
@@ -447,6 +448,9 @@ int org_load_recipient(struct org *org, const char *address, struct err *e)
 	int rc = 0;
 
 	if (r != NULL && org->session == NULL)
+		return 0;
+	/* it has hashes, which only its hubd can read */
+	if (edge_tree_is_subscribed(org))
 		return 0;
 	if (r == NULL) {
 		org->recipients = r = recipients_new();

@@ -233,6 +233,16 @@ class EdgeMail(unittest.TestCase):
             with self.assertRaises(TimeoutError):
                 client.reply()
 
+    def test_explained(self):
+        """On the edge by its own administrators, who cannot read the hashes."""
+        for address, connector in (("anna@contoso.com", "EdgeSync - Inbound to London"),
+                                   ("x@relay.example", "EdgeSync - Inbound to London"),
+                                   ("x@outside.example", "To Internet")):
+            told = self.edge.ctl("route", "explain", address, "--from", "edge1")
+            self.assertEqual((told["decision"], told["connector"]), ("connector", connector))
+        self.assertEqual(self.edge.ctl("route", "explain", "anna@contoso.com", "--from",
+                                       "edge1")["next_servers"], ["london1", "london2"])
+
     def test_internal_relay(self):
         """Nobody is looked up; a hub knows where it goes."""
         token = self.submit("whoever@relay.example")
