@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 
-from . import ldif, network, perimeter, processes, services, state as states
+from . import ldif, network, perimeter, processes, services, state as states, subscription
 from .errors import LabError
 from .organization import KINDS, Organization
 
@@ -21,6 +21,7 @@ def up(options, directory):
     organization = Organization(ldif.read(options.organization))
     organization.plan(options.providers)
     if any(host["kind"] == "edge" for host in organization.hosts):
+        services.check_programs(build, ["edgesyncd/edgesyncd"])
         why_not = perimeter.possible()
         if why_not:
             raise LabError(why_not)
@@ -77,6 +78,7 @@ def build_lab(state, organization):
             services.load(state, hosts[0], organization.first())
             wait_replicated(state)
     wait_in_step(state)
+    subscription.subscribe(state, organization)
 
 
 def load_edge(state, host, organization):

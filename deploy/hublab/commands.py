@@ -41,6 +41,7 @@ def execute(arguments):
     environment = dict(os.environ, LDAPNOINIT="1", HUB_LAB=state.directory,
                        BASE=host.get("base", state["base"]),
                        HUBD_CONF=state.path("run", host["name"] + ".hubctl"),
+                       EDGESYNCD_CONF=state.path(host["name"] + "-edgesyncd.conf"),
                        PATH="%s:%s" % (tools, processes.ENVIRONMENT_PATH))
     sys.stdout.flush()
     full = processes.inside(host["namespace"], *command)

@@ -120,7 +120,7 @@ class Organization:
     # --- completion ---
 
     def complete(self, keys):
-        """The servers' entries as their hosts are; keys: (digest, certificate, password) by name."""
+        """The servers' entries as their hosts are; keys: digest, certificate, password by name."""
         for server in self.servers:
             host = next(h for h in self.hosts if h["name"] == server.name())
             if not server.values("hubAddress"):
@@ -160,6 +160,11 @@ class Organization:
 
     def server_of(self, host):
         return next(server for server in self.servers if server.name() == host["name"])
+
+    def has_connectors(self, host):
+        """Has the file Send connectors whose source is that edge?"""
+        return any(same_dn(dn, self.server_of(host).dn) for entry in self.by_edges()
+                   for dn in entry.values("hubSourceServer"))
 
     def by_edges(self):
         """Send connectors whose source are edges: they wait until there are subscriptions."""

@@ -126,6 +126,11 @@ def refusals(state):
             for one in found]
 
 
+def forget(state):
+    """Who wanted what."""
+    nft(state, "flush", "set", "ip", TABLE, "refusals")
+
+
 def name_of(state, address):
     return next((host["name"] for host in state["hosts"] if address in host["addresses"]), address)
 

@@ -20,6 +20,7 @@ from .errors import LabError
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEMO = os.path.join(TOP, "deploy", "demo")
 ACCOUNT = "nobody"
+LEASE_S = 5  # nobody wants to look at a dead hub for a minute
 
 
 def run(*command):
@@ -70,7 +71,19 @@ def hubd(state, host, uris, base, admin):
 
 
 def hub(state, host):
-    return [hubd(state, host, state["uris"], state["base"], host["admin"])]
+    """Where the organization has edges, each hub is ready to keep those of its site in step."""
+    found = [hubd(state, host, state["uris"], state["base"], host["admin"])]
+    return found + ([edgesyncd(state, host)] if state.hosts_of("edge") else [])
+
+
+def edgesyncd(state, host):
+    name = host["name"] + "-edgesyncd"
+    os.makedirs(state.path("state", name))
+    path = write(state.path(name + ".conf"), fill(
+        "edgesyncd.conf.in", SERVER=host["name"], URI=" ".join(state["uris"]), BASE=state["base"],
+        DIR=state.directory) + "lease_time = %d\n" % LEASE_S)
+    program = os.path.join(state["build"], "edgesyncd", "edgesyncd")
+    return service(name, [], program, "-f", path)
 
 
 # --- edges ---
@@ -78,15 +91,12 @@ def hub(state, host):
 def edge(state, host):
     """Its own directory, which only this host and the hubs reach, and a hub in role Edge."""
     name = host["name"]
-    base = state.path("keys", name + "-directory")
-    keys.self_signed(base, host["fqdn"], host["addresses"])
     host["local"] = "ldapi://" + state.path("run", name + ".sock").replace("/", "%2F")
     host["directory_admin"] = "cn=admin," + host["suffix"]
     host["password_file"] = write(state.path("keys", name + ".admin"), secrets.token_hex(12))
     made = run(os.path.join(TOP, "ldap-schema", "new-directory"), state.path(name), "--edge",
                "--suffix", host["suffix"], "--uri", host["local"],
                *["ldaps://" + address for address in host["addresses"]],
-               "--ca", base + ".crt", "--certificate", base + ".crt", "--key", base + ".key",
                "--password-file", host["password_file"])
     return [service(name + "-directory", [perimeter.LDAPS],
                     *shlex.split(made.decode().splitlines()[-1])),
