@@ -20,6 +20,18 @@ function field(name,	value)
 	return value
 }
 
+# Is it one of the servers whose logs these are? An edge knows hubs as hosts only.
+function is_ours(hop,	i, name)
+{
+	for (i = 1; i < ARGC; i++) {
+		name = ARGV[i]
+		sub(/\.log$/, ".", name)
+		if (index(hop, name) == 1)
+			return 1
+	}
+	return 0
+}
+
 function tell(event, text, queue_type)
 {
 	printf "%s/%s\t%s %s\t%-8s %-9s %s\t%s\n", mine[hub, field("message")], field("time"),
@@ -45,5 +57,5 @@ FNR == 1 {
 	sub(/\/.*/, "", queue)
 	tell(field("event"), (hop == "" ? field("to") : "to " hop) (tls == "" ? "" : " over " tls) \
 		(connector == "" ? "" : ", connector \"" connector "\"") ": " field("reply"),
-		queue == "" ? "none" : queue)
+		queue == "" ? "none" : is_ours(hop) ? "SmtpRelay" : queue)
 }
