@@ -1,5 +1,6 @@
 # tests with real servers, and checks of the sources; tests/run runs them
-EXTRA_DIST += .ci/run tests/run tests/lint/attributes.txt tests/lint/proofs.py
+EXTRA_DIST += .ci/run tests/run tests/lint/attributes.txt tests/lint/proofs.py \
+	tests/SEEDS
 
 # every module and script, so that a new one need not be listed
 dist-hook:
