@@ -361,7 +361,7 @@ static int prepare(struct configuration_push *p)
 		fail(p, "nothing is pushed", e.text);
 		return -1;
 	}
-	edge_entries_digest(p->here, p->here_digest);
+	edge_entries_digest(p->here, p->there, p->here_digest);
 	memcpy(p->fingerprint, p->s->fingerprint, sizeof(p->fingerprint));
 	return 0;
 }

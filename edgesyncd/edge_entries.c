@@ -14,6 +14,10 @@ static const char *const containers[] = {
 	"cn=edge subscriptions", EDGE_PUSH_RDN, EDGE_RECIPIENTS_RDN, NULL
 };
 
+const struct entry_attr edge_entries_root_class = {
+	"objectClass", &(const struct blob){ (const unsigned char *)"hubOrganization", 15 }, 1
+};
+
 struct edge_entries *edge_entries_new(const char *base)
 {
 	struct edge_entries *e = xcalloc(1, sizeof(*e));
@@ -32,6 +36,7 @@ void edge_entries_free(struct edge_entries **ep)
 	if (e == NULL)
 		return;
 	arena_free_wiped(&e->arena);
+	snapshot_unref(&e->s);
 	free(e->v);
 	free(e);
 }
@@ -91,9 +96,11 @@ static const struct entry *copy_entry(struct arena *a, const struct edge_entry *
 	const struct entry *from)
 {
 	struct entry *entry = arena_alloc(a, sizeof(*entry));
-	struct entry_attr *attrs = arena_alloc(a, from->n * sizeof(*attrs));
+	struct entry_attr *attrs = arena_alloc(a, (from->n + 1) * sizeof(*attrs));
 	size_t i, j;
 
+	if (to->depth == 0)
+		attrs[entry->n++] = edge_entries_root_class;
 	for (i = 0; i < from->n; i++) {
 		const struct entry_attr *attr = &from->attrs[i];
 		struct blob *values;
@@ -114,27 +121,45 @@ static const struct entry *copy_entry(struct arena *a, const struct edge_entry *
 	return entry;
 }
 
-bool edge_entries_add(struct edge_entries *e, const struct entry *entry)
+static struct edge_entry *append(struct edge_entries *e, const char *rdn)
 {
-	const char *ndn = strlen(entry->dn) <= ENTRY_DN_MAX ? dn_normalize(e->arena, entry->dn) :
-		NULL;
 	struct edge_entry *v;
-	const char *rdn = ndn != NULL ? dn_relative(e->arena, ndn, e->nbase) : NULL;
-	unsigned int depth;
 
-	if (rdn == NULL)
-		return false;
-	depth = depth_of(rdn);
-	if (!is_container(rdn) && edge_layout_part(rdn, entry) != EDGE_PART_CONFIGURATION)
-		return false;
 	if (e->n == e->room) {
 		e->room = e->room != 0 ? e->room * 2 : 64;
 		e->v = xreallocarray(e->v, e->room, sizeof(*e->v));
 	}
 	v = &e->v[e->n++];
-	*v = (struct edge_entry){ .rdn = rdn, .depth = depth };
-	v->class = depth == 1 ? NULL : edge_layout_class(entry);
-	v->rank = rank_of(v->class, depth);
+	*v = (struct edge_entry){ .rdn = rdn, .depth = depth_of(rdn) };
+	return v;
+}
+
+static void classify(struct edge_entry *v, const struct entry *entry)
+{
+	v->class = v->depth == 1 ? NULL : edge_layout_class(entry);
+	v->rank = rank_of(v->class, v->depth);
+}
+
+void edge_entries_put(struct edge_entries *e, const struct entry *entry, const char *rdn)
+{
+	struct edge_entry *v = append(e, rdn);
+
+	classify(v, entry);
+	v->entry = entry;
+}
+
+bool edge_entries_add(struct edge_entries *e, const struct entry *entry)
+{
+	const char *ndn = strlen(entry->dn) <= ENTRY_DN_MAX ? dn_normalize(e->arena, entry->dn) :
+		NULL;
+	const char *rdn = ndn != NULL ? dn_relative(e->arena, ndn, e->nbase) : NULL;
+	struct edge_entry *v;
+
+	if (rdn == NULL || (!is_container(rdn) &&
+		edge_layout_part(rdn, entry) != EDGE_PART_CONFIGURATION))
+		return false;
+	v = append(e, rdn);
+	classify(v, entry);
 	v->entry = copy_entry(e->arena, v, entry);
 	return true;
 }
@@ -168,17 +193,64 @@ size_t edge_entries_objects(const struct edge_entries *e)
 	return n;
 }
 
-void edge_entries_digest(const struct edge_entries *e, char out[REPLICA_DIGEST_TEXT])
+static bool same_attr(const struct entry_attr *a, const struct entry_attr *b)
 {
-	struct replica_digest *d = replica_digest_new();
-	unsigned char digest[REPLICA_DIGEST_SIZE];
 	size_t i;
 
+	if (a->n != b->n || strcmp(a->name, b->name) != 0)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (a->values[i].size != b->values[i].size ||
+		    memcmp(a->values[i].data, b->values[i].data, a->values[i].size) != 0)
+			return false;
+	return true;
+}
+
+/* In all, and in the same order. */
+static bool same_entry(const struct edge_entry *a, const struct edge_entry *b)
+{
+	size_t i;
+
+	if (a->entry->n != b->entry->n || strcmp(a->rdn, b->rdn) != 0)
+		return false;
+	for (i = 0; i < a->entry->n; i++)
+		if (!same_attr(&a->entry->attrs[i], &b->entry->attrs[i]))
+			return false;
+	return true;
+}
+
+/* Both sorted. */
+static void take_digests(struct edge_entries *e, const struct edge_entries *before)
+{
+	size_t i, j = 0;
+
+	for (i = 0; i < e->n; i++) {
+		while (j < before->n && strcmp(before->v[j].rdn, e->v[i].rdn) < 0)
+			j++;
+		if (j == before->n)
+			return;
+		if (!before->v[j].digested || !same_entry(&e->v[i], &before->v[j]))
+			continue;
+		memcpy(e->v[i].digest, before->v[j].digest, REPLICA_DIGEST_SIZE);
+		e->v[i].digested = true;
+	}
+}
+
+void edge_entries_digest(struct edge_entries *e, const struct edge_entries *before,
+	char out[REPLICA_DIGEST_TEXT])
+{
+	struct replica_digest *d = replica_digest_new();
+	size_t i;
+
+	if (before != NULL)
+		take_digests(e, before);
 	for (i = 0; i < e->n; i++) {
 		if (e->v[i].depth == 1)
 			continue;
-		replica_digest_entry(e->v[i].rdn, e->v[i].entry, digest);
-		replica_digest_add(d, digest);
+		if (!e->v[i].digested)
+			replica_digest_entry(e->v[i].rdn, e->v[i].entry, e->v[i].digest);
+		e->v[i].digested = true;
+		replica_digest_add(d, e->v[i].digest);
 	}
 	replica_digest_finish(&d, out);
 }

@@ -12,8 +12,8 @@
 
 struct projection {
 	const struct snapshot *s;
-	struct arena *arena;		/* for the time of the work */
 	struct edge_entries *out;
+	struct arena *arena;		/* of out */
 	const char *base;
 	const struct server *edge;	/* NULL if it is not in force */
 	const struct site *site;
@@ -30,15 +30,16 @@ static const char *const subscription_attrs[] = { "hubServerRef", "hubServerSite
 /* Where objects of a class stand on the edge, and which of their attributes. */
 static const struct place {
 	enum obj_kind kind;
-	const char *container;
+	const char *container, *rdn;
 	const char *const *attrs;	/* NULL: as the table says */
 } places[] = {
-	{ OBJ_SEND_CONNECTOR, "cn=Connectors", NULL },
-	{ OBJ_ACCEPTED_DOMAIN, "cn=Accepted Domains", NULL },
-	{ OBJ_REMOTE_DOMAIN, "cn=Remote Domains", NULL },
-	{ OBJ_SITE, "cn=Sites", site_attrs },
-	{ OBJ_SERVER, "cn=Servers", server_attrs },
-	{ OBJ_EDGE_SUBSCRIPTION, "cn=Edge Subscriptions", subscription_attrs },
+	{ OBJ_SEND_CONNECTOR, "cn=Connectors", "cn=connectors", NULL },
+	{ OBJ_ACCEPTED_DOMAIN, "cn=Accepted Domains", "cn=accepted domains", NULL },
+	{ OBJ_REMOTE_DOMAIN, "cn=Remote Domains", "cn=remote domains", NULL },
+	{ OBJ_SITE, "cn=Sites", "cn=sites", site_attrs },
+	{ OBJ_SERVER, "cn=Servers", "cn=servers", server_attrs },
+	{ OBJ_EDGE_SUBSCRIPTION, "cn=Edge Subscriptions", "cn=edge subscriptions",
+	  subscription_attrs },
 };
 
 static const struct place *place_of(enum obj_kind kind)
@@ -87,21 +88,30 @@ static bool goes(const struct projection *p, const struct obj *o)
 	}
 }
 
-/* The first part of a DN, as written. */
-static const char *first_part(struct arena *a, const char *dn)
+/* The size of the first part of a DN, as written. */
+static int first_part(const char *dn)
 {
 	const char *parent = dn_parent(dn);
 	size_t size = *parent != '\0' ? (size_t)(parent - dn) : strlen(dn);
 
 	while (size > 0 && (dn[size - 1] == ' ' || dn[size - 1] == ','))
 		size--;
-	return arena_strndup(a, dn, size);
+	return (int)size;
 }
 
 static const char *placed_dn(const struct projection *p, const struct obj *o)
 {
-	return arena_printf(p->arena, "%s,%s,%s", first_part(p->arena, o->dn),
+	return arena_printf(p->arena, "%.*s,%s,%s", first_part(o->dn), o->dn,
 		place_of(o->class->kind)->container, p->base);
+}
+
+/* Whatever stood between its name and the container inside. */
+static const char *placed_rdn(const struct projection *p, const struct obj *o)
+{
+	const char *container = place_of(o->class->kind)->rdn;
+
+	return strcmp(dn_parent(o->rdn), container) == 0 ? o->rdn :
+		arena_printf(p->arena, "%.*s,%s", first_part(o->rdn), o->rdn, container);
 }
 
 /*
@@ -116,7 +126,7 @@ static const char *own_dn(const struct projection *p, const struct ref *ref)
 	if (ref->target == &p->edge->obj)
 		return edge;
 	if (strcmp(dn_parent(ref->ndn), p->edge->obj.ndn) == 0)
-		return arena_printf(p->arena, "%s,%s", first_part(p->arena, ref->dn), edge);
+		return arena_printf(p->arena, "%.*s,%s", first_part(ref->dn), ref->dn, edge);
 	return NULL;
 }
 
@@ -170,21 +180,30 @@ static size_t take_refs(const struct projection *p, const struct obj *o,
 	return n;
 }
 
+static size_t take_sources(const struct projection *p, const struct entry_attr *from,
+	struct blob *out)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < from->n; i++)
+		if (!is_foreign_source(p, &from->values[i]))
+			out[n++] = from->values[i];
+	return n;
+}
+
 /* The values that go; n 0 if none do. */
 static struct entry_attr take_attr(const struct projection *p, const struct obj *o,
 	const struct attr_def *def, const struct entry_attr *from)
 {
-	struct blob *values = arena_alloc(p->arena, (from->n + 1) * sizeof(*values));
-	struct entry_attr out = { def->name, values, 0 };
-	size_t i;
+	struct entry_attr out = { def->name, from->values, from->n };
+	struct blob *values;
 
-	if (def->kind == ATTR_REF || def->kind == ATTR_REFS) {
-		out.n = take_refs(p, o, def, values);
+	if (def->kind != ATTR_REF && def->kind != ATTR_REFS && def->kind != ATTR_SOURCES)
 		return out;
-	}
-	for (i = 0; i < from->n; i++)
-		if (def->kind != ATTR_SOURCES || !is_foreign_source(p, &from->values[i]))
-			values[out.n++] = from->values[i];
+	/* one for ATTR_REF, which may have none */
+	out.values = values = arena_alloc(p->arena, (from->n + 1) * sizeof(*values));
+	out.n = def->kind == ATTR_SOURCES ? take_sources(p, from, values) :
+		take_refs(p, o, def, values);
 	return out;
 }
 
@@ -197,9 +216,9 @@ static bool attr_goes(const struct obj *o, const struct attr_def *def)
 	return place == NULL || place->attrs == NULL || is_listed(place->attrs, def->name);
 }
 
-/* The attributes of the table, beside the first n that are there. */
-static void take_entry(const struct projection *p, const struct obj *o, const char *dn,
-	struct entry_attr *attrs, size_t n)
+/* The attributes of the table, after the first n that are there. */
+static void take_entry(const struct projection *p, const struct obj *o, struct entry *to,
+	struct entry_attr *attrs)
 {
 	const struct entry *from = snapshot_entry(p->s, o);
 	size_t i;
@@ -209,10 +228,10 @@ static void take_entry(const struct projection *p, const struct obj *o, const ch
 
 		if (!attr_goes(o, def))
 			continue;
-		attrs[n] = take_attr(p, o, def, &from->attrs[i]);
-		n += attrs[n].n != 0;
+		attrs[to->n] = take_attr(p, o, def, &from->attrs[i]);
+		to->n += attrs[to->n].n != 0;
 	}
-	edge_entries_add(p->out, &(struct entry){ .dn = dn, .attrs = attrs, .n = n });
+	to->attrs = attrs;
 }
 
 static struct blob text_value(const char *text)
@@ -223,15 +242,18 @@ static struct blob text_value(const char *text)
 static void take_object(const struct projection *p, const struct obj *o)
 {
 	const struct entry *from = snapshot_entry(p->s, o);
+	struct entry *to = arena_alloc(p->arena, sizeof(*to));
 	struct entry_attr *attrs = arena_alloc(p->arena, (from->n + 2) * sizeof(*attrs));
 	struct blob *class = arena_alloc(p->arena, sizeof(*class));
 	const struct entry_attr *cn = entry_attr(from, "cn");
 
 	*class = text_value(o->class->ldap_class);
-	attrs[0] = (struct entry_attr){ "objectClass", class, 1 };
-	attrs[1] = (struct entry_attr){ "cn", cn != NULL ? cn->values : NULL,
-		cn != NULL ? cn->n : 0 };
-	take_entry(p, o, placed_dn(p, o), attrs, cn != NULL ? 2 : 1);
+	attrs[to->n++] = (struct entry_attr){ "objectClass", class, 1 };
+	if (cn != NULL)
+		attrs[to->n++] = (struct entry_attr){ "cn", cn->values, cn->n };
+	to->dn = placed_dn(p, o);
+	take_entry(p, o, to, attrs);
+	edge_entries_put(p->out, to, placed_rdn(p, o));
 }
 
 static void take_container(const struct projection *p, const char *container)
@@ -288,26 +310,32 @@ static void take_organization(const struct projection *p)
 {
 	const struct obj *o = &p->s->org->obj;
 	const struct entry *from = snapshot_entry(p->s, o);
+	struct entry *to = arena_alloc(p->arena, sizeof(*to));
+	struct entry_attr *attrs = arena_alloc(p->arena, (from->n + 1) * sizeof(*attrs));
 
-	take_entry(p, o, p->base, arena_alloc(p->arena, (from->n + 1) *
-		sizeof(struct entry_attr)), 0);
+	to->dn = p->base;
+	attrs[to->n++] = edge_entries_root_class;
+	take_entry(p, o, to, attrs);
+	edge_entries_put(p->out, to, "");
 }
 
 struct edge_entries *projection_new(const struct snapshot *s, const char *edge, const char *base,
 	struct err *e)
 {
-	struct projection p = { .s = s, .base = base, .arena = arena_new() };
+	struct projection p = { .s = s };
 	size_t i;
 
-	if (find_edge(&p, edge, e) == 0) {
-		p.out = edge_entries_new(base);
-		take_organization(&p);
-		for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-			take_kind(&p, &places[i]);
-		take_container(&p, EDGE_PUSH_DN);
-		take_container(&p, EDGE_RECIPIENTS_DN);
-		edge_entries_sort(p.out);
-	}
-	arena_free(&p.arena);
+	if (find_edge(&p, edge, e) < 0)
+		return NULL;
+	p.out = edge_entries_new(base);
+	p.out->s = snapshot_ref(s);
+	p.arena = p.out->arena;
+	p.base = p.out->base;
+	take_organization(&p);
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		take_kind(&p, &places[i]);
+	take_container(&p, EDGE_PUSH_DN);
+	take_container(&p, EDGE_RECIPIENTS_DN);
+	edge_entries_sort(p.out);
 	return p.out;
 }

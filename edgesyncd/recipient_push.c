@@ -178,7 +178,7 @@ void recipient_push_end_job(struct bucket_job *job)
 	free(job);
 }
 
-static int send_add(struct arena *a, struct bucket_job *job, const char *dn, struct blob *value,
+static int send_add(struct bucket_job *job, const char *dn, struct blob *value,
 	request_cb *done, struct err *e)
 {
 	static const char class[] = "hubRecipientBucket";
@@ -189,7 +189,6 @@ static int send_add(struct arena *a, struct bucket_job *job, const char *dn, str
 		{ "objectClass", &classes, 1 }, { "cn", &cn, 1 }, { "hubBucketHash", value, 1 },
 	};
 
-	(void)a;
 	bucket_name(job->number, name);
 	return requests_add(&job->p->requests,
 		&(struct entry){ .dn = dn, .attrs = attrs, .n = 3 }, done, job, e);
@@ -214,7 +213,7 @@ void recipient_push_write(struct bucket_job *job, const struct bucket *b, reques
 	else if (p->exists[job->number])
 		sent = requests_modify(&p->requests, dn, &change, 1, done, job, &e);
 	else
-		sent = send_add(a, job, dn, &value, done, &e);
+		sent = send_add(job, dn, &value, done, &e);
 	if (sent < 0) {
 		recipient_push_text(p, dn, e.text);
 		p->failures++;

@@ -52,6 +52,13 @@ class EdgePush(unittest.TestCase):
     @classmethod
     def wait(cls):
         cls.edge.wait_in_step(cls.org, [cls.sync])
+        wait_for(lambda: "the edge has it in force: %s" % cls.edge.hub.status()["edge"],
+                 cls.in_force)
+
+    @classmethod
+    def in_force(cls):
+        told = cls.edge.hub.status()["edge"]["configuration"] or {}
+        return told.get("in_step") and told["fingerprint"] == cls.org.london1.fingerprint()
 
     def names(self, container):
         """What stands in a container of the edge."""

@@ -8,6 +8,8 @@
 #include "edgesyncd/difference.h"
 #include "edgesyncd/projection.h"
 #include "libhub/org/attr.h"
+#include "libhub/org/dn.h"
+#include "libhub/org/edge_layout.h"
 #include "org_text.h"
 
 #define T "cn=Transport,dc=org"
@@ -33,7 +35,8 @@ static const char organization[] =
 	"hubServerSite: cn=London,cn=Sites," T "\nhubFQDN: hub1.a.example\nhubAddress: 10.1.0.1\n"
 	"hubKeyDigest: sha256:"
 	"1111111111111111111111111111111111111111111111111111111111111111\n"
-	"description: never\nhubComment: never\nhubDropRoot: /never\nhubExternalDNSServer: 1.2.3.4\n"
+	"description: never\nhubComment: never\nhubDropRoot: /never\n"
+	"hubExternalDNSServer: 1.2.3.4\n"
 	"hubAdminAddress: 10.1.0.1:8025\nuserPassword: never\nhubMaxOutboundConnections: 4321\n\n"
 	"dn: cn=never-R,cn=Hub1" SERVERS "\nobjectClass: hubReceiveConnector\ncn: never-R\n"
 	"hubBinding: 0.0.0.0:25\n\n"
@@ -107,7 +110,8 @@ static const char projected_root[] =
 	" hubDefaultAcceptedDomain: cn=A,cn=Accepted Domains," B "\n"
 	" hubInternalSMTPServer: 10.0.0.1\n hubMaxReceiveSize: 2000\n hubMaxRecipients: 300\n"
 	" hubMaxSendSize: 1000\n hubPlusAddressing: TRUE\n hubPostmaster: postmaster@a.example\n"
-	" hubTLSReceiveDomainSecure: q.example\n hubTLSSendDomainSecure: p.example\n";
+	" hubTLSReceiveDomainSecure: q.example\n hubTLSSendDomainSecure: p.example\n"
+	" objectClass: hubOrganization\n";
 
 static const struct snapshot *snapshot_of(const char *first, const char *second)
 {
@@ -215,6 +219,73 @@ START_TEST(test_linked)
 }
 END_TEST
 
+static void put_there(const struct entry *e, void *ctx)
+{
+	edge_entries_add(ctx, e);
+}
+
+static struct replica_digest *whole;
+
+/* As the edge computes it, of what it sees. */
+static void digest_one(const struct entry *e, void *ctx)
+{
+	struct arena *a = arena_new();
+	const char *rdn = dn_relative(a, dn_normalize(a, e->dn), dn_normalize(a, B));
+	unsigned char digest[REPLICA_DIGEST_SIZE];
+
+	(void)ctx;
+	if (edge_layout_part(rdn, e) == EDGE_PART_CONFIGURATION) {
+		replica_digest_entry(rdn, e, digest);
+		replica_digest_add(whole, digest);
+	}
+	arena_free(&a);
+}
+
+START_TEST(test_digest)
+{
+	static const char there[] =
+		"dn: " B "\nobjectClass: top\nobjectClass: dcObject\nobjectClass: hubOrganization\n"
+		"cn: Transport\nhubEpoch: local\nhubShadowRedundancy: TRUE\nhubMaxSendSize: 1000\n"
+		"hubDefaultAcceptedDomain: CN=a,cn=Accepted Domains," B "\n\n"
+		"dn: cn=Sites," B "\nobjectClass: hubContainer\ncn: Sites\n\n"
+		"dn: cn=London,cn=Sites," B "\nobjectClass: hubSite\ncn: London\n\n"
+		"dn: cn=Edge1,cn=Servers," B "\nobjectClass: hubServer\ncn: Edge1\n"
+		"hubRole: Edge\n\n";
+	struct edge_entries *e = edge_entries_new(B);
+	char expected[REPLICA_DIGEST_TEXT], text[REPLICA_DIGEST_TEXT];
+
+	whole = replica_digest_new();
+	org_text_each(there, digest_one, NULL);
+	replica_digest_finish(&whole, expected);
+	org_text_each(there, put_there, e);
+	edge_entries_sort(e);
+	edge_entries_digest(e, NULL, text);
+	ck_assert_str_eq(text, expected);
+	edge_entries_free(&e);
+}
+END_TEST
+
+/* What does not change is not computed again, and what does is. */
+START_TEST(test_digest_again)
+{
+	const char *more = "dn: cn=C,cn=Accepted Domains," T "\nobjectClass: hubAcceptedDomain\n"
+		"cn: C\nhubDomain: c.example\n\n";
+	struct edge_entries *before = project(organization, "");
+	struct edge_entries *after = project(organization, more);
+	char first[REPLICA_DIGEST_TEXT], second[REPLICA_DIGEST_TEXT], alone[REPLICA_DIGEST_TEXT];
+	struct edge_entries *other = project(organization, more);
+
+	edge_entries_digest(before, NULL, first);
+	edge_entries_digest(after, before, second);
+	edge_entries_digest(other, NULL, alone);
+	ck_assert_str_eq(second, alone);
+	ck_assert_str_ne(second, first);
+	edge_entries_free(&before);
+	edge_entries_free(&after);
+	edge_entries_free(&other);
+}
+END_TEST
+
 /* --- differences --- */
 
 static struct arena *arena;
@@ -228,11 +299,6 @@ static void setup(void)
 static void teardown(void)
 {
 	arena_free(&arena);
-}
-
-static void put_there(const struct entry *e, void *ctx)
-{
-	edge_entries_add(ctx, e);
 }
 
 /* What stands on the edge: the projection of one organization, with other entries in between. */
@@ -321,7 +387,8 @@ START_TEST(test_order)
 		"+cn=Accepted Domains\n+cn=Connectors\n+cn=Edge Subscriptions\n+cn=Push\n"
 		"+cn=Recipients\n+cn=Remote Domains\n+cn=Servers\n+cn=Sites\n+cn=London,cn=Sites\n"
 		"+cn=Hub1,cn=Servers\n"
-		"+cn=A,cn=Accepted Domains\n+cn=B,cn=Accepted Domains\n+cn=Default,cn=Remote Domains\n"
+		"+cn=A,cn=Accepted Domains\n+cn=B,cn=Accepted Domains\n"
+		"+cn=Default,cn=Remote Domains\n"
 		"+cn=Edge1,cn=Edge Subscriptions\n+cn=Out,cn=Connectors\n"
 		"*cn=Transport,o=Edge hubMaxSendSize=1 hubPlusAddressing=1\n");
 }
@@ -389,6 +456,8 @@ int main(void)
 	tcase_add_test(cases[0], test_everything);
 	tcase_add_test(cases[0], test_nothing_without_its_root);
 	tcase_add_test(cases[0], test_linked);
+	tcase_add_test(cases[0], test_digest);
+	tcase_add_test(cases[0], test_digest_again);
 	tcase_add_checked_fixture(cases[1], setup, teardown);
 	tcase_add_test(cases[1], test_no_difference);
 	tcase_add_test(cases[1], test_same_reference);

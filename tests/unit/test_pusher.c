@@ -266,7 +266,8 @@ START_TEST(test_first_push)
 	AWAIT(loop, in_step, NULL, PATIENCE_MS);
 	ck_assert_uint_eq(status.side[PUSH_CONFIGURATION].count, 4);
 	ck_assert_uint_eq(status.side[PUSH_RECIPIENTS].count, 3000);
-	ck_assert_str_eq(status.side[PUSH_CONFIGURATION].here, status.side[PUSH_CONFIGURATION].edge);
+	ck_assert_str_eq(status.side[PUSH_CONFIGURATION].here,
+		status.side[PUSH_CONFIGURATION].edge);
 	ck_assert_str_eq(status.side[PUSH_CONFIGURATION].edge_fingerprint, status.here_fingerprint);
 	ck_assert(pusher_idle(pusher));
 	expect_same("USER17@a.Example", true);
@@ -334,7 +335,8 @@ START_TEST(test_edited_there)
 	attach();
 	AWAIT(loop, in_step, NULL, PATIENCE_MS);
 	ck_assert_int_eq(slapd_modify(&slapd,
-		"dn: cn=Out,cn=Connectors," B "\nchangetype: modify\nreplace: hubPort\nhubPort: 26\n\n"
+		"dn: cn=Out,cn=Connectors," B "\nchangetype: modify\nreplace: hubPort\n"
+		"hubPort: 26\n\n"
 		"dn: cn=Hub1,cn=Servers," B "\nchangetype: delete\n\n"
 		"dn: cn=Mine,cn=Accepted Domains," B "\nchangetype: add\n"
 		"objectClass: hubAcceptedDomain\ncn: Mine\nhubDomain: mine.example\n\n"
