@@ -382,7 +382,7 @@ static void plan(struct configuration_push *p)
 		return;
 	}
 	/* the organization is as at the last push: somebody else has written there */
-	if ((p->flags & ROUND_READ) != 0 && marker_is_right(p))
+	if (marker_is_right(p))
 		p->result.differences = p->difference.n;
 	p->next = p->failures = 0;
 	send_more(p);

@@ -430,6 +430,9 @@ static void attach(struct pusher *p, struct directory_connection *c, const char 
 	p->fenced = false;
 	configuration_push_attach(p->configuration, c, base, holder);
 	recipient_push_attach(p->recipients, c, base, holder);
+	/* what went wrong with our pushes is no matter of ours any more */
+	for (type = 0; observes && type < PUSH_TYPES; type++)
+		p->halves[type].error[0] = p->halves[type].held[0] = '\0';
 	if (observes)
 		return;
 	for (type = 0; type < PUSH_TYPES; type++) {
