@@ -42,6 +42,11 @@ class Proxy:
         if mode == "refuse":
             self.cut()
 
+    def lead_to(self, target_port):
+        """Somebody else answers from now on; what is open is reset."""
+        self.target = ("127.0.0.1", target_port)
+        self.cut()
+
     def cut(self):
         """What is open is reset; what comes next goes as before."""
         with self._changed:

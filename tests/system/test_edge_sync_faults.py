@@ -1,0 +1,196 @@
+"""Whatever happens to edgesyncd, its accounts, the clocks or the organization's directory: in the
+end the edge is in step without an administrator, or one clear alarm says why not. Mail goes on.
+"""
+
+import signal
+import unittest
+
+from .harness.base import wait_for
+from .harness.directory import record
+from .harness.subscribed import MANY, EdgeCase
+
+DAY_S = 86400
+
+
+class SyncFaults(EdgeCase):
+    # --- accounts on the edge ---
+
+    def remove(self, *names):
+        d = self.edge.directory
+        for name in names:
+            d.delete(d.dn(name, "Sync Accounts"))
+
+    def of(self, sync):
+        return [name for name in self.edge.accounts() if name.startswith(sync.name + ".")]
+
+    def test_account_of_who_waits_is_deleted(self):
+        """The holder makes him a new one."""
+        holder = self.s.wait_holder()
+        other = self.other(holder)
+        self.remove(*self.of(other))
+        wait_for("it is there again", self.s.all_enrolled)
+        holder.stop()
+        self.s.wait_holder([other])
+
+    def test_account_of_the_holder_is_deleted(self):
+        holder = self.s.wait_holder()
+        self.remove(*self.of(holder))
+        wait_for("it is there again", self.s.all_enrolled)
+        self.s.arrives("with another account")
+
+    def test_all_accounts_are_deleted(self):
+        """While nobody is connected: nobody can help himself, and the alarm says what is wrong."""
+        for sync in self.syncs:
+            sync.stop()
+        self.remove(*self.edge.accounts())
+        for sync in self.syncs:
+            sync.start()
+        self.s.wait_error("refuses the bind")
+        self.mail_passes()
+        self.edge.subscribe(self.org.london1, "London")
+        wait_for("all are enrolled", self.s.all_enrolled)
+
+    # --- clocks ---
+
+    def test_clocks_days_off(self):
+        """At the edge or at hubs, in either direction."""
+        for name, clocks in (("edge", [self.edge.directory.clock]),
+                             ("holder", [self.s.wait_holder().clock]),
+                             ("hubs", [sync.clock for sync in self.syncs])):
+            for offset in (2 * DAY_S, -2 * DAY_S):
+                with self.subTest(name, offset=offset):
+                    for clock in clocks:
+                        clock.set(offset)
+                    self.s.arrives("%s %d" % (name, offset))
+                    for sync in self.syncs:
+                        sync.kill()
+                        sync.start()
+                    self.s.arrives("again %s %d" % (name, offset))
+                    self.heal()
+
+    def test_clock_of_the_edge_a_year_ahead(self):
+        """All accounts have run out there: the alarm says so, and a right clock ends it."""
+        for sync in self.syncs:
+            sync.kill()
+        self.edge.directory.clock.set(400 * DAY_S)
+        for sync in self.syncs:
+            sync.start()
+        self.s.wait_error("refuses the bind")
+        self.mail_passes()
+
+    # --- the holder of the lease ---
+
+    def test_holder_is_killed_in_the_middle_of_a_push(self):
+        holder = self.in_the_middle_of_a_push()
+        holder.kill()
+        self.nothing_by_half()
+        self.edge.line.set("pass")
+        self.s.wait_holder([self.other(holder)])
+        self.all_there()
+
+    def test_holder_is_stopped_in_the_middle_of_a_push(self):
+        """Another takes over; when the first goes on it writes nothing more, and waits."""
+        holder = self.in_the_middle_of_a_push()
+        holder.process.signal(signal.SIGSTOP)
+        self.edge.line.set("pass")
+        other = self.s.wait_holder([self.other(holder)])
+        self.all_there()
+        holder.process.signal(signal.SIGCONT)
+        wait_for("the first knows", lambda: holder.edge("edge1").get("state") == "standby")
+        self.s.arrives("by the other")
+        self.assertIs(self.s.holding(), other)
+        log = self.edge.directory.log.all()
+        taken = max(i for i, write in enumerate(log)
+                    if write.result == 0 and write.value("hubLeaseHolder") and
+                    "cn=%s." % other.name in write.who)
+        self.assertEqual([write for write in log[taken:] if write.result == 0 and
+                          "cn=%s." % holder.name in write.who.lower() and
+                          "cn=sync accounts" not in write.dn.lower()], [])
+
+    def test_no_edgesyncd_runs(self):
+        """Mail goes in and out all the same, even when the edge starts without its slapd."""
+        for sync in self.syncs:
+            sync.kill()
+        self.mail_passes()
+        self.edge.hub.stop()
+        self.edge.directory.stop()
+        self.edge.hub.start()
+        self.mail_passes()
+        self.assertRegex(self.s.accepts("nobody@contoso.com"), "^550 5.1.1")
+
+    # --- the organization's directory ---
+
+    def test_directory_down(self):
+        """The lease is kept, the edge too, and what came in the meantime arrives."""
+        d, holder = self.org.directory, self.s.wait_holder()
+        d.stop()
+        expiry = self.edge.state()["hubleaseexpiry"]
+        wait_for("it is renewed", lambda: self.edge.state()["hubleaseexpiry"] > expiry)
+        self.assertIs(self.s.holding(), holder)
+        self.mail_passes()
+        d.start()
+
+    def stands(self):
+        """What stands at the edge, by name, and its marker."""
+        return [self.s.there(name) for name in ("Accepted Domains", "Servers", "Connectors")] + [
+            self.edge.marker()["hubpushdigest"]]
+
+    def held(self, spoil, mend):
+        """The organization's directory, changed while it is stopped, is not believed."""
+        d, before = self.org.directory, self.stands()
+        since = {sync: len(sync.events("directory-held")) for sync in self.syncs}
+        d.stop()
+        spoil()
+        d.start()
+        try:
+            for sync in self.syncs:
+                wait_for("it is held", lambda: len(sync.events("directory-held")) > since[sync])
+                done = sync.ctl("edge-sync", "test", "edge1", check=False)
+                self.assertNotEqual(done.returncode, 0, done.stdout)
+            self.assertEqual(self.stands(), before)
+            self.assertRegex(self.s.accepts("anna@contoso.com"), "^250")
+        finally:
+            d.stop()
+            mend()
+            d.start()
+
+    def test_access_rule_is_gone(self):
+        d = self.org.directory
+        rule = 'to dn.subtree="cn=Accepted Domains,%s" by * none' % d.base
+        self.held(lambda: d.access("add", rule), lambda: d.access("delete", rule))
+
+    def test_empty_restore(self):
+        d, kept = self.org.directory, []
+
+        def spoil():
+            kept.append(d.backup())
+            d.restore("\n\n".join(
+                part for part in kept[0].split("\n\n")
+                if not part.splitlines()[:1] or
+                not part.splitlines()[0].lower().endswith((
+                    ",cn=accepted domains," + d.base.lower(), ",cn=connectors," + d.base.lower(),
+                    ",ou=people," + d.suffix.lower()))))
+        self.held(spoil, lambda: d.restore(kept[0]))
+
+    def test_more_goes_than_is_likely(self):
+        """Somebody removes most of the domains: held until it is said that this is meant."""
+        d = self.org.directory
+        d.add("".join(record(d.dn(name, "Accepted Domains"), "hubAcceptedDomain", cn=name,
+                             hubDomain=name) for name in MANY))
+        self.s.wait_in_step()
+        holder = self.s.wait_holder()
+        self.addCleanup(holder.ctl, "edge-sync", "start", "edge1", "--allow-loss", check=False)
+        self.edge.line.set("hang")  # that it sees most of it at once
+        for name in MANY:
+            d.delete(d.dn(name, "Accepted Domains"))
+        self.edge.line.set("pass")
+        wait_for("it is held", lambda: holder.edge("edge1").get("held"))
+        self.assertGreaterEqual(len(self.s.there("Accepted Domains")), len(MANY) + 1 - 10)
+        self.assertNotEqual(holder.ctl("edge-sync", "test", "edge1", check=False).returncode, 0)
+        holder.ctl("edge-sync", "start", "edge1", "--full", "--allow-loss")
+        self.s.wait_in_step()
+        self.assertEqual(self.s.there("Accepted Domains"), {"contoso.com"})
+
+
+if __name__ == "__main__":
+    unittest.main()
