@@ -11,4 +11,4 @@ EXTRA_DIST += tests/bench/all tests/bench/relay tests/bench/propagation tests/be
 	tests/bench/failover tests/bench/idle-sessions tests/bench/common.py \
 	tests/bench/load_tool.py tests/bench/postfix.py tests/bench/one_hub.py \
 	tests/bench/changes.py tests/bench/validated-writes tests/bench/tls-sessions \
-	tests/bench/firewall tests/bench/destinations tests/bench/lookups
+	tests/bench/firewall tests/bench/destinations tests/bench/lookups tests/bench/edges

@@ -162,9 +162,11 @@ class Edge:
     what is written to its slapd is kept (directory.log).
     """
 
+    directory_class = EdgeDirectory
+
     def __init__(self, place, name="edge1", clock=False, log=False, **hub_settings):
         self.place, self.name = place, name
-        self.directory = EdgeDirectory(place, name, clock, log)
+        self.directory = self.directory_class(place, name, clock, log)
         self.line = Proxy(place, self.directory.ldaps_port)
         self.hub = Hub(place, self.directory, name, "London", **hub_settings)
         self.outside = free_port()
