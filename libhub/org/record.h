@@ -26,6 +26,9 @@ struct record {
 	const char *const *warnings;
 	size_t warning_count;
 	unsigned char digest[RECORD_DIGEST];	/* of obj, see fingerprint.h */
+	/* of what is pushed of it, from when it is asked for; the main thread's */
+	bool has_pushed;
+	unsigned char pushed[RECORD_DIGEST];
 };
 
 /*

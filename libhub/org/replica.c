@@ -277,18 +277,25 @@ int replica_part_match(struct part *p, const char *digest, struct replica_marker
 	return 0;
 }
 
+_Static_assert((int)RECORD_DIGEST == (int)REPLICA_DIGEST_SIZE, "both are SHA-256");
+
+/* Computed once, for a record does not change. */
+static const unsigned char *digest_of(struct record *record)
+{
+	if (!record->has_pushed)
+		replica_digest_entry(record->rdn, &record->raw, record->pushed);
+	record->has_pushed = true;
+	return record->pushed;
+}
+
 static void digest_shown(const struct replica *r, char out[REPLICA_DIGEST_TEXT])
 {
 	struct replica_digest *d = replica_digest_new();
-	unsigned char one[REPLICA_DIGEST_SIZE];
 	const struct slot *slot;
 
-	for (slot = r->shown->by_dn; slot != NULL; slot = slot->by_dn.next) {
-		if (!is_replicated(slot->record))
-			continue;
-		replica_digest_entry(slot->record->rdn, &slot->record->raw, one);
-		replica_digest_add(d, one);
-	}
+	for (slot = r->shown->by_dn; slot != NULL; slot = slot->by_dn.next)
+		if (is_replicated(slot->record))
+			replica_digest_add(d, digest_of(slot->record));
 	replica_digest_finish(&d, out);
 }
 
