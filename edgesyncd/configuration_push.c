@@ -47,6 +47,7 @@ struct configuration_push {
 	char here_digest[REPLICA_DIGEST_TEXT];
 	char fingerprint[FINGERPRINT_HEX + 1];
 	bool pushed;
+	bool anew;			/* a modification broke a rule that two entries keep */
 
 	/* of the round under way */
 	bool busy;
@@ -131,6 +132,7 @@ static void finish(struct configuration_push *p, enum round_outcome outcome)
 	struct round_result result = p->result;
 
 	result.outcome = outcome;
+	p->anew = p->anew && outcome == ROUND_FAILED;
 	end_round(p);
 	p->pushed = outcome == ROUND_IN_STEP &&
 		((p->flags & ROUND_DRY) == 0 || result.differences == 0);
@@ -260,6 +262,7 @@ static void on_written(int code, const char *text, void *ctx)
 		p->failures++;
 		p->result.counts.failed++;
 		set_text(p, sent->op->dn, text);
+		p->anew |= code == LDAP_CONSTRAINT_VIOLATION && sent->op->write == EDGE_MODIFY;
 	}
 	send_more(p);
 }
@@ -370,7 +373,7 @@ static void plan(struct configuration_push *p)
 {
 	if (prepare(p) < 0)
 		return;
-	difference_make(p->arena, p->here, p->there, &p->difference);
+	difference_make(p->arena, p->here, p->there, p->anew, &p->difference);
 	p->result.counts.scanned = p->difference.scanned;
 	if ((p->flags & ROUND_DRY) != 0) {
 		report(p);

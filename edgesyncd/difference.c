@@ -12,6 +12,7 @@ struct work {
 	struct arena *a;
 	struct edge_op *ops;		/* from malloc until the end */
 	size_t n, room;
+	bool anew;
 	struct difference *out;
 };
 
@@ -148,6 +149,11 @@ static void put_modify(struct work *w, const struct edge_entry *here,
 			put_change(changes, &n, from->attrs[i].name, NULL);
 	if (n == 0)
 		return;
+	if (w->anew && here->depth > 1) {
+		put_delete(w, there, true);
+		put_add(w, here);
+		return;
+	}
 	op = put_op(w, EDGE_MODIFY, there);
 	op->phase = DEPTHS + 1 + EDGE_RANKS * DEPTHS;
 	op->changes = changes;
@@ -249,9 +255,9 @@ static void walk(struct work *w, const struct edge_entries *here,
 }
 
 void difference_make(struct arena *a, const struct edge_entries *here,
-	const struct edge_entries *there, struct difference *out)
+	const struct edge_entries *there, bool anew, struct difference *out)
 {
-	struct work w = { .a = a, .out = out };
+	struct work w = { .a = a, .anew = anew, .out = out };
 	size_t i;
 
 	*out = (struct difference){ .scanned = 0 };

@@ -3,6 +3,9 @@
  * In phases, each of which may be sent at once and has to be over before the next: deletions from
  * the leaves up, additions in the order of ranks and from the root down, modifications. Values are
  * compared as bytes whatever their order, but references as names.
+ *
+ * A domain is unique in a directory: two entries that exchange theirs cannot be modified one after
+ * the other. For such cases entries can be made anew instead of being modified.
  */
 #ifndef HUB_EDGESYNCD_DIFFERENCE_H
 #define HUB_EDGESYNCD_DIFFERENCE_H
@@ -33,8 +36,8 @@ struct difference {
 	struct guard_loss losses[DIFFERENCE_LOSSES];
 };
 
-/* Everything is in the arena or belongs to the entries. */
+/* anew: nothing is modified but the tree's own entry. All is in the arena or the entries'. */
 void difference_make(struct arena *a, const struct edge_entries *here,
-	const struct edge_entries *there, struct difference *out);
+	const struct edge_entries *there, bool anew, struct difference *out);
 
 #endif

@@ -2,6 +2,7 @@
 nothing else; changes of every kind, live; recipients as hashes; what is refused, held or edited.
 """
 
+import signal
 import unittest
 
 from .harness.base import wait_for
@@ -191,6 +192,21 @@ class EdgePush(unittest.TestCase):
         d.delete(d.dn("fabrikam.com", "Accepted Domains"))
         self.wait()
         self.assertTrue(self.rcpt("anyone@fabrikam.com").startswith("550 5.7"))
+
+    def test_two_exchange_their_domains(self):
+        """No two entries may have the same one, on the edge neither."""
+        d = self.inside
+        for name in ("one.example", "two.example"):
+            self.add_domain(name, hubDomainType="InternalRelay")
+        self.wait()
+        # edgesyncd sees them at once
+        self.sync.process.signal(signal.SIGSTOP)
+        for name, domain in (("one", "three"), ("two", "one"), ("one", "two")):
+            d.change(d.dn(name + ".example", "Accepted Domains"), hubDomain=domain + ".example")
+        self.sync.process.signal(signal.SIGCONT)
+        self.wait()
+        self.assertEqual(self.pushed("one.example", "Accepted Domains")["hubdomain"],
+                         [b"two.example"])
 
     def test_hubs(self):
         d = self.inside

@@ -290,9 +290,11 @@ END_TEST
 
 static struct arena *arena;
 static struct difference d;
+static bool anew;
 
 static void setup(void)
 {
+	anew = false;
 	arena = arena_new();
 }
 
@@ -333,7 +335,7 @@ static void expect_ops(struct edge_entries *here, struct edge_entries *there, co
 {
 	char *text;
 
-	difference_make(arena, here, there, &d);
+	difference_make(arena, here, there, anew, &d);
 	text = ops_text(&d);
 	ck_assert_str_eq(text, expected);
 	free(text);
@@ -408,6 +410,23 @@ START_TEST(test_modify)
 }
 END_TEST
 
+START_TEST(test_anew)
+{
+	const char *other = "dn: cn=A,cn=Accepted Domains," T "\nobjectClass: hubAcceptedDomain\n"
+		"cn: A\nhubDomain: b.example\n\ndn: cn=B,cn=Accepted Domains," T "\n"
+		"objectClass: hubAcceptedDomain\ncn: B\nhubDomain: a.example\n\n"
+		"dn: " T "\nobjectClass: hubOrganization\ncn: Transport\nhubMaxRecipients: 3\n\n";
+
+	anew = true;
+	expect_ops(project(organization, other), project(organization, "dn: " T "\n"
+		"objectClass: hubOrganization\ncn: Transport\n\n"),
+		"-cn=A,cn=Accepted Domains\n-cn=B,cn=Accepted Domains\n"
+		"+cn=A,cn=Accepted Domains\n+cn=B,cn=Accepted Domains\n"
+		"*cn=Transport,o=Edge hubMaxRecipients=1\n");
+	ck_assert_uint_eq(d.losses[1].lost, 0);
+}
+END_TEST
+
 START_TEST(test_another_class)
 {
 	struct edge_entries *there = edge_entries_new(B), *here = edge_entries_new(B);
@@ -441,7 +460,7 @@ START_TEST(test_another_site)
 
 	there_of(there, "dn: cn=Paris,cn=Sites," B "\nobjectClass: hubSite\ncn: Paris\n\n"
 		"dn: cn=P1,cn=Servers," B "\nobjectClass: hubServer\nhubRole: Hub\n\n");
-	difference_make(arena, here, there, &d);
+	difference_make(arena, here, there, anew, &d);
 	ck_assert_uint_eq(d.losses[2].before, 1);
 	ck_assert_uint_eq(d.losses[2].lost, 0);
 	edge_entries_free(&here);
@@ -463,6 +482,7 @@ int main(void)
 	tcase_add_test(cases[1], test_same_reference);
 	tcase_add_test(cases[1], test_order);
 	tcase_add_test(cases[1], test_modify);
+	tcase_add_test(cases[1], test_anew);
 	tcase_add_test(cases[1], test_another_class);
 	tcase_add_test(cases[1], test_losses);
 	tcase_add_test(cases[1], test_another_site);
