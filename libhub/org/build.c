@@ -344,8 +344,12 @@ static void advise_of_sending(struct build *build)
 	size_t i;
 
 	for (i = 0; i < all->n; i++) {
-		line = all->v[i]->enabled ?
-			send_advice((const void *)all->v[i], build->s->arena) : NULL;
+		if (!all->v[i]->enabled)
+			continue;
+		line = send_advice((const void *)all->v[i], build->s->arena);
+		if (line != NULL)
+			build_add_text(&build->warnings, line);
+		line = send_advice_edges((const void *)all->v[i], &build->s->pub, build->s->arena);
 		if (line != NULL)
 			build_add_text(&build->warnings, line);
 	}

@@ -3,9 +3,12 @@
 #define HUB_ORG_SEND_ADVICE_H
 
 #include "libhub/base/mem.h"
-#include "libhub/org/connector.h"
+#include "libhub/org/snapshot.h"
 
 /* A line that begins with its DN, in the arena; NULL if there is none. */
 const char *send_advice(const struct send_connector *c, struct arena *a);
+/* The same on source servers that are edges of s, which has hubs and subscriptions. */
+const char *send_advice_edges(const struct send_connector *c, const struct snapshot *s,
+	struct arena *a);
 
 #endif

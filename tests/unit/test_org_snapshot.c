@@ -377,6 +377,44 @@ START_TEST(odd_send_connectors_stay_in_force)
 }
 END_TEST
 
+#define EDGE1 "dn: cn=edge1,cn=Servers," BASE "\nobjectClass: hubServer\ncn: edge1\n" \
+	"hubRole: Edge\n"
+#define BY_EDGE "\ndn: cn=By edge," CONNECTORS "\nobjectClass: hubSendConnector\n" \
+	"cn: By edge\nhubAddressSpace: *\nhubSourceServer: cn=edge1,cn=Servers," BASE "\n"
+#define SUBSCRIPTION "\ndn: cn=edge1,cn=Edge Subscriptions," BASE "\ncn: edge1\n" \
+	"objectClass: hubEdgeSubscription\nhubServerRef: cn=edge1,cn=Servers," BASE "\n" \
+	"hubServerSite: cn=London,cn=Sites," BASE "\n"
+
+static const struct {
+	const char *text;
+	bool says;
+} edge_advice_rows[] = {
+	{ HUB1 EDGE1 BY_EDGE, true },
+	{ HUB1 EDGE1 BY_EDGE SUBSCRIPTION, false },
+	{ HUB1 EDGE1 BY_EDGE SUBSCRIPTION "hubRemoved: TRUE\n", true },
+	{ HUB1 EDGE1 BY_EDGE SUBSCRIPTION "hubEnabled: FALSE\n", true },
+	{ HUB1 EDGE1 BY_EDGE "hubEnabled: FALSE\n", false },
+	{ HUB1 EDGE1 "hubEnabled: FALSE\n" BY_EDGE, false },
+	{ HUB1 EDGE1 "hubServerSite: cn=London,cn=Sites," BASE "\n" BY_EDGE, false },
+	/* it stands alone */
+	{ EDGE1 BY_EDGE, false },
+};
+
+START_TEST(edges_that_no_hub_reaches_are_told)
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text), ORG LONDON "%s\n", edge_advice_rows[_i].text);
+	put_and_build(text);
+	ck_assert_uint_eq(s->rejection_count, 0);
+	ck_assert_uint_eq(s->warning_count, edge_advice_rows[_i].says);
+	ck_assert_uint_eq(s->advice_count, s->warning_count);
+	if (edge_advice_rows[_i].says)
+		ck_assert_ptr_nonnull(strstr(s->warnings[0], "edge1, which is subscribed to no "
+			"site"));
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_ignored)
 {
 	put_and_build(ORG LONDON
@@ -603,6 +641,8 @@ int main(void)
 		sizeof(advice_rows) / sizeof(advice_rows[0]));
 	tcase_add_loop_test(c, odd_send_connectors_stay_in_force, 0,
 		sizeof(send_advice_rows) / sizeof(send_advice_rows[0]));
+	tcase_add_loop_test(c, edges_that_no_hub_reaches_are_told, 0,
+		sizeof(edge_advice_rows) / sizeof(edge_advice_rows[0]));
 	tcase_add_test(c, rate_of_clients_is_by_user);
 	tcase_add_test(c, default_domain_that_is_not_accepted_is_reported);
 	tcase_add_test(c, last_good_form_stays_in_force);
