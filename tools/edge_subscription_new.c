@@ -93,9 +93,9 @@ static bool is_ldaps(const char *uri)
 
 static int choose_port(struct making *m, struct err *e)
 {
-	m->port = DIRECTORY_PORT;
-	if (is_ldaps(m->ctl->directory))
-		m->port = port_of(m->ctl->directory);
+	m->port = is_ldaps(m->ctl->directory) ? port_of(m->ctl->directory) : 0;
+	if (m->port == 0)
+		m->port = DIRECTORY_PORT;
 	return args_number(m->args, "port", 1, 65535, &m->port, e);
 }
 
