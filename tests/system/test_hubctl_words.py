@@ -25,6 +25,7 @@ NOUNS = {
     "message": ["list", "get", "suspend", "resume", "remove"],
     "config": ["status", "check"],
     "metrics": [],
+    "edge-sync": ["start", "test"],
 }
 
 
@@ -112,6 +113,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.offers("-o", "j"), ["json"])
         self.assertIn("--directory-certificate", self.offers("edge-subscription", "set", "x", "--"))
         self.assertEqual(self.offers("edge-subscription", "remove", "x", "--n"), ["--now"])
+        self.assertEqual(self.offers("edge-sync", "start", "x", "--a"), ["--allow-loss", "--admin"])
+        self.assertEqual(self.offers("edge-sync", "test", "x", "--v"), ["--verify-recipient"])
         self.assertEqual(self.offers("edge-subscription", "import", "f", "--site", "L"), ["London"])
 
     def test_names_and_values(self):

@@ -2,10 +2,12 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libhub/org/attr.h"
+#include "tools/edge_sync_show.h"
 #include "tools/ldif_out.h"
 #include "tools/object.h"
 #include "tools/table.h"
@@ -215,6 +217,60 @@ START_TEST(json_as_one_line)
 }
 END_TEST
 
+#define LIVE "'directory': {'state': 'live'}, 'recipients': {'state': 'live'}"
+#define STEPS(configuration, recipients) \
+	"'in_step': {'configuration': " configuration ", 'recipients': " recipients "}"
+#define HELD_BY_US "'name': 'e', 'state': 'holder', "
+#define EDGE(text) "{" LIVE ", 'edges': [{" text "}]}"
+
+static const struct {
+	const char *answer;
+	bool in_step;
+} step_rows[] = {
+	{ "{" LIVE ", 'edges': []}", true },
+	{ EDGE(HELD_BY_US STEPS("true", "true")), true },
+	{ EDGE("'name': 'e', 'state': 'standby', " STEPS("true", "true")), true },
+	{ EDGE(HELD_BY_US STEPS("true", "false")), false },
+	{ EDGE(HELD_BY_US STEPS("null", "true")), false },
+	{ EDGE(HELD_BY_US "'x': 1"), false },
+	{ EDGE("'name': 'e', 'state': 'waiting', " STEPS("true", "true")), false },
+	{ EDGE("'name': 'e', 'state': 'connecting', " STEPS("true", "true")), false },
+	{ EDGE("'name': 'e', " STEPS("true", "true")), false },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'held': 'much'"), false },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'error': 'no'"), false },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'different': 1"), false },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'different': 0, 'held': null"), true },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'verified': {'here': true, 'edge': true}"),
+		true },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'verified': {'here': true, 'edge': false}"),
+		false },
+	{ EDGE(HELD_BY_US STEPS("true", "true") ", 'verified': {'here': false, 'edge': false}"),
+		false },
+	{ "{'edges': []}", false },
+	{ "{'directory': {'state': 'down'}, 'recipients': {'state': 'live'}, 'edges': []}", false },
+	{ "{'directory': {'state': 'live'}, 'recipients': {'state': 'down'}, 'edges': []}", false },
+	{ "{'directory': {'state': 'live', 'held': 'x'}, 'recipients': {'state': 'live'}, "
+		"'edges': []}", false },
+	{ "{'directory': {'state': 'live'}, 'recipients': {'state': 'live', 'held': 'x'}, "
+		"'edges': []}", false },
+};
+
+START_TEST(what_is_in_step)
+{
+	char *text = strdup(step_rows[_i].answer), *s;
+	json_t *answer;
+
+	for (s = text; *s != '\0'; s++)
+		if (*s == '\'')
+			*s = '"';
+	answer = json_loads(text, 0, NULL);
+	ck_assert_ptr_nonnull(answer);
+	ck_assert_msg(edge_sync_in_step(answer) == step_rows[_i].in_step, "%s", text);
+	json_decref(answer);
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *with_world = tcase_create("organization"), *pure = tcase_create("values");
@@ -229,5 +285,6 @@ int main(void)
 	tcase_add_loop_test(pure, ldif_is_encoded_where_it_must, 0,
 		sizeof(ldif_rows) / sizeof(ldif_rows[0]));
 	tcase_add_test(pure, numbers_of_options);
+	tcase_add_loop_test(pure, what_is_in_step, 0, sizeof(step_rows) / sizeof(step_rows[0]));
 	return unit_run("hubctl", cases, 2);
 }
