@@ -9,5 +9,7 @@ edgesyncd_libedgesyncd_a_SOURCES += \
 	%D%/lease_keeper.c %D%/lease_keeper.h \
 	%D%/reach.c %D%/reach.h \
 	%D%/sealed.c %D%/sealed.h \
-	%D%/target.c %D%/target.h \
+	%D%/target.c %D%/target.h %D%/target_impl.h \
+	%D%/target_asked.c \
+	%D%/target_said.c \
 	%D%/targets.c %D%/targets.h
