@@ -25,37 +25,37 @@ REMEMBERED = 1024
 
 RULES = """
 table ip %(table)s {
-%(sets)s	set refusals {
-		type ipv4_addr . ipv4_addr . inet_proto . inet_service
-		size %(remembered)d
-		flags dynamic
-		counter
-	}
+%(sets)s    set refusals {
+        type ipv4_addr . ipv4_addr . inet_proto . inet_service
+        size %(remembered)d
+        flags dynamic
+        counter
+    }
 %(counters)s
-	chain watch {
-		type filter hook prerouting priority raw
-		ip saddr @edges ip daddr @directories counter name edge-directory
-	}
-	chain forward {
-		type filter hook forward priority filter
-		ip saddr @edges goto guarded
-		ip daddr @edges goto guarded
-	}
-	chain guarded {
-		ct state established,related accept
-		ct state != new drop
-		ip saddr @hubs ip daddr . tcp dport @edge_smtp counter name hub-edge-smtp accept
-		ip saddr @hubs ip daddr @edges tcp dport %(ldaps)d counter name hub-edge-ldaps accept
-		ip saddr @edges ip daddr . tcp dport @hub_smtp counter name edge-hub-smtp accept
-		ip saddr @outside ip daddr . tcp dport @edge_smtp counter name outside-edge-smtp accept
-		ip saddr @edges ip daddr . tcp dport @outside_smtp counter name edge-outside-smtp accept
-		ip saddr @edges ip daddr @outside tcp dport 53 counter name edge-outside-dns accept
-		ip saddr @edges ip daddr @outside udp dport 53 counter name edge-outside-dns accept
-		counter name refused
-		update @refusals { ip saddr . ip daddr . ip protocol . tcp dport }
-		update @refusals { ip saddr . ip daddr . ip protocol . udp dport }
-		drop
-	}
+    chain watch {
+        type filter hook prerouting priority raw
+        ip saddr @edges ip daddr @directories counter name edge-directory
+    }
+    chain forward {
+        type filter hook forward priority filter
+        ip saddr @edges goto guarded
+        ip daddr @edges goto guarded
+    }
+    chain guarded {
+        ct state established,related accept
+        ct state != new drop
+        ip saddr @hubs ip daddr . tcp dport @edge_smtp counter name hub-edge-smtp accept
+        ip saddr @hubs ip daddr @edges tcp dport %(ldaps)d counter name hub-edge-ldaps accept
+        ip saddr @edges ip daddr . tcp dport @hub_smtp counter name edge-hub-smtp accept
+        ip saddr @outside ip daddr . tcp dport @edge_smtp counter name outside-edge-smtp accept
+        ip saddr @edges ip daddr . tcp dport @outside_smtp counter name edge-outside-smtp accept
+        ip saddr @edges ip daddr @outside tcp dport 53 counter name edge-outside-dns accept
+        ip saddr @edges ip daddr @outside udp dport 53 counter name edge-outside-dns accept
+        counter name refused
+        update @refusals { ip saddr . ip daddr . ip protocol . tcp dport }
+        update @refusals { ip saddr . ip daddr . ip protocol . udp dport }
+        drop
+    }
 }
 """
 COUNTERS = ("hub-edge-smtp", "hub-edge-ldaps", "edge-hub-smtp", "outside-edge-smtp",
@@ -85,7 +85,7 @@ def sets(state):
     """Addresses of each kind of host, and their ports for SMTP, as sets of the rules."""
     def some(name, kind, elements):
         known = "; elements = { %s }" % ", ".join(elements) if elements else ""
-        return "\tset %s { type %s%s }\n" % (name, kind, known)
+        return "    set %s { type %s%s }\n" % (name, kind, known)
 
     def addresses(kind):
         return [address for host in state.hosts_of(kind) for address in host["addresses"]]
@@ -107,7 +107,7 @@ def build(state):
     """Connections count as known only from their first packet on, not by a later one."""
     nft(state, "-f", "-", text=RULES % {
         "table": TABLE, "ldaps": LDAPS, "remembered": REMEMBERED, "sets": sets(state),
-        "counters": "".join("\tcounter %s { }\n" % name for name in COUNTERS)})
+        "counters": "".join("    counter %s { }\n" % name for name in COUNTERS)})
     processes.set_kernel(state["router"], netfilter__nf_conntrack_tcp_loose=0)
 
 

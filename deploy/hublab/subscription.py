@@ -10,7 +10,7 @@ from .errors import LabError
 def hubctl(state, host, *words):
     """As the administrator on that host."""
     done = subprocess.run(
-        processes.inside(host["namespace"], os.path.join(state["build"], "tools", "hubctl"), *words),
+        processes.inside(host["namespace"], os.path.join(state["build"], "tools/hubctl"), *words),
         capture_output=True, text=True,
         env=processes.environment(HUBD_CONF=state.path("run", host["name"] + ".hubctl"),
                                   EDGESYNCD_CONF=state.path(host["name"] + "-edgesyncd.conf")))
