@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "tools/change.h"
+#include "tools/edge_tree.h"
 
 /* Who may write objects of the kind; hub-directory(7) section 10. */
 static const char *role_for(enum obj_kind kind)
@@ -36,13 +37,23 @@ static const char *needed_role(const struct change *c)
 	return role_for(c->class->kind);
 }
 
+/* On an edge that the organization keeps up nobody else writes what is pushed there. */
+static bool is_the_organizations(const struct org *org, const struct change *c)
+{
+	return edge_tree_is_subscribed(org) && c->class->kind != OBJ_SERVER &&
+		c->class->kind != OBJ_RECEIVE_CONNECTOR;
+}
+
 static int explain(struct org *org, const struct change *c, int code, struct err *e)
 {
 	char text[200];
 
 	switch (code) {
 	case LDAP_INSUFFICIENT_ACCESS:
-		return err_set(e, ERR_PERM, 0, "not allowed: needs %s", needed_role(c));
+		return is_the_organizations(org, c) ?
+			err_set(e, ERR_PERM, 0, "not allowed: this edge is subscribed; change it in "
+				"the organization, from where it is pushed here") :
+			err_set(e, ERR_PERM, 0, "not allowed: needs %s", needed_role(c));
 	case LDAP_ALREADY_EXISTS:
 		return err_set(e, ERR_PERM, 0, "it is there already; change it with \"set\"");
 	case LDAP_NO_SUCH_OBJECT:

@@ -48,8 +48,9 @@ static void print_part(const json_t *server, size_t part)
 	printf("%s: %s pushed %s%s%s", text_of(server, "server"), parts[part],
 		or_never(text_of(o, "pushed")), holder != NULL ? " by " : "",
 		holder != NULL ? holder : "");
+	/* of the recipients it is in words */
 	if (text_of(o, "fingerprint") != NULL)
-		printf(", fingerprint %.12s", text_of(o, "fingerprint"));
+		printf(part == 0 ? ", fingerprint %.12s" : ", %s", text_of(o, "fingerprint"));
 	if (text_of(o, "in_force_since") != NULL)
 		printf(", in force since %s", text_of(o, "in_force_since"));
 	puts("");

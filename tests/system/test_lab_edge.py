@@ -200,6 +200,7 @@ class Edges(unittest.TestCase):
         refused = lab("exec", "edge1", "hubctl", "send-connector", "set", INTERNET, "--comment",
                       "mine", check=False)
         self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("this edge is subscribed; change it in the organization", refused.stderr)
         inside, there = (lab("exec", host, "hubctl", "send-connector", "list").stdout.split("\n")[0]
                          for host in ("east1", "edge1"))
         self.assertEqual(inside.split(), there.split())
@@ -223,6 +224,26 @@ class Edges(unittest.TestCase):
         self.assertEqual(self.passed_outwards()[2], "edge2")
         sent = self.lab.wait_event("edge2", "relayed", to="x@partner.example")[-1]
         self.assertIn("Partner", sent["queue"])
+
+    def test_linked(self):
+        """A Receive connector of the edge that is named inside, too, may be linked there."""
+        lab = self.lab
+        for host in ("edge1", "east1"):
+            lab("exec", host, "hubctl", "receive-connector", "new", "edge1/Gate", "--usage",
+                "Internet", "--binding", "0.0.0.0:2525")
+            self.addCleanup(lab, "exec", host, "hubctl", "receive-connector", "remove",
+                            "edge1/Gate")
+        lab("exec", "east1", "hubctl", "send-connector", "new", "To filter", "--source-server",
+            "edge1", "--linked-receive-connector", "edge1/Gate", "--dns-routing", "FALSE",
+            "--smart-host", "[198.51.100.1]", "--max-message-size", "0")
+        self.addCleanup(wait_for, "it is gone", lambda: "To filter" not in self.connectors("edge1"))
+        self.addCleanup(lab, "exec", "east1", "hubctl", "send-connector", "remove", "To filter")
+        wait_for("it is there", lambda: "To filter" in self.connectors("edge1"))
+        self.wait_in_step()
+        token, data = message()
+        lab.inside("edge1", lambda: send(2525, "x@outside.example", ["anna@contoso.com"], data,
+                                         host=lab.address("edge1")))
+        lab.wait_mail("outside", token)
 
     # --- edges for one direction ---
 
