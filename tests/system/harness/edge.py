@@ -40,6 +40,21 @@ def der(key):
         return base64.b64encode(ssl.PEM_cert_to_DER_cert(text.read())).decode()
 
 
+def ask(control, path, method="GET", body=None, timeout=5):
+    """What the program with that control socket answers, from JSON; None if nobody does."""
+    asked = http.client.HTTPConnection("localhost", timeout=timeout)
+    asked.sock = socket.socket(socket.AF_UNIX)
+    asked.sock.settimeout(timeout)
+    try:
+        asked.sock.connect(control)
+        asked.request(method, path, None if body is None else json.dumps(body))
+        return json.loads(asked.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        asked.close()
+
+
 class EdgeSync:
     """The edgesyncd of a hub: its name, its keys, a state of its own. Settings are its file's."""
 
@@ -88,18 +103,7 @@ class EdgeSync:
                 all(values.get(k) == v for k, v in fields.items())]
 
     def ask(self, path, method="GET", body=None, timeout=5):
-        """The answer's JSON; None if nobody answers."""
-        asked = http.client.HTTPConnection("localhost", timeout=timeout)
-        asked.sock = socket.socket(socket.AF_UNIX)
-        asked.sock.settimeout(timeout)
-        try:
-            asked.sock.connect(self.control)
-            asked.request(method, path, None if body is None else json.dumps(body))
-            return json.loads(asked.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
-        finally:
-            asked.close()
+        return ask(self.control, path, method, body, timeout)
 
     def status(self):
         return self.ask("/status") if self.process.running() else None
