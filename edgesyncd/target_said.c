@@ -132,4 +132,3 @@ void target_set_settings(struct target *t)
 	if (t->s != NULL && t->coming == NULL)
 		target_set(t, t->s, t->sub, true);
 }
-
