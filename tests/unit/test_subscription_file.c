@@ -160,6 +160,17 @@ static void refused(const char *text, size_t size, const char *why)
 	ck_assert_int_eq(strncmp(e.text, "F:", 2), 0);
 }
 
+/* A record with its digest, well made, but not what it should be. */
+static char *seal(const char *text)
+{
+	unsigned char digest[REPLICA_DIGEST_SIZE];
+	char hex[REPLICA_DIGEST_TEXT];
+
+	EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL);
+	replica_digest_text(digest, hex);
+	return xasprintf("%shubFileDigest: %s\n", text, hex);
+}
+
 START_TEST(damage)
 {
 	struct subscription_file f, *got;
@@ -187,19 +198,12 @@ START_TEST(damage)
 	refused(text, size + 9, "damaged");
 	refused("", 0, "damaged");
 	free(text);
+	/* a digest that fits, but stands on the line of something else */
+	text = seal("dn: cn=x");
+	refused(text, strlen(text), "does not end with its digest");
+	free(text);
 }
 END_TEST
-
-/* A record with its digest, well made, but not what it should be. */
-static char *seal(const char *text)
-{
-	unsigned char digest[REPLICA_DIGEST_SIZE];
-	char hex[REPLICA_DIGEST_TEXT];
-
-	EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL);
-	replica_digest_text(digest, hex);
-	return xasprintf("%shubFileDigest: %s\n", text, hex);
-}
 
 static const struct {
 	const char *line;	/* "attr: " begins the lines to replace */
