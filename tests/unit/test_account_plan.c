@@ -293,6 +293,7 @@ START_TEST(account_entry)
 	static const char *const attrs[][2] = {
 		{ "description", "sealed sha256:" DIGEST },
 		{ "hubAccountServer", "hub1" },
+		{ "hubValidFrom", "20261122101400Z" },
 		{ "hubValidTo", "20261122101500Z" },
 		{ "modifiersName", "cn=HUB1.1,cn=Sync Accounts, " BASE },
 		{ NULL, NULL },
@@ -304,7 +305,7 @@ START_TEST(account_entry)
 	ck_assert_str_eq(a.sealed, DIGEST);
 	ck_assert_str_eq(a.server, "hub1");
 	ck_assert_int_eq(a.to_s, 1795342500);
-	ck_assert_int_eq(a.from_s, 0);
+	ck_assert_int_eq(a.from_s, 1795342440);
 	ck_assert(a.used && !a.bootstrap);
 }
 END_TEST
