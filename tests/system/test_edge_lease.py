@@ -20,6 +20,7 @@ from .harness.subscribed import LEASE_S, Subscribed
 FAULTS = int(os.environ.get("HUB_LEASES", "6"))
 HUBS = ("london1", "london2", "london3")
 WINDOW = 8
+STEADY = 200    # people who stay, so that those who go are no suspicious part of them
 
 
 class Changes(threading.Thread):
@@ -93,6 +94,7 @@ class Leases(unittest.TestCase):
         cls.before = s.edge.directory.dump()
         s.start()
         cls.edge, cls.syncs = s.edge, s.syncs
+        s.org.directory.add("".join(s.org.person("steady%d" % n) for n in range(STEADY)))
 
     # --- faults; each ends with the process as it was ---
 
@@ -145,6 +147,8 @@ class Leases(unittest.TestCase):
         self.random, self.told = random.Random(seed), ["seed " + seed]
         self.times = [n for n in range(-200, 200) if n]
         self.s.org.place.at_failure("faults", lambda: "\n".join(self.told))
+        # a push is under way most of the time, and some of it after who sent it was stopped
+        self.edge.line.set("slow", 20000)
         changes, observer = Changes(self.s.org), Observer(self.edge.hub)
         changes.start()
         observer.start()
