@@ -55,7 +55,6 @@ class SyncFaults(EdgeCase):
     def test_clocks_days_off(self):
         """At the edge or at hubs, in either direction."""
         for name, clocks in (("edge", [self.edge.directory.clock]),
-                             ("holder", [self.s.wait_holder().clock]),
                              ("hubs", [sync.clock for sync in self.syncs])):
             for offset in (2 * DAY_S, -2 * DAY_S):
                 with self.subTest(name, offset=offset):
