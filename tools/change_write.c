@@ -51,8 +51,8 @@ static int explain(struct org *org, const struct change *c, int code, struct err
 	switch (code) {
 	case LDAP_INSUFFICIENT_ACCESS:
 		return is_the_organizations(org, c) ?
-			err_set(e, ERR_PERM, 0, "not allowed: this edge is subscribed; change it in "
-				"the organization, from where it is pushed here") :
+			err_set(e, ERR_PERM, 0, "not allowed: this edge is subscribed; change it "
+				"in the organization, from where it is pushed here") :
 			err_set(e, ERR_PERM, 0, "not allowed: needs %s", needed_role(c));
 	case LDAP_ALREADY_EXISTS:
 		return err_set(e, ERR_PERM, 0, "it is there already; change it with \"set\"");
