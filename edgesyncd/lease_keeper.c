@@ -214,6 +214,8 @@ static void take_written(struct lease_keeper *k, int64_t edge_ms)
 {
 	lease_written(&k->lease, &k->written, edge_ms, k->sent_ms, clock_mono_ms());
 	k->state.lease = k->written;
+	/* what was asked for is here; it is not asked for again when it is lost */
+	k->prefer = false;
 	schedule(k, 0);
 	if (!k->held) {
 		k->held = true;
