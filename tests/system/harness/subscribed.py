@@ -9,6 +9,7 @@ from .directory import record
 from .edge import Edge, EdgeSync, publish_certificates
 from .hub import Hub, in_force
 from .organization import Organization, message, send
+from .peers import Sink
 
 LEASE_S = 3
 MANY = ["%s.example" % name for name in "abcdefghijklmnopqrstuvwxyz"]
@@ -40,11 +41,17 @@ class Subscribed:
         given.update(settings)
         self.syncs = [EdgeSync(known[name], clock=clocks, **given) for name in hubs]
         self.edge = Edge(org.place, "edge1", clock=clocks, log=log)
+        self.outside = Sink(org.place)
 
     def start(self):
         self.org.start()
         self.edge.start()
         self.edge.subscribe(self.org.london1, "London")
+        org, d = self.org, self.org.directory
+        d.add(record(org.connector("By edge"), "hubSendConnector", cn="By edge",
+                     hubAddressSpace="SMTP:out.example", hubDNSRouting="FALSE",
+                     hubSourceServer=d.dn(self.edge.name, "Servers"),
+                     hubSmartHost="[127.0.0.1]:%d" % self.outside.port))
         for sync in self.syncs:
             sync.start()
         self.wait_in_step()
@@ -184,10 +191,13 @@ class EdgeCase(unittest.TestCase):
                 sync.ask("/start", "POST", {"edge": "edge1"}, timeout=30)
 
     def mail_passes(self):
-        """In from outside, and out by way of the edge, which asks nobody for either."""
+        """In from outside, and out by way of the edge."""
         token, data = message()
         send(self.edge.outside, "someone@outside.example", ["anna@contoso.com"], data)
         self.org.mailbox.wait(token)
+        token, data = message(sender="anna@contoso.com", to="x@out.example")
+        send(self.org.application_port, "anna@contoso.com", ["x@out.example"], data)
+        self.s.outside.wait(token)
 
     def other(self, sync):
         return next(other for other in self.syncs if other is not sync)
