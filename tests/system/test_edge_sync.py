@@ -46,8 +46,9 @@ class EdgeSync(unittest.TestCase):
 
     def in_step_at_all(self):
         for sync in self.s.syncs:
-            wait_for(lambda s=sync: "in step, says %s: %s" % (s.name, s.edge("edge1")), lambda s=sync:
-                     s.ctl("edge-sync", "test", "edge1", check=False).returncode == 0)
+            wait_for(lambda s=sync: "in step, says %s: %s" % (s.name, s.edge("edge1")),
+                     lambda s=sync: s.ctl("edge-sync", "test", "edge1",
+                                          check=False).returncode == 0)
 
     def holder(self):
         return self.s.wait_holder()
