@@ -365,6 +365,8 @@ static int prepare(struct configuration_push *p)
 		return -1;
 	}
 	edge_entries_digest(p->here, p->there, p->here_digest);
+	/* what was pushed is no longer what is wanted */
+	p->pushed = p->pushed && strcmp(p->fingerprint, p->s->fingerprint) == 0;
 	memcpy(p->fingerprint, p->s->fingerprint, sizeof(p->fingerprint));
 	return 0;
 }
@@ -387,6 +389,7 @@ static void plan(struct configuration_push *p)
 	/* the organization is as at the last push: somebody else has written there */
 	if (marker_is_right(p))
 		p->result.differences = p->difference.n;
+	p->pushed = p->pushed && p->difference.n == 0;
 	p->next = p->failures = 0;
 	send_more(p);
 }

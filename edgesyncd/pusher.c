@@ -133,8 +133,7 @@ static bool is_pushed(const struct push_half *h)
 			strcmp(c.fingerprint, all->s->fingerprint) == 0;
 	}
 	recipient_push_known(h->p->recipients, &r);
-	return r.pushed && r.known &&
-		recipient_push_place(h->p->recipients) == change_log_end(all->log);
+	return r.in_step;
 }
 
 static bool is_due(const struct push_half *h)

@@ -77,6 +77,7 @@ static void write_more(struct recipient_push *p)
 		return;
 	}
 	p->count = recipient_scan_count(p->scan);
+	p->pushed = p->pushed && p->place == p->target;
 	p->place = p->target;
 	p->known = true;
 	recipient_push_mark(p);
@@ -227,6 +228,7 @@ static void on_compared(int code, const char *text, void *ctx)
 		recipient_push_finish(p, ROUND_HELD);
 		return;
 	}
+	p->pushed = p->pushed && p->result.differences == 0;
 	/* only what differs though it was pushed so was written by somebody else */
 	buckets_digest(recipient_scan_digests(p->scan), here);
 	if (strcmp(here, p->marker.digest) != 0)

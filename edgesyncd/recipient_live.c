@@ -116,6 +116,8 @@ static void edit_more(struct recipient_push *p)
 		recipient_push_finish(p, ROUND_FAILED);
 		return;
 	}
+	/* until the marker stands there, too */
+	p->pushed = false;
 	p->place = p->target;
 	recipient_push_mark(p);
 }

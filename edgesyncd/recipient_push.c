@@ -447,7 +447,8 @@ uint64_t recipient_push_place(const struct recipient_push *p)
 void recipient_push_known(const struct recipient_push *p, struct recipients_known *out)
 {
 	*out = (struct recipients_known){
-		.known = p->known, .pushed = p->pushed, .here = p->known ? p->here : "",
+		.known = p->known,
+		.in_step = p->pushed && p->place == change_log_end(p->log), .here = p->known ? p->here : "",
 		.marker = p->marker_known && p->marker_there ? &p->marker : NULL,
 		.count = p->known ? p->count : 0,
 	};

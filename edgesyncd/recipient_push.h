@@ -40,7 +40,7 @@ void recipient_push_verify(struct recipient_push *p, const char *folded,
 
 struct recipients_known {
 	bool known;			/* what should stand there, as of the place in the log */
-	bool pushed;			/* and that it does */
+	bool in_step;			/* all that has changed until now stands there */
 	const char *here;		/* its digest; "" */
 	const struct replica_marker *marker;	/* as it stands there; NULL = not known */
 	size_t count;			/* addresses that stand there */
