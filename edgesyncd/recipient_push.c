@@ -448,7 +448,8 @@ void recipient_push_known(const struct recipient_push *p, struct recipients_know
 {
 	*out = (struct recipients_known){
 		.known = p->known,
-		.in_step = p->pushed && p->place == change_log_end(p->log), .here = p->known ? p->here : "",
+		.in_step = p->pushed && p->place == change_log_end(p->log),
+		.here = p->known ? p->here : "",
 		.marker = p->marker_known && p->marker_there ? &p->marker : NULL,
 		.count = p->known ? p->count : 0,
 	};
