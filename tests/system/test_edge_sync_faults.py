@@ -5,7 +5,7 @@ end the edge is in step without an administrator, or one clear alarm says why no
 import signal
 import unittest
 
-from .harness.base import wait_for
+from .harness.base import run, wait_for
 from .harness.directory import record
 from .harness.subscribed import MANY, EdgeCase
 
@@ -178,13 +178,18 @@ class SyncFaults(EdgeCase):
         d.add("".join(record(d.dn(name, "Accepted Domains"), "hubAcceptedDomain", cn=name,
                              hubDomain=name) for name in MANY))
         self.s.wait_in_step()
-        holder = self.s.wait_holder()
-        self.addCleanup(holder.ctl, "edge-sync", "start", "edge1", "--allow-loss", check=False)
+        self.s.wait_holder()
+        self.addCleanup(lambda: self.s.wait_holder().ctl(
+            "edge-sync", "start", "edge1", "--allow-loss", check=False))
         self.edge.line.set("hang")  # that it sees most of it at once
-        for name in MANY:
-            d.delete(d.dn(name, "Accepted Domains"))
+        run("ldapdelete", *d._bind(), *[d.dn(name, "Accepted Domains") for name in MANY],
+            check=True)
         self.edge.line.set("pass")
-        wait_for("it is held", lambda: holder.edge("edge1").get("held"))
+
+        def held():
+            holder = self.s.holding()
+            return holder and holder.edge("edge1").get("held") and holder
+        holder = wait_for("it is held", held)
         self.assertGreaterEqual(len(self.s.there("Accepted Domains")), len(MANY) + 1 - 10)
         self.assertNotEqual(holder.ctl("edge-sync", "test", "edge1", check=False).returncode, 0)
         holder.ctl("edge-sync", "start", "edge1", "--full", "--allow-loss")
