@@ -129,7 +129,11 @@ class Leases(unittest.TestCase):
             clock.set(10000 * self.times.pop(self.random.randrange(len(self.times))))
 
     def the_edges_slapd(self, _):
-        """It may end what it has begun: its log comes after the write, and would miss the last."""
+        """
+        It may end what it has begun: its log comes after the write, and would miss the last. Nor
+        does it forget the number of its last change: with its clock set back as well, the edge's
+        hubd would see an older directory than it runs, and hold until an administrator agrees.
+        """
         self.edge.directory.stop()
         self.edge.directory.start()
 
