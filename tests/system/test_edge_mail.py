@@ -19,7 +19,8 @@ from .harness.peers import Dns, Sink
 from .harness.replica import Pusher, values_of
 
 # partner.example proves itself, impostor.example has a certificate of nobody
-ZONE = "good A 127.0.0.2\nbad A 127.0.0.3\npartner MX 10 good\nimpostor MX 10 bad\noutside MX 10 good"
+ZONE = ("good A 127.0.0.2\nbad A 127.0.0.3\npartner MX 10 good\nimpostor MX 10 bad\n"
+        "outside MX 10 good")
 
 
 def passed(got):
@@ -203,7 +204,7 @@ class EdgeMail(unittest.TestCase):
         self.both_again()
 
     def test_an_edge_that_is_not_the_one(self):
-        """Hubs take nothing from a key they do not know; mail waits on the edge, and is not lost."""
+        """Hubs take nothing from a key they do not know; mail waits on the edge, not lost."""
         d = self.org.directory
         dn = d.dn("edge1", "Servers")
 
