@@ -10,6 +10,8 @@
 
 /* An answer of an edge is not larger, such as a bucket of a million recipients. */
 enum { MESSAGE_MAX = 4 * 1024 * 1024 };
+/* Of many that are sent at once, the last one may wait a while on a slow disk. */
+enum { ANSWER_MS = 30000 };
 
 static const char *uri_of_address(struct arena *a, const struct endpoint *at, unsigned int port)
 {
@@ -74,7 +76,7 @@ struct reach *reach_new(const struct edge_subscription *sub, unsigned int silenc
 	}
 	r->config = (struct directory_config){
 		.uris = r->uris, .pins = r->pins, .silence_ms = silence_ms,
-		.message_max = MESSAGE_MAX,
+		.answer_ms = ANSWER_MS, .message_max = MESSAGE_MAX,
 	};
 	return r;
 }

@@ -20,6 +20,7 @@
 
 #include <uthash.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/connection_priv.h"
 #include "libhub/directory/dial.h"
@@ -35,6 +36,7 @@ struct request {
 	int id;
 	directory_message_cb *cb;
 	void *ctx;
+	uint64_t heard_ms;		/* when it was sent, or had a message last */
 	UT_hash_handle hh;
 };
 
@@ -51,7 +53,7 @@ struct directory_connection {
 	LDAP *ld;
 	struct event *more;		/* input is left from the turn before */
 	struct event *limit;		/* of opening, or of the bind in it */
-	struct event *silence;		/* runs while there are requests */
+	struct event *silence, *overdue;	/* run while there are requests */
 	bool limited;
 	struct request *requests;	/* by id */
 	const char *password;		/* the end of what is written next; see send_bind */
@@ -82,6 +84,7 @@ static void free_now(void *ctx)
 	event_free(c->more);
 	event_free(c->limit);
 	event_free(c->silence);
+	event_free(c->overdue);
 	free(c->uri);
 	free(c);
 }
@@ -97,6 +100,7 @@ static void stop(struct directory_connection *c)
 	event_del(c->more);
 	event_del(c->limit);
 	event_del(c->silence);
+	event_del(c->overdue);
 }
 
 void directory_close(struct directory_connection **cp)
@@ -207,16 +211,20 @@ static Sockbuf_IO io = { io_setup, io_nothing, io_ctrl, io_read, io_write, io_no
 
 /* --- silence --- */
 
+static void start_timer(struct event *timer, unsigned int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	evtimer_add(timer, &tv);
+}
+
 /* The server gave a sign, or is expected to from now on. */
 static void restart_silence(struct directory_connection *c)
 {
-	unsigned int ms = c->cfg->silence_ms;
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
 	if (c->requests == NULL)
 		event_del(c->silence);
-	else if (ms != 0)
-		evtimer_add(c->silence, &tv);
+	else if (c->cfg->silence_ms != 0)
+		start_timer(c->silence, c->cfg->silence_ms);
 }
 
 static void on_silence(evutil_socket_t fd, short what, void *ctx)
@@ -228,12 +236,33 @@ static void on_silence(evutil_socket_t fd, short what, void *ctx)
 	losef(c, "lost %s: no answer within %u ms", c->uri, c->cfg->silence_ms);
 }
 
+/* Others may be answered all the time: so each is looked at, at the earliest time it may be due. */
+static void on_overdue(evutil_socket_t fd, short what, void *ctx)
+{
+	struct directory_connection *c = ctx;
+	uint64_t now = clock_mono_ms(), oldest = now, limit = c->cfg->answer_ms;
+	struct request *r;
+
+	(void)fd;
+	(void)what;
+	for (r = c->requests; r != NULL; r = r->hh.next)
+		if (r->heard_ms < oldest)
+			oldest = r->heard_ms;
+	if (now - oldest >= limit)
+		losef(c, "lost %s: a request had no answer within %u ms", c->uri,
+			c->cfg->answer_ms);
+	else
+		start_timer(c->overdue, (unsigned int)(limit - (now - oldest)));
+}
+
 static void forget(struct directory_connection *c, struct request *r)
 {
 	HASH_DEL(c->requests, r);
 	free(r);
-	if (c->requests == NULL)
-		event_del(c->silence);
+	if (c->requests != NULL)
+		return;
+	event_del(c->silence);
+	event_del(c->overdue);
 }
 
 /* --- answers --- */
@@ -260,6 +289,7 @@ static void dispatch(struct directory_connection *c, LDAPMessage *m)
 	HASH_FIND_INT(c->requests, &id, r);
 	if (r == NULL)
 		return;
+	r->heard_ms = clock_mono_ms();
 	cb = r->cb;
 	ctx = r->ctx;
 	if (type != LDAP_RES_SEARCH_ENTRY && type != LDAP_RES_SEARCH_REFERENCE &&
@@ -363,9 +393,13 @@ void directory_expect(struct directory_connection *c, int id, directory_message_
 	r->id = id;
 	r->cb = cb;
 	r->ctx = ctx;
+	r->heard_ms = clock_mono_ms();
 	HASH_ADD_INT(c->requests, id, r);
-	if (first)
-		restart_silence(c);
+	if (!first)
+		return;
+	restart_silence(c);
+	if (c->cfg->answer_ms != 0)
+		start_timer(c->overdue, c->cfg->answer_ms);
 }
 
 LDAP *directory_handle(struct directory_connection *c)
@@ -445,13 +479,6 @@ static int bind_by_password(struct directory_connection *c, struct err *e)
 	return id;
 }
 
-static void set_limit(struct directory_connection *c, unsigned int ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-	evtimer_add(c->limit, &tv);
-}
-
 static void begin_bind(struct directory_connection *c)
 {
 	struct err e = { 0 };
@@ -468,7 +495,7 @@ static void begin_bind(struct directory_connection *c)
 	}
 	directory_expect(c, id, on_bound, c);
 	if (!c->limited)
-		set_limit(c, DIRECTORY_BIND_MS);
+		start_timer(c->limit, DIRECTORY_BIND_MS);
 }
 
 static void on_limit(evutil_socket_t fd, short what, void *ctx)
@@ -539,10 +566,11 @@ struct directory_connection *directory_open(struct loop *loop, struct resolver *
 	c->more = evtimer_new(loop_base(loop), on_more, c);
 	c->limit = evtimer_new(loop_base(loop), on_limit, c);
 	c->silence = evtimer_new(loop_base(loop), on_silence, c);
-	BUG_ON(c->more == NULL || c->limit == NULL || c->silence == NULL);
+	c->overdue = evtimer_new(loop_base(loop), on_overdue, c);
+	BUG_ON(c->more == NULL || c->limit == NULL || c->silence == NULL || c->overdue == NULL);
 	c->limited = limit_ms != 0;
 	if (c->limited)
-		set_limit(c, limit_ms);
+		start_timer(c->limit, limit_ms);
 	c->dial = dial_start(loop, resolver, cfg, uri, on_dialled, c);
 	return c;
 }

@@ -43,6 +43,11 @@ struct directory_config {
 	 * lost. 0 = never; a watch has its own heartbeat.
 	 */
 	unsigned int silence_ms;
+	/*
+	 * Nor does it count that others are answered: one with a request that has had no message
+	 * of its own for so long is lost, too. 0 = never.
+	 */
+	unsigned int answer_ms;
 	size_t message_max;		/* bytes of one answer; 0 = 64 MB */
 };
 

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "await.h"
+#include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/connection.h"
+#include "libhub/directory/sync.h"
 #include "libhub/tls/pin.h"
 #include "slapd.h"
 #include "unit.h"
@@ -260,9 +262,59 @@ START_TEST(silence)
 }
 END_TEST
 
+static void on_persistent(LDAP *ld, LDAPMessage *m, void *ctx)
+{
+	(void)ld;
+	*(int *)ctx += m != NULL;
+}
+
+static bool has_told(void *ctx)
+{
+	return *(int *)ctx >= 2;
+}
+
+/* All but one are answered all the time: a search that never ends is told by its own silence. */
+START_TEST(one_search_without_end)
+{
+	LDAPControl *controls[] = { sync_request_new(NULL), NULL };
+	const struct directory_query q = { .base = "o=x", .scope = LDAP_SCOPE_SUBTREE,
+		.filter = "(objectClass=*)", .controls = controls };
+	int messages = 0, answered;
+
+	config.answer_ms = 500;
+	open_well();
+	ck_assert_int_ge(directory_search(connection, &q, on_persistent, &messages, NULL), 0);
+	AWAIT(loop, has_told, &messages, PATIENCE_MS);
+	for (answered = 0; lost == 0; answered++) {
+		memset(&answers[0], 0, sizeof(answers[0]));
+		ck_assert_int_ge(add("o=x", "x", &answers[0]), 0);
+		AWAIT(loop, is_answered, &answers[0], PATIENCE_MS);
+	}
+	ck_assert_int_ge(answered, 2);
+	ck_assert_ptr_nonnull(strstr(lost_text, "a request had no answer within 500 ms"));
+	ldap_control_free(controls[0]);
+}
+END_TEST
+
+/* But one that has messages, or is answered, is not lost, however long others take. */
+START_TEST(answers_in_time)
+{
+	uint64_t end = clock_mono_ms() + 1000;
+
+	config.answer_ms = 500;
+	open_well();
+	while (clock_mono_ms() < end) {
+		memset(&answers[0], 0, sizeof(answers[0]));
+		ck_assert_int_ge(describe("again", NULL, &answers[0]), 0);
+		expect(&answers[0], LDAP_SUCCESS);
+	}
+	ck_assert_int_eq(lost, 0);
+}
+END_TEST
+
 START_TEST(idle_is_not_silence)
 {
-	config.silence_ms = 100;
+	config.silence_ms = config.answer_ms = 100;
 	open_well();
 	ck_assert_int_ge(describe("second", NULL, &answers[0]), 0);
 	expect(&answers[0], LDAP_SUCCESS);
@@ -306,6 +358,8 @@ int main(void)
 	tcase_add_test(tc, not_pinned);
 	tcase_add_test(tc, nothing_pinned);
 	tcase_add_test(tc, silence);
+	tcase_add_test(tc, one_search_without_end);
+	tcase_add_test(tc, answers_in_time);
 	tcase_add_test(tc, idle_is_not_silence);
 	tcase_add_test(tc, large_answers);
 	return unit_run("connection", &tc, 1);
