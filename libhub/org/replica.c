@@ -41,6 +41,7 @@ void replica_free(struct replica **rp)
 	part_deinit(&r->configuration);
 	part_deinit(&r->recipients);
 	record_unref(&r->state.record);
+	record_unref(&r->subscribed);
 	builder_free(&r->shown);
 	builder_free(&r->in_force);
 	hash_store_free(&r->store);
@@ -87,6 +88,23 @@ static void forget(struct replica *r, const unsigned char uuid[16])
 	(void)hash_store_delete(r->store, uuid);
 }
 
+static const char *subscribed_text(const struct replica *r)
+{
+	return r->state.record != NULL ? entry_text(&r->state.record->raw, "hubSubscribed") : NULL;
+}
+
+/* A subscription ends by a word, not by the lack of one: half a push would come into force. */
+static void take_word(struct replica *r)
+{
+	const char *text = subscribed_text(r);
+
+	if (text == NULL)
+		return;
+	record_unref(&r->subscribed);
+	if (strcmp(text, "TRUE") == 0)
+		r->subscribed = record_ref(r->state.record);
+}
+
 /* The entry has a name of its own kind now, whatever it was called before. */
 static void put_special(struct replica *r, const struct entry *e, struct kept *k, int bucket)
 {
@@ -97,9 +115,11 @@ static void put_special(struct replica *r, const struct entry *e, struct kept *k
 		return;
 	}
 	kept_set(r, k, record_new(e, r->shown->nbase));
+	if (k != &r->state)
+		return;
+	take_word(r);
 	/* the guard misses it like any container */
-	if (k == &r->state)
-		builder_put(r->shown, e);
+	builder_put(r->shown, e);
 }
 
 void replica_put(struct replica *r, const struct entry *e)
@@ -149,16 +169,9 @@ void replica_refresh_end(struct replica *r)
 	hash_store_refresh_end(r->store);
 }
 
-static const char *subscribed_text(const struct replica *r)
-{
-	return r->state.record != NULL ? entry_text(&r->state.record->raw, "hubSubscribed") : NULL;
-}
-
 bool replica_is_subscribed(const struct replica *r)
 {
-	const char *text = subscribed_text(r);
-
-	return text != NULL && strcmp(text, "TRUE") == 0;
+	return r->subscribed != NULL;
 }
 
 /* Is that what an organization pushes, rather than the edge's own? */
@@ -377,7 +390,9 @@ void replica_each(const struct replica *r, void (*cb)(const struct entry *e, voi
 {
 	builder_each(r->in_force != NULL ? r->in_force : r->shown, cb, ctx);
 	/* instead of the name alone, which is what builders keep of it */
-	if (r->state.record != NULL)
+	if (r->subscribed != NULL)
+		cb(&r->subscribed->raw, ctx);
+	else if (r->state.record != NULL)
 		cb(&r->state.record->raw, ctx);
 	if (r->configuration.in_force != NULL)
 		cb(&r->configuration.in_force->raw, ctx);

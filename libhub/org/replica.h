@@ -6,6 +6,7 @@
  * its digest is the marker's (replica_digest.h, buckets.h), and then all of it at once; until then
  * what was in force stays. What is the edge's own (its server, the Receive connectors) counts as it
  * comes. A marker without holder is the one that the edge began with: nothing was pushed yet.
+ * Only hubSubscribed FALSE ends that: not cn=Edge State without it, nor that there is none.
  *
  * Nothing that stands in the replicated part can do more harm than not to count: the reason is in
  * the status.

@@ -27,6 +27,7 @@ struct replica {
 	struct builder *shown;		/* all but markers and buckets */
 	struct builder *in_force;	/* while subscribed, else NULL: what is shown counts */
 	struct kept state;		/* cn=Edge State */
+	struct record *subscribed;	/* the last one with a word, if that is TRUE; else NULL */
 	struct part configuration, recipients;
 	uint64_t round, changes;	/* of what is kept here */
 	uint64_t looked_at;		/* replica_changes then */

@@ -293,6 +293,41 @@ START_TEST(the_end_of_a_subscription)
 }
 END_TEST
 
+#define WORDLESS "dn: cn=Edge State," BASE "\nobjectClass: hubEdgeState\n" \
+	"entryUUID: 000000000000000000000000000000ab\ncn: Edge State\n\n"
+
+/* Half a push stands there, and is not to come into force by the lack of a word. */
+static void expect_half(void)
+{
+	settle();
+	ck_assert(status()->subscribed && !status()->configuration.in_step);
+	ck_assert(has_domain("one.example") && !has_domain("two.example"));
+}
+
+START_TEST(a_state_without_a_word)
+{
+	unsigned char state[16] = { [15] = 0xaa };
+
+	push_first();
+	put(DOMAIN("two.example"));
+	replica_delete(r, state);
+	expect_half();
+	put(WORDLESS);
+	expect_half();
+	replica_refresh_begin(r);
+	put(FIRST DOMAIN("two.example"));
+	put_marker(REPLICA_CONFIGURATION, marker_for(FIRST));
+	replica_refresh_end(r);
+	expect_half();
+	put(STATE("FALSE"));
+	settle();
+	ck_assert(!status()->subscribed && has_domain("two.example"));
+	put(WORDLESS);
+	settle();
+	ck_assert(!status()->subscribed);
+}
+END_TEST
+
 /* --- what the guard gets to see --- */
 
 static size_t lost(void)
@@ -509,6 +544,7 @@ START_TEST(restart_amid_a_push)
 	push_anna();
 	put(DOMAIN("two.example"));
 	put_bucket(annas, NULL, 0);
+	put(_i == 0 ? STATE("TRUE") : WORDLESS);
 	settle();
 	replica_each(r, copy, &org);
 	replica_each_recipient(r, copy, &buckets);
@@ -555,12 +591,13 @@ int main(void)
 	tcase_add_test(c, markers_of_nonsense);
 	tcase_add_test(c, before_the_first_push);
 	tcase_add_test(c, the_end_of_a_subscription);
+	tcase_add_test(c, a_state_without_a_word);
 	tcase_add_test(c, losses);
 	tcase_add_checked_fixture(p, set_up, tear_down);
 	tcase_add_test(p, hashed_recipients);
 	tcase_add_test(p, half_a_push_of_recipients);
 	tcase_add_test(p, buckets_of_nonsense);
 	tcase_add_test(p, recipients_markers_of_nonsense);
-	tcase_add_test(p, restart_amid_a_push);
+	tcase_add_loop_test(p, restart_amid_a_push, 0, 2);
 	return unit_run("replica", cases, sizeof(cases) / sizeof(cases[0]));
 }
