@@ -24,7 +24,7 @@ static void take_entry(struct request *r, LDAP *ld, LDAPMessage *m)
 
 	draft_init(&d, a);
 	/* an entry that cannot be read counts as none: then it differs */
-	if (directory_entry(ld, m, &d, &e) == 0)
+	if (directory_entry(ld, m, &d, &e) == 0 && r->each != NULL)
 		r->each(draft_entry(&d), r->ctx);
 	/* passwords of connectors, the key of the hashes */
 	arena_free_wiped(&a);

@@ -34,6 +34,8 @@ enum {
 
 struct request {
 	int id;
+	int result;			/* LDAP_RES_*: what ends it */
+	bool stream;			/* intermediate messages may come too */
 	directory_message_cb *cb;
 	void *ctx;
 	uint64_t heard_ms;		/* when it was sent, or had a message last */
@@ -275,6 +277,37 @@ static void notice_of_disconnection(struct directory_connection *c, LDAPMessage 
 	losef(c, "lost %s: the server says: %s", c->uri, text);
 }
 
+static const char *type_name(int type)
+{
+	static const struct {
+		int type;
+		const char *name;
+	} names[] = {
+		{ LDAP_RES_BIND, "bind" }, { LDAP_RES_SEARCH_ENTRY, "entry" },
+		{ LDAP_RES_SEARCH_REFERENCE, "reference" }, { LDAP_RES_SEARCH_RESULT, "search" },
+		{ LDAP_RES_MODIFY, "modify" }, { LDAP_RES_ADD, "add" },
+		{ LDAP_RES_DELETE, "delete" }, { LDAP_RES_INTERMEDIATE, "intermediate response" },
+		{ LDAP_RES_EXTENDED, "extended response" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return "unknown response";
+}
+
+/* libldap passes on whatever has the id of a request. */
+static bool fits(const struct request *r, int type)
+{
+	if (type == r->result)
+		return true;
+	if (r->result != LDAP_RES_SEARCH_RESULT)
+		return false;
+	return type == LDAP_RES_SEARCH_ENTRY || type == LDAP_RES_SEARCH_REFERENCE ||
+		(type == LDAP_RES_INTERMEDIATE && r->stream);
+}
+
 static void dispatch(struct directory_connection *c, LDAPMessage *m)
 {
 	int id = ldap_msgid(m), type = ldap_msgtype(m);
@@ -289,11 +322,15 @@ static void dispatch(struct directory_connection *c, LDAPMessage *m)
 	HASH_FIND_INT(c->requests, &id, r);
 	if (r == NULL)
 		return;
+	if (!fits(r, type)) {
+		losef(c, "lost %s: the server answers a request of type \"%s\" with \"%s\"", c->uri,
+			type_name(r->result), type_name(type));
+		return;
+	}
 	r->heard_ms = clock_mono_ms();
 	cb = r->cb;
 	ctx = r->ctx;
-	if (type != LDAP_RES_SEARCH_ENTRY && type != LDAP_RES_SEARCH_REFERENCE &&
-	    type != LDAP_RES_INTERMEDIATE)
+	if (type == r->result)
 		forget(c, r);
 	cb(c->ld, m, ctx);
 }
@@ -385,21 +422,30 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 		losef(c, "%s refuses the bind as %s: %s", c->uri, c->cfg->bind_dn, text);
 }
 
-void directory_expect(struct directory_connection *c, int id, directory_message_cb *cb, void *ctx)
+static struct request *expect(struct directory_connection *c, int id, int result,
+	directory_message_cb *cb, void *ctx)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 	bool first = c->requests == NULL;
 
 	r->id = id;
+	r->result = result;
 	r->cb = cb;
 	r->ctx = ctx;
 	r->heard_ms = clock_mono_ms();
 	HASH_ADD_INT(c->requests, id, r);
 	if (!first)
-		return;
+		return r;
 	restart_silence(c);
 	if (c->cfg->answer_ms != 0)
 		start_timer(c->overdue, c->cfg->answer_ms);
+	return r;
+}
+
+void directory_expect(struct directory_connection *c, int id, int result,
+	directory_message_cb *cb, void *ctx)
+{
+	expect(c, id, result, cb, ctx);
 }
 
 LDAP *directory_handle(struct directory_connection *c)
@@ -493,7 +539,7 @@ static void begin_bind(struct directory_connection *c)
 		lose(c, e.text);
 		return;
 	}
-	directory_expect(c, id, on_bound, c);
+	expect(c, id, LDAP_RES_BIND, on_bound, c);
 	if (!c->limited)
 		start_timer(c->limit, DIRECTORY_BIND_MS);
 }
@@ -589,7 +635,7 @@ int directory_search(struct directory_connection *c, const struct directory_quer
 	if (rc != LDAP_SUCCESS)
 		return err_set(e, ERR_CONFIG, 0, "cannot search %s with %s: %s", q->base, q->filter,
 			ldap_err2string(rc));
-	directory_expect(c, id, cb, ctx);
+	expect(c, id, LDAP_RES_SEARCH_RESULT, cb, ctx)->stream = q->controls != NULL;
 	return id;
 }
 
@@ -601,7 +647,7 @@ int directory_bind(struct directory_connection *c, const char *dn, const char *p
 	BUG_ON(!c->ready || c->requests != NULL || *password == '\0');
 	id = send_password(c, dn, password, e);
 	if (id >= 0)
-		directory_expect(c, id, cb, ctx);
+		expect(c, id, LDAP_RES_BIND, cb, ctx);
 	return id;
 }
 
@@ -635,6 +681,12 @@ int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size)
 
 	if (ldap_parse_result(ld, m, &code, NULL, &diagnostic, NULL, NULL, 0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
+	/* an enumeration from 0 (RFC 4511 section 4.1.9): the rest means something else to callers */
+	if (code < 0) {
+		ldap_memfree(diagnostic);
+		diagnostic = ldap_strdup("the server gives a result that is none");
+		code = LDAP_OTHER;
+	}
 	if (text != NULL)
 		snprintf(text, size, "%s (%d)%s%s", ldap_err2string(code), code,
 			diagnostic != NULL && *diagnostic != '\0' ? ": " : "",

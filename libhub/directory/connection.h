@@ -24,9 +24,10 @@ struct directory_callbacks {
 };
 
 /*
- * One answer of a request: entries and the like come one by one, the last is the result (of a
- * search or bind), after which the request is over. m is the caller's and NULL if the connection
- * was lost.
+ * One answer of a request: to a search entries, references and, if it goes with controls,
+ * intermediate responses come one by one; the last, and to all else the only one, is the result of
+ * that kind of request, after which it is over. A server that answers in another way is lost. m is
+ * the caller's and NULL if the connection was lost.
  */
 typedef void directory_message_cb(LDAP *ld, LDAPMessage *m, void *ctx);
 
@@ -100,7 +101,7 @@ int64_t directory_certificate_expires(const struct directory_connection *c);
 
 /*
  * Result code of a result message, with text for people: "Invalid credentials (49): more text".
- * referral and controls are left out.
+ * referral and controls are left out. Never below 0: LDAP_OTHER in place of what is no result.
  */
 int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size);
 /* The entry of a search entry message, in the arena of r, which has been initialized. */

@@ -6,7 +6,8 @@
 
 /* Only after on_ready. */
 LDAP *directory_handle(struct directory_connection *c);
-/* Answers to the request of that id go to cb from now on. */
-void directory_expect(struct directory_connection *c, int id, directory_message_cb *cb, void *ctx);
+/* The answer to the request of that id, of type result (LDAP_RES_*), goes to cb from now on. */
+void directory_expect(struct directory_connection *c, int id, int result,
+	directory_message_cb *cb, void *ctx);
 
 #endif

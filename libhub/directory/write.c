@@ -87,13 +87,13 @@ static LDAPMod *borrow_mod(struct arena *a, enum directory_how how, const char *
 }
 
 /* code and id are those of the libldap call. */
-static int sent(struct directory_connection *c, int code, int id, const char *what,
+static int sent(struct directory_connection *c, int code, int id, int result, const char *what,
 	const char *dn, directory_message_cb *cb, void *ctx, struct err *e)
 {
 	if (code != LDAP_SUCCESS)
 		return err_set(e, ERR_TEMP, 0, "cannot %s %s: %s", what, dn,
 			ldap_err2string(code));
-	directory_expect(c, id, cb, ctx);
+	directory_expect(c, id, result, cb, ctx);
 	return id;
 }
 
@@ -117,7 +117,7 @@ int directory_add(struct directory_connection *c, const struct entry *entry,
 	code = ldap_add_ext(ld, entry->dn, mods, rc.list, NULL, &id);
 	arena_free(&a);
 	end_controls(&rc);
-	return sent(c, code, id, "add", entry->dn, cb, ctx, e);
+	return sent(c, code, id, LDAP_RES_ADD, "add", entry->dn, cb, ctx, e);
 }
 
 int directory_modify(struct directory_connection *c, const char *dn,
@@ -141,7 +141,7 @@ int directory_modify(struct directory_connection *c, const char *dn,
 	code = ldap_modify_ext(ld, dn, mods, rc.list, NULL, &id);
 	arena_free(&a);
 	end_controls(&rc);
-	return sent(c, code, id, "modify", dn, cb, ctx, e);
+	return sent(c, code, id, LDAP_RES_MODIFY, "modify", dn, cb, ctx, e);
 }
 
 int directory_delete(struct directory_connection *c, const char *dn,
@@ -155,7 +155,7 @@ int directory_delete(struct directory_connection *c, const char *dn,
 		return -1;
 	code = ldap_delete_ext(ld, dn, rc.list, NULL, &id);
 	end_controls(&rc);
-	return sent(c, code, id, "delete", dn, cb, ctx, e);
+	return sent(c, code, id, LDAP_RES_DELETE, "delete", dn, cb, ctx, e);
 }
 
 /* --- what came with the result --- */

@@ -92,12 +92,27 @@ def flood(number, tag):
             number, tag)
 
 
+def entries(number, tag):
+    """To binds and writes too."""
+    return entry(number, b"cn=x", cn=[b"x"]) + result(number, tag)
+
+
+def intermediate(number, tag):
+    """Nothing is final, and then it is."""
+    return message(number, 0x79, ber(0x81, b"")) + result(number, tag)
+
+
+def below_zero(number, tag):
+    return result(number, tag, 0xff)
+
+
 def closes(number, tag):
     return b""
 
 
 MANNERS = {manner.__name__: manner for manner in (
-    garbage, endless_length, refuses, says_yes, wrong_number, other_tree, flood, closes)}
+    garbage, endless_length, refuses, says_yes, wrong_number, other_tree, flood, entries,
+    intermediate, below_zero, closes)}
 
 
 class Server:
