@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { SPREAD = 64, PLACES = 16 };
+
 static const struct account_value *value_of(const struct account_situation *s,
 	const struct account *a)
 {
@@ -29,7 +31,7 @@ static bool counts(const struct account_situation *s, const struct account *a, c
 {
 	const struct account_value *v = is_of(a, hub) && !has_ended(s, a) ? value_of(s, a) : NULL;
 
-	return v != NULL && v->hub != NULL && strcasecmp(v->hub, hub) == 0;
+	return v != NULL && !v->unsure && v->hub != NULL && strcasecmp(v->hub, hub) == 0;
 }
 
 static bool lasts_longer(const struct account *a, const struct account *b)
@@ -51,22 +53,60 @@ const struct account *account_current(const struct account_situation *s, const c
 	return best;
 }
 
+/* Half of the life is left for trouble, however short the setting is. */
 static bool nears_its_end(const struct account_situation *s, const struct account *a)
 {
-	return a->to_s != 0 && a->to_s - s->now_s <= (int64_t)s->renewal_s;
+	int64_t early_s = a->from_s != 0 ? (a->to_s - a->from_s) / 2 : 0;
+
+	if (early_s < (int64_t)s->renewal_s)
+		early_s = s->renewal_s;
+	return a->to_s != 0 && a->to_s - s->now_s <= early_s;
 }
 
-bool account_value_is_of(const struct account_situation *s, const struct account_value *v,
-	const char *hub)
+int64_t account_end(const struct account_situation *s, const char *hub, unsigned int lifetime_s)
+{
+	unsigned int place;
+
+	for (place = 0; place < s->n_hubs; place++)
+		if (strcasecmp(s->hubs[place].name, hub) == 0)
+			break;
+	return s->now_s + lifetime_s - (int64_t)(place % PLACES) * (lifetime_s / SPREAD);
+}
+
+static bool is_in_doubt(const struct account_situation *s, const char *hub)
 {
 	size_t i;
 
-	if (v->hub != NULL && strcasecmp(v->hub, hub) == 0)
-		return true;
-	for (i = 0; i < s->n_accounts; i++)
-		if (is_of(&s->accounts[i], hub) && strcmp(s->accounts[i].sealed, v->digest) == 0)
+	for (i = 0; i < s->n_values; i++)
+		if (s->values[i].unsure && strcasecmp(s->values[i].hub, hub) == 0)
 			return true;
 	return false;
+}
+
+/* What was made lately, perhaps by another hub, may be known inside before we hear of it. */
+static bool is_young(const struct account_situation *s, const struct account *a)
+{
+	return a->sealed[0] != '\0' && a->from_s + ACCOUNT_OVERLAP_S > s->now_s &&
+		a->from_s <= s->now_s + ACCOUNT_OVERLAP_S;
+}
+
+static bool has_successor(const struct account_situation *s, const struct account *a,
+	const struct account *best)
+{
+	const struct account_value *v = value_of(s, a);
+
+	if (a == best || has_ended(s, a))
+		return a != best;
+	if ((v != NULL && v->unsure) || (a->from_s > best->from_s && is_young(s, a)))
+		return false;
+	/* who is at work with the former one may go on until he has seen the new one */
+	return best->used || best->from_s + ACCOUNT_OVERLAP_S <= s->now_s;
+}
+
+/* Nothing inside is for it; without any value we do not see what is there. */
+static bool is_unknown(const struct account_situation *s, const struct account *a)
+{
+	return s->n_values > 0 && value_of(s, a) == NULL && !is_young(s, a);
 }
 
 static void plan_hub(const struct account_situation *s, size_t i, struct account_plan *out)
@@ -75,13 +115,13 @@ static void plan_hub(const struct account_situation *s, size_t i, struct account
 	const struct account *best = account_current(s, hub), *a;
 	size_t k;
 
-	out->issue[i] = s->hubs[i].sealable && (best == NULL || nears_its_end(s, best));
-	for (k = 0; best != NULL && k < s->n_accounts; k++) {
+	out->issue[i] = s->hubs[i].sealable && !is_in_doubt(s, hub) &&
+		(best == NULL || nears_its_end(s, best));
+	for (k = 0; k < s->n_accounts; k++) {
 		a = &s->accounts[k];
-		/* who is at work with the former one may go on until he has seen the new one */
-		if (a != best && is_of(a, hub) && (best->used || has_ended(s, a) ||
-		    best->from_s + ACCOUNT_OVERLAP_S <= s->now_s))
-			out->delete_account[k] = true;
+		if (is_of(a, hub))
+			out->delete_account[k] = best != NULL ? has_successor(s, a, best) :
+				is_unknown(s, a);
 	}
 }
 
@@ -93,6 +133,12 @@ static bool is_hub_of_site(const struct account_situation *s, const char *name)
 		if (strcasecmp(s->hubs[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+/* Of a subscription file they all have an end. */
+static bool is_stray(const struct account_situation *s, const struct account *a)
+{
+	return a->bootstrap ? a->to_s == 0 : !is_hub_of_site(s, a->server);
 }
 
 /* One that nobody has imported yet stays: it is not ours to judge. */
@@ -113,8 +159,8 @@ static void plan_strays(const struct account_situation *s, struct account_plan *
 
 	for (i = 0; i < s->n_accounts; i++) {
 		a = &s->accounts[i];
-		if (a->bootstrap ? bootstrap_is_done(s, a) :
-		    a->server[0] != '\0' && !is_hub_of_site(s, a->server))
+		out->stray[i] = is_stray(s, a);
+		if (out->stray[i] || (a->bootstrap && bootstrap_is_done(s, a)))
 			out->delete_account[i] = true;
 		if (strcmp(a->ndn, s->bound) == 0)
 			out->delete_account[i] = false;
@@ -157,6 +203,7 @@ void account_plan_make(const struct account_situation *s, struct arena *a,
 
 	out->issue = arena_alloc(a, s->n_hubs * sizeof(bool));
 	out->delete_account = arena_alloc(a, s->n_accounts * sizeof(bool));
+	out->stray = arena_alloc(a, s->n_accounts * sizeof(bool));
 	out->delete_value = arena_alloc(a, s->n_values * sizeof(bool));
 	for (i = 0; i < s->n_hubs; i++)
 		plan_hub(s, i, out);

@@ -4,7 +4,8 @@
  * for all certificates that the hub has now. The account's entry tells which sealed value that is,
  * by its digest, so that of a crash between the two nothing worse is left than an account that
  * nobody knows. An account that nears its end, or was sealed for other certificates, gets a
- * successor; it stays until the hub has used that, or for ACCOUNT_OVERLAP_S.
+ * successor; it stays until the hub has used that, or for ACCOUNT_OVERLAP_S, and its value inside
+ * as long. An account that is neither a hub's nor a bootstrap that will end is nobody's and goes.
  */
 #ifndef HUB_EDGESYNCD_ACCOUNT_PLAN_H
 #define HUB_EDGESYNCD_ACCOUNT_PLAN_H
@@ -33,11 +34,13 @@ struct account_value {
 	char digest[ACCOUNT_DIGEST_SIZE];
 	const char *hub;	/* it opens with every certificate of that hub and no other; NULL */
 	const char *bootstrap;	/* normalized DN of the bootstrap account that it is for, or NULL */
+	bool unsure;		/* perhaps it does not stand there */
 };
 
 struct account_hub {
 	const char *name;
-	bool sealable;		/* has a certificate */
+	bool sealable;		/* a credential can be sealed for it */
+	const char *trouble;	/* why not; NULL if it is, or has no certificates yet */
 };
 
 struct account_situation {
@@ -59,14 +62,14 @@ const struct account *account_current(const struct account_situation *s, const c
 struct account_plan {
 	bool *issue;		/* make an account for the hub */
 	bool *delete_account;
+	bool *stray;		/* of those to be deleted: it is nobody's */
 	bool *delete_value;
 	bool empty;		/* nothing of that */
 };
 
 void account_plan_make(const struct account_situation *s, struct arena *a,
 	struct account_plan *out);
-/* Does the value belong to that hub, so that a new one replaces it? */
-bool account_value_is_of(const struct account_situation *s, const struct account_value *v,
-	const char *hub);
+/* Until when an account made now for the hub is to last: not all of a site end together. */
+int64_t account_end(const struct account_situation *s, const char *hub, unsigned int lifetime_s);
 
 #endif

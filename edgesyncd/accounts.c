@@ -23,6 +23,7 @@ enum { MADE_FOR_MS = 60 * 1000, NAME_TRIES = 10 };
 struct made {
 	char digest[ACCOUNT_DIGEST_SIZE];
 	char *hub;
+	bool unsure;			/* no answer came */
 	uint64_t until_ms;
 	struct made *next, *prev;
 };
@@ -55,7 +56,7 @@ struct accounts {
 	bool subscribed;
 	size_t seen;			/* entries */
 	const char *strange;		/* why what they say makes no sense */
-	const char *failure;		/* while what has been done is being undone */
+	char trouble[300];		/* what could not be done so far; the rest is done */
 
 	/* of the account being made */
 	const char *hub;
@@ -79,7 +80,8 @@ static void clean(struct accounts *a)
 	a->hub = NULL;
 	a->list = NULL;
 	a->n = 0;
-	a->strange = a->failure = NULL;
+	a->strange = NULL;
+	a->trouble[0] = '\0';
 	a->subscribed = false;
 	a->seen = 0;
 	a->changed = false;
@@ -108,6 +110,25 @@ static void fail(struct accounts *a, const char *fmt, ...)
 	finish(a, text);
 }
 
+/* What stands in the way of one account does not stand in that of the others. */
+static void note(struct accounts *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void note(struct accounts *a, const char *fmt, ...)
+{
+	size_t n = strlen(a->trouble);
+	va_list ap;
+
+	if (n > 0 && n < sizeof(a->trouble) - 3)
+		n += (size_t)sprintf(a->trouble + n, "; ");
+	va_start(ap, fmt);
+	vsnprintf(a->trouble + n, sizeof(a->trouble) - n, fmt, ap);
+	va_end(ap);
+}
+
+static void finish_noted(struct accounts *a)
+{
+	finish(a, a->trouble[0] != '\0' ? a->trouble : NULL);
+}
+
 /* --- what was made lately --- */
 
 static void forget_made(struct accounts *a, struct made *m)
@@ -127,12 +148,13 @@ static bool is_known(const struct sealed *s, const char *digest)
 	return false;
 }
 
-static void remember_made(struct accounts *a)
+static void remember_made(struct accounts *a, bool unsure)
 {
 	struct made *m = xcalloc(1, sizeof(*m));
 
 	strcpy(m->digest, a->digest);
 	m->hub = xstrdup(a->hub);
+	m->unsure = unsure;
 	m->until_ms = clock_mono_ms() + MADE_FOR_MS;
 	DL_APPEND(a->made, m);
 }
@@ -154,6 +176,7 @@ static void take_values(struct accounts *a)
 		values[n] = s->values[n];
 	DL_FOREACH(a->made, m) {
 		strcpy(values[n].digest, m->digest);
+		values[n].unsure = m->unsure;
 		values[n++].hub = arena_strdup(a->arena, m->hub);
 	}
 	a->situation.values = values;
@@ -185,17 +208,19 @@ static void on_account_deleted(LDAP *ld, LDAPMessage *m, void *ctx)
 	if (code == -1)
 		return;
 	if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)
-		next_step(a);
+		a->changed = true;
 	else
-		fail(a, "the edge refuses to have an account deleted: %s", text);
+		note(a, "the edge refuses to have an account deleted: %s", text);
+	next_step(a);
 }
 
-static void delete_account(struct accounts *a, const char *dn)
+static void delete_account(struct accounts *a, const char *dn, bool stray)
 {
 	struct err e = { 0 };
 
-	a->changed = true;
-	log_event(LOG_LEVEL_INFO, "account-deleted", LOG_STR("account", dn), LOG_END);
+	log_event(stray ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "account-deleted",
+		LOG_STR("account", dn), LOG_STR("text", stray ?
+		"it is no account of a hub of the site" : NULL), LOG_END);
 	sent(a, directory_delete(a->task.c, dn, NULL, on_account_deleted, a, &e), &e);
 }
 
@@ -228,12 +253,25 @@ static unsigned int free_number(const struct accounts *a, const char *hub)
 	return highest < 999999999 ? highest + 1 : 1;
 }
 
+/* That account is done with, in whatever way. */
+static void go_on(struct accounts *a)
+{
+	credential_wipe(&a->cred);
+	free((void *)(uintptr_t)a->value.data);
+	a->value = (struct blob){ 0 };
+	a->hub = NULL;
+	if (a->task.enrol)
+		finish_noted(a);
+	else
+		next_step(a);
+}
+
 static void on_undone(LDAP *ld, LDAPMessage *m, void *ctx)
 {
 	struct accounts *a = ctx;
 
 	if (result(a, ld, m, NULL, 0) != -1)
-		finish(a, a->failure);
+		go_on(a);
 }
 
 /* Nobody knows its secret; while the directory inside is away there would be ever more of them. */
@@ -241,8 +279,7 @@ static void undo_account(struct accounts *a, const char *why)
 {
 	struct err e = { 0 };
 
-	a->failure = arena_printf(a->arena, "the credential for %s cannot be written inside: %s",
-		a->hub, why);
+	note(a, "the credential for %s cannot be written inside: %s", a->hub, why);
 	sent(a, directory_delete(a->task.c, a->cred.account, NULL, on_undone, a, &e), &e);
 }
 
@@ -252,42 +289,35 @@ static void on_written_home(int code, const char *text, void *ctx)
 	const char *hub = a->hub;
 
 	a->home_asked = false;
-	if (code != LDAP_SUCCESS) {
+	if (code == HOME_UNCLEAR) {
+		/* the next snapshot will tell; without the account its value would lead nowhere */
+		note(a, "nobody knows whether the credential for %s was written inside: %s", hub,
+			text);
+		remember_made(a, true);
+		go_on(a);
+		return;
+	}
+	/* nobody else can have written that value */
+	if (code != LDAP_SUCCESS && code != LDAP_TYPE_OR_VALUE_EXISTS) {
 		undo_account(a, text);
 		return;
 	}
+	a->changed = true;
 	log_event(LOG_LEVEL_INFO, "account-made", LOG_STR("hub", hub),
 		LOG_STR("account", a->cred.account), LOG_END);
-	remember_made(a);
+	remember_made(a, false);
 	if (strcasecmp(hub, a->task.hub) == 0)
 		a->cbs->on_made(&a->cred, a->ctx);
-	a->hub = NULL;
-	free((void *)(uintptr_t)a->value.data);
-	a->value = (struct blob){ 0 };
-	if (a->task.enrol)
-		finish(a, NULL);
-	else
-		next_step(a);
+	go_on(a);
 }
 
-/* In place of all that was sealed for that hub before. */
+/* Beside what was sealed for that hub before, which goes after the account that it is for. */
 static void write_home(struct accounts *a)
 {
-	const struct sealed *s = a->task.sealed;
-	struct blob *old = arena_alloc(a->arena, s->n * sizeof(*old));
-	struct directory_change changes[2];
-	size_t n_old = 0, i, n = 0;
+	struct directory_change change = { DIRECTORY_ADD, "hubCredential", &a->value, 1 };
 
-	for (i = 0; i < s->n; i++)
-		if (s->values[i].bootstrap == NULL &&
-		    account_value_is_of(&a->situation, &s->values[i], a->hub))
-			old[n_old++] = s->blobs[i];
-	changes[n++] = (struct directory_change){ DIRECTORY_ADD, "hubCredential", &a->value, 1 };
-	if (n_old > 0)
-		changes[n++] = (struct directory_change){ DIRECTORY_DELETE, "hubCredential", old,
-			n_old };
 	a->home_asked = true;
-	home_modify(a->home, a->task.subscription, changes, n, on_written_home, a);
+	home_modify(a->home, a->task.subscription, &change, 1, on_written_home, a);
 }
 
 static void add_account(struct accounts *a);
@@ -306,7 +336,8 @@ static void on_account_added(LDAP *ld, LDAPMessage *m, void *ctx)
 		a->number++;
 		add_account(a);
 	} else {
-		fail(a, "the edge refuses an account for %s: %s", a->hub, text);
+		note(a, "the edge refuses an account for %s: %s", a->hub, text);
+		go_on(a);
 	}
 }
 
@@ -327,7 +358,7 @@ static int seal(struct accounts *a, struct err *e)
 	snprintf(c->hub, sizeof(c->hub), "%s", a->hub);
 	explicit_bzero(password, sizeof(password));
 	c->from_s = a->task.edge_now_s;
-	c->to_s = a->task.edge_now_s + a->task.lifetime_s;
+	c->to_s = account_end(&a->situation, a->hub, a->task.lifetime_s);
 	free((void *)(uintptr_t)a->value.data);
 	a->value = (struct blob){ 0 };
 	if (credential_seal(c, certificates->v, certificates->n, &a->value, e) != 0)
@@ -356,7 +387,8 @@ static void add_account(struct accounts *a)
 	struct err e = { 0 };
 
 	if (seal(a, &e) != 0) {
-		fail(a, "%s", e.text);
+		note(a, "%s", e.text);
+		go_on(a);
 		return;
 	}
 	credential_hash_password(a->cred.password, hash);
@@ -380,7 +412,6 @@ static void add_account(struct accounts *a)
 
 static void make_account(struct accounts *a, const char *hub)
 {
-	a->changed = true;
 	a->hub = hub;
 	a->number = free_number(a, hub);
 	a->tries = 0;
@@ -395,10 +426,9 @@ static void on_values_deleted(int code, const char *text, void *ctx)
 
 	a->home_asked = false;
 	/* somebody else was quicker */
-	if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_ATTRIBUTE)
-		finish(a, NULL);
-	else
-		fail(a, "old credentials cannot be deleted inside: %s", text);
+	if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_ATTRIBUTE)
+		note(a, "old credentials cannot be deleted inside: %s", text);
+	finish_noted(a);
 }
 
 /* Returns false if there are none. */
@@ -443,7 +473,7 @@ static bool delete_next(struct accounts *a)
 	for (i = 0; i < a->n; i++)
 		if (a->plan.delete_account[i]) {
 			a->plan.delete_account[i] = false;
-			delete_account(a, a->list[i].dn);
+			delete_account(a, a->list[i].dn, a->plan.stray[i]);
 			return true;
 		}
 	return false;
@@ -455,7 +485,7 @@ static void next_step(struct accounts *a)
 	if (a->task.enrol && delete_next(a))
 		return;
 	if (!make_next(a) && !delete_next(a) && !delete_values(a))
-		finish(a, NULL);
+		finish_noted(a);
 }
 
 static void forget_enrolments(struct accounts *a)
@@ -501,6 +531,16 @@ static void plan_enrolment(struct accounts *a)
 			strcasecmp(a->list[i].server, a->task.hub) == 0;
 }
 
+static void note_unsealable(struct accounts *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->situation.n_hubs; i++)
+		if (a->situation.hubs[i].trouble != NULL)
+			note(a, "no account can be made for %s: %s", a->situation.hubs[i].name,
+				a->situation.hubs[i].trouble);
+}
+
 static void begin(struct accounts *a)
 {
 	a->situation.accounts = a->list;
@@ -510,6 +550,7 @@ static void begin(struct accounts *a)
 		plan_enrolment(a);
 		next_step(a);
 	} else if (a->task.keep) {
+		note_unsealable(a);
 		account_plan_make(&a->situation, a->arena, &a->plan);
 		next_step(a);
 	} else {

@@ -2,9 +2,10 @@
  * which). On the loop of edgesyncd.
  *
  * A round reads what stands below cn=Sync Accounts and, where this hub holds the lease, does what
- * the plan says, one step after the other. An account is made on the edge first, then its secret is
- * written inside, sealed for its hub, in place of all that was sealed for it before; whatever
- * happens in between, the next round puts it right.
+ * the plan says, one step after the other; what cannot be done for one hub is told at the end and
+ * holds up nothing else. An account is made on the edge first, then its secret is written inside,
+ * sealed for its hub; whatever happens in between, the next round puts it right. An account is only
+ * taken back when it is certain that its secret does not stand inside.
  */
 #ifndef HUB_EDGESYNCD_ACCOUNTS_H
 #define HUB_EDGESYNCD_ACCOUNTS_H

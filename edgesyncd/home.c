@@ -16,6 +16,7 @@ struct request {
 	struct directory_change *changes;	/* NULL = delete the entry */
 	size_t n;
 	size_t tried;				/* servers */
+	bool unclear;				/* one of them was lost over it */
 	home_done_cb *cb;			/* NULL = forgotten */
 	void *ctx;
 	struct request *next, *prev;
@@ -48,6 +49,13 @@ static void request_free(struct request *r)
 	free(r);
 }
 
+/* What the first time may have done, the second finds done. */
+static bool is_done_already(int code)
+{
+	return code == LDAP_SUCCESS || code == LDAP_TYPE_OR_VALUE_EXISTS ||
+		code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_NO_SUCH_OBJECT;
+}
+
 static void finish(struct home *h, int code, const char *text)
 {
 	static const struct timeval idle = { .tv_sec = IDLE_S };
@@ -60,7 +68,7 @@ static void finish(struct home *h, int code, const char *text)
 	else
 		evtimer_add(h->idle, &idle);
 	if (r->cb != NULL)
-		r->cb(code, text, r->ctx);
+		r->cb(r->unclear && !is_done_already(code) ? HOME_UNCLEAR : code, text, r->ctx);
 	request_free(r);
 }
 
@@ -112,7 +120,7 @@ static void send_request(struct home *h)
 		directory_modify(h->c, r->dn, r->changes, r->n, NULL, on_result, h, &e) :
 		directory_delete(h->c, r->dn, NULL, on_result, h, &e);
 	if (id < 0)
-		finish(h, -1, e.text);
+		finish(h, HOME_FAILED, e.text);
 }
 
 static void on_ready(void *ctx)
@@ -123,13 +131,21 @@ static void on_ready(void *ctx)
 	event_active(h->step, EV_TIMEOUT, 0);
 }
 
+/* The server goes away with what was asked of it. */
+static void note_unclear(struct home *h)
+{
+	if (h->queue != NULL && h->sent)
+		h->queue->unclear = true;
+}
+
 static void on_lost(const char *text, void *ctx)
 {
 	struct home *h = ctx;
 
 	if (h->queue != NULL)
 		log_event(LOG_LEVEL_INFO, "home-lost", LOG_STR("text", text), LOG_END);
-	turn_away(h, -1, text);
+	note_unclear(h);
+	turn_away(h, HOME_FAILED, text);
 }
 
 static void on_step(evutil_socket_t fd, short what, void *ctx)
@@ -197,6 +213,7 @@ void home_free(struct home **hp)
 
 void home_set_config(struct home *h, const struct directory_config *cfg)
 {
+	note_unclear(h);
 	directory_close(&h->c);
 	h->ready = h->sent = false;
 	take_config(h, cfg);

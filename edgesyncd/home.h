@@ -19,7 +19,15 @@ struct home *home_new(struct loop *loop, struct resolver *resolver,
 void home_free(struct home **h);
 void home_set_config(struct home *h, const struct directory_config *cfg);
 
-/* code: of LDAP, or -1 if no server answered; text for people. */
+enum {
+	HOME_FAILED = -1,	/* no server could be asked */
+	HOME_UNCLEAR = -2,	/* one was asked and was lost: it may have been done, or not */
+};
+
+/*
+ * code: of LDAP, or one of those above; text for people. After a lost server the next may find that
+ * the values or the entry are there, or gone, already: that code is told as it is.
+ */
 typedef void home_done_cb(int code, const char *text, void *ctx);
 
 /* Everything is copied. One callback, never before this returns; none after home_forget. */

@@ -35,6 +35,22 @@ static void copy_blobs(struct arena *a, const struct blobs *from, struct blobs *
 	to->n = from->n;
 }
 
+/* Found out here, so that no account is begun that cannot be finished. */
+static void try_to_seal(struct sealed *s, struct account_hub *hub, const struct blobs *certificates)
+{
+	struct credential c = { .kind = CREDENTIAL_ACCOUNT, .account = "cn=x", .password = "x" };
+	struct blob out = { 0 };
+	struct err e = { 0 };
+
+	if (certificates->n == 0)
+		return;
+	snprintf(c.hub, sizeof(c.hub), "%s", hub->name);
+	hub->sealable = credential_seal(&c, certificates->v, certificates->n, &out, &e) == 0;
+	if (!hub->sealable)
+		hub->trouble = arena_strdup(s->arena, e.text);
+	free((void *)(uintptr_t)out.data);
+}
+
 static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
 	const struct edge_subscription *sub)
 {
@@ -49,7 +65,7 @@ static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
 		    sub->site.target == NULL || server->site.target != sub->site.target)
 			continue;
 		s->hubs[s->n_hubs].name = arena_strdup(s->arena, server->obj.name);
-		s->hubs[s->n_hubs].sealable = server->certificates.n > 0;
+		try_to_seal(s, &s->hubs[s->n_hubs], &server->certificates);
 		copy_blobs(s->arena, &server->certificates, &s->certificates[s->n_hubs++]);
 	}
 }

@@ -206,6 +206,7 @@ class EdgeAccounts(unittest.TestCase):
         self.assertEqual(self.edge.holder(), holder)
         self.d.start()
         wait_for("two accounts", lambda: len(self.edge.accounts()) == 2)
+        wait_for("no more credentials than needed", lambda: self.credentials() == 2)
         self.in_step()
 
     # --- another site ---

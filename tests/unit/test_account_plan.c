@@ -37,7 +37,7 @@ static void tear_down(void)
 
 static void add_hub(const char *name)
 {
-	hubs[situation.n_hubs++] = (struct account_hub){ name, true };
+	hubs[situation.n_hubs++] = (struct account_hub){ .name = name, .sealable = true };
 }
 
 /* Of the sealed value "digest", made age_s ago, with left_s to live. */
@@ -73,7 +73,7 @@ static struct account_value *add_value(const char *digest, const char *hub)
 	return v;
 }
 
-/* What the plan says: "+hub" to be made, "-account" and "~value" to be deleted. */
+/* What the plan says: "+hub" to be made, "-account" and "~value" to be deleted, "!" nobody's. */
 static const char *planned(void)
 {
 	char text[400] = "", cn[40];
@@ -87,7 +87,7 @@ static const char *planned(void)
 		if (plan.delete_account[i]) {
 			snprintf(cn, sizeof(cn), "%.*s", (int)strcspn(accounts[i].ndn + 3, ","),
 				accounts[i].ndn + 3);
-			n += (size_t)sprintf(text + n, " -%s", cn);
+			n += (size_t)sprintf(text + n, " -%s%s", cn, plan.stray[i] ? "!" : "");
 		}
 	for (i = 0; i < situation.n_values; i++)
 		if (plan.delete_value[i])
@@ -127,7 +127,7 @@ START_TEST(hub_gone)
 	in_order();
 	add_account("hub2", 1, "v2", DAY_S, 30 * DAY_S);
 	add_value("v2", NULL);
-	ck_assert_str_eq(planned(), "-hub2.1");
+	ck_assert_str_eq(planned(), "-hub2.1!");
 	/* the next round, the account is gone */
 	situation.n_accounts--;
 	ck_assert_str_eq(planned(), "~v2");
@@ -138,10 +138,8 @@ START_TEST(renewal)
 {
 	in_order()->to_s = NOW_S + RENEWAL_S;
 	ck_assert_str_eq(planned(), "+hub1");
-	/* then there are two, the new one not used yet */
+	/* then there are two, the new one not used yet, and what is for the former stays as well */
 	add_value("v2", "hub1");
-	situation.n_values = 1;
-	strcpy(values[0].digest, "v2");
 	add_account("hub1", 2, "v2", 0, 90 * DAY_S);
 	ck_assert_str_eq(planned(), "");
 	accounts[1].used = true;
@@ -152,6 +150,54 @@ START_TEST(renewal)
 	/* but never the one that we are there as */
 	situation.bound = accounts[0].ndn;
 	ck_assert_str_eq(planned(), "");
+	/* the round after */
+	accounts[0] = accounts[1];
+	situation.n_accounts = 1;
+	ck_assert_str_eq(planned(), "~v1");
+}
+END_TEST
+
+START_TEST(renewal_at_half_of_the_life)
+{
+	struct account *a = in_order();
+
+	a->from_s = NOW_S - 45 * DAY_S;
+	a->to_s = NOW_S + 45 * DAY_S + 1;
+	ck_assert_str_eq(planned(), "");
+	a->to_s = NOW_S + 45 * DAY_S;
+	a->from_s = NOW_S - 45 * DAY_S;
+	ck_assert_str_eq(planned(), "+hub1");
+	/* whose beginning is not told */
+	a->from_s = 0;
+	ck_assert_str_eq(planned(), "");
+}
+END_TEST
+
+START_TEST(ends_are_spread)
+{
+	int64_t first, second;
+
+	add_hub("hub1");
+	add_hub("hub2");
+	first = account_end(&situation, "hub1", 90 * DAY_S);
+	second = account_end(&situation, "HUB2", 90 * DAY_S);
+	ck_assert_int_eq(first, NOW_S + 90 * DAY_S);
+	ck_assert_int_lt(second, first - DAY_S);
+	ck_assert_int_gt(second, NOW_S + 80 * DAY_S);
+}
+END_TEST
+
+/* Nobody knows yet whether the new value stands inside. */
+START_TEST(unsure)
+{
+	in_order()->to_s = NOW_S + RENEWAL_S;
+	add_account("hub1", 2, "v2", 0, 90 * DAY_S)->used = true;
+	add_value("v2", "hub1")->unsure = true;
+	ck_assert_str_eq(planned(), "");
+	accounts[1].from_s = NOW_S - ACCOUNT_OVERLAP_S;
+	ck_assert_str_eq(planned(), "");
+	values[1].unsure = false;
+	ck_assert_str_eq(planned(), "-hub1.1");
 }
 END_TEST
 
@@ -160,8 +206,45 @@ START_TEST(other_certificates)
 	in_order();
 	values[0].hub = NULL;
 	ck_assert_str_eq(planned(), "+hub1");
-	ck_assert(account_value_is_of(&situation, &values[0], "hub1"));
-	ck_assert(!account_value_is_of(&situation, &values[0], "hub2"));
+}
+END_TEST
+
+/* Another hub made it, and what it wrote inside has not come to us yet. */
+START_TEST(younger_than_known)
+{
+	in_order()->used = true;
+	add_account("hub1", 2, "v2", ACCOUNT_OVERLAP_S - 1, 90 * DAY_S);
+	ck_assert_str_eq(planned(), "");
+	accounts[1].from_s--;
+	ck_assert_str_eq(planned(), "-hub1.2");
+	/* without a digest nothing can be said of it later either */
+	accounts[1].from_s = NOW_S;
+	accounts[1].sealed[0] = '\0';
+	ck_assert_str_eq(planned(), "-hub1.2");
+	/* nor is one from the future spared */
+	strcpy(accounts[1].sealed, "v2");
+	accounts[1].from_s = NOW_S + 2 * ACCOUNT_OVERLAP_S;
+	ck_assert_str_eq(planned(), "-hub1.2");
+}
+END_TEST
+
+/* The hub has no account that counts, nor can it be given one. */
+START_TEST(planted_as_a_hub)
+{
+	in_order();
+	add_hub("hub2");
+	hubs[1].sealable = false;
+	add_account("hub2", 7, "planted", ACCOUNT_OVERLAP_S - 1, 900 * DAY_S);
+	ck_assert_str_eq(planned(), "");
+	accounts[1].from_s--;
+	ck_assert_str_eq(planned(), "-hub2.7");
+	accounts[1].sealed[0] = '\0';
+	accounts[1].from_s = 0;
+	ck_assert_str_eq(planned(), "-hub2.7");
+	/* without any value we see too little to judge */
+	situation.n_values = 0;
+	hubs[0].sealable = false;
+	ck_assert_str_eq(planned(), "");
 }
 END_TEST
 
@@ -178,11 +261,13 @@ START_TEST(crash)
 {
 	in_order();
 	accounts[0].used = true;
-	add_account("hub1", 2, "never written", 10, 90 * DAY_S);
+	add_account("hub1", 2, "never written", ACCOUNT_OVERLAP_S, 90 * DAY_S);
 	ck_assert_str_eq(planned(), "-hub1.2");
 	add_hub("hub2");
 	add_account("hub2", 1, "nor this", 10, 90 * DAY_S);
 	ck_assert_str_eq(planned(), "+hub2 -hub1.2");
+	accounts[2].from_s = NOW_S - ACCOUNT_OVERLAP_S;
+	ck_assert_str_eq(planned(), "+hub2 -hub1.2 -hub2.1");
 }
 END_TEST
 
@@ -219,6 +304,9 @@ START_TEST(bootstrap_not_imported_yet)
 	ck_assert_str_eq(planned(), "");
 	accounts[1].to_s = NOW_S;
 	ck_assert_str_eq(planned(), "-bootstrap.bb");
+	/* no file is without an end */
+	accounts[1].to_s = 0;
+	ck_assert_str_eq(planned(), "-bootstrap.bb!");
 }
 END_TEST
 
@@ -226,6 +314,8 @@ START_TEST(strangers)
 {
 	in_order();
 	add_account("", 7, "", DAY_S, DAY_S);
+	ck_assert_str_eq(planned(), "-.7!");
+	situation.bound = accounts[1].ndn;
 	ck_assert_str_eq(planned(), "");
 }
 END_TEST
@@ -397,7 +487,12 @@ int main(void)
 	tcase_add_test(tc, new_hub);
 	tcase_add_test(tc, hub_gone);
 	tcase_add_test(tc, renewal);
+	tcase_add_test(tc, renewal_at_half_of_the_life);
+	tcase_add_test(tc, ends_are_spread);
+	tcase_add_test(tc, unsure);
 	tcase_add_test(tc, other_certificates);
+	tcase_add_test(tc, younger_than_known);
+	tcase_add_test(tc, planted_as_a_hub);
 	tcase_add_test(tc, ended);
 	tcase_add_test(tc, crash);
 	tcase_add_test(tc, account_or_value_lost);
