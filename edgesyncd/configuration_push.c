@@ -15,7 +15,12 @@
 #include "libhub/base/clock.h"
 #include "libhub/org/dn.h"
 
-enum { FAILURES_MAX = 16 };	/* refused writes before the rest is not tried */
+enum {
+	FAILURES_MAX = 16,		/* refused writes before the rest is not tried */
+	/* of what stands on the edge */
+	ENTRIES_MAX = 100000,
+	BYTES_MAX = 64 * 1024 * 1024,
+};
 
 /* Everything that is replicated but the buckets, each with its own search at once. */
 static const struct part {
@@ -58,6 +63,7 @@ struct configuration_push {
 	struct round_result result;
 	struct arena *arena;
 	struct edge_entries *reading, *here;
+	size_t shown, shown_bytes;	/* of reading */
 	struct difference difference;
 	size_t next, failures;
 };
@@ -396,10 +402,35 @@ static void plan(struct configuration_push *p)
 
 /* --- what stands there --- */
 
-static void forget_marker(struct configuration_push *p)
+static void begin_reading(struct configuration_push *p)
 {
+	p->reading = edge_entries_new(p->base);
+	p->shown = p->shown_bytes = 0;
 	p->marker_there = p->marker_known = false;
 	p->marker = (struct replica_marker){ .time_s = 0 };
+}
+
+/* About what it takes in memory. */
+static size_t size_of(const struct entry *e)
+{
+	size_t i, j, size = sizeof(*e) + 4 * strlen(e->dn);
+
+	for (i = 0; i < e->n; i++) {
+		size += sizeof(e->attrs[i]) + strlen(e->attrs[i].name);
+		for (j = 0; j < e->attrs[i].n; j++)
+			size += sizeof(struct blob) + e->attrs[i].values[j].size;
+	}
+	return size;
+}
+
+/* What the edge's slapd shows is the edge's doing. False: the round is over. */
+static bool is_reasonable(struct configuration_push *p, const struct entry *entry)
+{
+	p->shown_bytes += size_of(entry);
+	if (++p->shown <= ENTRIES_MAX && p->shown_bytes <= BYTES_MAX)
+		return true;
+	fail(p, p->base, "more than 100000 entries or 64 MB stand there beside the recipients");
+	return false;
 }
 
 static void take_entry(const struct entry *entry, void *ctx)
@@ -410,6 +441,8 @@ static void take_entry(const struct entry *entry, void *ctx)
 	const char *rdn = ndn != NULL ? dn_relative(p->arena, ndn, p->reading->nbase) : NULL;
 	struct err ignored;
 
+	if (!is_reasonable(p, entry))
+		return;
 	if (rdn != NULL && strcmp(rdn, replica_marker_rdns[REPLICA_CONFIGURATION]) == 0) {
 		p->marker_there = true;
 		/* one that cannot be read says nothing, and is written anew */
@@ -465,10 +498,9 @@ static void look(struct configuration_push *p)
 	struct directory_query q = { .filter = "(objectClass=*)", .scope = LDAP_SCOPE_BASE };
 	struct err e;
 
-	p->reading = edge_entries_new(p->base);
 	q.base = arena_printf(p->arena, "%s,%s", replica_marker_dns[REPLICA_CONFIGURATION],
 		p->base);
-	forget_marker(p);
+	begin_reading(p);
 	if (requests_search(&p->requests, &q, take_entry, on_looked, p, &e) < 0)
 		fail(p, q.base, e.text);
 }
@@ -479,8 +511,7 @@ static void read_all(struct configuration_push *p)
 	struct err e;
 	size_t i;
 
-	p->reading = edge_entries_new(p->base);
-	forget_marker(p);
+	begin_reading(p);
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		q.base = arena_printf(p->arena, "%s%s", parts[i].rdn, p->base);
 		q.scope = parts[i].scope;

@@ -51,6 +51,7 @@ struct pusher *pusher_new(struct pushers *all, const char *edge,
 	p->ctx = ctx;
 	p->configuration = configuration_push_new(all->loop, edge);
 	p->recipients = recipient_push_new(all->loop, all->log);
+	recipient_push_set_pace(p->recipients, all->settings.pace_ms);
 	for (type = 0; type < PUSH_TYPES; type++) {
 		p->halves[type].p = p;
 		p->halves[type].type = type;

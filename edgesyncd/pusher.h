@@ -26,6 +26,7 @@ struct pusher;
 struct push_settings {
 	unsigned int recipient_delay_ms;	/* changes are gathered for so long */
 	unsigned int comparison_interval_s;
+	unsigned int pace_ms;		/* see recipient_push_set_pace; 0 = as usual */
 };
 
 struct pushers *pushers_new(struct loop *loop, const struct push_settings *settings);

@@ -1,7 +1,8 @@
 /* recipient_full.c - rounds of recipient_push.h that compare all recipients.
  *
  * First the hashes of everybody here (recipient_scan.h), then the buckets of the edge as they come:
- * of each only its digest is kept. Those that differ are written, or named in a dry round.
+ * of each only its digest is kept. Those that differ are written, or named in a dry round. An edge
+ * that shows other than buckets, without end or slowly, has its round fail.
  */
 #include "edgesyncd/recipient_push_priv.h"
 
@@ -11,7 +12,13 @@
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
 
-enum { STRAYS_MAX = 1000 };
+enum {
+	STRAYS_MAX = 1000,		/* deleted in one round */
+	ENTRIES_MAX = 100000,		/* below cn=Recipients, buckets or not */
+	/* So many buckets have to come in PACE_MS, or the end: other edges wait for their turn. */
+	PACE_BUCKETS = 64,
+	PACE_MS = 30000,
+};
 
 /* --- the writes --- */
 
@@ -149,6 +156,43 @@ static void take_stray(struct recipient_push *p, const struct entry *e)
 		p->cbs.each(PUSH_SURPLUS, e->dn, p->ctx);
 }
 
+static void too_slow(struct recipient_push *p)
+{
+	recipient_push_fail(p, EDGE_RECIPIENTS_DN, "the edge does not show its buckets in time");
+}
+
+static void keep_pace(struct recipient_push *p)
+{
+	struct timeval tv = { .tv_sec = p->pace_ms / 1000,
+		.tv_usec = p->pace_ms % 1000 * 1000 };
+
+	p->next_step = too_slow;
+	evtimer_add(p->step, &tv);
+}
+
+void recipient_push_set_pace(struct recipient_push *p, unsigned int pace_ms)
+{
+	p->pace_ms = pace_ms != 0 ? pace_ms : PACE_MS;
+}
+
+/* False: the round is over. */
+static bool is_reasonable(struct recipient_push *p, int number)
+{
+	if (++p->shown > ENTRIES_MAX) {
+		recipient_push_fail(p, EDGE_RECIPIENTS_DN, "more than 100000 entries stand there");
+		return false;
+	}
+	if (number < 0)
+		return true;
+	if (p->exists[number]) {
+		recipient_push_fail(p, EDGE_RECIPIENTS_DN, "the edge shows a bucket twice");
+		return false;
+	}
+	if (++p->buckets_shown % PACE_BUCKETS == 0)
+		keep_pace(p);
+	return true;
+}
+
 static void take_bucket(const struct entry *e, void *ctx)
 {
 	struct recipient_push *p = ctx;
@@ -158,7 +202,9 @@ static void take_bucket(const struct entry *e, void *ctx)
 	const char *rdn = ndn != NULL ? dn_relative(a, ndn, nbase) : NULL;
 	int number = rdn != NULL ? bucket_of_name(rdn) : -1;
 
-	if (number >= 0)
+	if (!is_reasonable(p, number))
+		rdn = NULL;
+	else if (number >= 0)
 		compare_bucket(p, (unsigned int)number, recipient_push_value(e));
 	else if (rdn != NULL && strcmp(rdn, EDGE_RECIPIENTS_RDN) != 0)
 		take_stray(p, e);
@@ -214,6 +260,7 @@ static void on_compared(int code, const char *text, void *ctx)
 	struct recipient_push *p = ctx;
 	char here[REPLICA_DIGEST_TEXT];
 
+	event_del(p->step);
 	if (code != LDAP_SUCCESS) {
 		recipient_push_fail(p, EDGE_RECIPIENTS_DN, text);
 		return;
@@ -252,8 +299,11 @@ static void compare(void *ctx)
 		p->exists[i] = false;
 		bucket_digest(NULL, 0, p->digests[i]);
 	}
+	p->shown = p->buckets_shown = 0;
 	if (requests_search(&p->requests, &q, take_bucket, on_compared, p, &e) < 0)
 		recipient_push_fail(p, q.base, e.text);
+	else
+		keep_pace(p);
 	arena_free(&a);
 }
 

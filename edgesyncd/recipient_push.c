@@ -29,6 +29,7 @@ struct recipient_push *recipient_push_new(struct loop *loop, const struct change
 	p->log = log;
 	p->step = evtimer_new(loop_base(loop), on_step, p);
 	BUG_ON(p->step == NULL);
+	recipient_push_set_pace(p, 0);
 	return p;
 }
 

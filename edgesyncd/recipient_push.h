@@ -18,6 +18,9 @@ struct recipient_push *recipient_push_new(struct loop *loop, const struct change
 /* Detaches. Sets *p to NULL; accepts a pointer to NULL. */
 void recipient_push_free(struct recipient_push **p);
 
+/* In so long a comparison has to have 64 buckets more of the edge, or all; 0 = 30 s. */
+void recipient_push_set_pace(struct recipient_push *p, unsigned int pace_ms);
+
 void recipient_push_attach(struct recipient_push *p, struct directory_connection *c,
 	const char *base, const char *holder);
 void recipient_push_detach(struct recipient_push *p);

@@ -67,6 +67,8 @@ struct recipient_push {
 	bool other_key;			/* than what stands there was made with, as far as known */
 	bool *differs;			/* by bucket */
 	size_t there_count;
+	unsigned int pace_ms;		/* see recipient_push_set_pace */
+	size_t shown, buckets_shown;	/* entries that came */
 	struct arena *strays;		/* entries below cn=Recipients that are no buckets */
 	const char **stray;
 	size_t stray_count, next_stray;

@@ -16,3 +16,9 @@ tests_unit_test_recipient_changes_SOURCES = tests/unit/test_recipient_changes.c 
 	tests/unit/unit.h
 tests_unit_test_recipient_changes_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_recipient_changes_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_bad_edge
+tests_unit_test_bad_edge_SOURCES = tests/unit/test_bad_edge.c tests/unit/org_text.h \
+	tests/unit/await.h tests/unit/unit.h
+tests_unit_test_bad_edge_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_bad_edge_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

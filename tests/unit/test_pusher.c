@@ -161,7 +161,7 @@ static bool is_held(void *ctx)
 
 static void setup(void)
 {
-	static const struct push_settings settings = { 20, 3600 };
+	static const struct push_settings settings = { 20, 3600, 0 };
 	static const struct pusher_callbacks cbs = { on_fenced, NULL };
 	struct err e;
 
