@@ -58,7 +58,8 @@ enum guard_verdict { GUARD_BELIEVE, GUARD_HOLD };
 
 /*
  * shown by provider, a number that tells servers apart; changed: does it differ at all from what is
- * in force? Keeps in g what is in force, or why it is held.
+ * in force, but for what is proven otherwise (replica_is_proven)? Keeps in g what is in force, or
+ * why it is held.
  */
 enum guard_verdict guard_judge(struct guard *g, const struct guard_state *shown, size_t provider,
 	const struct guard_loss *losses, size_t n, bool changed);

@@ -365,13 +365,16 @@ static enum guard_verdict judge_org(struct mirror *m)
 	struct guard_loss losses[BUILDER_LOSSES];
 	struct guard_state shown;
 	size_t i, lost = 0;
+	bool changed;
 
 	replica_losses(m->replica, losses);
 	replica_identity(m->replica, &shown);
 	for (i = 0; i < BUILDER_LOSSES; i++)
 		lost += losses[i].lost;
-	return second_look_judge(m->org.look, &shown, losses, BUILDER_LOSSES, lost > 0 ||
-		replica_changes(m->replica) != m->changes_in_force);
+	/* a slapd that was killed while its clock was wrong seems to be older, and lacks nothing */
+	changed = replica_changes(m->replica) != m->changes_in_force &&
+		!replica_is_proven(m->replica);
+	return second_look_judge(m->org.look, &shown, losses, BUILDER_LOSSES, lost > 0 || changed);
 }
 
 static void on_org_end(void *ctx)

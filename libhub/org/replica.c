@@ -195,6 +195,115 @@ void replica_losses(const struct replica *r, struct guard_loss losses[BUILDER_LO
 	builder_losses_of(r->shown, explained ? is_local : NULL, losses);
 }
 
+_Static_assert((int)RECORD_DIGEST == (int)REPLICA_DIGEST_SIZE, "both are SHA-256");
+
+/* Computed once, for a record does not change. */
+static const unsigned char *digest_of(struct record *record)
+{
+	if (!record->has_pushed)
+		replica_digest_entry(record->rdn, &record->raw, record->pushed);
+	record->has_pushed = true;
+	return record->pushed;
+}
+
+static bool has_own_value(const struct record *record, const struct entry_attr *a)
+{
+	const struct entry_attr *b = entry_attr(&record->raw, a->name);
+	size_t i;
+
+	if (b == NULL || b->n != a->n)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (a->values[i].size != b->values[i].size ||
+		    memcmp(a->values[i].data, b->values[i].data, a->values[i].size) != 0)
+			return false;
+	return true;
+}
+
+/* Does to have what is not pushed of an entry that is? */
+static bool keeps_own(const struct record *from, const struct record *to)
+{
+	const struct obj_class *class = edge_layout_class(&from->raw);
+	size_t i;
+
+	for (i = 0; i < from->raw.n; i++)
+		if (!edge_layout_is_pushed(class, from->raw.attrs[i].name) &&
+		    !has_own_value(to, &from->raw.attrs[i]))
+			return false;
+	return true;
+}
+
+static bool is_edges_own(const struct record *r)
+{
+	return edge_layout_part(r->rdn, &r->raw) == EDGE_PART_LOCAL;
+}
+
+/* Is what the edge itself has to say in record, if anything, as it is in force? */
+static bool is_as_in_force(const struct replica *r, const struct record *record)
+{
+	const struct record *before = builder_record(r->in_force, record->ndn);
+
+	if (is_edges_own(record))
+		return before != NULL && record_equal(before, record);
+	return *record->rdn != '\0' || (before != NULL && keeps_own(before, record) &&
+		keeps_own(record, before));
+}
+
+/* Of what this refresh has shown. False if something of the edge's own differs. */
+static bool look_at_shown(const struct replica *r, size_t *own, char out[REPLICA_DIGEST_TEXT])
+{
+	struct replica_digest *d = replica_digest_new();
+	const struct slot *slot;
+	bool same = true;
+
+	*own = 0;
+	for (slot = r->shown->by_dn; slot != NULL && same; slot = slot->by_dn.next) {
+		if (slot->round != r->shown->round)
+			continue;
+		if (is_replicated(slot->record))
+			replica_digest_add(d, digest_of(slot->record));
+		*own += is_edges_own(slot->record);
+		same = is_as_in_force(r, slot->record);
+	}
+	replica_digest_finish(&d, out);
+	return same;
+}
+
+static size_t count_own(const struct builder *b)
+{
+	const struct slot *slot;
+	size_t n = 0;
+
+	for (slot = b->by_dn; slot != NULL; slot = slot->by_dn.next)
+		n += is_edges_own(slot->record);
+	return n;
+}
+
+/* A push with that digest, and not one that was replaced by what is in force. */
+static bool is_no_older_push(const struct part *p, const char *digest)
+{
+	struct replica_marker shown, now;
+	struct err e;
+
+	if (p->in_force == NULL || replica_marker_read(&p->shown.record->raw, &shown, &e) < 0 ||
+	    replica_marker_read(&p->in_force->raw, &now, &e) < 0)
+		return false;
+	return strcmp(shown.digest, digest) == 0 &&
+		(strcmp(now.digest, digest) == 0 || shown.time_s > now.time_s);
+}
+
+bool replica_is_proven(const struct replica *r)
+{
+	const struct kept *marker = &r->configuration.shown;
+	char digest[REPLICA_DIGEST_TEXT];
+	size_t own;
+
+	return r->in_force != NULL && replica_is_subscribed(r) && r->state.round == r->round &&
+		marker->record != NULL && marker->round == r->round &&
+		look_at_shown(r, &own, digest) && own == count_own(r->in_force) &&
+		is_no_older_push(&r->configuration, digest);
+}
+
 uint64_t replica_changes(const struct replica *r)
 {
 	return builder_changes(r->shown) + r->changes;
@@ -288,17 +397,6 @@ int replica_part_match(struct part *p, const char *digest, struct replica_marker
 	}
 	replica_part_set(p, NULL);
 	return 0;
-}
-
-_Static_assert((int)RECORD_DIGEST == (int)REPLICA_DIGEST_SIZE, "both are SHA-256");
-
-/* Computed once, for a record does not change. */
-static const unsigned char *digest_of(struct record *record)
-{
-	if (!record->has_pushed)
-		replica_digest_entry(record->rdn, &record->raw, record->pushed);
-	record->has_pushed = true;
-	return record->pushed;
 }
 
 static void digest_shown(const struct replica *r, char out[REPLICA_DIGEST_TEXT])

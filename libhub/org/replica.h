@@ -31,6 +31,12 @@ void replica_refresh_begin(struct replica *r);
 void replica_refresh_end(struct replica *r);
 /* Before the end. Not of the replicated part where a digest or the end of a subscription tells. */
 void replica_losses(const struct replica *r, struct guard_loss losses[BUILDER_LOSSES]);
+/*
+ * Before the end. True: what the organization pushed is here as a whole, by its digest, and is what
+ * is in force or was pushed after it; what is the edge's own is as it is in force. So a directory
+ * that seems to be older is not.
+ */
+bool replica_is_proven(const struct replica *r);
 /* Grows with each change, but for those of recipients. */
 uint64_t replica_changes(const struct replica *r);
 void replica_identity(const struct replica *r, struct guard_state *out);

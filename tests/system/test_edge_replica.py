@@ -4,6 +4,7 @@ of it is there, and nothing of half a push, whatever happens amid it.
 """
 
 import copy
+import re
 import unittest
 
 from .harness.base import Place, build_path, free_port, run, wait_for
@@ -126,6 +127,38 @@ class EdgeReplica(unittest.TestCase):
         for line in ("hub_edge_configuration_in_step 1", "hub_recipients 3",
                      "hub_edge_recipients_incomplete_seconds 0"):
             self.assertIn(line + "\n", metrics)
+
+    # --- a directory that seems to be older ---
+
+    def years_ago(self, *edit):
+        """
+        The directory stopped and begun anew as if it had been written long ago (so it looks when
+        slapd was killed while its clock was wrong), perhaps with another text in it. How often
+        the edge did not believe it.
+        """
+        d, edge = self.directory, self.edge
+        held = len(edge.events("directory-held"))
+        live = len(edge.events("directory-live", tree="organization"))
+        d.stop()
+        kept = d.backup()
+        text = re.sub(r"(?m)^(entryCSN|contextCSN): 20\d\d", r"\1: 2001", kept)
+        if edit:
+            self.assertIn(edit[0], text)
+        d.restore(text.replace(*edit) if edit else text)
+        d.start()
+        wait_for("it has looked", lambda: len(
+            edge.events("directory-live", tree="organization")) > live)
+        self.addCleanup(lambda: (d.stop(), d.restore(kept), d.start()))
+        return len(edge.events("directory-held")) - held
+
+    def test_older_directory_with_a_whole_push(self):
+        """The digest proves it; nobody has to be asked."""
+        self.assertEqual(self.years_ago(), 0)
+        self.assertTrue(self.part("configuration")["in_step"])
+
+    def test_older_directory_with_something_else_of_the_edge(self):
+        """Which no digest proves: a backup, perhaps."""
+        self.assertEqual(self.years_ago("hubTarpitInterval: 0", "hubTarpitInterval: 7"), 1)
 
     # --- pushes ---
 

@@ -373,6 +373,61 @@ START_TEST(losses)
 }
 END_TEST
 
+START_TEST(proven_by_the_digest)
+{
+#define NEXT LOCAL DOMAIN("two.example") HUB
+	static const struct {
+		const char *own, *pushed;	/* what is shown */
+		bool proven;
+		int64_t time_s;
+	} rows[] = {
+		{ LOCAL, DOMAIN("two.example") HUB, true, 1000 },
+		/* what was in force once */
+		{ LOCAL, DOMAIN("two.example") HUB, false, 900 },
+				/* half a push, or another one */
+		{ LOCAL, HUB, false, 1000 },
+		{ LOCAL, DOMAIN("two.example") DOMAIN("three.example") HUB, false, 1000 },
+		/* the edge's own: other, more, less */
+		{ LOCAL OWN "hubComment: other\n\n", DOMAIN("two.example") HUB, false, 1000 },
+		{ LOCAL CONTAINER("More"), DOMAIN("two.example") HUB, false, 1000 },
+		{ "dn: " BASE "\nobjectClass: hubOrganization\ncn: Transport\n\n"
+			CONTAINER("Accepted Domains") CONTAINER("Servers") CONTAINER("Push") OWN
+			"\n", DOMAIN("two.example") HUB, false, 1000 },
+		{ LOCAL "dn: " BASE "\nobjectClass: hubOrganization\ncn: Transport\n"
+			"hubEpoch: other\n\n", DOMAIN("two.example") HUB, false, 1000 },
+	};
+	struct replica_marker first = marker_for(FIRST), next = marker_for(NEXT);
+	size_t i;
+
+	first.time_s = 950;
+	push_first();
+	put_marker(REPLICA_CONFIGURATION, first);
+	settle();
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		replica_refresh_begin(r);
+		put(rows[i].own);
+		put(rows[i].pushed);
+		put(STATE("TRUE"));
+		ck_assert(!replica_is_proven(r));
+		next.time_s = rows[i].time_s;
+		put_marker(REPLICA_CONFIGURATION, next);
+		ck_assert_msg(replica_is_proven(r) == rows[i].proven, "row %zu", i);
+		put(STATE("FALSE"));
+		ck_assert(!replica_is_proven(r));
+		/* all is as it was */
+		put(FIRST STATE("TRUE"));
+		put_marker(REPLICA_CONFIGURATION, first);
+		replica_refresh_end(r);
+		replica_refresh_begin(r);
+		put(FIRST STATE("TRUE"));
+		put_marker(REPLICA_CONFIGURATION, first);
+		ck_assert(replica_is_proven(r));
+		replica_refresh_end(r);
+		settle();
+	}
+}
+END_TEST
+
 /* --- recipients --- */
 
 /* The bucket of an address alone, and the digest of all if it is the only one. */
@@ -593,6 +648,7 @@ int main(void)
 	tcase_add_test(c, the_end_of_a_subscription);
 	tcase_add_test(c, a_state_without_a_word);
 	tcase_add_test(c, losses);
+	tcase_add_test(c, proven_by_the_digest);
 	tcase_add_checked_fixture(p, set_up, tear_down);
 	tcase_add_test(p, hashed_recipients);
 	tcase_add_test(p, half_a_push_of_recipients);
