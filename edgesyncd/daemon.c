@@ -74,20 +74,19 @@ static void settle_identity(struct daemon *d)
 }
 
 /*
- * What the cache holds may be old, and what the directory shows may be nonsense: neither goes to
- * the edges.
+ * What the cache holds, or what was there before the directory was out of reach, may be old, and
+ * what the directory shows may be nonsense: none of it goes to the edges.
  */
 static void tell_targets(struct daemon *d)
 {
-	struct recipients *r = mirror_recipients(d->mirror);
 	const struct snapshot *s = mirror_snapshot(d->mirror);
 	struct mirror_status m;
 
 	if (s == NULL || d->stopping)
 		return;
 	mirror_status(d->mirror, &m);
-	targets_set_organization(d->targets, s, r, !m.from_cache && m.held == NULL,
-		recipients_loaded(r) && !m.from_cache && m.recipients_held == NULL);
+	targets_set_organization(d->targets, s, mirror_recipients(d->mirror), m.current,
+		m.recipients_current);
 }
 
 static void on_status(void *ctx)

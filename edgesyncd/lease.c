@@ -17,6 +17,13 @@ void lease_set_time(struct lease *l, unsigned int time_s)
 	l->time_ms = (uint64_t)time_s * 1000;
 }
 
+void lease_set_blind(struct lease *l, bool blind, uint64_t now_ms)
+{
+	if (blind && !l->blind)
+		l->blind_ms = now_ms;
+	l->blind = blind;
+}
+
 void lease_forget(struct lease *l)
 {
 	l->mine = false;
@@ -61,7 +68,7 @@ static enum lease_step next_of_holder(const struct lease *l, uint64_t now_ms, ui
 
 	if (age_ms >= l->time_ms)
 		return LEASE_GONE;
-	if (l->view.prefers == LEASE_OTHERS)
+	if (l->view.prefers == LEASE_OTHERS || (l->blind && now_ms - l->blind_ms >= l->time_ms))
 		return LEASE_GIVE;
 	if (l->wrong || age_ms >= l->time_ms / 3)
 		return LEASE_RENEW;
@@ -113,6 +120,8 @@ enum lease_step lease_next(const struct lease *l, uint64_t now_ms, uint64_t *wai
 		return LEASE_CLOCK;
 	if (l->view.whose == LEASE_OURS || l->view.whose == LEASE_OUR_OTHER)
 		return LEASE_TAKE;
+	if (l->blind)
+		return LEASE_WAIT;
 	*wait_ms = until_free_ms(l, now_ms) + grace_ms(l, now_ms);
 	if (*wait_ms > 0)
 		return LEASE_WAIT;

@@ -8,6 +8,9 @@
  * Whatever is decided, the write asserts what was seen before, and the edge's access rule lets only
  * the holder write: two holders at once there are not.
  *
+ * A hub that is blind, because it does not see what the organization is now, would push what is
+ * old: it takes no lease, and gives its own back when it has been blind for the lease's time.
+ *
  * Times in ms are of the monotonic clock, unless they are said to be the edge's.
  */
 #ifndef HUB_EDGESYNCD_LEASE_H
@@ -45,6 +48,8 @@ struct lease {
 	uint64_t seen_ms;		/* since when it has stood so, as far as we know */
 	uint64_t written_ms;		/* mine: when the last write of it was sent */
 	bool wrong, corrected;		/* its expiry was written before the clock was set */
+	bool blind;
+	uint64_t blind_ms;		/* since when */
 	bool clock_known;
 	int64_t edge_ms;		/* since 1970, by the edge's clock, at at_ms */
 	uint64_t at_ms;
@@ -55,13 +60,15 @@ enum lease_step {
 	LEASE_CLOCK,		/* write something of no importance, for lease_set_clock */
 	LEASE_TAKE,		/* write it as ours, asserting the view; nobody is preferred then */
 	LEASE_RENEW,		/* the same, while it is ours */
-	LEASE_GIVE,		/* somebody else is preferred: end what is under way, give it */
+	LEASE_GIVE,		/* to another, or we are blind: end what is under way, give it */
 	LEASE_GONE,		/* it has run out before we could renew it: stop at once */
 };
 
 void lease_init(struct lease *l, unsigned int time_s);
 /* Of the next write on. */
 void lease_set_time(struct lease *l, unsigned int time_s);
+/* Once it is not blind any more, a free lease may be taken at once. */
+void lease_set_blind(struct lease *l, bool blind, uint64_t now_ms);
 /* A new connection, perhaps as another account: nothing of before counts. */
 void lease_forget(struct lease *l);
 /* What the edge's clock showed at a write of ours that was answered now. */

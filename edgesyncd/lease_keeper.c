@@ -199,7 +199,7 @@ static void step(struct lease_keeper *k)
 		gone(k, "the lease could not be renewed in time");
 		return;
 	case LEASE_WAIT:
-		if (k->prefer && !k->lease.mine) {
+		if (k->prefer && !k->lease.mine && !k->lease.blind) {
 			ask_for_it(k);
 			return;
 		}
@@ -416,6 +416,11 @@ void lease_keeper_free(struct lease_keeper **kp)
 void lease_keeper_set_time(struct lease_keeper *k, unsigned int time_s)
 {
 	lease_set_time(&k->lease, time_s);
+}
+
+void lease_keeper_set_blind(struct lease_keeper *k, bool blind)
+{
+	lease_set_blind(&k->lease, blind, clock_mono_ms());
 }
 
 void lease_keeper_attach(struct lease_keeper *k, struct directory_connection *c, const char *base,

@@ -18,7 +18,7 @@ struct lease_keeper_callbacks {
 	void (*on_held)(void *ctx);
 	/* Ours no longer: nothing may be written any more. text: why; NULL = we gave it back. */
 	void (*on_gone)(const char *text, void *ctx);
-	/* Somebody else is to have it: true when nothing is under way, so that it can be given. */
+	/* It is to be given to others: true when nothing is under way, so that it can be given. */
 	bool (*may_give)(void *ctx);
 	/* What stands there was looked at. */
 	void (*on_seen)(const struct edge_state *state, void *ctx);
@@ -32,6 +32,8 @@ struct lease_keeper *lease_keeper_new(struct loop *loop, const char *hub, unsign
 /* Sets *k to NULL; accepts a pointer to NULL. */
 void lease_keeper_free(struct lease_keeper **k);
 void lease_keeper_set_time(struct lease_keeper *k, unsigned int time_s);
+/* We do not see what the organization is now, and others might: see lease.h. */
+void lease_keeper_set_blind(struct lease_keeper *k, bool blind);
 
 /* c is the caller's; base and account, as who it is bound, are copied. */
 void lease_keeper_attach(struct lease_keeper *k, struct directory_connection *c, const char *base,
@@ -41,7 +43,7 @@ void lease_keeper_detach(struct lease_keeper *k);
 
 /* The edge refused a write of ours, as one of somebody without the lease. Calls on_gone. */
 void lease_keeper_fenced(struct lease_keeper *k, const char *text);
-/* Asks whoever holds it for it. */
+/* Asks whoever holds it for it, when we are not blind. */
 void lease_keeper_prefer(struct lease_keeper *k);
 /*
  * Gives it back if it is ours, and does not take it again. done comes once, unless detached before,

@@ -36,8 +36,8 @@ void pushers_set_settings(struct pushers *p, const struct push_settings *setting
 /*
  * What is to stand on the edges from now on; takes a reference to the snapshot. recipients is the
  * caller's, outlives p and changes as it does; NULL = not mirrored. Not settled (held, from the
- * cache, not loaded): nothing is pushed until it is. configuration_settled and recipients_settled
- * go apart as the directory's two watches do. Cheap if nothing changed.
+ * cache, not loaded, out of reach): nothing is pushed until it is. configuration_settled and
+ * recipients_settled go apart as the directory's two watches do. Cheap if nothing changed.
  */
 void pushers_set_organization(struct pushers *p, const struct snapshot *s,
 	struct recipients *recipients, bool configuration_settled, bool recipients_settled);

@@ -38,6 +38,8 @@ void target_set(struct target *t, const struct snapshot *s, const struct edge_su
 	bool changed);
 /* The settings in common are others. */
 void target_set_settings(struct target *t);
+/* Is what it was given last what the organization is now, for all we know? So it is at first. */
+void target_set_settled(struct target *t, bool settled);
 /*
  * Gives the lease back and closes the connection; no further tries. done comes once, perhaps before
  * this returns.

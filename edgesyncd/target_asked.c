@@ -52,6 +52,9 @@ void target_on_patience(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	if (t->error[0] != '\0')
 		snprintf(text, sizeof(text), "%s", t->error);
+	else if (t->blind)
+		snprintf(text, sizeof(text), "the organization's directory is not settled here: "
+			"it is read, out of reach or held");
 	else
 		snprintf(text, sizeof(text), "the lease is held by %.300s, who does not give it",
 			lease_keeper_view(t->keeper)->holder);

@@ -42,6 +42,7 @@ struct target {
 	const struct edge_subscription *sub;	/* of s */
 	const struct snapshot *coming;		/* to be taken when the round of accounts is over */
 	const struct edge_subscription *coming_sub;
+	bool blind;				/* it may say something else by now */
 	struct reach *reach;			/* NULL: cannot be reached, see error */
 	struct sealed *sealed;
 

@@ -126,6 +126,13 @@ void target_set(struct target *t, const struct snapshot *s, const struct edge_su
 	take(t, s, sub, changed);
 }
 
+/* Without others there is nobody who would know better. */
+void target_set_settled(struct target *t, bool settled)
+{
+	t->blind = !settled && t->sealed != NULL && t->sealed->n_hubs > 1;
+	lease_keeper_set_blind(t->keeper, t->blind);
+}
+
 void target_set_settings(struct target *t)
 {
 	lease_keeper_set_time(t->keeper, t->common->lease_time_s);

@@ -195,6 +195,8 @@ static void take_snapshot(struct targets *t, const struct snapshot *s)
 void targets_set_organization(struct targets *t, const struct snapshot *s,
 	struct recipients *recipients, bool configuration_settled, bool recipients_settled)
 {
+	struct member *m;
+
 	if (t->releasing)
 		return;
 	pushers_set_organization(t->common.pushers, s, recipients, configuration_settled,
@@ -202,6 +204,8 @@ void targets_set_organization(struct targets *t, const struct snapshot *s,
 	/* what is not certain ends no subscription */
 	if (s != NULL && s != t->s && configuration_settled)
 		take_snapshot(t, s);
+	DL_FOREACH(t->members, m)
+		target_set_settled(m->target, configuration_settled);
 }
 
 /* --- the end --- */

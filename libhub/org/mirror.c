@@ -230,10 +230,18 @@ static bool settle(struct mirror *m)
 	return changed;
 }
 
+static void tell_status(struct mirror *m)
+{
+	if (m->cfg.on_status != NULL)
+		m->cfg.on_status(m->ctx);
+}
+
 static void on_changes(void *ctx)
 {
 	if (settle(ctx))
 		announce(ctx);
+	else
+		tell_status(ctx);
 }
 
 /* --- the first snapshot after the cache was loaded --- */
@@ -310,12 +318,6 @@ static void on_state(struct tree *t, enum watch_state state, const char *text)
 	if (state == WATCH_LIVE || t->in_step_ms < 0)
 		t->in_step_ms = state == WATCH_LIVE ? -1 : clock_wall_ms();
 	log_state(t, state, text);
-}
-
-static void tell_status(struct mirror *m)
-{
-	if (m->cfg.on_status != NULL)
-		m->cfg.on_status(m->ctx);
 }
 
 /* hubEpoch says that what is shown from now on is right, whatever it was before. */
@@ -595,6 +597,20 @@ static const char *csn_in_force(const struct mirror *m)
 		m->csn;
 }
 
+/* After a refresh what it showed is still to be built. */
+static bool is_current(const struct mirror *m)
+{
+	return watch_state(m->org.watch) == WATCH_LIVE && m->org.complete &&
+		!gather_is_due(&m->changes);
+}
+
+/* A file may be old, and what it holds counts as loaded. */
+static bool recipients_are_current(const struct mirror *m)
+{
+	return m->people.watch != NULL && watch_state(m->people.watch) == WATCH_LIVE &&
+		second_look_reason(m->people.look) == NULL && recipients_loaded(m->recipients);
+}
+
 void mirror_status(const struct mirror *m, struct mirror_status *out)
 {
 	*out = (struct mirror_status){
@@ -603,6 +619,8 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
 		.error = watch_error(m->org.watch),
 		.csn = csn_in_force(m),
 		.from_cache = m->from_cache,
+		.current = is_current(m),
+		.recipients_current = recipients_are_current(m),
 		.in_step_since_ms = in_step(&m->org),
 		.recipients_state = m->people.watch != NULL ? watch_state(m->people.watch) :
 			WATCH_DOWN,

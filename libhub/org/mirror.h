@@ -28,7 +28,7 @@ struct mirror_config {
 	bool recipients;		/* mirror them too */
 	/* in step with the server at that place in directory.uris; may be NULL, ctx as below */
 	void (*on_provider)(size_t uri, void *ctx);
-	/* state, held or from_cache of mirror_status may be others; may be NULL, ctx as below */
+	/* what mirror_status tells but for counts may be other; may be NULL, ctx as below */
 	void (*on_status)(void *ctx);
 };
 
@@ -51,6 +51,8 @@ struct mirror_status {
 	const char *uri, *error;
 	const char *csn;		/* of the newest change that is in the snapshot, or "" */
 	bool from_cache;		/* nothing but the cache so far */
+	/* live, and all that the directory has shown is in force, for all we know */
+	bool current, recipients_current;
 	int64_t in_step_since_ms;	/* wall; last moment known in step, 0 = never */
 	enum watch_state recipients_state;
 	size_t recipients;		/* by hash: their addresses */

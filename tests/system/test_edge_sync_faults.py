@@ -130,6 +130,50 @@ class SyncFaults(EdgeCase):
         self.mail_passes()
         d.start()
 
+    def cut_off(self, sync):
+        """The organization's directory is out of that edgesyncd's reach, and it knows."""
+        before = len(sync.events("directory-down", tree="organization"))
+        self.s.lines[sync.name].set("refuse")
+        wait_for("it knows", lambda: len(
+            sync.events("directory-down", tree="organization")) > before)
+
+    def test_directory_out_of_reach_of_who_waits(self):
+        """It takes no lease, even one that nobody has: it would push what is old."""
+        holder = self.s.wait_holder()
+        other = self.other(holder)
+        self.cut_off(other)
+        self.s.arrives("while it does not see it")
+        before = self.stands()
+        holder.stop()
+        done = other.ctl("edge-sync", "start", "edge1", "--full", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("organization's directory is not settled", done.stdout + done.stderr)
+        self.assertEqual(self.edge.holder(), "")
+        self.assertEqual(self.stands(), before)
+        self.s.lines[other.name].set("pass")
+        self.s.wait_holder([other])
+        self.s.arrives("when it sees it again")
+
+    def test_directory_out_of_reach_of_the_holder(self):
+        """Another who sees it takes over; neither writes what is old, not even at its return."""
+        holder = self.s.wait_holder()
+        lost = len(holder.events("lease-lost"))
+        other = self.other(holder)
+        old = self.edge.marker()["hubpushfingerprint"].encode()
+        self.cut_off(holder)
+        self.s.change("while the holder does not see it")
+        self.s.wait_holder([other])
+        self.s.wait_in_step()
+        self.assertEqual(len(holder.events("lease-lost")), lost)
+        log = len(self.edge.directory.log.all())
+        other.stop()
+        self.s.lines[holder.name].set("pass")
+        self.s.wait_holder([holder])
+        self.s.arrives("when it sees it again")
+        self.assertNotIn(old, [write.value("hubPushFingerprint") for write in
+                               self.edge.directory.log.all()[log:]
+                               if write.dn.lower().startswith("cn=configuration,")])
+
     def stands(self):
         """What stands at the edge, by name, and its marker."""
         return [self.s.there(name) for name in ("Accepted Domains", "Servers", "Connectors")] + [

@@ -297,6 +297,53 @@ START_TEST(holder_without_answers)
 }
 END_TEST
 
+static void set_blind(struct contender *c, bool blind)
+{
+	lease_set_blind(&c->l, blind, now_ms);
+}
+
+/* What it would push is old: somebody who knows better is to have it, unless it soon knows, too. */
+START_TEST(blind_holder)
+{
+	run(100);
+	set_blind(&who[0], true);
+	run(TIME_S - 2);
+	set_blind(&who[0], false);
+	run(100);
+	ck_assert_uint_eq(who[0].given + who[0].lost, 0);
+	ck_assert_str_eq(edge.holder, who[0].name);
+	set_blind(&who[0], true);
+	run(TIME_S + 2);
+	ck_assert_uint_eq(who[0].given, 1);
+	ck_assert_uint_eq(who[0].lost, 0);
+	ck_assert_str_eq(edge.holder, who[1].name);
+}
+END_TEST
+
+START_TEST(blind_contender)
+{
+	run(100);
+	set_blind(&who[1], true);
+	set_blind(&who[2], true);
+	who[0].dead = true;
+	edge.holder[0] = edge.expiry[0] = '\0';
+	strcpy(edge.preferred, who[1].name);
+	run(10 * TIME_S);
+	ck_assert_str_eq(edge.holder, "");
+	set_blind(&who[2], false);
+	run(2);
+	ck_assert_str_eq(edge.holder, who[2].name);
+	/* it is the one who holds it, by what stands there; but it may not keep it for long */
+	set_blind(&who[2], true);
+	lease_forget(&who[2].l);
+	run(2);
+	ck_assert_str_eq(edge.holder, who[2].name);
+	run(TIME_S);
+	ck_assert_str_eq(edge.holder, "");
+	ck_assert_uint_eq(who[1].taken, 0);
+}
+END_TEST
+
 START_TEST(nonsense_expiry)
 {
 	strcpy(edge.holder, "cn=other.1");
@@ -324,6 +371,8 @@ int main(void)
 	tcase_add_test(tc, preferred_does_not_come);
 	tcase_add_test(tc, fenced);
 	tcase_add_test(tc, holder_without_answers);
+	tcase_add_test(tc, blind_holder);
+	tcase_add_test(tc, blind_contender);
 	tcase_add_test(tc, nonsense_expiry);
 	return unit_run("lease", &tc, 1);
 }

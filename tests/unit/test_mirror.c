@@ -303,6 +303,51 @@ START_TEST(cache_counts_while_the_directory_hangs)
 }
 END_TEST
 
+/* Whatever is said to be current has what was added while nobody looked. */
+static void on_status(void *ctx)
+{
+	struct mirror_status st;
+
+	(void)ctx;
+	mirror_status(mirror, &st);
+	ck_assert(!st.current || (!st.from_cache && snapshot_find(mirror_snapshot(mirror),
+		OBJ_SITE, "C") != NULL));
+	ck_assert(!st.recipients_current || is_known("berta@x.example"));
+}
+
+static bool is_current(void *recipients)
+{
+	struct mirror_status st;
+
+	mirror_status(mirror, &st);
+	return recipients != NULL ? st.recipients_current : st.current;
+}
+
+START_TEST(what_is_old_is_not_current)
+{
+	start_live();
+	AWAIT(loop, is_current, NULL, PATIENCE_MS);
+	AWAIT(loop, is_current, uris, PATIENCE_MS);
+	mirror_free(&mirror);
+	modify("dn: cn=C," SITES "\nchangetype: add\nobjectClass: hubSite\ncn: C\n\n"
+		"dn: uid=berta,ou=people,o=x\nchangetype: add\nobjectClass: inetOrgPerson\n"
+		"uid: berta\ncn: Berta\nsn: B\nmail: berta@x.example\n");
+	snapshots = 0;
+	snapshot_unref(&current);
+	config.on_status = on_status;
+	start();
+	AWAIT(loop, is_current, NULL, PATIENCE_MS);
+	AWAIT(loop, is_current, uris, PATIENCE_MS);
+	slapd_stop(&server, SIGTERM);
+	AWAIT(loop, is_down, NULL, PATIENCE_MS);
+	ck_assert(!is_current(NULL) || !is_current(uris));
+	/* nothing is new to be announced, and yet it is told */
+	slapd_start(&server);
+	AWAIT(loop, is_current, NULL, PATIENCE_MS);
+	AWAIT(loop, is_current, uris, PATIENCE_MS);
+}
+END_TEST
+
 START_TEST(saves_while_it_runs)
 {
 	start_live();
@@ -532,6 +577,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, comes_up_from_the_cache);
 	tcase_add_test(t, cache_does_not_count_while_the_directory_is_there);
 	tcase_add_test(t, cache_counts_while_the_directory_hangs);
+	tcase_add_test(t, what_is_old_is_not_current);
 	tcase_add_test(t, saves_while_it_runs);
 	tcase_add_test(t, last_good_form_survives_a_restart);
 	tcase_add_test(t, damaged_cache_is_not_used);

@@ -10,6 +10,7 @@ from .edge import Edge, EdgeSync, publish_certificates
 from .hub import Hub, in_force
 from .organization import Organization, message, send
 from .peers import Sink
+from .proxy import Proxy
 
 LEASE_S = 3
 MANY = ["%s.example" % name for name in "abcdefghijklmnopqrstuvwxyz"]
@@ -18,18 +19,20 @@ MANY = ["%s.example" % name for name in "abcdefghijklmnopqrstuvwxyz"]
 class Subscribed:
     """
     hubs: of London, whose edgesyncd run; those that the organization does not have are made, and
-    no hubd of theirs runs. clocks: slapd and every edgesyncd have their own.
+    no hubd of theirs runs. clocks: slapd and every edgesyncd have their own. lines: every edgesyncd
+    has its own line (a Proxy) to the organization's directory.
     """
 
-    def __init__(self, hubs=("london1", "london2"), clocks=False, log=False, **settings):
+    def __init__(self, hubs=("london1", "london2"), clocks=False, log=False, lines=False,
+                 **settings):
         self.org = Organization()
         try:
-            self._build(hubs, clocks, log, settings)
+            self._build(hubs, clocks, log, lines, settings)
         except BaseException:
             self.org.close()
             raise
 
-    def _build(self, hubs, clocks, log, settings):
+    def _build(self, hubs, clocks, log, lines, settings):
         org, d = self.org, self.org.directory
         known = {hub.name: hub for hub in org.hubs}
         for name in hubs:
@@ -39,7 +42,10 @@ class Subscribed:
         publish_certificates(d, known.values())
         given = dict(lease_time=LEASE_S, recipient_delay=1)
         given.update(settings)
-        self.syncs = [EdgeSync(known[name], clock=clocks, **given) for name in hubs]
+        self.lines = {name: Proxy(org.place, d.port) for name in hubs} if lines else {}
+        self.syncs = [EdgeSync(known[name], clock=clocks, **dict(given, **(
+            {"directory": "ldap://127.0.0.1:%d" % self.lines[name].port} if lines else {})))
+                      for name in hubs]
         self.edge = Edge(org.place, "edge1", clock=clocks, log=log)
         self.outside = Sink(org.place)
 
@@ -158,7 +164,7 @@ class EdgeCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # a hub looks at the accounts four times in account_renewal
-        cls.s = s = Subscribed(clocks=True, log=True, account_renewal=4)
+        cls.s = s = Subscribed(clocks=True, log=True, lines=True, account_renewal=4)
         cls.addClassCleanup(s.close)
         s.start()
         cls.org, cls.edge, cls.syncs = s.org, s.edge, s.syncs
@@ -178,7 +184,8 @@ class EdgeCase(unittest.TestCase):
             else:
                 process.start()
         self.edge.line.lead_to(self.edge.directory.ldaps_port)
-        self.edge.line.set("pass")
+        for line in [self.edge.line, *self.s.lines.values()]:
+            line.set("pass")
         self.try_now()
         self.s.arrives("healed after " + self.id())
         for sync in self.syncs:
