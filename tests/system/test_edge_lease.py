@@ -147,6 +147,16 @@ class Leases(unittest.TestCase):
         self.told.append("%s %s" % (fault.__name__, sync.name))
         fault(sync)
 
+    def another_writes(self):
+        """Whatever chance has struck so far: at least once somebody takes over and pushes."""
+        self.held_by = self.s.wait_holder()
+        self.told.append("killed %s" % self.held_by.name)
+        self.held_by.kill()
+        self.takes_over(self.held_by)
+        pushed = self.edge.marker()
+        wait_for("a push by somebody else", lambda: self.edge.marker() != pushed)
+        self.held_by.start()
+
     def test_faults_at_random(self):
         seed = os.environ.get("HUB_SEED") or str(random.SystemRandom().randrange(1 << 32))
         self.random, self.told = random.Random(seed), ["seed " + seed]
@@ -161,6 +171,7 @@ class Leases(unittest.TestCase):
             for _ in range(FAULTS):
                 changes.wait_more(self.random.randrange(1, 30))
                 self.strike()
+            self.another_writes()
         finally:
             changes.stop()
         self.s.wait_in_step()
