@@ -15,6 +15,7 @@ struct request {
 	const char *dn;
 	struct directory_change *changes;	/* NULL = delete the entry */
 	size_t n;
+	struct directory_extras extras;
 	size_t tried;				/* servers */
 	bool unclear;				/* one of them was lost over it */
 	home_done_cb *cb;			/* NULL = forgotten */
@@ -117,8 +118,8 @@ static void send_request(struct home *h)
 
 	h->sent = true;
 	id = r->changes != NULL ?
-		directory_modify(h->c, r->dn, r->changes, r->n, NULL, on_result, h, &e) :
-		directory_delete(h->c, r->dn, NULL, on_result, h, &e);
+		directory_modify(h->c, r->dn, r->changes, r->n, &r->extras, on_result, h, &e) :
+		directory_delete(h->c, r->dn, &r->extras, on_result, h, &e);
 	if (id < 0)
 		finish(h, HOME_FAILED, e.text);
 }
@@ -260,11 +261,13 @@ void home_modify(struct home *h, const char *dn, const struct directory_change *
 	enqueue(h, r, dn, cb, ctx);
 }
 
-void home_delete(struct home *h, const char *dn, home_done_cb *cb, void *ctx)
+void home_delete(struct home *h, const char *dn, const char *assertion, home_done_cb *cb,
+	void *ctx)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 
 	r->arena = arena_new();
+	r->extras.assertion = arena_strdup(r->arena, assertion);
 	enqueue(h, r, dn, cb, ctx);
 }
 

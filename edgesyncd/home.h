@@ -33,7 +33,9 @@ typedef void home_done_cb(int code, const char *text, void *ctx);
 /* Everything is copied. One callback, never before this returns; none after home_forget. */
 void home_modify(struct home *h, const char *dn, const struct directory_change *changes, size_t n,
 	home_done_cb *cb, void *ctx);
-void home_delete(struct home *h, const char *dn, home_done_cb *cb, void *ctx);
+/* assertion: a filter that the entry has to fit, else LDAP_ASSERTION_FAILED. */
+void home_delete(struct home *h, const char *dn, const char *assertion, home_done_cb *cb,
+	void *ctx);
 /* No callbacks for ctx any more; what was asked for may still be done. */
 void home_forget(struct home *h, void *ctx);
 

@@ -105,21 +105,39 @@ static void on_subscription_deleted(int code, const char *text, void *ctx)
 	struct target *t = ctx;
 
 	t->home_asked = false;
-	if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT) {
-		log_event(LOG_LEVEL_INFO, "edge-removed", LOG_STR("edge", t->name), LOG_END);
+	if (code == LDAP_SUCCESS && !t->cleared)
+		log_event(LOG_LEVEL_WARNING, "edge-removed", LOG_STR("edge", t->name),
+			LOG_STR("text", "deleted without being cleared: what the organization has "
+				"there may be left"), LOG_END);
+	/* not there, or not to be removed any more: somebody else was quicker */
+	if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT || code == LDAP_ASSERTION_FAILED) {
+		if (t->cleared || code != LDAP_SUCCESS)
+			log_event(LOG_LEVEL_INFO, "edge-removed", LOG_STR("edge", t->name),
+				LOG_END);
 		t->error[0] = '\0';
 		/* what is left is to hear that it is gone */
 		target_take_coming(t);
 		return;
 	}
-	failf(t, "the edge is cleared, but its subscription cannot be deleted: %s", text);
+	failf(t, "%s, but its subscription cannot be deleted: %s", t->cleared ?
+		"the edge is cleared" : "the edge does not know us any more", text);
 }
 
 static void delete_subscription(struct target *t)
 {
-	t->cleared = true;
+	t->finished = true;
 	t->home_asked = true;
-	home_delete(t->common->home, t->sub->obj.dn, on_subscription_deleted, t);
+	/* one of that name may have been made anew meanwhile */
+	home_delete(t->common->home, t->sub->obj.dn, "(hubRemoved=TRUE)", on_subscription_deleted,
+		t);
+}
+
+void target_forget_end(struct target *t)
+{
+	if (t->home_asked)
+		home_forget(t->common->home, t);
+	t->home_asked = t->finished = t->cleared = false;
+	t->refusals = 0;
 }
 
 /* --- credentials --- */
@@ -141,10 +159,14 @@ static void on_account_made(const struct credential *cred, void *ctx)
 		t->move = true;
 }
 
+static bool is_expired(const struct sealed_own *own)
+{
+	return own->credential.to_s <= clock_wall_s();
+}
+
 static bool is_expired_bootstrap(const struct sealed_own *own)
 {
-	return own->credential.kind == CREDENTIAL_BOOTSTRAP &&
-		own->credential.to_s <= clock_wall_s();
+	return own->credential.kind == CREDENTIAL_BOOTSTRAP && is_expired(own);
 }
 
 /* --- the lease --- */
@@ -166,6 +188,7 @@ static void on_cleared(const char *error, void *ctx)
 		return;
 	}
 	log_event(LOG_LEVEL_INFO, "edge-cleared", LOG_STR("edge", t->name), LOG_END);
+	t->cleared = true;
 	target_disconnect(t);
 	if (t->releasing)
 		released_now(t);
@@ -384,14 +407,40 @@ static void bound_now(struct target *t)
 	look_at_accounts(t);
 }
 
+/* What is refused though it should be good; what else a bind may come to says nothing of that. */
+static void note_refusal(struct target *t, const struct sealed_own *own, int code)
+{
+	if (is_expired(own))
+		return;
+	if (code == LDAP_INVALID_CREDENTIALS || code == LDAP_NO_SUCH_OBJECT)
+		t->unknown = true;
+	else
+		t->doubtful = true;
+}
+
+/*
+ * Nobody of us has any business on an edge that has been cleared, by another hub or by its own
+ * administrator. But it may be that another hub is about to, or that the edge is in trouble.
+ */
 static void all_refused(struct target *t, const char *text)
 {
-	/* nobody of us has any business on an edge that has been cleared */
-	if (t->sub->removed && ++t->refusals >= REFUSALS_UNTIL_GONE) {
+	uint64_t now_ms = clock_mono_ms(), lease_ms = t->common->lease_time_s * UINT64_C(1000);
+
+	if (!t->sub->removed || !t->unknown || t->doubtful) {
+		t->refusals = 0;
+		fail(t, text);
+		return;
+	}
+	if (t->refusals++ == 0)
+		t->refused_ms = now_ms;
+	if (t->refusals >= REFUSALS_UNTIL_GONE &&
+	    now_ms - t->refused_ms >= LEASES_UNTIL_GONE * lease_ms) {
 		target_disconnect(t);
 		delete_subscription(t);
 		return;
 	}
+	if (t->delay_ms > lease_ms)
+		t->delay_ms = (unsigned int)lease_ms;
 	fail(t, text);
 }
 
@@ -410,6 +459,7 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 		bound_now(t);
 		return;
 	}
+	note_refusal(t, own, code);
 	snprintf(t->error, sizeof(t->error), "%.100s refuses the bind as %.100s: %s",
 		t->reach->uris[t->uri], own->account, text);
 	if (own == &t->made)
@@ -449,6 +499,7 @@ static void on_ready(void *ctx)
 	struct target *t = ctx;
 
 	t->connects++;
+	t->unknown = t->doubtful = false;
 	t->certificate_expires = directory_certificate_expires(t->c);
 	t->candidate = 0;
 	bind_candidate(t);
@@ -465,7 +516,7 @@ static void connect_now(struct target *t)
 
 	if (t->releasing || t->c != NULL || t->home_asked)
 		return;
-	if (t->cleared) {
+	if (t->finished) {
 		delete_subscription(t);
 		return;
 	}

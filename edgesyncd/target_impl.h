@@ -20,7 +20,8 @@ enum {
 	UPKEEP_MAX_MS = 5000, UPKEEP_SOON_MS = 1000,	/* between looks at the accounts */
 	UPKEEP_FAILED_MS = 15000,
 	GIVE_LIMIT_MS = 30000,		/* so long somebody preferred waits for the end of a push */
-	REFUSALS_UNTIL_GONE = 3,	/* an edge to be cleared knows nobody any more */
+	/* an edge to be cleared knows nobody any more: so often, and for so many lease times */
+	REFUSALS_UNTIL_GONE = 3, LEASES_UNTIL_GONE = 3,
 };
 
 /* A push that was asked for before the lease is ours. */
@@ -62,9 +63,12 @@ struct target {
 	struct accounts *accounts;
 	struct clearing *clearing;
 	struct pusher *pusher;
-	bool cleared;				/* the edge is done with: delete what is inside */
+	bool finished;				/* the edge is done with: delete what is inside */
+	bool cleared;				/* by us */
 	bool home_asked;
-	unsigned int refusals;
+	bool unknown, doubtful;			/* since the connection: see all_refused */
+	unsigned int refusals;			/* one after the other */
+	uint64_t refused_ms;			/* since when */
 	bool move;				/* to better credentials, when there is time */
 	uint64_t asked_ms;			/* since when somebody else wants the lease, or 0 */
 
@@ -87,6 +91,8 @@ void target_after_ms(struct event *ev, uint64_t ms);
 void target_note_error(struct target *t, const char *text);
 /* Nothing of the connection is left; the lease, if it was ours, is left to itself. */
 void target_disconnect(struct target *t);
+/* What an earlier subscription came to says nothing of this one. */
+void target_forget_end(struct target *t);
 /* The lease is ours: what it is for. */
 void target_begin_work(struct target *t);
 

@@ -88,11 +88,20 @@ static void take_change(struct target *t)
 	target_after_ms(t->upkeep, 0);
 }
 
+static bool is_same(const struct edge_subscription *a, const struct edge_subscription *b)
+{
+	if (a->serial == NULL || b->serial == NULL)
+		return a->serial == b->serial;
+	return strcmp(a->serial, b->serial) == 0;
+}
+
 static void take(struct target *t, const struct snapshot *s, const struct edge_subscription *sub,
 	bool changed)
 {
 	const struct snapshot *old = t->s;
 
+	if (!sub->removed || (old != NULL && !is_same(t->sub, sub)))
+		target_forget_end(t);
 	t->s = snapshot_ref(s);
 	t->sub = sub;
 	if (changed || t->sealed == NULL)

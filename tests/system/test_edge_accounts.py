@@ -7,6 +7,7 @@ which keys are trusted while they change, and how a subscription ends.
 import shutil
 import unittest
 
+from .harness import hostile_ldaps
 from .harness.base import build_path, run, wait_for
 from .harness.edge import Edge, EdgeSync, der, publish_certificates
 from .harness.hub import Hub
@@ -255,7 +256,13 @@ class EdgeAccounts(unittest.TestCase):
         done = self.remove("--timeout", "1")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.d_names("Edge Subscriptions"), [EDGE])
+        # an edge in trouble is none that has been cleared
+        other = hostile_ldaps.Server(self.org.place, self.edge.directory.key, "refuses")
+        self.edge.line.lead_to(other.port)
         self.edge.line.set("pass")
+        wait_for("both are refused again and again", lambda: other.sessions >= 10)
+        self.assertEqual(self.d_names("Edge Subscriptions"), [EDGE])
+        self.edge.line.lead_to(self.edge.directory.ldaps_port)
         wait_for("the subscription is gone", lambda: self.d_names("Edge Subscriptions") == [])
         wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
         self.cleared()
@@ -272,6 +279,9 @@ class EdgeAccounts(unittest.TestCase):
         done = self.remove("--timeout", "30")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.d_names("Edge Subscriptions"), [])
+        wait_for("it is told", lambda: any(
+            "deleted without being cleared" in event.get("text", "")
+            for sync in (self.sync1, self.sync2) for event in sync.events("edge-removed")))
 
     def d_names(self, container):
         found = run("ldapsearch", "-LLL", *self.d._bind(), "-s", "one", "-b",
