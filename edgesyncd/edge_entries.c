@@ -1,10 +1,12 @@
 /* edge_entries.c - see edge_entries.h */
 #include "edgesyncd/edge_entries.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "libhub/directory/draft.h"
 #include "libhub/org/attr.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
@@ -85,11 +87,15 @@ static enum edge_rank rank_of(const struct obj_class *class, unsigned int depth)
 /* Beside what is pushed, whatever an administrator of the edge wrote there: it has to go. */
 static bool is_kept(const struct edge_entry *e, const char *attr)
 {
+	char type[DRAFT_NAME_MAX + 1];
+
 	if (e->depth == 1)
 		return strcasecmp(attr, "cn") == 0 || strcasecmp(attr, "objectClass") == 0;
 	if (e->depth > 1)
 		return strcasecmp(attr, "userPassword") != 0;
-	return edge_layout_is_pushed(&organization_class, attr);
+	/* with options it has no effect there; it goes all the same */
+	snprintf(type, sizeof(type), "%.*s", (int)strcspn(attr, ";"), attr);
+	return edge_layout_is_pushed(&organization_class, type);
 }
 
 static const struct entry *copy_entry(struct arena *a, const struct edge_entry *to,

@@ -23,6 +23,8 @@ static void take_entry(struct request *r, LDAP *ld, LDAPMessage *m)
 	struct draft d;
 
 	draft_init(&d, a);
+	/* lest they be taken for what was pushed, and stay */
+	d.options = DRAFT_APART;
 	/* an entry that cannot be read counts as none: then it differs */
 	if (directory_entry(ld, m, &d, &e) == 0 && r->each != NULL)
 		r->each(draft_entry(&d), r->ctx);

@@ -56,6 +56,16 @@ static int take_uuid(struct draft *r, const void *value, size_t size, struct err
 	return 0;
 }
 
+/* Those that make another attribute of it: ";binary" says only how values travel (RFC 4522). */
+static bool has_options(const char *name, size_t size)
+{
+	static const char binary[] = ";binary";
+	const char *options = memchr(name, ';', size);
+	size_t n = options != NULL ? size - (size_t)(options - name) : 0;
+
+	return n != 0 && (n != sizeof(binary) - 1 || strncasecmp(options, binary, n) != 0);
+}
+
 /* Words of LDIF itself (RFC 2849): no attributes, and not to be read back as such. */
 static bool is_ldif_word(const char *name, size_t size)
 {
@@ -69,13 +79,13 @@ static bool is_ldif_word(const char *name, size_t size)
 }
 
 /* RFC 4512 section 1.4. Anything else could not be read back from the cache, or would mean more. */
-static bool is_name(const char *name, size_t size)
+static bool is_name(const char *name, size_t size, bool options)
 {
 	size_t i;
 
 	for (i = 0; i < size; i++)
 		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '.' &&
-		    name[i] != '_')
+		    name[i] != '_' && !(options && i != 0 && (name[i] == ';' || name[i] == '=')))
 			return false;
 	return size != 0 && size <= DRAFT_NAME_MAX && !is_ldif_word(name, size);
 }
@@ -84,12 +94,15 @@ int draft_add(struct draft *r, const char *name, size_t name_size, const void *v
 	struct err *e)
 {
 	const char *option = memchr(name, ';', name_size);
+	bool apart = r->options != DRAFT_JOINED && has_options(name, name_size);
 	struct draft_attr *attr;
 	unsigned char *copy;
 
-	if (option != NULL)
+	if (apart && r->options == DRAFT_LEFT_OUT)
+		return 0;
+	if (option != NULL && !apart)
 		name_size = (size_t)(option - name);
-	if (!is_name(name, name_size))
+	if (!is_name(name, name_size, apart))
 		return err_set(e, ERR_PERM, 0, "not the name of an attribute");
 	if (name_size == strlen("entryUUID") && strncasecmp(name, "entryUUID", name_size) == 0)
 		return take_uuid(r, value, size, e);

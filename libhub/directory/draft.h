@@ -15,8 +15,16 @@ enum { DRAFT_ATTRS_MAX = 1000, DRAFT_NAME_MAX = 255 };
 
 struct draft_attr;
 
+/*
+ * What becomes of values under a name with options (";lang-en", RFC 4512 section 2.5): those of an
+ * attribute of their own, which is what they are. Joined to the others is what a search gives that
+ * asks for the attribute. ";binary" is always dropped.
+ */
+enum draft_options { DRAFT_JOINED, DRAFT_APART, DRAFT_LEFT_OUT };
+
 struct draft {
 	struct arena *arena;
+	enum draft_options options;	/* set directly, after draft_init */
 	struct entry entry;		/* dn and uuid are set directly */
 	struct draft_attr *attrs;
 	size_t n, room;
@@ -24,8 +32,8 @@ struct draft {
 
 void draft_init(struct draft *r, struct arena *a);
 /*
- * Copies one value. Options (";binary") are dropped from the name, values of one name are joined,
- * and entryUUID becomes the entry's uuid instead of an attribute.
+ * Copies one value. Values of one name are joined, and entryUUID becomes the entry's uuid instead of
+ * an attribute.
  */
 int draft_add(struct draft *r, const char *name, size_t name_size, const void *value, size_t size,
 	struct err *e) MUST_CHECK;

@@ -69,6 +69,7 @@ struct watch {
 	size_t put_count;		/* in this refresh */
 	bool refreshing;
 
+	enum draft_options options;
 	bool keeps_point;
 	char *epoch_dn;
 	struct watch_point point;
@@ -313,6 +314,7 @@ static void put_entry(struct watch *w, LDAP *ld, LDAPMessage *m, const unsigned 
 	struct draft r;
 
 	draft_init(&r, a);
+	r.options = w->options;
 	if (directory_entry(ld, m, &r, &e) != 0) {
 		/* one bad entry is no reason to miss all others */
 		log_event(LOG_LEVEL_WARNING, "directory-entry-skipped", LOG_STR("dn", r.entry.dn),
@@ -712,6 +714,11 @@ void watch_free(struct watch **wp)
 	event_free(w->beat_timer);
 	event_free(w->audit_timer);
 	loop_defer(w->loop, free_now, w);
+}
+
+void watch_leave_out_options(struct watch *w)
+{
+	w->options = DRAFT_LEFT_OUT;
 }
 
 void watch_keep_point(struct watch *w, const struct watch_point *from, const char *epoch_dn)

@@ -90,6 +90,8 @@ struct watch_point {
 	struct cookie cookie;			/* size 0 = none: everything has to be sent anew */
 };
 
+/* Right after watch_new: see enum draft_options, else they are joined. */
+void watch_leave_out_options(struct watch *w);
 /*
  * Right after watch_new. from: a former point, which fits what the callee still has of then, or
  * NULL. epoch_dn: the entry with hubEpoch; when that changes no cookie is good any more.

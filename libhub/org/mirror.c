@@ -493,6 +493,8 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 	}
 	m->org.watch = watch_new(m->loop, resolver, &m->cfg.directory, m->cfg.base,
 		"(objectClass=*)", NULL, &cbs, m);
+	/* on an edge they are none of what was pushed, in whose digest they would be */
+	watch_leave_out_options(m->org.watch);
 	second_look_set_watch(m->org.look, m->org.watch);
 }
 

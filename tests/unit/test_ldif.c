@@ -178,6 +178,41 @@ static const struct entry *sample(struct arena *a)
 	return entry_copy(a, draft_entry(&r));
 }
 
+START_TEST(options)
+{
+	/* values of "a", and of the name itself, joined; apart; left out */
+	static const struct {
+		const char *name;
+		size_t n[3], own[3];
+	} rows[] = {
+		{ "a", { 2, 2, 2 }, { 2, 2, 2 } }, { "A;BINARY", { 2, 2, 2 }, { 0, 0, 0 } },
+		{ "a;lang-en", { 2, 1, 1 }, { 0, 1, 0 } }, { "a;range=0-9", { 2, 1, 1 }, { 0, 1, 0 } },
+		{ "a;binary;x-b", { 2, 1, 1 }, { 0, 1, 0 } }, { "a;", { 2, 1, 1 }, { 0, 1, 0 } },
+	};
+	struct arena *a = arena_new();
+	const struct entry_attr *own;
+	struct draft r;
+	size_t i, k;
+
+	for (i = 0; i < 3 * sizeof(rows) / sizeof(rows[0]); i++) {
+		k = i % 3;
+		draft_init(&r, a);
+		r.entry.dn = "o=x";
+		r.options = (enum draft_options)k;
+		ck_assert_int_eq(draft_add(&r, "a", 1, "x", 1, NULL), 0);
+		ck_assert_int_eq(draft_add(&r, rows[i / 3].name, strlen(rows[i / 3].name), "y", 1,
+			NULL), 0);
+		ck_assert_uint_eq(entry_attr(draft_entry(&r), "a")->n, rows[i / 3].n[k]);
+		own = entry_attr(draft_entry(&r), rows[i / 3].name);
+		ck_assert_uint_eq(own != NULL ? own->n : 0, rows[i / 3].own[k]);
+	}
+	r.options = DRAFT_APART;
+	ck_assert_int_eq(draft_add(&r, ";x-b", 4, "x", 1, NULL), -1);
+	ck_assert_int_eq(draft_add(&r, "a;\n", 3, "x", 1, NULL), -1);
+	arena_free(&a);
+}
+END_TEST
+
 START_TEST(writes_and_reads_back)
 {
 	struct seen s = { .arena = arena_new() };
@@ -248,6 +283,7 @@ int main(void)
 	tcase_add_loop_test(t, refuses, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(t, refuses_what_has_no_end);
 	tcase_add_test(t, missing_file);
+	tcase_add_test(t, options);
 	tcase_add_test(t, writes_and_reads_back);
 	tcase_add_test(t, abort_leaves_the_old_file);
 	tcase_add_test(t, uuid_text);

@@ -355,6 +355,31 @@ START_TEST(test_edited_there)
 }
 END_TEST
 
+/* An attribute with options is another one: that of the organization stays, and it goes. */
+START_TEST(test_options_there)
+{
+	set_organization(organization);
+	attach();
+	AWAIT(loop, in_step, NULL, PATIENCE_MS);
+	ck_assert_int_eq(slapd_modify(&slapd,
+		"dn: " B "\nchangetype: modify\nadd: hubPostmaster;lang-en\n"
+		"hubPostmaster;lang-en: a@b.example\n-\nadd: hubEpoch;lang-en\n"
+		"hubEpoch;lang-en: local\n\n"
+		"dn: cn=Hub1,cn=Servers," B "\nchangetype: modify\nadd: hubRole;lang-en\n"
+		"hubRole;lang-en: Edge\n\n"), 0);
+	compare(true, NULL);
+	ck_assert_uint_eq(differences, 2);
+	start(true, false);
+	ck_assert_str_eq(result_error, "");
+	expect_same(NULL, false);
+	/* it is there, or this would fail */
+	ck_assert_int_eq(slapd_modify(&slapd, "dn: " B "\nchangetype: modify\n"
+		"delete: hubEpoch;lang-en\n\n"), 0);
+	ck_assert_int_ne(slapd_modify(&slapd, "dn: " B "\nchangetype: modify\n"
+		"delete: hubPostmaster;lang-en\n\n"), 0);
+}
+END_TEST
+
 static char bucket_dn[100];
 
 static void on_bucket(LDAP *ld, LDAPMessage *m, void *ctx)
@@ -558,6 +583,7 @@ int main(void)
 	tcase_add_test(c, test_live);
 	tcase_add_test(c, test_taken_away);
 	tcase_add_test(c, test_edited_there);
+	tcase_add_test(c, test_options_there);
 	tcase_add_loop_test(c, test_bucket_edited, 0, 2);
 	tcase_add_test(c, test_refused);
 	tcase_add_test(c, test_held);

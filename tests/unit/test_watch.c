@@ -294,6 +294,22 @@ START_TEST(follows_changes)
 }
 END_TEST
 
+START_TEST(options_left_out)
+{
+	slapd_start(&server);
+	start("o=x");
+	if (_i != 0)
+		watch_leave_out_options(watch);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
+	modify("dn: cn=one,ou=a,o=x\nchangetype: modify\nreplace: description\n"
+		"description: second\n-\nadd: description;lang-en\n"
+		"description;lang-en: other\n");
+	AWAIT(loop, is_second, NULL, PATIENCE_MS);
+	ck_assert_uint_eq(entry_attr(by_dn("cn=one,ou=a,o=x"), "description")->n,
+		_i != 0 ? 1 : 2);
+}
+END_TEST
+
 START_TEST(renamed_parent_means_refresh)
 {
 	start_live();
@@ -677,6 +693,7 @@ static TCase *plain_case(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, refreshes);
 	tcase_add_test(t, follows_changes);
+	tcase_add_loop_test(t, options_left_out, 0, 2);
 	tcase_add_test(t, renamed_parent_means_refresh);
 	tcase_add_test(t, comes_back_with_the_server);
 	tcase_add_test(t, starts_before_the_server);
