@@ -34,11 +34,20 @@ static bool counts(const struct account_situation *s, const struct account *a, c
 	return v != NULL && !v->unsure && v->hub != NULL && strcasecmp(v->hub, hub) == 0;
 }
 
+int account_name_compare(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	return n == m ? strcmp(a, b) : n > m ? 1 : -1;
+}
+
 static bool lasts_longer(const struct account *a, const struct account *b)
 {
 	if (a->to_s == 0 || b->to_s == 0)
 		return a->to_s == 0 && b->to_s != 0;
-	return a->to_s > b->to_s;
+	if (a->to_s != b->to_s)
+		return a->to_s > b->to_s;
+	return account_name_compare(a->ndn, b->ndn) > 0;
 }
 
 const struct account *account_current(const struct account_situation *s, const char *hub)

@@ -69,6 +69,8 @@ struct account_plan {
 
 void account_plan_make(const struct account_situation *s, struct arena *a,
 	struct account_plan *out);
+/* Normalized DNs of two accounts of one hub: above 0 if a has the higher number. */
+int account_name_compare(const char *a, const char *b);
 /* Until when an account made now for the hub is to last: not all of a site end together. */
 int64_t account_end(const struct account_situation *s, const char *hub, unsigned int lifetime_s);
 

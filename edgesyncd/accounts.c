@@ -426,7 +426,9 @@ static void on_values_deleted(int code, const char *text, void *ctx)
 
 	a->home_asked = false;
 	/* somebody else was quicker */
-	if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_ATTRIBUTE)
+	if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_ATTRIBUTE)
+		a->changed = true;
+	else
 		note(a, "old credentials cannot be deleted inside: %s", text);
 	finish_noted(a);
 }
@@ -445,7 +447,6 @@ static bool delete_values(struct accounts *a)
 			old[change.n++] = s->blobs[i];
 	if (change.n == 0)
 		return false;
-	a->changed = true;
 	a->home_asked = true;
 	home_modify(a->home, a->task.subscription, &change, 1, on_values_deleted, a);
 	return true;

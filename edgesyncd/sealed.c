@@ -127,12 +127,14 @@ static void open_value(struct sealed *s, const char *hub, const struct blob *blo
 
 static int compare_own(const void *a, const void *b)
 {
-	const struct credential *x = &((const struct sealed_own *)a)->credential;
-	const struct credential *y = &((const struct sealed_own *)b)->credential;
+	const struct sealed_own *own = a, *other = b;
+	const struct credential *x = &own->credential, *y = &other->credential;
 
 	if (x->kind != y->kind)
 		return x->kind == CREDENTIAL_ACCOUNT ? -1 : 1;
-	return x->from_s == y->from_s ? 0 : x->from_s > y->from_s ? -1 : 1;
+	if (x->from_s != y->from_s)
+		return x->from_s > y->from_s ? -1 : 1;
+	return account_name_compare(other->account, own->account);
 }
 
 static void say_problem(struct sealed *s, const char *hub)

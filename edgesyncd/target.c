@@ -328,7 +328,7 @@ static void on_accounts_done(const char *error, bool changed, void *ctx)
 		bind_candidate(t);
 		return;
 	}
-	target_after_ms(t->upkeep, error != NULL ? UPKEEP_FAILED_MS : changed ? UPKEEP_SOON_MS :
+	target_after_ms(t->upkeep, changed ? UPKEEP_SOON_MS : error != NULL ? UPKEEP_FAILED_MS :
 		upkeep_ms(t));
 	target_take_coming(t);
 	if (t->c != NULL)
@@ -462,6 +462,7 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 	note_refusal(t, own, code);
 	snprintf(t->error, sizeof(t->error), "%.100s refuses the bind as %.100s: %s",
 		t->reach->uris[t->uri], own->account, text);
+	target_note_refused(t, own);
 	if (own == &t->made)
 		target_forget_made(t);
 	else
@@ -593,6 +594,7 @@ void target_free(struct target **tp)
 	event_free(t->patience);
 	sealed_free(&t->sealed);
 	target_forget_made(t);
+	free(t->refused_account);
 	reach_free(&t->reach);
 	snapshot_unref(&t->coming);
 	snapshot_unref(&t->s);

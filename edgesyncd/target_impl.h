@@ -57,6 +57,8 @@ struct target {
 	bool enrolling;
 	struct sealed_own made;			/* an account that we made for ourselves */
 	char *made_base, *made_account;
+	char *refused_account;			/* the best, when a former one was let in; or NULL */
+	int64_t refused_from_s;
 	int64_t certificate_expires;
 
 	struct lease_keeper *keeper;
@@ -104,6 +106,8 @@ void target_take_coming(struct target *t);
 const struct sealed_own *target_candidate(const struct target *t, size_t i);
 /* Is there something better than what we are bound as? */
 bool target_has_better(const struct target *t);
+/* The edge does not let in that candidate; t->error says so. */
+void target_note_refused(struct target *t, const struct sealed_own *own);
 /* The account that we made for ourselves. */
 void target_forget_made(struct target *t);
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "libhub/base/clock.h"
+
 const struct sealed_own *target_candidate(const struct target *t, size_t i)
 {
 	if (t->made_account != NULL && i == 0)
@@ -22,12 +24,31 @@ void target_forget_made(struct target *t)
 	t->made_base = t->made_account = NULL;
 }
 
+static bool is_refused(const struct target *t, const struct sealed_own *own)
+{
+	return t->refused_account != NULL && strcmp(t->refused_account, own->account) == 0 &&
+		t->refused_from_s == own->credential.from_s;
+}
+
+/* What was refused is tried again with the next connection, but none is given up for it. */
 bool target_has_better(const struct target *t)
 {
 	const struct sealed_own *best = target_candidate(t, 0);
 
 	return best != NULL && best->credential.kind == CREDENTIAL_ACCOUNT &&
-		strcmp(best->account, t->account) != 0;
+		strcmp(best->account, t->account) != 0 && !is_refused(t, best);
+}
+
+void target_note_refused(struct target *t, const struct sealed_own *own)
+{
+	if (own->credential.kind == CREDENTIAL_ACCOUNT && own->credential.to_s <= clock_wall_s())
+		snprintf(t->error, sizeof(t->error), "the account %.200s of the subscription has "
+			"expired: make and import a new file", own->account);
+	if (own != target_candidate(t, 0))
+		return;
+	free(t->refused_account);
+	t->refused_account = xstrdup(own->account);
+	t->refused_from_s = own->credential.from_s;
 }
 
 static unsigned int silence_ms(const struct target *t)

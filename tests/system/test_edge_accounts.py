@@ -4,6 +4,8 @@ which keys are trusted while they change, and how a subscription ends.
 """
 
 
+import base64
+import os
 import shutil
 import unittest
 
@@ -131,6 +133,16 @@ class EdgeAccounts(unittest.TestCase):
         self.wait_accounts("london1.1", "london2.1")
         self.assertFalse([h for h in self.sync2.edge(EDGE)["hubs"]
                           if h["name"] == "london4"][0]["enrolled"])
+        # nor can anything be sealed to a key that only signs, and the others do not suffer from it
+        key = os.path.join(self.org.place.path, "london4-signs")
+        run("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "9", "-subj",
+            "/CN=london4", "-keyout", os.devnull, "-out", key, "-outform", "DER", check=True)
+        self.edge.directory.delete(self.edge.directory.dn("london1.1", "Sync Accounts"))
+        with open(key, "rb") as certificate:
+            d.modify("dn: %s\nchangetype: modify\nreplace: hubCertificate\nhubCertificate:: %s\n" %
+                     (hub.dn(), base64.b64encode(certificate.read()).decode()))
+        self.wait_error(self.sync2, "no account can be made for london4", "sealed")
+        self.wait_accounts("london1.1", "london2.1")
         for name in ("Default london4", "Client london4"):
             d.delete("cn=%s,%s" % (name, hub.dn()))
         d.delete(hub.dn())

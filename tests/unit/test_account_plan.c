@@ -187,6 +187,21 @@ START_TEST(ends_are_spread)
 }
 END_TEST
 
+/* Two hubs made them at once, or other certificates came at once: as the hub chooses itself. */
+START_TEST(made_in_one_second)
+{
+	in_order()->used = true;
+	strcpy(accounts[0].sealed, "v2");
+	accounts[0].ndn = "cn=hub1.10,cn=sync accounts," NBASE;
+	add_value("v2", "hub1");
+	add_account("hub1", 9, "v1", DAY_S, 30 * DAY_S);
+	ck_assert_ptr_eq(account_current(&situation, "hub1"), &accounts[0]);
+	ck_assert_str_eq(planned(), "-hub1.9");
+	accounts[1].ndn = "cn=hub1.11,cn=sync accounts," NBASE;
+	ck_assert_ptr_eq(account_current(&situation, "hub1"), &accounts[1]);
+}
+END_TEST
+
 /* Nobody knows yet whether the new value stands inside. */
 START_TEST(unsure)
 {
@@ -489,6 +504,7 @@ int main(void)
 	tcase_add_test(tc, renewal);
 	tcase_add_test(tc, renewal_at_half_of_the_life);
 	tcase_add_test(tc, ends_are_spread);
+	tcase_add_test(tc, made_in_one_second);
 	tcase_add_test(tc, unsure);
 	tcase_add_test(tc, other_certificates);
 	tcase_add_test(tc, younger_than_known);
