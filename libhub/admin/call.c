@@ -267,6 +267,16 @@ static void take_basic(struct admin_call *call, const char *value)
 	OPENSSL_cleanse(pair, sizeof(pair));
 }
 
+/*
+ * Edges are pinned too, for mail, and stand where anybody may break in: they administer nothing but
+ * themselves.
+ */
+static bool may_administer(const struct admin_call *call, const struct server *server)
+{
+	return server->role == ROLE_HUB || strcasecmp(server->obj.name,
+		call->endpoint->cfg.settings->server) == 0;
+}
+
 /* The enabled server whose pinned key the peer holds, or NULL. */
 static const struct server *peer_server(const struct admin_call *call)
 {
@@ -293,7 +303,7 @@ static void admit_remote(struct admin_call *call)
 	const char *basic = evhttp_find_header(evhttp_request_get_input_headers(call->request),
 		"Authorization");
 
-	if (peer != NULL)
+	if (peer != NULL && may_administer(call, peer))
 		serve(call, ADMIN_ALL, peer->obj.name);
 	else if (basic != NULL && strncasecmp(basic, "Basic ", 6) == 0)
 		take_basic(call, basic + 6 + strspn(basic + 6, " "));

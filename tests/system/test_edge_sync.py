@@ -3,8 +3,10 @@
 What is told must be true at both hubs, whichever holds the lease.
 """
 
+import http.client
 import json
 import re
+import ssl
 import unittest
 
 from .harness.base import build_path, free_port, run, wait_for
@@ -298,6 +300,13 @@ class EdgeSync(unittest.TestCase):
                        "edge-sync", "test", "--admin", "127.0.0.1:%d" % port)
             self.assertEqual(done.returncode, status, done.stderr)
             self.assertIn(text, done.stdout + done.stderr)
+        for key, status in ((paris.key, 200), (self.edge.hub.key, 401)):
+            context = ssl._create_unverified_context()
+            context.load_cert_chain(key.certificate, key.key)
+            client = http.client.HTTPSConnection("127.0.0.1", port, context=context)
+            client.request("GET", "/status")
+            self.assertEqual(client.getresponse().status, status)
+            client.close()
 
     def test_requests(self):
         """What hubctl never sends."""
