@@ -17,7 +17,7 @@
 #include "libhub/directory/generalized_time.h"
 #include "libhub/org/dn.h"
 
-enum { MADE_FOR_MS = 60 * 1000, NAME_TRIES = 10 };
+enum { MADE_FOR_MS = 60 * 1000, NAME_TRIES = 10, SEARCH_MS = 60 * 1000 };
 
 /* A value that was written inside and perhaps is not in our snapshot yet. */
 struct made {
@@ -55,6 +55,7 @@ struct accounts {
 	bool changed;
 	bool subscribed;
 	size_t seen;			/* entries */
+	uint64_t started_ms;
 	const char *strange;		/* why what they say makes no sense */
 	char trouble[300];		/* what could not be done so far; the rest is done */
 
@@ -572,7 +573,8 @@ static void take_account(struct accounts *a, const struct entry *entry)
 /* An account, or cn=Edge State, as it stood at the same moment. */
 static void take_entry(struct accounts *a, LDAP *ld, LDAPMessage *m)
 {
-	const struct entry *entry;
+	/* large as an edge may make an entry, of an account only a little is kept */
+	struct arena *scratch;
 	struct err e = { 0 };
 	const char *state;
 	struct draft r;
@@ -581,17 +583,19 @@ static void take_entry(struct accounts *a, LDAP *ld, LDAPMessage *m)
 		a->strange = "there are too many";
 		return;
 	}
-	draft_init(&r, a->arena);
-	if (directory_entry(ld, m, &r, &e) != 0) {
-		a->strange = arena_strdup(a->arena, e.text);
+	if (clock_mono_ms() - a->started_ms > SEARCH_MS) {
+		a->strange = "they come too slowly";
 		return;
 	}
-	entry = draft_entry(&r);
-	state = entry_text(entry, "hubSubscribed");
-	if (state != NULL)
+	scratch = arena_new();
+	draft_init(&r, scratch);
+	if (directory_entry(ld, m, &r, &e) != 0)
+		a->strange = arena_strdup(a->arena, e.text);
+	else if ((state = entry_text(draft_entry(&r), "hubSubscribed")) != NULL)
 		a->subscribed = strcasecmp(state, "TRUE") == 0;
 	else
-		take_account(a, entry);
+		take_account(a, draft_entry(&r));
+	arena_free(&scratch);
 }
 
 static void on_account(LDAP *ld, LDAPMessage *m, void *ctx)
@@ -633,6 +637,7 @@ int accounts_start(struct accounts *a, const struct accounts_task *task, struct 
 
 	BUG_ON(a->busy);
 	a->busy = true;
+	a->started_ms = clock_mono_ms();
 	a->arena = arena_new();
 	a->task = *task;
 	a->list = arena_alloc(a->arena, ACCOUNTS_MAX * sizeof(*a->list));

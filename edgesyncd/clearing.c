@@ -7,14 +7,18 @@
 
 #include <string.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 #include "libhub/org/attr.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
 
-/* An edge that shows more entries shows nonsense. */
-enum { ENTRIES_MAX = 200000, WINDOW = 50 };
+/* An edge that shows more, or goes on for longer, shows nonsense. */
+enum {
+	ENTRIES_MAX = 200000, MEMORY_MAX = 64 * 1024 * 1024, SEARCH_MS = 5 * 60 * 1000,
+	WINDOW = 50,
+};
 
 enum phase { SEARCH, ENTRIES, ORGANIZATION, UNSUBSCRIBE, ACCOUNTS, LEASE, OWN, DONE };
 
@@ -40,6 +44,7 @@ struct clearing {
 	size_t n_attrs;
 	enum phase phase;
 	int search;				/* id, or -1 */
+	uint64_t started_ms;
 	int ids[WINDOW];
 	size_t outstanding;
 	struct event *step;
@@ -297,6 +302,7 @@ static void strip(struct clearing *cl, const struct entry *e)
 	const struct obj_class *class = edge_layout_class(e);
 	size_t i;
 
+	cl->n_attrs = 0;
 	cl->attrs = arena_alloc(cl->arena, (e->n + 1) * sizeof(char *));
 	for (i = 0; class != NULL && i < e->n; i++)
 		if (edge_layout_is_pushed(class, e->attrs[i].name))
@@ -305,7 +311,7 @@ static void strip(struct clearing *cl, const struct entry *e)
 
 static void take(struct clearing *cl, const struct entry *e, struct arena *a)
 {
-	const char *ndn = dn_normalize(a, e->dn);
+	const char *ndn = strlen(e->dn) <= ENTRY_DN_MAX ? dn_normalize(a, e->dn) : NULL;
 	const char *rdn = ndn != NULL ? dn_relative(a, ndn, cl->nbase) : NULL;
 
 	if (rdn == NULL) {
@@ -341,10 +347,12 @@ static void on_entry(struct clearing *cl, LDAP *ld, LDAPMessage *m)
 	struct err e = { 0 };
 	struct draft r;
 
-	if (cl->strange != NULL)
-		return;
-	if (cl->n >= ENTRIES_MAX) {
+	if (cl->n >= ENTRIES_MAX || arena_size(cl->arena) > MEMORY_MAX) {
 		cl->strange = "it shows too many entries";
+		return;
+	}
+	if (clock_mono_ms() - cl->started_ms > SEARCH_MS) {
+		cl->strange = "it takes too long to show its entries";
 		return;
 	}
 	a = arena_new();
@@ -375,12 +383,16 @@ static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 		return;
 	if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY) {
 		on_entry(cl, ld, m);
+		if (cl->strange == NULL)
+			return;
+		snprintf(reason, sizeof(reason), "the edge cannot be cleared: %s", cl->strange);
+		finish(cl, reason);
 		return;
 	}
 	if (ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
 		return;
 	cl->search = -1;
-	if (directory_result(ld, m, text, sizeof(text)) == LDAP_SUCCESS && cl->strange == NULL) {
+	if (directory_result(ld, m, text, sizeof(text)) == LDAP_SUCCESS) {
 		if (cl->n > 0)
 			qsort(cl->doomed, cl->n, sizeof(*cl->doomed), compare_doomed);
 		log_event(LOG_LEVEL_INFO, "clearing", LOG_UINT("entries", cl->n), LOG_END);
@@ -388,8 +400,7 @@ static void on_found(LDAP *ld, LDAPMessage *m, void *ctx)
 		run_later(cl);
 		return;
 	}
-	snprintf(reason, sizeof(reason), "the edge cannot be cleared: %s",
-		cl->strange != NULL ? cl->strange : text);
+	snprintf(reason, sizeof(reason), "the edge cannot be cleared: %s", text);
 	finish(cl, reason);
 }
 
@@ -418,6 +429,7 @@ static void search(struct clearing *cl)
 	};
 	struct err e = { 0 };
 
+	cl->started_ms = clock_mono_ms();
 	cl->search = directory_search(cl->c, &q, on_found, cl, &e);
 	if (cl->search < 0)
 		finish(cl, e.text);

@@ -124,6 +124,8 @@ int edge_account_decode(const struct entry *e, const char *base, struct arena *a
 	const char *modifier = entry_text(e, "modifiersName");
 
 	memset(out, 0, sizeof(*out));
+	if (strlen(e->dn) > ENTRY_DN_MAX || (modifier != NULL && strlen(modifier) > ENTRY_DN_MAX))
+		return err_set(err, ERR_TEMP, 0, "%.100s on the edge is too long", e->dn);
 	out->dn = arena_strdup(a, e->dn);
 	out->ndn = dn_normalize(a, e->dn);
 	if (out->ndn == NULL || strlen(out->ndn) >= LEASE_DN_SIZE)
