@@ -68,12 +68,28 @@ static enum lease_step next_of_holder(const struct lease *l, uint64_t now_ms, ui
 
 	if (age_ms >= l->time_ms)
 		return LEASE_GONE;
-	if (l->view.prefers == LEASE_OTHERS || (l->blind && now_ms - l->blind_ms >= l->time_ms))
+	if (l->view.prefers == LEASE_OTHERS)
 		return LEASE_GIVE;
 	if (l->wrong || age_ms >= l->time_ms / 3)
 		return LEASE_RENEW;
 	*wait_ms = l->time_ms / 3 - age_ms;
 	return LEASE_WAIT;
+}
+
+static bool is_offered(const struct lease *l)
+{
+	return l->view.whose == LEASE_OTHERS && l->view.prefers == LEASE_OTHERS &&
+		strcmp(l->view.holder, l->view.preferred) == 0;
+}
+
+enum lease_mark lease_mark(const struct lease *l, uint64_t now_ms)
+{
+	if (!l->mine)	/* who was preferred and has not come has had the chance */
+		return l->view.preferred[0] != '\0' ? LEASE_MARK_NOBODY : LEASE_MARK_NOTHING;
+	if (l->view.prefers == LEASE_OURS)
+		return l->blind ? LEASE_MARK_NOTHING : LEASE_MARK_NOBODY;
+	return l->blind && now_ms - l->blind_ms >= l->time_ms &&
+		l->view.preferred[0] == '\0' ? LEASE_MARK_US : LEASE_MARK_NOTHING;
 }
 
 /* How long until somebody else's lease is free by our clock. */
@@ -122,6 +138,8 @@ enum lease_step lease_next(const struct lease *l, uint64_t now_ms, uint64_t *wai
 		return LEASE_TAKE;
 	if (l->blind)
 		return LEASE_WAIT;
+	if (is_offered(l) && until_free_ms(l, now_ms) > 0)
+		return LEASE_ASK;
 	*wait_ms = until_free_ms(l, now_ms) + grace_ms(l, now_ms);
 	if (*wait_ms > 0)
 		return LEASE_WAIT;

@@ -9,7 +9,8 @@
  * the holder write: two holders at once there are not.
  *
  * A hub that is blind, because it does not see what the organization is now, would push what is
- * old: it takes no lease, and gives its own back when it has been blind for the lease's time.
+ * old: it takes no lease. Its own it keeps, for all may be blind, but offers it when it has been
+ * blind for the lease's time: then it is itself who is preferred, and whoever sees asks for it.
  *
  * Times in ms are of the monotonic clock, unless they are said to be the edge's.
  */
@@ -60,7 +61,8 @@ enum lease_step {
 	LEASE_CLOCK,		/* write something of no importance, for lease_set_clock */
 	LEASE_TAKE,		/* write it as ours, asserting the view; nobody is preferred then */
 	LEASE_RENEW,		/* the same, while it is ours */
-	LEASE_GIVE,		/* to another, or we are blind: end what is under way, give it */
+	LEASE_GIVE,		/* somebody else is preferred: end what is under way, give it */
+	LEASE_ASK,		/* write that we are preferred: it is offered */
 	LEASE_GONE,		/* it has run out before we could renew it: stop at once */
 };
 
@@ -77,6 +79,12 @@ void lease_set_clock(struct lease *l, int64_t edge_ms, uint64_t now_ms);
 bool lease_see(struct lease *l, const struct lease_view *view, uint64_t now_ms);
 /* What to do now; with LEASE_WAIT *wait_ms is until when at the latest to ask again. */
 enum lease_step lease_next(const struct lease *l, uint64_t now_ms, uint64_t *wait_ms);
+/*
+ * What to write of who is preferred, with LEASE_TAKE or LEASE_RENEW: ourselves (the offer), nobody,
+ * or nothing.
+ */
+enum lease_mark { LEASE_MARK_NOTHING, LEASE_MARK_NOBODY, LEASE_MARK_US };
+enum lease_mark lease_mark(const struct lease *l, uint64_t now_ms);
 /* What to write as its expiry; after LEASE_TAKE or LEASE_RENEW. */
 int64_t lease_expiry_s(const struct lease *l, uint64_t now_ms);
 /*

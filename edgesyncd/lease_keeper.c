@@ -113,22 +113,26 @@ static void write_lease(struct lease_keeper *k)
 	struct directory_change changes[] = {
 		{ DIRECTORY_REPLACE, "hubLeaseHolder", &holder, 1 },
 		{ DIRECTORY_REPLACE, "hubLeaseExpiry", &expiry, 1 },
-		{ DIRECTORY_REPLACE, "hubLeasePreferred", NULL, 0 },
+		{ DIRECTORY_REPLACE, "hubLeasePreferred", &holder, 1 },
 	};
-	/* who was preferred and has not come has had the chance */
-	size_t n = k->lease.mine || k->lease.view.preferred[0] == '\0' ? 2 : 3;
+	enum lease_mark mark = lease_mark(&k->lease, clock_mono_ms());
 
 	k->written = k->lease.view;
 	snprintf(k->written.holder, sizeof(k->written.holder), "%s", k->account);
 	k->written.expiry_s = lease_expiry_s(&k->lease, clock_mono_ms());
 	generalized_time_format(k->written.expiry_s, k->written.expiry);
 	k->written.whose = LEASE_OURS;
-	if (n == 3) {
+	if (mark == LEASE_MARK_NOBODY) {
+		changes[2].n = 0;
 		k->written.preferred[0] = '\0';
 		k->written.prefers = LEASE_NOBODY;
+	} else if (mark == LEASE_MARK_US) {
+		memcpy(k->written.preferred, k->written.holder, sizeof(k->written.preferred));
+		k->written.prefers = LEASE_OURS;
 	}
 	expiry = text_blob(k->written.expiry);
-	(void)modify(k, k->state_dn, changes, n, edge_state_filter(a, &k->lease.view), WRITE);
+	(void)modify(k, k->state_dn, changes, mark == LEASE_MARK_NOTHING ? 2 : 3,
+		edge_state_filter(a, &k->lease.view), WRITE);
 	arena_free(&a);
 }
 
@@ -193,6 +197,9 @@ static void step(struct lease_keeper *k)
 			write_lease(k);
 		else
 			break;
+		return;
+	case LEASE_ASK:
+		ask_for_it(k);
 		return;
 	case LEASE_GONE:
 		schedule(k, 0);

@@ -18,7 +18,7 @@ struct lease_keeper_callbacks {
 	void (*on_held)(void *ctx);
 	/* Ours no longer: nothing may be written any more. text: why; NULL = we gave it back. */
 	void (*on_gone)(const char *text, void *ctx);
-	/* It is to be given to others: true when nothing is under way, so that it can be given. */
+	/* Somebody else is to have it: true when nothing is under way, so that it can be given. */
 	bool (*may_give)(void *ctx);
 	/* What stands there was looked at. */
 	void (*on_seen)(const struct edge_state *state, void *ctx);

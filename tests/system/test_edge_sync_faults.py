@@ -132,6 +132,8 @@ class SyncFaults(EdgeCase):
 
     def cut_off(self, sync):
         """The organization's directory is out of that edgesyncd's reach, and it knows."""
+        wait_for("it has seen it", lambda: sync.edge("edge1").get("state") in (
+            "standby", "holder"))
         before = len(sync.events("directory-down", tree="organization"))
         self.s.lines[sync.name].set("refuse")
         wait_for("it knows", lambda: len(

@@ -71,8 +71,10 @@ static bool write_lease(struct contender *c)
 	if (strcmp(edge.holder, c->l.view.holder) != 0 ||
 	    strcmp(edge.expiry, c->l.view.expiry) != 0)
 		return false;
-	if (!c->l.mine)
+	if (lease_mark(&c->l, now_ms) == LEASE_MARK_NOBODY)
 		edge.preferred[0] = '\0';
+	else if (lease_mark(&c->l, now_ms) == LEASE_MARK_US)
+		strcpy(edge.preferred, c->name);
 	strcpy(edge.holder, c->name);
 	generalized_time_format(lease_expiry_s(&c->l, now_ms), edge.expiry);
 	v = look(c);
@@ -110,6 +112,9 @@ static void act(struct contender *c)
 		break;
 	case LEASE_GIVE:
 		give(c);
+		break;
+	case LEASE_ASK:
+		strcpy(edge.preferred, c->name);
 		break;
 	case LEASE_GONE:
 		lease_drop(&c->l);
@@ -313,10 +318,38 @@ START_TEST(blind_holder)
 	ck_assert_uint_eq(who[0].given + who[0].lost, 0);
 	ck_assert_str_eq(edge.holder, who[0].name);
 	set_blind(&who[0], true);
-	run(TIME_S + 2);
+	run(TIME_S * 4 / 3 + 4);
 	ck_assert_uint_eq(who[0].given, 1);
 	ck_assert_uint_eq(who[0].lost, 0);
-	ck_assert_str_eq(edge.holder, who[1].name);
+	ck_assert(who[1].l.mine != who[2].l.mine);
+	run(100);
+	ck_assert_str_eq(edge.preferred, "");
+	ck_assert_uint_eq(who[1].taken + who[2].taken, 1);
+}
+END_TEST
+
+/* Nobody would know better: it stays with who has it, until somebody does. */
+START_TEST(all_are_blind)
+{
+	size_t i;
+
+	run(100);
+	for (i = 0; i < CONTENDERS; i++)
+		set_blind(&who[i], true);
+	run(10 * TIME_S);
+	ck_assert_str_eq(edge.holder, who[0].name);
+	ck_assert_str_eq(edge.preferred, who[0].name);
+	ck_assert_uint_eq(who[0].taken, 1);
+	ck_assert_uint_eq(who[0].given + who[0].lost, 0);
+	set_blind(&who[0], false);
+	run(TIME_S);
+	ck_assert_str_eq(edge.preferred, "");
+	set_blind(&who[0], true);
+	run(2 * TIME_S);
+	set_blind(&who[2], false);
+	run(4);
+	ck_assert_str_eq(edge.holder, who[2].name);
+	ck_assert_str_eq(edge.preferred, "");
 }
 END_TEST
 
@@ -333,13 +366,12 @@ START_TEST(blind_contender)
 	set_blind(&who[2], false);
 	run(2);
 	ck_assert_str_eq(edge.holder, who[2].name);
-	/* it is the one who holds it, by what stands there; but it may not keep it for long */
+	/* what is its own, by what stands there, it goes on with */
 	set_blind(&who[2], true);
 	lease_forget(&who[2].l);
-	run(2);
-	ck_assert_str_eq(edge.holder, who[2].name);
 	run(TIME_S);
-	ck_assert_str_eq(edge.holder, "");
+	ck_assert_str_eq(edge.holder, who[2].name);
+	ck_assert_uint_eq(who[2].taken, 2);
 	ck_assert_uint_eq(who[1].taken, 0);
 }
 END_TEST
@@ -372,6 +404,7 @@ int main(void)
 	tcase_add_test(tc, fenced);
 	tcase_add_test(tc, holder_without_answers);
 	tcase_add_test(tc, blind_holder);
+	tcase_add_test(tc, all_are_blind);
 	tcase_add_test(tc, blind_contender);
 	tcase_add_test(tc, nonsense_expiry);
 	return unit_run("lease", &tc, 1);
