@@ -32,8 +32,8 @@ struct draft {
 
 void draft_init(struct draft *r, struct arena *a);
 /*
- * Copies one value. Values of one name are joined, and entryUUID becomes the entry's uuid instead of
- * an attribute.
+ * Copies one value. Values of one name are joined, and entryUUID becomes the entry's uuid instead
+ * of an attribute.
  */
 int draft_add(struct draft *r, const char *name, size_t name_size, const void *value, size_t size,
 	struct err *e) MUST_CHECK;
