@@ -681,7 +681,7 @@ int directory_result(LDAP *ld, LDAPMessage *m, char *text, size_t size)
 
 	if (ldap_parse_result(ld, m, &code, NULL, &diagnostic, NULL, NULL, 0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
-	/* an enumeration from 0 (RFC 4511 section 4.1.9): the rest means something else to callers */
+	/* from 0 (RFC 4511 section 4.1.9): the rest means something else to callers */
 	if (code < 0) {
 		ldap_memfree(diagnostic);
 		diagnostic = ldap_strdup("the server gives a result that is none");
