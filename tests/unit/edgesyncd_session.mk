@@ -13,3 +13,8 @@ tests_unit_test_home_SOURCES = tests/unit/test_home.c tests/unit/slapd.c tests/u
 	tests/unit/await.h tests/unit/unit.h
 tests_unit_test_home_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_home_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_clearing
+tests_unit_test_clearing_SOURCES = tests/unit/test_clearing.c tests/unit/await.h tests/unit/unit.h
+tests_unit_test_clearing_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_clearing_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
