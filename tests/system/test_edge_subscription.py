@@ -340,11 +340,13 @@ class OnTheEdge(unittest.TestCase):
         edge.new()
         values = read(edge.file)
         account, b = values["hubAccountRef"][0], d.base
-        d.change("cn=Edge State," + b, hubLeaseHolder=account, hubLeaseExpiry=moment(60))
+        lease = "dn: cn=Edge State,%s\nchangetype: modify\n" % b
+        lease += "replace: hubLeaseHolder\nhubLeaseHolder: %s\n-\n" % account
+        lease += "replace: hubLeaseExpiry\nhubLeaseExpiry: %s\n\n" % moment(60)
         site = d.dn("London", "Sites")
         hub = d.dn("london1", "Servers")
         pushed = "".join([
-            record(site, "hubSite", cn="London"),
+            lease, record(site, "hubSite", cn="London"),
             record(hub, "hubServer", cn="london1", hubRole="Hub", hubServerSite=site),
             record(d.dn("contoso.com", "Accepted Domains"), "hubAcceptedDomain", cn="contoso.com",
                    hubDomain="contoso.com"),

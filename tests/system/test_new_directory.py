@@ -226,6 +226,118 @@ class Edge(unittest.TestCase):
         # unsubscribed, the administrators take away what was pushed, markers included
         self.may(self.slapd.delete(self.PUSH))
 
+    def unsubscribed(self):
+        """By the local administrators, which is theirs to do; the pushed tree is theirs then."""
+        self.may(self.slapd.replace(self.STATE, "hubSubscribed", "FALSE"))
+
+    @staticmethod
+    def account(cn):
+        """Name and password of one, and the record that makes it."""
+        who = ("cn=%s,cn=Sync Accounts,%s" % (cn, TREE), cn)
+        return who, ldif(who[0], "hubSyncAccount", userPassword=cn)
+
+    def session(self, tool, who, *options):
+        """An OpenLDAP client that stays bound and does what it reads."""
+        client = subprocess.Popen(
+            ["stdbuf", "-oL", tool, *self.slapd.bind(who), *options], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(client.stdout.close)
+        self.addCleanup(client.wait, DEADLINE)
+        self.addCleanup(client.stdin.close)
+        return client
+
+    def test_administrators_become_no_account(self):
+        """While subscribed: neither by the name in the lease nor by an account of their own."""
+        admin, holder = self.slapd.admin[0], self.subscribe()
+        for attribute, value in (("hubLeaseHolder", admin), ("hubLeasePreferred", admin),
+                                 ("hubLeaseExpiry", stamp(60)), ("hubComment", "x")):
+            self.may_not(self.slapd.replace(self.STATE, attribute, value), attribute)
+        self.may_not(self.slapd.delete(self.STATE))
+        who, text = self.account("own.1")
+        self.may_not(self.slapd.add(text))
+        self.may_not(self.slapd.replace(holder[0], "userPassword", "x"))
+        self.may_not(self.slapd.replace(holder[0], "pwdEndTime", stamp(60)))
+        move = "dn: %s\nchangetype: modrdn\nnewrdn: cn=own.2\ndeleteoldrdn: 1\n" % holder[0]
+        self.may_not(self.slapd.change(move).returncode)
+        # elsewhere they may make what looks like one; it is none, and can be moved nowhere
+        fake = ("cn=own.3," + SUFFIX, "own.3")
+        self.may(self.slapd.add(ldif(fake[0], "hubSyncAccount", userPassword=fake[1])))
+        self.assertEqual(self.slapd.read(self.CONNECTOR, who=fake), NO_OBJECT)
+        move = "dn: %s\nchangetype: modrdn\nnewrdn: cn=own.3\ndeleteoldrdn: 1\n" % fake[0]
+        move += "newsuperior: cn=Sync Accounts,%s\n" % TREE
+        self.may_not(self.slapd.change(move).returncode)
+        self.may(self.slapd.delete(fake[0]))
+        # not subscribed, they put in order what they like, but for the lease
+        self.unsubscribed()
+        self.may_not(self.slapd.replace(self.STATE, "hubLeaseHolder", admin))
+        self.may(self.slapd.add(text))
+        self.may(self.slapd.replace(who[0], "userPassword", "x"))
+        self.may(self.slapd.delete(who[0]))
+
+    def test_a_name_in_the_lease_is_no_right(self):
+        """Of whoever is no account: the administrator, the edge, somebody deleted."""
+        account = self.subscribe()
+        for dn in (self.slapd.admin[0], HUBS["edge1"][0]):
+            self.may(self.slapd.replace(self.STATE, "hubLeaseHolder", dn, who=account))
+            for who in ("admin", HUBS["edge1"]):
+                self.may_not(self.slapd.replace(self.CONNECTOR, "hubComment", "x", who=who))
+            self.assertNotIn("hubAuthPassword: s", self.slapd.read(self.CONNECTOR))
+
+    def test_only_servers_are_the_edge(self):
+        """What looks like the edge's entry and stands elsewhere reads nothing."""
+        fake = ("cn=edge2," + SUFFIX, "edge2")
+        self.may(self.slapd.add(ldif(fake[0], "hubServer", hubRole="Edge", userPassword="edge2")))
+        self.addCleanup(self.slapd.delete, fake[0])
+        self.assertEqual(self.slapd.read(self.CONNECTOR, who=fake), NO_OBJECT)
+
+    def test_administrators_take_the_subscription_away(self):
+        """In one write, as hubctl does, and accounts one by one, also while subscribed."""
+        self.subscribe()
+        who, text = self.account("hub4.1")
+        self.may(self.slapd.add(text, who=self.ACCOUNTS["hub1.1"]))
+        self.may(self.slapd.delete(who[0]))
+        self.may(self.slapd.change(
+            "dn: %s\nchangetype: modify\nreplace: hubSubscribed\nhubSubscribed: FALSE\n-\n"
+            "replace: hubLeaseHolder\n-\nreplace: hubLeaseExpiry\n-\n"
+            "replace: hubLeasePreferred\n" % self.STATE).returncode)
+        self.assertNotIn("hubLeaseHolder", str(self.slapd.read(self.STATE)))
+
+    def test_deleted_account_has_no_rights(self):
+        """Nor those who are bound as it: no lease, no write, no account, no reading."""
+        self.subscribe()
+        who, text = self.account("hub5.1")
+        other, more = self.account("hub5.2")
+        self.may(self.slapd.add(text, who=self.ACCOUNTS["hub1.1"]))
+        self.may(self.slapd.replace(self.STATE, "hubLeaseHolder", who[0], who=who))
+        writer = self.session("ldapmodify", who, "-c")
+        reader = self.session("ldapsearch", who, "-LLL", "-b", self.CONNECTOR, "-s", "base",
+                              "-f", "-", "(%s)", "hubAuthPassword")
+        modify = "dn: %s\nchangetype: modify\nreplace: %s\n%s: %s\n\n"
+        comment = modify % (self.CONNECTOR, "hubComment", "hubComment", "%s")
+        writer.stdin.write(comment % "before")
+        reader.stdin.write("cn=Out\n")
+        writer.stdin.flush()
+        reader.stdin.flush()
+        wait_for("the account writes", lambda: "hubComment: before" in self.slapd.read(
+            self.CONNECTOR))
+        for line in reader.stdout:
+            if line == "hubAuthPassword: s\n":
+                break
+        self.may(self.slapd.delete(who[0]))
+        reader.stdin.write("cn=Out\n")
+        reader.stdin.close()
+        self.assertNotIn("hubAuthPassword", reader.stdout.read())
+        self.assertEqual(reader.wait(DEADLINE), NO_OBJECT)
+        tries = (comment % "after", modify % (self.STATE, *["hubLeaseHolder"] * 2, who[0]),
+                 more.replace("objectClass", "changetype: add\nobjectClass", 1))
+        writer.stdin.write("".join(tries))
+        writer.stdin.close()
+        said = writer.stdout.read()
+        writer.wait(DEADLINE)
+        self.assertEqual(said.count("Insufficient access (50)"), len(tries), said)
+        self.assertIn("hubComment: before", self.slapd.read(self.CONNECTOR))
+        self.assertEqual(self.slapd.read(other[0]), NO_OBJECT)
+
     def test_accounts(self):
         """Any account makes and deletes accounts; what they know of each other is no password."""
         new = ("cn=hub3.1,cn=Sync Accounts," + TREE, "hub3.1")

@@ -117,8 +117,10 @@ class Pusher:
         self.directory.add(
             "dn: %s\nobjectClass: hubSyncAccount\ncn: %s.1\nuserPassword: %s\n" %
             (self.account, self.hub, secret))
-        self.directory.change("cn=Edge State," + self.base, hubSubscribed="TRUE",
-                              hubLeaseHolder=self.account, hubLeaseExpiry="20991231235959Z")
+        self.write("dn: cn=Edge State,%s\nchangetype: modify\nreplace: hubSubscribed\n"
+                   "hubSubscribed: TRUE\n-\nreplace: hubLeaseHolder\nhubLeaseHolder: %s\n-\n"
+                   "replace: hubLeaseExpiry\nhubLeaseExpiry: 20991231235959Z\n" %
+                   (self.base, self.account))
         for name, text in (("Configuration", digest(self.entries)),
                            ("Recipients", buckets_digest({}))):
             self.write("dn: cn=%s,cn=Push,%s\nchangetype: add\nobjectClass: hubPushMarker\n"
