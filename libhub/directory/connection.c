@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <uthash.h>
@@ -58,6 +59,7 @@ struct directory_connection {
 	struct event *silence, *overdue;	/* run while there are requests */
 	bool limited;
 	struct request *requests;	/* by id */
+	bool abandoned_write;		/* nobody hears whether it was done */
 	const char *password;		/* the end of what is written next; see send_bind */
 	bool ready;
 	bool eof;
@@ -91,8 +93,39 @@ static void free_now(void *ctx)
 	free(c);
 }
 
+static bool is_write(const struct request *r)
+{
+	return r->result == LDAP_RES_ADD || r->result == LDAP_RES_MODIFY ||
+		r->result == LDAP_RES_DELETE;
+}
+
+static bool writes_are_under_way(const struct directory_connection *c)
+{
+	const struct request *r;
+
+	for (r = c->requests; r != NULL; r = r->hh.next)
+		if (is_write(r))
+			return true;
+	return c->abandoned_write;
+}
+
+/*
+ * What the kernel has not got through yet it would go on sending after a plain close: a write would
+ * be done when nobody counts on it any more, perhaps after the same account has begun anew on
+ * another connection. So a connection that is given up in the middle of writes is reset.
+ */
+static void drop_unsent_writes(struct directory_connection *c)
+{
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	if (c->bev != NULL && writes_are_under_way(c))
+		(void)setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER, &reset,
+			sizeof(reset));
+}
+
 static void stop(struct directory_connection *c)
 {
+	drop_unsent_writes(c);
 	c->dead = true;
 	dial_cancel(&c->dial);
 	if (c->bev != NULL) {
@@ -658,6 +691,7 @@ void directory_abandon(struct directory_connection *c, int id)
 	HASH_FIND_INT(c->requests, &id, r);
 	if (r == NULL)
 		return;
+	c->abandoned_write |= is_write(r);
 	forget(c, r);
 	if (!c->dead)
 		ldap_abandon_ext(c->ld, id, NULL, NULL);

@@ -1,9 +1,14 @@
 /* test_connection.c - writes, pinned keys and silent servers: libhub/directory/connection against a
  * real slapd.
  */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "await.h"
 #include "libhub/base/clock.h"
@@ -344,6 +349,77 @@ START_TEST(large_answers)
 }
 END_TEST
 
+/* --- how a connection ends for a server that has read nothing --- */
+
+struct end {
+	bool write, abandon, wait_for_silence;
+	int error;			/* of the server's socket */
+};
+
+static const struct end ends[] = {
+	{ true, false, true, ECONNRESET },
+	{ true, false, false, ECONNRESET },
+	{ true, true, false, ECONNRESET },
+	{ false, false, true, 0 },
+	{ false, false, false, 0 },
+};
+
+static int listen_somewhere(char *uri, size_t size)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, len), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	snprintf(uri, size, "ldap://127.0.0.1:%u", (unsigned int)ntohs(sin.sin_port));
+	return fd;
+}
+
+static bool is_ended(void *ctx)
+{
+	struct pollfd p = { .fd = *(int *)ctx, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static int ask_for(const struct end *end)
+{
+	struct directory_query q = { .base = "o=x", .filter = "(cn=*)" };
+
+	return end->write ? describe("second", NULL, &answers[0]) :
+		directory_search(connection, &q, on_answer, &answers[0], NULL);
+}
+
+START_TEST(ending)
+{
+	const struct end *end = &ends[_i];
+	char uri[40];
+	int listener = listen_somewhere(uri, sizeof(uri)), peer, id, error = -1;
+	socklen_t len = sizeof(error);
+
+	config = (struct directory_config){ .silence_ms = end->wait_for_silence ? 50 : 0 };
+	connection = directory_open(loop, NULL, &config, uri, false, 0, &callbacks, NULL);
+	AWAIT(loop, is_settled, NULL, PATIENCE_MS);
+	ck_assert_msg(ready, "%s", lost_text);
+	peer = accept(listener, NULL, NULL);
+	id = ask_for(end);
+	ck_assert_int_ge(id, 0);
+	if (end->abandon)
+		directory_abandon(connection, id);
+	if (end->wait_for_silence)
+		AWAIT(loop, is_lost, NULL, PATIENCE_MS);
+	directory_close(&connection);
+	AWAIT(loop, is_ended, &peer, PATIENCE_MS);
+	ck_assert_int_eq(getsockopt(peer, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	ck_assert_int_eq(error, end->error);
+	close(peer);
+	close(listener);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("connection");
@@ -362,5 +438,6 @@ int main(void)
 	tcase_add_test(tc, answers_in_time);
 	tcase_add_test(tc, idle_is_not_silence);
 	tcase_add_test(tc, large_answers);
+	tcase_add_loop_test(tc, ending, 0, sizeof(ends) / sizeof(ends[0]));
 	return unit_run("connection", &tc, 1);
 }
