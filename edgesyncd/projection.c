@@ -30,16 +30,15 @@ static const char *const subscription_attrs[] = { "hubServerRef", "hubServerSite
 /* Where objects of a class stand on the edge, and which of their attributes. */
 static const struct place {
 	enum obj_kind kind;
-	const char *container, *rdn;
+	const char *container;
 	const char *const *attrs;	/* NULL: as the table says */
 } places[] = {
-	{ OBJ_SEND_CONNECTOR, "cn=Connectors", "cn=connectors", NULL },
-	{ OBJ_ACCEPTED_DOMAIN, "cn=Accepted Domains", "cn=accepted domains", NULL },
-	{ OBJ_REMOTE_DOMAIN, "cn=Remote Domains", "cn=remote domains", NULL },
-	{ OBJ_SITE, "cn=Sites", "cn=sites", site_attrs },
-	{ OBJ_SERVER, "cn=Servers", "cn=servers", server_attrs },
-	{ OBJ_EDGE_SUBSCRIPTION, "cn=Edge Subscriptions", "cn=edge subscriptions",
-	  subscription_attrs },
+	{ OBJ_SEND_CONNECTOR, "cn=Connectors", NULL },
+	{ OBJ_ACCEPTED_DOMAIN, "cn=Accepted Domains", NULL },
+	{ OBJ_REMOTE_DOMAIN, "cn=Remote Domains", NULL },
+	{ OBJ_SITE, "cn=Sites", site_attrs },
+	{ OBJ_SERVER, "cn=Servers", server_attrs },
+	{ OBJ_EDGE_SUBSCRIPTION, "cn=Edge Subscriptions", subscription_attrs },
 };
 
 static const struct place *place_of(enum obj_kind kind)
@@ -103,15 +102,6 @@ static const char *placed_dn(const struct projection *p, const struct obj *o)
 {
 	return arena_printf(p->arena, "%.*s,%s,%s", first_part(o->dn), o->dn,
 		place_of(o->class->kind)->container, p->base);
-}
-
-/* Whatever stood between its name and the container inside. */
-static const char *placed_rdn(const struct projection *p, const struct obj *o)
-{
-	const char *container = place_of(o->class->kind)->rdn;
-
-	return strcmp(dn_parent(o->rdn), container) == 0 ? o->rdn :
-		arena_printf(p->arena, "%.*s,%s", first_part(o->rdn), o->rdn, container);
 }
 
 /*
@@ -253,7 +243,8 @@ static void take_object(const struct projection *p, const struct obj *o)
 		attrs[to->n++] = (struct entry_attr){ "cn", cn->values, cn->n };
 	to->dn = placed_dn(p, o);
 	take_entry(p, o, to, attrs);
-	edge_entries_put(p->out, to, placed_rdn(p, o));
+	/* directly below its container, where the snapshot has it too */
+	edge_entries_put(p->out, to, o->rdn);
 }
 
 static void take_container(const struct projection *p, const char *container)
