@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "edgesyncd/difference.h"
+#include "edgesyncd/loss_window.h"
 #include "edgesyncd/projection.h"
 #include "edgesyncd/requests.h"
 #include "libhub/base/clock.h"
@@ -52,6 +53,7 @@ struct configuration_push {
 	char here_digest[REPLICA_DIGEST_TEXT];
 	char fingerprint[FINGERPRINT_HEX + 1];
 	bool pushed;
+	struct loss_window windows[DIFFERENCE_LOSSES];	/* outlive a lease */
 	bool anew;			/* a modification broke a rule that two entries keep */
 
 	/* of the round under way */
@@ -103,10 +105,15 @@ void configuration_push_free(struct configuration_push **pp)
 void configuration_push_attach(struct configuration_push *p, struct directory_connection *c,
 	const char *base, const char *holder)
 {
+	size_t i;
+
 	BUG_ON(p->requests.c != NULL);
 	p->requests.c = c;
 	p->base = xstrdup(base);
 	p->holder = xstrdup(holder);
+	/* who had the lease meanwhile may have been allowed to */
+	for (i = 0; i < DIFFERENCE_LOSSES; i++)
+		p->windows[i].held = false;
 }
 
 static void end_round(struct configuration_push *p)
@@ -321,16 +328,20 @@ static void send_more(struct configuration_push *p)
 
 /* --- what is to be written --- */
 
-bool round_loss_is_held(const struct guard_loss *losses, size_t n, char text[ROUND_TEXT_MAX])
+/* Too much would go, together with what has gone lately. */
+static bool is_held(struct configuration_push *p)
 {
-	const struct guard_loss *l = guard_too_large(losses, n);
+	const struct difference *d = &p->difference;
+	size_t i;
 
-	if (l == NULL)
-		return false;
-	snprintf(text, ROUND_TEXT_MAX, "it would take away %zu of %zu %s; if that is right, "
-		"\"hubctl edge-sync start EDGE --full --allow-loss\" does it", l->lost, l->before,
-		l->what);
-	return true;
+	if (d->other_site)
+		loss_window_allow(&p->windows[LOST_HUBS]);
+	if ((p->flags & ROUND_ALLOW_LOSS) == 0)
+		return loss_windows_hold(p->windows, d->losses, DIFFERENCE_LOSSES,
+			clock_mono_ms(), p->result.text, sizeof(p->result.text));
+	for (i = 0; i < DIFFERENCE_LOSSES; i++)
+		loss_window_allow(&p->windows[i]);
+	return false;
 }
 
 static void report(struct configuration_push *p)
@@ -387,8 +398,7 @@ static void plan(struct configuration_push *p)
 		report(p);
 		return;
 	}
-	if ((p->flags & ROUND_ALLOW_LOSS) == 0 && round_loss_is_held(p->difference.losses,
-		DIFFERENCE_LOSSES, p->result.text)) {
+	if (is_held(p)) {
 		finish(p, ROUND_HELD);
 		return;
 	}

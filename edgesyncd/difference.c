@@ -179,8 +179,6 @@ static void compare_entry(struct work *w, const struct edge_entry *here,
 
 /* --- losses --- */
 
-enum { LOST_CONNECTORS, LOST_DOMAINS, LOST_HUBS };
-
 static const struct loss_kind {
 	enum obj_kind kind;
 	const char *what;
@@ -201,8 +199,8 @@ static void count_loss(struct difference *d, const struct edge_entry *there, boo
 		}
 }
 
-/* An edge that has moved to another site has other hubs: that is no loss. */
-static void forgive_hubs(struct difference *d, const struct edge_entries *here,
+/* Has the edge moved to another site? */
+static void notice_site(struct difference *d, const struct edge_entries *here,
 	const struct edge_entries *there)
 {
 	size_t i;
@@ -210,7 +208,9 @@ static void forgive_hubs(struct difference *d, const struct edge_entries *here,
 	for (i = 0; i < there->n; i++)
 		if (there->v[i].class == &site_class &&
 		    edge_entries_find(here, there->v[i].rdn) == NULL)
-			d->losses[LOST_HUBS].lost = 0;
+			d->other_site = true;
+	if (d->other_site)
+		d->losses[LOST_HUBS].lost = 0;
 }
 
 /* --- all of it --- */
@@ -264,7 +264,7 @@ void difference_make(struct arena *a, const struct edge_entries *here,
 	for (i = 0; i < DIFFERENCE_LOSSES; i++)
 		out->losses[i].what = loss_kinds[i].what;
 	walk(&w, here, there);
-	forgive_hubs(out, here, there);
+	notice_site(out, here, there);
 	if (w.n != 0)
 		qsort(w.ops, w.n, sizeof(*w.ops), compare_phases);
 	out->ops = arena_memdup(a, w.ops, w.n * sizeof(*w.ops));

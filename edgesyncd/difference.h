@@ -26,7 +26,7 @@ struct edge_op {
 	bool again;				/* deletion of what is added anew */
 };
 
-enum { DIFFERENCE_LOSSES = 3 };
+enum { LOST_CONNECTORS, LOST_DOMAINS, LOST_HUBS, DIFFERENCE_LOSSES };
 
 struct difference {
 	const struct edge_op *ops;		/* in order of phases */
@@ -34,6 +34,7 @@ struct difference {
 	size_t scanned;				/* objects here and there */
 	/* connectors, accepted domains, hubs that would go */
 	struct guard_loss losses[DIFFERENCE_LOSSES];
+	bool other_site;			/* has other hubs: that is no loss */
 };
 
 /* anew: nothing is modified but the tree's own entry. All is in the arena or the entries'. */

@@ -4,6 +4,7 @@ edgesyncd_libedgesyncd_a_SOURCES += \
 	%D%/configuration_push.c %D%/configuration_push.h \
 	%D%/difference.c %D%/difference.h \
 	%D%/edge_entries.c %D%/edge_entries.h \
+	%D%/loss_window.c %D%/loss_window.h \
 	%D%/projection.c %D%/projection.h \
 	%D%/push_round.h \
 	%D%/pusher.c %D%/pusher.h \

@@ -6,7 +6,6 @@
 #define HUB_EDGESYNCD_PUSH_ROUND_H
 
 #include "edgesyncd/pusher.h"
-#include "libhub/org/guard.h"
 
 enum {
 	ROUND_READ = 1,		/* everything on the edge, whatever we know */
@@ -39,8 +38,5 @@ struct round_callbacks {
 	/* Once, unless the push is detached before. */
 	void (*done)(const struct round_result *result, void *ctx);
 };
-
-/* Is such a loss too large? Fills text then. */
-bool round_loss_is_held(const struct guard_loss *losses, size_t n, char text[ROUND_TEXT_MAX]);
 
 #endif

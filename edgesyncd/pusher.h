@@ -4,6 +4,7 @@
  * holds the edge's lease: it reads what stands on the edge, writes what differs, then the marker,
  * by which the edge puts it in force. From then on it knows what stands there, so that a new
  * snapshot costs only the writes it needs. At intervals everything is read again.
+ * What would take too much away, at once or little by little, is held (loss_window.h).
  *
  * struct pushers is what they share: the organization, the journal of changed addresses, and the
  * turn of comparing all recipients, which takes memory (about 25 bytes an address) and is therefore

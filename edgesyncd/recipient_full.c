@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/edge_layout.h"
 
@@ -226,7 +227,10 @@ static void find_missing(struct recipient_push *p)
 	}
 }
 
-/* With another key all hashes are others: then only how many there are says something. */
+/*
+ * Too much would go, together with what has gone lately. With another key all hashes are others:
+ * then only how many there are says something.
+ */
 static bool is_held(struct recipient_push *p)
 {
 	struct guard_loss loss = {
@@ -236,8 +240,11 @@ static bool is_held(struct recipient_push *p)
 
 	if (p->other_key)
 		loss.lost = p->there_count > count ? p->there_count - count : 0;
-	return (p->flags & ROUND_ALLOW_LOSS) == 0 &&
-		round_loss_is_held(&loss, 1, p->result.text);
+	if ((p->flags & ROUND_ALLOW_LOSS) == 0)
+		return loss_windows_hold(&p->window, &loss, 1, clock_mono_ms(), p->result.text,
+			sizeof(p->result.text));
+	loss_window_allow(&p->window);
+	return false;
 }
 
 static void end_dry(struct recipient_push *p)

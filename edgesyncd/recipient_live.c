@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "libhub/base/clock.h"
+
 enum { JOBS_MAX = 16 };		/* buckets at once */
 
 static void edit_more(struct recipient_push *p);
@@ -122,11 +124,22 @@ static void edit_more(struct recipient_push *p)
 	recipient_push_mark(p);
 }
 
+/* How many of the removals stand there shows only when everything is compared. */
+static bool may_be_held(struct recipient_push *p)
+{
+	struct guard_loss loss = { .what = "recipients", .before = p->count }, sum;
+
+	if ((p->flags & ROUND_ALLOW_LOSS) != 0) {
+		loss_window_allow(&p->window);
+		return false;
+	}
+	loss.lost = p->edits.removals < loss.before ? p->edits.removals : loss.before;
+	sum = loss_window_sum(&p->window, &loss, clock_mono_ms());
+	return guard_too_large(&sum, 1) != NULL;
+}
+
 static void take_more(struct recipient_push *p)
 {
-	struct guard_loss loss = { .what = "recipients", .before = p->count };
-	char ignored[ROUND_TEXT_MAX];
-
 	if (!change_log_reaches(p->log, p->taken)) {
 		recipient_push_finish(p, ROUND_AGAIN);
 		return;
@@ -137,9 +150,7 @@ static void take_more(struct recipient_push *p)
 		return;
 	}
 	recipient_edits_finish(&p->edits);
-	/* how many of them stand there shows only when everything is compared */
-	loss.lost = p->edits.removals < loss.before ? p->edits.removals : loss.before;
-	if (round_loss_is_held(&loss, 1, ignored) && (p->flags & ROUND_ALLOW_LOSS) == 0) {
+	if (may_be_held(p)) {
 		p->known = false;
 		recipient_push_finish(p, ROUND_AGAIN);
 		return;

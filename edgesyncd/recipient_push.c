@@ -53,6 +53,8 @@ void recipient_push_attach(struct recipient_push *p, struct directory_connection
 	p->base = xstrdup(base);
 	p->holder = xstrdup(holder);
 	p->digests = xcalloc(BUCKETS, sizeof(*p->digests));
+	/* who had the lease meanwhile may have been allowed to */
+	p->window.held = false;
 	p->here[0] = '\0';
 }
 

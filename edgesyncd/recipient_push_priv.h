@@ -2,6 +2,7 @@
 #ifndef HUB_EDGESYNCD_RECIPIENT_PUSH_PRIV_H
 #define HUB_EDGESYNCD_RECIPIENT_PUSH_PRIV_H
 
+#include "edgesyncd/loss_window.h"
 #include "edgesyncd/recipient_edits.h"
 #include "edgesyncd/recipient_push.h"
 #include "edgesyncd/recipient_scan.h"
@@ -41,6 +42,7 @@ struct recipient_push {
 	unsigned char key[BUCKET_KEY];
 	bool has_key;
 	char here[REPLICA_DIGEST_TEXT];
+	struct loss_window window;	/* outlives a lease */
 
 	/* of the round under way */
 	bool busy;

@@ -22,3 +22,8 @@ tests_unit_test_bad_edge_SOURCES = tests/unit/test_bad_edge.c tests/unit/org_tex
 	tests/unit/await.h tests/unit/unit.h
 tests_unit_test_bad_edge_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_bad_edge_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_loss_window
+tests_unit_test_loss_window_SOURCES = tests/unit/test_loss_window.c tests/unit/unit.h
+tests_unit_test_loss_window_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_loss_window_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
