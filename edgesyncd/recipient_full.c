@@ -287,7 +287,7 @@ static void on_compared(int code, const char *text, void *ctx)
 	buckets_digest(recipient_scan_digests(p->scan), here);
 	if (strcmp(here, p->marker.digest) != 0)
 		p->result.differences = 0;
-	write_more(p);
+	recipient_push_keep_key(p, write_more);
 }
 
 static void compare(void *ctx)

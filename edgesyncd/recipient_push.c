@@ -258,19 +258,24 @@ static bool marker_is_right(const struct recipient_push *p)
 		strcmp(p->marker.digest, p->here) == 0;
 }
 
-static void on_marked(int code, const char *text, void *ctx)
+/* Whether a marker was written; false: not, and the round is over. */
+static bool marker_stands(struct recipient_push *p, int code, const char *text)
 {
-	struct recipient_push *p = ctx;
-
 	if (code == LDAP_SUCCESS) {
 		p->marker_there = p->marker_known = true;
-		recipient_push_finish(p, ROUND_IN_STEP);
-		return;
+		return true;
 	}
 	p->marker_known = false;
 	p->known = p->known && code != LDAP_NO_SUCH_OBJECT && code != LDAP_ALREADY_EXISTS;
 	recipient_push_text(p, replica_marker_dns[REPLICA_RECIPIENTS], text);
 	recipient_push_finish(p, code == LDAP_INSUFFICIENT_ACCESS ? ROUND_FENCED : ROUND_FAILED);
+	return false;
+}
+
+static void on_marked(int code, const char *text, void *ctx)
+{
+	if (marker_stands(ctx, code, text))
+		recipient_push_finish(ctx, ROUND_IN_STEP);
 }
 
 static void fill_marker(struct recipient_push *p)
@@ -325,6 +330,52 @@ void recipient_push_mark(struct recipient_push *p)
 		write_marker(p);
 }
 
+static void on_key_written(int code, const char *text, void *ctx)
+{
+	struct recipient_push *p = ctx;
+
+	if (marker_stands(p, code, text))
+		p->next_step(p);
+}
+
+/*
+ * No holder, whoever it was: the hashes that stand there now are not of this key. For the edge
+ * nothing was pushed since, and it keeps what it has in force.
+ */
+static int send_key(struct recipient_push *p, struct arena *a, struct err *e)
+{
+	const struct entry *entry = replica_marker_entry(a, REPLICA_RECIPIENTS, p->base,
+		&p->marker);
+	const struct blob key = { p->key, sizeof(p->key) };
+	const struct directory_change changes[] = {
+		{ .how = DIRECTORY_REPLACE, .attr = "hubHashKey", .values = &key, .n = 1 },
+		{ .how = DIRECTORY_REPLACE, .attr = "hubPushHolder" },
+	};
+
+	return p->marker_there ?
+		requests_modify(&p->requests, entry->dn, changes, 2, on_key_written, p, e) :
+		requests_add(&p->requests, entry, on_key_written, p, e);
+}
+
+void recipient_push_keep_key(struct recipient_push *p, void (*then)(struct recipient_push *p))
+{
+	struct arena *a;
+	struct err e;
+
+	if (p->marker.has_key) {
+		then(p);
+		return;
+	}
+	p->next_step = then;
+	p->marker.has_key = true;
+	memcpy(p->marker.key, p->key, sizeof(p->key));
+	p->marker.holder[0] = '\0';
+	a = arena_new();
+	if (send_key(p, a, &e) < 0)
+		recipient_push_fail(p, replica_marker_dns[REPLICA_RECIPIENTS], e.text);
+	arena_free_wiped(&a);
+}
+
 static void take_marker(const struct entry *e, void *ctx)
 {
 	struct recipient_push *p = ctx;
@@ -342,7 +393,9 @@ static void take_key(struct recipient_push *p)
 	bool same = p->has_key && p->marker.has_key &&
 		memcmp(p->key, p->marker.key, sizeof(p->key)) == 0;
 
-	p->other_key = p->has_key ? !same : !p->marker.has_key;
+	/* without a holder its own hashes are not complete yet, and others may stand there */
+	p->other_key = !p->marker.has_key || p->marker.holder[0] == '\0' ||
+		(p->has_key && !same);
 	if (!same)
 		p->known = false;
 	if (p->marker.has_key) {

@@ -83,6 +83,11 @@ void recipient_push_finish(struct recipient_push *p, enum round_outcome outcome)
 void recipient_push_text(struct recipient_push *p, const char *what, const char *text);
 void recipient_push_fail(struct recipient_push *p, const char *what, const char *text);
 void recipient_push_mark(struct recipient_push *p);
+/*
+ * Before the first bucket is written: the key stands in the marker, so that whoever has to begin
+ * again finds the buckets that were written to be right.
+ */
+void recipient_push_keep_key(struct recipient_push *p, void (*then)(struct recipient_push *p));
 struct bucket_job *recipient_push_job(struct recipient_push *p, unsigned int number);
 void recipient_push_end_job(struct bucket_job *job);
 /* Adds, modifies or deletes the bucket's entry; done hears the result. */
