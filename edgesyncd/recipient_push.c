@@ -64,8 +64,11 @@ static void end_round(struct recipient_push *p)
 
 	event_del(p->step);
 	requests_cancel(&p->requests);
-	DL_FOREACH_SAFE(p->jobs, job, next)
+	DL_FOREACH_SAFE(p->jobs, job, next) {
+		/* whether it was written nobody will hear */
+		p->known = p->known && !job->writing;
 		recipient_push_end_job(job);
+	}
 	bucket_hasher_free(&p->hasher);
 	recipient_edits_clear(&p->edits);
 	recipient_scan_free(&p->scan);
@@ -217,6 +220,7 @@ void recipient_push_write(struct bucket_job *job, const struct bucket *b, reques
 		sent = requests_modify(&p->requests, dn, &change, 1, done, job, &e);
 	else
 		sent = send_add(job, dn, &value, done, &e);
+	job->writing = sent >= 0;
 	if (sent < 0) {
 		recipient_push_text(p, dn, e.text);
 		p->failures++;

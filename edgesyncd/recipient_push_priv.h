@@ -16,6 +16,7 @@ struct bucket_job {
 	unsigned int number;
 	size_t first, end;		/* its edits; none in a full round */
 	bool found, right;		/* in reading: it is there, and as we know it */
+	bool writing;
 	struct bucket bucket;		/* of a live round */
 	uint64_t added, removed;
 	unsigned char digest[BUCKET_DIGEST];	/* once it is written */
