@@ -101,6 +101,7 @@ static void on_notice(evutil_socket_t fd, short what, void *ctx)
 {
 	struct pusher *p = ctx;
 	const struct pusher_callbacks cbs = p->cbs;
+	char text[ROUND_TEXT_MAX];
 
 	(void)fd;
 	(void)what;
@@ -110,9 +111,8 @@ static void on_notice(evutil_socket_t fd, short what, void *ctx)
 		return;
 	if (p->tell_fenced) {
 		p->tell_fenced = false;
-		cbs.on_fenced(p->halves[PUSH_CONFIGURATION].error[0] != '\0' ?
-			p->halves[PUSH_CONFIGURATION].error : p->halves[PUSH_RECIPIENTS].error,
-			p->ctx);
+		memcpy(text, p->fence, sizeof(text));
+		cbs.on_fenced(text, p->ctx);
 	} else if (p->tell_change) {
 		p->tell_change = false;
 		if (cbs.on_change != NULL)
@@ -156,7 +156,9 @@ void pusher_wake(struct push_half *h, unsigned int delay_ms)
 
 	if (!h->p->attached || h->p->fenced)
 		return;
-	if (pusher_job_for(h) == NULL && delay_ms < least_delay(h))
+	if (pusher_job_for(h) != NULL)
+		delay_ms = 0;
+	else if (delay_ms < least_delay(h))
 		delay_ms = least_delay(h);
 	if (evtimer_pending(h->timer, &tv)) {
 		struct timeval now, left;
@@ -233,6 +235,22 @@ static void took_hold(struct push_half *h, const struct round_result *r)
 	h->back_off_ms = 0;
 }
 
+/* What is not ours any more is not written to any more, whatever is under way. */
+static void took_fence(struct push_half *h, const struct round_result *r)
+{
+	struct pusher *p = h->p;
+	enum push_type type;
+
+	took_failure(h, r);
+	p->fenced = p->tell_fenced = true;
+	memcpy(p->fence, r->text, sizeof(p->fence));
+	configuration_push_detach(p->configuration);
+	recipient_push_detach(p->recipients);
+	pushers_end_turn(p->all, p);
+	for (type = 0; type < PUSH_TYPES; type++)
+		p->halves[type].busy = p->halves[type].for_job = false;
+}
+
 static void took_push(struct push_half *h, const struct round_result *r)
 {
 	switch (r->outcome) {
@@ -254,8 +272,7 @@ static void took_push(struct push_half *h, const struct round_result *r)
 		pusher_wake(h, h->back_off_ms);
 		break;
 	case ROUND_FENCED:
-		took_failure(h, r);
-		h->p->fenced = h->p->tell_fenced = true;
+		took_fence(h, r);
 		break;
 	}
 }
@@ -280,6 +297,9 @@ static void on_done(const struct round_result *result, void *ctx)
 		h->read_due = false;
 		h->compared_ms = clock_wall_ms();
 	}
+	/* before anything wakes it */
+	if (job && result->outcome == ROUND_AGAIN)
+		p->jobs->steps[h->type] = JOB_WANTED;
 	if ((h->flags & ROUND_DRY) == 0) {
 		took_push(h, result);
 	} else if (result->outcome == ROUND_IN_STEP && result->differences == 0) {
@@ -289,9 +309,7 @@ static void on_done(const struct round_result *result, void *ctx)
 		h->read_due = true;
 		pusher_wake(h, 0);
 	}
-	if (job && result->outcome == ROUND_AGAIN)
-		p->jobs->steps[h->type] = JOB_WANTED;
-	else if (job)
+	if (job && result->outcome != ROUND_AGAIN)
 		pusher_job_took(h, result);
 	p->tell_change = true;
 	pusher_notice(p);

@@ -59,6 +59,7 @@ struct pusher {
 	void *ctx;
 	bool attached, observes;
 	bool fenced;			/* nothing more until it is attached anew */
+	char fence[ROUND_TEXT_MAX];	/* what the edge said */
 	struct configuration_push *configuration;
 	struct recipient_push *recipients;
 	struct push_half halves[PUSH_TYPES];
