@@ -57,7 +57,7 @@ struct target {
 	bool enrolling;
 	struct sealed_own made;			/* an account that we made for ourselves */
 	char *made_base, *made_account;
-	char *refused_account;			/* the best, when a former one was let in; or NULL */
+	char *refused_account;			/* the best, while a former one is let in */
 	int64_t refused_from_s;
 	int64_t certificate_expires;
 
