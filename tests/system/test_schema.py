@@ -189,6 +189,7 @@ class Forms(unittest.TestCase):
     def test_every_integer_has_a_range(self):
         integers = {n for n, text in names_of("attributetype").items()
                     if text.find("121.1.27 ") > 0}
+        integers.remove("hubFormatVersion")  # of a file, whose reader looks at it
         self.assertEqual(integers, {a for kind, a, _, _ in constraints() if kind == "range"})
         known = set(names_of("attributetype")) | {"cn"}
         self.assertLessEqual({a for kind, a, _, _ in constraints() if kind != "define"}, known)
