@@ -429,9 +429,9 @@ static void all_refused(struct target *t, const char *text)
 	if (!t->sub->removed || !t->unknown || t->doubtful) {
 		t->refusals = 0;
 		if (t->unknown && !t->doubtful)
-			failf(t, "%.250s; it knows none of our accounts: if its own administrator has "
-				"ended the subscription remove it here, else make and import a new "
-				"file", text);
+			failf(t, "%.250s; it knows none of our accounts: if its own administrator "
+				"has ended the subscription remove it here, else make and import a "
+				"new file", text);
 		else
 			fail(t, text);
 		return;
