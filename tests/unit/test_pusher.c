@@ -746,8 +746,9 @@ START_TEST(test_fenced)
 	ck_assert_int_ge(directory_search(connection, &q, on_bucket, NULL, &e), 0);
 	AWAIT(loop, flag_holds, &done, PATIENCE_MS);
 	pusher_status(pusher, &status);
-	ck_assert_int_eq((status.side[PUSH_CONFIGURATION].error != NULL) +
-		(status.side[PUSH_RECIPIENTS].error != NULL), 1);
+	/* the recipients' half may have failed before, for it sees no cn=Recipients */
+	ck_assert_ptr_nonnull(status.side[PUSH_CONFIGURATION].error);
+	ck_assert_ptr_nonnull(strstr(status.side[PUSH_CONFIGURATION].error, "(50)"));
 	ck_assert_str_eq(bucket_dn, "");
 	pusher_detach(pusher);
 	directory_close(&connection);
