@@ -332,16 +332,21 @@ static void send_more(struct configuration_push *p)
 static bool is_held(struct configuration_push *p)
 {
 	const struct difference *d = &p->difference;
+	bool held = false;
 	size_t i;
 
 	if (d->other_site)
 		loss_window_allow(&p->windows[LOST_HUBS]);
 	if ((p->flags & ROUND_ALLOW_LOSS) == 0)
-		return loss_windows_hold(p->windows, d->losses, DIFFERENCE_LOSSES,
+		held = loss_windows_hold(p->windows, d->losses, d->gains, DIFFERENCE_LOSSES,
 			clock_mono_ms(), p->result.text, sizeof(p->result.text));
-	for (i = 0; i < DIFFERENCE_LOSSES; i++)
-		loss_window_allow(&p->windows[i]);
-	return false;
+	else
+		for (i = 0; i < DIFFERENCE_LOSSES; i++)
+			loss_window_allow(&p->windows[i]);
+	/* nor do the hubs of the former site count for what comes after */
+	if (d->other_site)
+		loss_window_allow(&p->windows[LOST_HUBS]);
+	return held;
 }
 
 static void report(struct configuration_push *p)

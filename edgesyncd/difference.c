@@ -199,6 +199,14 @@ static void count_loss(struct difference *d, const struct edge_entry *there, boo
 		}
 }
 
+static void count_gain(struct difference *d, const struct edge_entry *here)
+{
+	size_t i;
+
+	for (i = 0; here->class != NULL && i < DIFFERENCE_LOSSES; i++)
+		d->gains[i] += here->class->kind == loss_kinds[i].kind;
+}
+
 /* Has the edge moved to another site? */
 static void notice_site(struct difference *d, const struct edge_entries *here,
 	const struct edge_entries *there)
@@ -244,6 +252,7 @@ static void walk(struct work *w, const struct edge_entries *here,
 			count_loss(w->out, &there->v[j], false);
 			compare_entry(w, &here->v[i], &there->v[j]);
 		} else if (order < 0) {
+			count_gain(w->out, &here->v[i]);
 			put_add(w, &here->v[i]);
 		} else {
 			surplus(w, &there->v[j]);

@@ -34,6 +34,7 @@ struct difference {
 	size_t scanned;				/* objects here and there */
 	/* connectors, accepted domains, hubs that would go */
 	struct guard_loss losses[DIFFERENCE_LOSSES];
+	size_t gains[DIFFERENCE_LOSSES];	/* that would come */
 	bool other_site;			/* has other hubs: that is no loss */
 };
 

@@ -17,16 +17,18 @@ static void move_on(struct loss_window *w, uint64_t now_ms)
 }
 
 struct guard_loss loss_window_sum(struct loss_window *w, const struct guard_loss *push,
-	uint64_t now_ms)
+	size_t added, uint64_t now_ms)
 {
 	struct guard_loss sum = *push;
+	size_t gone;
 
 	move_on(w, now_ms);
 	if (w->most < push->before)
 		w->most = push->before;
 	sum.before = w->most > w->earlier ? w->most : w->earlier;
-	if (push->lost != 0)
-		sum.lost += sum.before - push->before;
+	gone = sum.before - push->before;
+	if (push->lost != 0 && gone > added)
+		sum.lost += gone - added;
 	return sum;
 }
 
@@ -39,14 +41,14 @@ static void describe(const struct guard_loss *sum, const struct guard_loss *push
 		", with those that have gone within the hour" : "");
 }
 
-bool loss_windows_hold(struct loss_window *w, const struct guard_loss *pushes, size_t n,
-	uint64_t now_ms, char *text, size_t size)
+bool loss_windows_hold(struct loss_window *w, const struct guard_loss *pushes,
+	const size_t *added, size_t n, uint64_t now_ms, char *text, size_t size)
 {
 	struct guard_loss sum, worst = { .lost = 0 };
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		sum = loss_window_sum(&w[i], &pushes[i], now_ms);
+		sum = loss_window_sum(&w[i], &pushes[i], added[i], now_ms);
 		w[i].held = guard_too_large(&sum, 1) != NULL;
 		if (!w[i].held || sum.lost <= worst.lost)
 			continue;

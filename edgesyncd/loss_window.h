@@ -2,8 +2,10 @@
  *
  * A loss in many small pushes is the same loss as in one: a push is judged together with what has
  * gone since the most stood there, within the last hour at least and two at most. Who came in their
- * place counts, so that a steady coming and going is no loss; within one push he does not. A loss
- * that was allowed is forgotten. While something is held, time does not let it pass.
+ * place counts, so that a steady coming and going is no loss, and what a push brings back is not
+ * gone: an edge that lost it by itself is put right. Within one push what comes makes nothing good
+ * that goes. A loss that was allowed is forgotten. While something is held, time does not let it
+ * pass.
  *
  * In memory of this process alone: another hub that takes the lease counts from what it finds.
  */
@@ -22,14 +24,17 @@ struct loss_window {
 };
 
 /*
- * What a push would take away (before: what stands there now), together with what has gone; lost is
- * 0 if the push itself takes nothing away.
+ * What a push would take away (before: what stands there now) and how many it would add, together
+ * with what has gone; lost is 0 if the push itself takes nothing away.
  */
 struct guard_loss loss_window_sum(struct loss_window *w, const struct guard_loss *push,
-	uint64_t now_ms);
-/* Of n kinds with a window each: is one of these sums too large? Fills text (of size) then. */
-bool loss_windows_hold(struct loss_window *w, const struct guard_loss *pushes, size_t n,
-	uint64_t now_ms, char *text, size_t size);
+	size_t added, uint64_t now_ms);
+/*
+ * Of n kinds with a window and a number added each: is one of these sums too large? Fills text (of
+ * size) then.
+ */
+bool loss_windows_hold(struct loss_window *w, const struct guard_loss *pushes,
+	const size_t *added, size_t n, uint64_t now_ms, char *text, size_t size);
 /* What is gone, or goes now, is as it should be. */
 void loss_window_allow(struct loss_window *w);
 

@@ -236,13 +236,15 @@ static bool is_held(struct recipient_push *p)
 	struct guard_loss loss = {
 		.what = "recipients", .before = p->there_count, .lost = p->result.counts.deleted,
 	};
-	size_t count = recipient_scan_count(p->scan);
+	size_t count = recipient_scan_count(p->scan), added = p->result.counts.added;
 
-	if (p->other_key)
+	if (p->other_key) {
 		loss.lost = p->there_count > count ? p->there_count - count : 0;
+		added = count > p->there_count ? count - p->there_count : 0;
+	}
 	if ((p->flags & ROUND_ALLOW_LOSS) == 0)
-		return loss_windows_hold(&p->window, &loss, 1, clock_mono_ms(), p->result.text,
-			sizeof(p->result.text));
+		return loss_windows_hold(&p->window, &loss, &added, 1, clock_mono_ms(),
+			p->result.text, sizeof(p->result.text));
 	loss_window_allow(&p->window);
 	return false;
 }

@@ -134,7 +134,7 @@ static bool may_be_held(struct recipient_push *p)
 		return false;
 	}
 	loss.lost = p->edits.removals < loss.before ? p->edits.removals : loss.before;
-	sum = loss_window_sum(&p->window, &loss, clock_mono_ms());
+	sum = loss_window_sum(&p->window, &loss, 0, clock_mono_ms());
 	return guard_too_large(&sum, 1) != NULL;
 }
 

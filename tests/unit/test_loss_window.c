@@ -15,11 +15,16 @@ static void setup(void)
 	memset(&window, 0, sizeof(window));
 }
 
-static bool holds(size_t before, size_t lost, uint64_t now_ms)
+static bool holds_of(size_t before, size_t lost, size_t added, uint64_t now_ms)
 {
 	const struct guard_loss push = { .what = "things", .before = before, .lost = lost };
 
-	return loss_windows_hold(&window, &push, 1, now_ms, text, sizeof(text));
+	return loss_windows_hold(&window, &push, &added, 1, now_ms, text, sizeof(text));
+}
+
+static bool holds(size_t before, size_t lost, uint64_t now_ms)
+{
+	return holds_of(before, lost, 0, now_ms);
 }
 
 /* How many go, one a push, before one is held. */
@@ -93,6 +98,19 @@ START_TEST(test_held_and_allowed)
 END_TEST
 
 /* Those that come raise what a tenth is of. */
+/* An edge that was restored from a backup has lost by itself what it is given back. */
+START_TEST(test_given_back)
+{
+	ck_assert(!holds(60000, 0, 1));
+	ck_assert(!holds_of(50000, 5, 10005, 2));
+	/* but what goes itself is no less for that */
+	ck_assert(holds_of(50000, 7000, 20000, 3));
+	setup();
+	ck_assert(!holds(60000, 0, 1));
+	ck_assert(holds_of(50000, 5, 100, 2));
+}
+END_TEST
+
 START_TEST(test_additions)
 {
 	ck_assert(!holds(0, 0, MINUTES(1)));
@@ -112,6 +130,7 @@ int main(void)
 	tcase_add_test(c, test_text);
 	tcase_add_test(c, test_time);
 	tcase_add_test(c, test_held_and_allowed);
+	tcase_add_test(c, test_given_back);
 	tcase_add_test(c, test_additions);
 	return unit_run("loss_window", &c, 1);
 }
