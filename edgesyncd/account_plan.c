@@ -62,13 +62,19 @@ const struct account *account_current(const struct account_situation *s, const c
 	return best;
 }
 
-/* Half of the life is left for trouble, however short the setting is. */
+/*
+ * Half of the life is left for trouble, however short the setting is; and however long it is, a
+ * quarter passes, so that a new account is never near its end.
+ */
 static bool nears_its_end(const struct account_situation *s, const struct account *a)
 {
-	int64_t early_s = a->from_s != 0 ? (a->to_s - a->from_s) / 2 : 0;
+	int64_t life_s = a->to_s - a->from_s;
+	int64_t early_s = s->renewal_s;
 
-	if (early_s < (int64_t)s->renewal_s)
-		early_s = s->renewal_s;
+	if (a->from_s != 0 && early_s < life_s / 2)
+		early_s = life_s / 2;
+	if (a->from_s != 0 && early_s > life_s / 4 * 3)
+		early_s = life_s / 4 * 3;
 	return a->to_s != 0 && a->to_s - s->now_s <= early_s;
 }
 

@@ -214,8 +214,9 @@ static const char *stands_filter(struct arena *a, const char *attr, const char *
 
 const char *edge_state_filter(struct arena *a, const struct lease_view *seen)
 {
-	return arena_printf(a, "(&%s%s)", stands_filter(a, "hubLeaseHolder", seen->holder),
-		stands_filter(a, "hubLeaseExpiry", seen->expiry));
+	return arena_printf(a, "(&%s%s%s)", stands_filter(a, "hubLeaseHolder", seen->holder),
+		stands_filter(a, "hubLeaseExpiry", seen->expiry),
+		stands_filter(a, "hubLeasePreferred", seen->preferred));
 }
 
 int64_t edge_clock_ms(const struct entry *e)

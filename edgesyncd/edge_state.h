@@ -35,7 +35,7 @@ struct edge_state {
 /* bound: normalized DN of our account. hub: our name. */
 int edge_state_decode(const struct entry *e, const char *base, const char *bound, const char *hub,
 	struct edge_state *out, struct err *err) MUST_CHECK;
-/* A filter that only an entry with exactly this holder and expiry fits. In the arena. */
+/* A filter that only an entry with exactly this lease and preference fits. In the arena. */
 const char *edge_state_filter(struct arena *a, const struct lease_view *seen);
 /* (attr=value), escaped. In the arena. */
 const char *edge_equals_filter(struct arena *a, const char *attr, const char *value);

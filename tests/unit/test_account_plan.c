@@ -136,7 +136,10 @@ END_TEST
 
 START_TEST(renewal)
 {
-	in_order()->to_s = NOW_S + RENEWAL_S;
+	struct account *a = in_order();
+
+	a->to_s = NOW_S + RENEWAL_S;
+	a->from_s = a->to_s - 90 * DAY_S;
 	ck_assert_str_eq(planned(), "+hub1");
 	/* then there are two, the new one not used yet, and what is for the former stays as well */
 	add_value("v2", "hub1");
@@ -170,6 +173,20 @@ START_TEST(renewal_at_half_of_the_life)
 	/* whose beginning is not told */
 	a->from_s = 0;
 	ck_assert_str_eq(planned(), "");
+}
+END_TEST
+
+START_TEST(new_accounts_are_not_near_their_end)
+{
+	struct account *a = in_order();
+
+	situation.renewal_s = 89 * DAY_S;
+	a->from_s = NOW_S;
+	a->to_s = account_end(&situation, "hub1", 90 * DAY_S);
+	ck_assert_str_eq(planned(), "");
+	a->from_s -= 70 * DAY_S;
+	a->to_s -= 70 * DAY_S;
+	ck_assert_str_eq(planned(), "+hub1");
 }
 END_TEST
 
@@ -464,7 +481,8 @@ START_TEST(state_entry)
 	ck_assert_int_eq(s.lease.prefers, LEASE_OTHERS);
 	ck_assert_int_eq(s.lease.expiry_s, 1795342500);
 	ck_assert_str_eq(edge_state_filter(arena, &s.lease), "(&(hubLeaseHolder=cn=hub1.2,"
-		"cn=Sync Accounts," BASE ")(hubLeaseExpiry=20261122101500Z))");
+		"cn=Sync Accounts," BASE ")(hubLeaseExpiry=20261122101500Z)"
+		"(hubLeasePreferred=cn=hub2.1,cn=Sync Accounts," BASE "))");
 	ck_assert_int_eq(decode_state(other, &s), 0);
 	ck_assert(!s.subscribed);
 	ck_assert_int_eq(s.lease.whose, LEASE_OUR_OTHER);
@@ -472,7 +490,7 @@ START_TEST(state_entry)
 	ck_assert_int_eq(decode_state(nothing, &s), 0);
 	ck_assert_int_eq(s.lease.whose, LEASE_NOBODY);
 	ck_assert_str_eq(edge_state_filter(arena, &s.lease),
-		"(&(!(hubLeaseHolder=*))(!(hubLeaseExpiry=*)))");
+		"(&(!(hubLeaseHolder=*))(!(hubLeaseExpiry=*))(!(hubLeasePreferred=*)))");
 }
 END_TEST
 
@@ -486,7 +504,8 @@ START_TEST(state_nonsense)
 	ck_assert_int_eq(decode_state(attrs, &s), 0);
 	ck_assert_int_eq(s.lease.whose, LEASE_OTHERS);
 	ck_assert_str_eq(edge_state_filter(arena, &s.lease),
-		"(&(hubLeaseHolder=no\\29\\28DN\\2A)(!(hubLeaseExpiry=*)))");
+		"(&(hubLeaseHolder=no\\29\\28DN\\2A)(!(hubLeaseExpiry=*))"
+		"(!(hubLeasePreferred=*)))");
 	memset(dn, 'x', 2999);
 	memcpy(dn, "cn=", 3);
 	ck_assert_int_eq(decode_state(attrs, &s), -1);
@@ -503,6 +522,7 @@ int main(void)
 	tcase_add_test(tc, hub_gone);
 	tcase_add_test(tc, renewal);
 	tcase_add_test(tc, renewal_at_half_of_the_life);
+	tcase_add_test(tc, new_accounts_are_not_near_their_end);
 	tcase_add_test(tc, ends_are_spread);
 	tcase_add_test(tc, made_in_one_second);
 	tcase_add_test(tc, unsure);
