@@ -428,7 +428,11 @@ static void all_refused(struct target *t, const char *text)
 
 	if (!t->sub->removed || !t->unknown || t->doubtful) {
 		t->refusals = 0;
-		if (t->unknown && !t->doubtful)
+		if (t->sub->removed && !t->unknown && !t->doubtful)
+			failf(t, "%s cannot be cleared, for all accounts there have expired: "
+				"\"hubctl edge-subscription remove %s --now\" ends it", t->name,
+				t->name);
+		else if (t->unknown && !t->doubtful)
 			failf(t, "%.250s; it knows none of our accounts: if its own administrator "
 				"has ended the subscription remove it here, else make and import a "
 				"new file", text);
