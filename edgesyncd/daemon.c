@@ -253,11 +253,8 @@ static int start(struct daemon *d, struct err *e)
 	const struct common_settings *s = &d->settings->common;
 	struct resolver_options options = { .servers = s->resolver };
 
-	if (s->user != NULL && privilege_drop(s->user, capabilities, e) != 0)
+	if (privilege_settle(s->user, capabilities, s->core_files != 0, e) != 0)
 		return -1;
-	privilege_keep_from_children();
-	privilege_allow_core(s->core_files != 0);
-	privilege_raise_descriptors();
 	/* "reload" that comes before there is anything to reload does not end the process */
 	signal(SIGHUP, SIG_IGN);
 	log_writer_start();

@@ -1,64 +1,19 @@
 /* main.c - hubd's command line. */
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "config.h"
 #include "hubd/daemon.h"
 #include "libhub/base/log.h"
 #include "libhub/base/log_writer.h"
 #include "libhub/base/mem.h"
-
-static const char usage[] =
-	"usage: hubd -f hubd.conf [-d] [-t]\n"
-	"  -f FILE  settings\n"
-	"  -d       log events for developers too\n"
-	"  -t       check the settings and exit\n"
-	"  -V       print the version\n"
-	"hubd stays in the foreground and logs to standard error.\n";
-
-struct options {
-	const char *file;
-	bool debug, test;
-};
-
-/* The exit status, or -1 to go on. */
-static int parse(int argc, char **argv, struct options *o)
-{
-	int c;
-
-	while ((c = getopt(argc, argv, "f:dtVh")) != -1) {
-		switch (c) {
-		case 'f':
-			o->file = optarg;
-			break;
-		case 'd':
-			o->debug = true;
-			break;
-		case 't':
-			o->test = true;
-			break;
-		case 'V':
-			puts(PACKAGE_STRING);
-			return 0;
-		default:
-			fputs(usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
-	}
-	if (o->file != NULL && optind == argc)
-		return -1;
-	fputs(usage, stderr);
-	return 2;
-}
+#include "libhub/daemon/command_line.h"
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct command_line o;
 	struct arena *arena;
 	struct settings settings;
 	struct err e;
-	int status = parse(argc, argv, &o);
+	int status = command_line_parse(argc, argv, "hubd", &o);
 
 	if (status >= 0)
 		return status;

@@ -29,7 +29,8 @@ static int keep_capabilities(const char *const *capabilities, struct err *e)
 	return err_set(e, ERR_CONFIG, errno, "cannot keep capabilities %s", capabilities[i - 1]);
 }
 
-int privilege_drop(const char *user, const char *const *capabilities, struct err *e)
+/* Nothing to do when already running as that user. */
+static int drop(const char *user, const char *const *capabilities, struct err *e)
 {
 	const struct passwd *pw = getpwnam(user);
 
@@ -44,17 +45,7 @@ int privilege_drop(const char *user, const char *const *capabilities, struct err
 	return keep_capabilities(capabilities, e);
 }
 
-void privilege_keep_from_children(void)
-{
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-}
-
-void privilege_allow_core(bool allow)
-{
-	(void)prctl(PR_SET_DUMPABLE, allow ? 1 : 0);
-}
-
-void privilege_raise_descriptors(void)
+static void raise_descriptors(void)
 {
 	struct rlimit limit;
 
@@ -62,4 +53,16 @@ void privilege_raise_descriptors(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+int privilege_settle(const char *user, const char *const *capabilities, bool core_files,
+	struct err *e)
+{
+	if (user != NULL && drop(user, capabilities, e) != 0)
+		return -1;
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	/* after the drop, by which the kernel forbids it */
+	(void)prctl(PR_SET_DUMPABLE, core_files ? 1 : 0);
+	raise_descriptors();
+	return 0;
 }
