@@ -15,7 +15,6 @@ extern const struct admin_route control_routes[];
 
 /* status.c, new references. */
 json_t *control_status(const struct control *c);
-void control_put_directory(json_t *o, const struct control *c);
 /* looked: at the edge itself, just now. */
 json_t *control_edge(const struct target_status *s, bool looked);
 /* 1, 0, or -1: nobody knows, here and now. */

@@ -4,7 +4,7 @@
 
 #include "edgesyncd/control_priv.h"
 #include "libhub/admin/answer.h"
-#include "libhub/base/clock.h"
+#include "libhub/admin/answer_mirror.h"
 #include "libhub/base/mem.h"
 
 /* --- of an edge --- */
@@ -278,25 +278,6 @@ static void print_in_step(struct evbuffer *out, const struct edges *edges)
 	}
 }
 
-static void print_directory(const struct control *c, struct evbuffer *out)
-{
-	const struct snapshot *s = mirror_snapshot(c->cfg.mirror);
-	struct mirror_status m;
-
-	mirror_status(c->cfg.mirror, &m);
-	answer_gauge(out, "directory_live", "1 while changes of the directory come at once.",
-		m.state == WATCH_LIVE);
-	answer_gauge(out, "recipients", "Recipients known.", m.recipients);
-	answer_gauge(out, "directory_held", "1 while what the directory shows is not believed.",
-		m.held != NULL);
-	answer_gauge(out, "recipients_held",
-		"1 while missing recipients are not believed to be gone.",
-		m.recipients_held != NULL);
-	if (s != NULL)
-		answer_gauge(out, "configuration_age_seconds", "Since the configuration changed.",
-			(uint64_t)(clock_wall_ms() - s->built_ms) / 1000);
-}
-
 static void add_edge(const struct target_status *s, void *ctx)
 {
 	struct edges *edges = ctx;
@@ -311,7 +292,7 @@ void control_metrics(const struct control *c, struct evbuffer *out)
 	size_t i;
 
 	targets_each(c->cfg.targets, add_edge, &edges);
-	print_directory(c, out);
+	answer_mirror_metrics(out, c->cfg.mirror, mirror_snapshot(c->cfg.mirror));
 	answer_gauge(out, "edges", "Edges of this hub's site.", edges.n);
 	for (i = 0; i < sizeof(edge_metrics) / sizeof(edge_metrics[0]); i++)
 		print_edge_metric(out, &edge_metrics[i], &edges);

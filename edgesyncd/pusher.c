@@ -512,11 +512,6 @@ bool pusher_idle(const struct pusher *p)
 
 /* --- what is shown --- */
 
-static const char *text_or_null(const char *text)
-{
-	return *text != '\0' ? text : NULL;
-}
-
 static void show_marker(const struct replica_marker *m, struct push_side *side)
 {
 	side->edge = m != NULL ? m->digest : "";
@@ -561,8 +556,8 @@ void pusher_status(const struct pusher *p, struct push_status *out)
 		side->in_step = p->attached && is_pushed(h);
 		side->pushed_ms = h->pushed_ms;
 		side->compared_ms = h->compared_ms;
-		side->held = text_or_null(h->held);
-		side->error = text_or_null(h->error);
+		side->held = pusher_text(h->held);
+		side->error = pusher_text(h->error);
 		side->pushes = h->pushes;
 		side->failures = h->failures;
 		side->repaired = h->repaired;

@@ -144,18 +144,13 @@ void pusher_job_failed(struct push_half *h, const char *error)
 	step_done(h);
 }
 
-static const char *text_or_null(const char *text)
-{
-	return *text != '\0' ? text : NULL;
-}
-
 static void tell(struct push_job *job)
 {
 	struct push_result started = {
-		.error = text_or_null(job->error), .held = text_or_null(job->held),
+		.error = pusher_text(job->error), .held = pusher_text(job->held),
 	};
 	struct push_comparison compared = {
-		.error = text_or_null(job->error), .differences = job->differences,
+		.error = pusher_text(job->error), .differences = job->differences,
 		.verified = job->verified,
 	};
 

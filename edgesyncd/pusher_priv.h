@@ -71,6 +71,12 @@ struct pusher {
 	struct pusher *prev, *next;
 };
 
+/* NULL where there is nothing to say. */
+static inline const char *pusher_text(const char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
 /* pusher.c */
 /* Looks whether there is something to do, then or after delay_ms. */
 void pusher_wake(struct push_half *h, unsigned int delay_ms);

@@ -8,6 +8,7 @@
 
 #include "edgesyncd/control_priv.h"
 #include "libhub/admin/answer.h"
+#include "libhub/admin/answer_mirror.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
 
@@ -96,7 +97,7 @@ static void work_answer(struct work *w)
 		json_array_append(edges, w->parts[i].result);
 	}
 	answer_put(o, "server", answer_text(w->control->cfg.settings->common.server));
-	control_put_directory(o, w->control);
+	answer_mirror_put(o, w->control->cfg.mirror, true);
 	answer_put(o, "edges", edges);
 	admin_answer_json(w->call, HTTP_OK, o);
 	json_decref(o);

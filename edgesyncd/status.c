@@ -3,12 +3,8 @@
 #include "edgesyncd/control_priv.h"
 
 #include "libhub/admin/answer.h"
+#include "libhub/admin/answer_mirror.h"
 #include "libhub/base/clock.h"
-
-static const char *const states[] = {
-	[WATCH_CONNECTING] = "connecting", [WATCH_REFRESHING] = "refreshing",
-	[WATCH_LIVE] = "live", [WATCH_DOWN] = "down",
-};
 
 /* --- an edge --- */
 
@@ -17,21 +13,9 @@ static bool is_text(const char *s)
 	return s != NULL && *s != '\0';
 }
 
-/* "" = not known. */
-static json_t *known_text(const char *s)
-{
-	return answer_text(is_text(s) ? s : NULL);
-}
-
-/* 0 = not known. */
-static json_t *known_ms(int64_t wall_ms)
-{
-	return wall_ms != 0 ? answer_time(wall_ms) : json_null();
-}
-
 static json_t *known_s(int64_t wall_s)
 {
-	return known_ms(wall_s * 1000);
+	return answer_known_time(wall_s * 1000);
 }
 
 /* 0 = not known. */
@@ -56,16 +40,16 @@ static json_t *side_json(const struct push_status *p, const struct push_side *si
 {
 	json_t *o = json_object();
 
-	answer_put(o, "here", known_text(side->here));
-	answer_put(o, "edge", known_text(side->edge));
+	answer_put(o, "here", answer_known_text(side->here));
+	answer_put(o, "edge", answer_known_text(side->edge));
 	/* who only observes has not counted what differs */
 	answer_put(o, "count", is_text(side->here) && (side->in_step || !p->observes) ?
 		answer_number(side->count) : json_null());
-	answer_put(o, "pushed", known_ms(side->pushed_ms));
-	answer_put(o, "compared", known_ms(side->compared_ms));
+	answer_put(o, "pushed", answer_known_time(side->pushed_ms));
+	answer_put(o, "compared", answer_known_time(side->compared_ms));
 	answer_put(o, "age_s", age(side->pushed_ms));
-	answer_put(o, "held", known_text(side->held));
-	answer_put(o, "error", known_text(side->error));
+	answer_put(o, "held", answer_known_text(side->held));
+	answer_put(o, "error", answer_known_text(side->error));
 	answer_put(o, "pushes", answer_number(side->pushes));
 	answer_put(o, "failures", answer_number(side->failures));
 	answer_put(o, "repaired", answer_number(side->repaired));
@@ -77,10 +61,10 @@ static json_t *lease_json(const struct target_status *s)
 {
 	json_t *o = json_object();
 
-	answer_put(o, "holder", known_text(s->lease_holder));
+	answer_put(o, "holder", answer_known_text(s->lease_holder));
 	answer_put(o, "expiry", known_s(s->lease_expiry));
 	answer_put(o, "mine", json_boolean(s->lease_mine));
-	answer_put(o, "preferred", known_text(s->lease_preferred));
+	answer_put(o, "preferred", answer_known_text(s->lease_preferred));
 	return o;
 }
 
@@ -143,14 +127,15 @@ static void put_push(json_t *o, const struct target_status *s, bool looked)
 
 	for (i = 0; i < PUSH_TYPES; i++)
 		answer_put(steps, push_type_names[i], in_step(s, i, looked));
-	answer_put(fingerprint, "here", known_text(p->here_fingerprint));
-	answer_put(fingerprint, "edge", known_text(side[PUSH_CONFIGURATION].edge_fingerprint));
+	answer_put(fingerprint, "here", answer_known_text(p->here_fingerprint));
+	answer_put(fingerprint, "edge",
+		answer_known_text(side[PUSH_CONFIGURATION].edge_fingerprint));
 	answer_put(o, "in_step", steps);
 	answer_put(o, "fingerprint", fingerprint);
 	answer_put(o, "age_s", age(pushed_ms(p)));
 	answer_put(o, "busy", json_boolean(p->busy));
-	answer_put(o, "held", known_text(worst(side[0].held, side[1].held, NULL)));
-	answer_put(o, "error", known_text(worst(s->error, side[0].error, side[1].error)));
+	answer_put(o, "held", answer_known_text(worst(side[0].held, side[1].held, NULL)));
+	answer_put(o, "error", answer_known_text(worst(s->error, side[0].error, side[1].error)));
 	for (i = 0; i < PUSH_TYPES; i++)
 		answer_put(o, push_type_names[i], side_json(p, &side[i]));
 }
@@ -162,9 +147,10 @@ json_t *control_edge(const struct target_status *s, bool looked)
 	answer_put(o, "name", answer_text(s->name));
 	answer_put(o, "site", answer_text(s->site));
 	answer_put(o, "state", answer_text(target_state_names[s->state]));
-	answer_put(o, "uri", known_text(s->uri));
+	answer_put(o, "uri", answer_known_text(s->uri));
 	put_push(o, s, looked);
-	answer_put(o, "error_since", is_text(s->error) ? known_ms(s->error_ms) : json_null());
+	answer_put(o, "error_since", is_text(s->error) ? answer_known_time(s->error_ms) :
+		json_null());
 	answer_put(o, "lease", lease_json(s));
 	answer_put(o, "hubs", hubs_json(s));
 	answer_put(o, "certificate_expires", known_s(s->certificate_expires));
@@ -177,29 +163,6 @@ json_t *control_edge(const struct target_status *s, bool looked)
 }
 
 /* --- all --- */
-
-void control_put_directory(json_t *o, const struct control *c)
-{
-	struct recipients *r = mirror_recipients(c->cfg.mirror);
-	json_t *directory = json_object(), *recipients = json_object();
-	struct mirror_status m;
-
-	mirror_status(c->cfg.mirror, &m);
-	answer_put(directory, "state", answer_text(states[m.state]));
-	answer_put(directory, "uri", answer_text(m.uri));
-	answer_put(directory, "error", known_text(m.error));
-	answer_put(directory, "newest_change", known_text(m.csn));
-	answer_put(directory, "held", answer_text(m.held));
-	answer_put(o, "directory", directory);
-	answer_put(o, "from_cache", json_boolean(m.from_cache));
-	answer_put(o, "in_step_since_ms", m.in_step_since_ms != 0 ?
-		json_integer(m.in_step_since_ms) : json_null());
-	answer_put(recipients, "count", answer_number(m.recipients));
-	answer_put(recipients, "loaded", json_boolean(r != NULL && recipients_loaded(r)));
-	answer_put(recipients, "state", answer_text(states[m.recipients_state]));
-	answer_put(recipients, "held", answer_text(m.recipients_held));
-	answer_put(o, "recipients", recipients);
-}
 
 static void add_edge(const struct target_status *s, void *ctx)
 {
@@ -215,7 +178,7 @@ json_t *control_status(const struct control *c)
 	answer_put(o, "version", answer_text(PACKAGE_VERSION));
 	answer_put(o, "fingerprint", answer_text(s != NULL ? s->fingerprint : NULL));
 	answer_put(o, "age_s", age(s != NULL ? s->built_ms : 0));
-	control_put_directory(o, c);
+	answer_mirror_put(o, c->cfg.mirror, true);
 	targets_each(c->cfg.targets, add_edge, edges);
 	answer_put(o, "edges", edges);
 	return o;

@@ -7,7 +7,7 @@
 #include "hubd/spool/spool.h"
 #include "hubd/track/counters.h"
 #include "libhub/admin/answer.h"
-#include "libhub/base/clock.h"
+#include "libhub/admin/answer_mirror.h"
 
 static void spool_metrics(const struct control *c, struct evbuffer *out)
 {
@@ -56,21 +56,10 @@ static void failover_metrics(const struct control *c, struct evbuffer *out)
 static void configuration_metrics(const struct control *c, struct evbuffer *out)
 {
 	const struct snapshot *s = control_snapshot(c);
-	struct mirror_status m;
 
-	mirror_status(c->cfg.mirror, &m);
-	answer_gauge(out, "directory_live", "1 while changes of the directory come at once.",
-		m.state == WATCH_LIVE);
-	answer_gauge(out, "recipients", "Recipients known.", m.recipients);
-	answer_gauge(out, "directory_held", "1 while what the directory shows is not believed.",
-		m.held != NULL);
-	answer_gauge(out, "recipients_held",
-		"1 while missing recipients are not believed to be gone.",
-		m.recipients_held != NULL);
+	answer_mirror_metrics(out, c->cfg.mirror, s);
 	if (s == NULL)
 		return;
-	answer_gauge(out, "configuration_age_seconds", "Since the configuration changed.",
-		(uint64_t)(clock_wall_ms() - s->built_ms) / 1000);
 	answer_gauge(out, "configuration_rejected_objects", "Objects that break a rule.",
 		s->rejection_count);
 	answer_gauge(out, "configuration_warnings", "References to nothing and the like.",

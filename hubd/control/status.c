@@ -8,14 +8,10 @@
 #include "hubd/queue/failover.h"
 #include "hubd/spool/spool.h"
 #include "libhub/admin/answer.h"
+#include "libhub/admin/answer_mirror.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 #include "libhub/tls/context.h"
-
-static const char *const states[] = {
-	[WATCH_CONNECTING] = "connecting", [WATCH_REFRESHING] = "refreshing",
-	[WATCH_LIVE] = "live", [WATCH_DOWN] = "down",
-};
 
 /* Hosts that people name and that are none: as many as people may have made up. */
 enum { HOMELESS_SHOWN = 50 };
@@ -77,37 +73,6 @@ static void put_snapshot(json_t *o, const struct snapshot *s, const struct recip
 		json_null());
 	answer_put(o, "rejected", rejected);
 	answer_put(o, "warnings", warnings);
-}
-
-/* NULL = not known, or the snapshot that has it is not in force yet */
-static const char *newest_change(const struct control *c, const struct mirror_status *m)
-{
-	return *m->csn != '\0' && control_is_settled(c) ? m->csn : NULL;
-}
-
-static void put_directory(json_t *o, const struct control *c)
-{
-	struct mirror_status m;
-	struct recipients *r = mirror_recipients(c->cfg.mirror);
-	json_t *directory = json_object(), *recipients = json_object();
-
-	mirror_status(c->cfg.mirror, &m);
-	answer_put(directory, "state", answer_text(states[m.state]));
-	answer_put(directory, "uri", answer_text(m.uri));
-	answer_put(directory, "error", answer_text(m.error != NULL &&
-		*m.error != '\0' ? m.error : NULL));
-	answer_put(directory, "newest_change", answer_text(newest_change(c, &m)));
-	answer_put(directory, "held", answer_text(m.held));
-	answer_put(o, "directory", directory);
-	answer_put(o, "from_cache", json_boolean(m.from_cache));
-	answer_put(o, "in_step_since_ms",
-		m.in_step_since_ms != 0 ? json_integer(m.in_step_since_ms) :
-		json_null());
-	answer_put(recipients, "count", answer_number(m.recipients));
-	answer_put(recipients, "loaded", json_boolean(r != NULL && recipients_answer(r)));
-	answer_put(recipients, "state", answer_text(states[m.recipients_state]));
-	answer_put(recipients, "held", answer_text(m.recipients_held));
-	answer_put(o, "recipients", recipients);
 }
 
 static void put_binding(const char *binding, const char *problem, void *ctx)
@@ -183,7 +148,8 @@ json_t *control_status(const struct control *c)
 	/* what the mirror has, also while this server is not allowed to act on it */
 	put_snapshot(o, control_snapshot(c), mirror_recipients(c->cfg.mirror));
 	answer_put(o, "in_force", json_boolean(c->live != NULL));
-	put_directory(o, c);
+	/* a change whose snapshot is not in force yet is not told */
+	answer_mirror_put(o, c->cfg.mirror, control_is_settled(c));
 	answer_put(o, "edge", control_status_edge(c));
 	c->cfg.each_binding(c->cfg.ctx, put_binding, listeners);
 	answer_put(o, "listeners", listeners);

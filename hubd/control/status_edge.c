@@ -4,27 +4,17 @@
 #include "libhub/admin/answer.h"
 #include "libhub/base/clock.h"
 
-static json_t *time_or_null(int64_t wall_ms)
-{
-	return wall_ms != 0 ? answer_time(wall_ms) : json_null();
-}
-
-static json_t *text_or_null(const char *s)
-{
-	return answer_text(*s != '\0' ? s : NULL);
-}
-
 static json_t *part_json(const struct replica_part *p)
 {
 	json_t *o = json_object();
 
 	answer_put(o, "in_step", json_boolean(p->in_step));
-	answer_put(o, "incomplete_since", time_or_null(p->incomplete_since_ms));
-	answer_put(o, "reason", text_or_null(p->reason));
-	answer_put(o, "fingerprint", text_or_null(p->fingerprint));
-	answer_put(o, "holder", text_or_null(p->holder));
-	answer_put(o, "pushed", time_or_null(p->time_ms));
-	answer_put(o, "in_force_since", time_or_null(p->in_force_since_ms));
+	answer_put(o, "incomplete_since", answer_known_time(p->incomplete_since_ms));
+	answer_put(o, "reason", answer_known_text(p->reason));
+	answer_put(o, "fingerprint", answer_known_text(p->fingerprint));
+	answer_put(o, "holder", answer_known_text(p->holder));
+	answer_put(o, "pushed", answer_known_time(p->time_ms));
+	answer_put(o, "in_force_since", answer_known_time(p->in_force_since_ms));
 	return o;
 }
 

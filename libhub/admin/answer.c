@@ -35,6 +35,16 @@ json_t *answer_time(int64_t wall_ms)
 	return json_string(buf);
 }
 
+json_t *answer_known_text(const char *s)
+{
+	return answer_text(s != NULL && *s != '\0' ? s : NULL);
+}
+
+json_t *answer_known_time(int64_t wall_ms)
+{
+	return wall_ms != 0 ? answer_time(wall_ms) : json_null();
+}
+
 void answer_metric(struct evbuffer *out, enum answer_metric kind, const char *name,
 	const char *help)
 {

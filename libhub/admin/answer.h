@@ -14,6 +14,9 @@ json_t *answer_number(uint64_t n);
 json_t *answer_text(const char *s);
 /* RFC 3339. */
 json_t *answer_time(int64_t wall_ms);
+/* The same; what is not known ("" or NULL, or 0) is null. */
+json_t *answer_known_text(const char *s);
+json_t *answer_known_time(int64_t wall_ms);
 
 /*
  * OpenMetrics: the lines of type and help of hub_NAME, then samples of it. Those of a counter have
