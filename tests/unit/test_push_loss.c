@@ -1,0 +1,144 @@
+/* test_push_loss.c - a push that would take away more than is likely is held. */
+#include "push_kit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "unit.h"
+
+START_TEST(test_held)
+{
+	enum push_type type = PUSH_RECIPIENTS;
+	unsigned int i;
+
+	kit_put_people(100);
+	kit_begin();
+	for (i = 1; i <= 11; i++)
+		kit_drop_person(i);
+	AWAIT(kit.loop, kit_is_held, &type, PATIENCE_MS);
+	ck_assert_ptr_nonnull(strstr(kit.status.side[type].held, "11 of 100 recipients"));
+	kit_compare(false, "user11@a.example");
+	ck_assert(kit.verified.edge && !kit.verified.here);
+	kit_start(true, false);
+	ck_assert_ptr_nonnull(strstr(kit.held, "11 of 100 recipients"));
+	kit_start(true, true);
+	ck_assert_str_eq(kit.held, "");
+	ck_assert_uint_eq(kit.counts[type].deleted, 11);
+	kit_await_in_step();
+	ck_assert_ptr_null(kit.status.side[type].held);
+	kit_expect_same("user11@a.example", false);
+}
+END_TEST
+
+/* A loss in many pushes is held as one in a single push is; what is added passes. */
+START_TEST(test_held_one_by_one)
+{
+	enum push_type type = PUSH_RECIPIENTS;
+	char address[40];
+	unsigned int i;
+
+	kit_put_people(200);
+	kit_begin();
+	for (i = 1; i <= 20; i++) {
+		kit_drop_person(i);
+		kit_await_in_step();
+	}
+	/* whoever comes to the lease again has not forgotten */
+	kit_attach_again();
+	kit_await_in_step();
+	kit_drop_person(21);
+	AWAIT(kit.loop, kit_is_held, &type, PATIENCE_MS);
+	ck_assert_ptr_nonnull(strstr(kit.status.side[type].held, "21 of 200 recipients"));
+	kit_start(false, true);
+	ck_assert_str_eq(kit.held, "");
+	for (i = 22; i <= 25; i++)
+		kit_drop_person(i);
+	for (i = 300; i < 340; i++) {
+		snprintf(address, sizeof(address), "user%u@a.example", i);
+		kit_put_person(i, address, false);
+	}
+	kit_await_in_step();
+	ck_assert_ptr_null(kit.status.side[type].held);
+	kit_expect_same("user25@a.example", false);
+}
+END_TEST
+
+static const char *domains(char *text, size_t size, unsigned int n)
+{
+	size_t used = 0;
+	unsigned int i;
+
+	text[0] = '\0';
+	for (i = 1; i <= n; i++)
+		used += (size_t)snprintf(text + used, size - used, "dn: cn=d%u,cn=Accepted Domains,"
+			T "\nobjectClass: hubAcceptedDomain\ncn: d%u\nhubDomain: d%u.example\n\n",
+			i, i, i);
+	return text;
+}
+
+START_TEST(test_domains_held_one_by_one)
+{
+	enum push_type type = PUSH_CONFIGURATION;
+	char text[12000], dn[80];
+	unsigned int i;
+
+	kit_set_organization(kit_organization);
+	kit_set_organization(domains(text, sizeof(text), 60));
+	kit_attach();
+	kit_await_in_step();
+	for (i = 1; i <= 10; i++) {
+		snprintf(dn, sizeof(dn), "cn=d%u,cn=Accepted Domains," T, i);
+		builder_delete_dn(kit.builder, dn);
+		kit_set_organization("");
+		kit_await_in_step();
+	}
+	builder_delete_dn(kit.builder, "cn=d11,cn=Accepted Domains," T);
+	kit_set_organization("");
+	AWAIT(kit.loop, kit_is_held, &type, PATIENCE_MS);
+	ck_assert_ptr_nonnull(strstr(kit.status.side[type].held, "11 of 60 accepted domains"));
+	kit_start(false, true);
+	kit_await_in_step();
+	ck_assert_ptr_null(kit.status.side[type].held);
+}
+END_TEST
+
+/* After the changes alone were found to be too many. */
+static bool compares_all(void *ctx)
+{
+	(void)ctx;
+	pusher_status(kit.pusher, &kit.status);
+	return kit.status.busy && kit.status.side[PUSH_RECIPIENTS].here[0] == '\0';
+}
+
+/* Whoever allows a loss while it is found out need not wait until it is tried again. */
+START_TEST(test_allowed_while_busy)
+{
+	unsigned int i;
+
+	kit_put_people(20000);
+	kit_begin();
+	for (i = 1; i <= 4000; i++)
+		kit_drop_person(i);
+	AWAIT(kit.loop, compares_all, NULL, PATIENCE_MS);
+	ck_assert_ptr_null(kit.status.side[PUSH_RECIPIENTS].held);
+	kit_start(true, true);
+	ck_assert_str_eq(kit.held, "");
+	ck_assert_uint_eq(kit.counts[PUSH_RECIPIENTS].deleted, 4000);
+	kit_await_in_step();
+}
+END_TEST
+
+int main(void)
+{
+	TCase *c = tcase_create("push_loss");
+
+	if (!slapd_available())
+		return 77;
+	tcase_set_timeout(c, 400);
+	tcase_add_checked_fixture(c, kit_setup, kit_teardown);
+	tcase_add_test(c, test_held);
+	tcase_add_test(c, test_held_one_by_one);
+	tcase_add_test(c, test_domains_held_one_by_one);
+	tcase_add_test(c, test_allowed_while_busy);
+	return unit_run("push_loss", &c, 1);
+}
