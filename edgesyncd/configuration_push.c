@@ -105,15 +105,11 @@ void configuration_push_free(struct configuration_push **pp)
 void configuration_push_attach(struct configuration_push *p, struct directory_connection *c,
 	const char *base, const char *holder)
 {
-	size_t i;
-
 	BUG_ON(p->requests.c != NULL);
 	p->requests.c = c;
 	p->base = xstrdup(base);
 	p->holder = xstrdup(holder);
-	/* who had the lease meanwhile may have been allowed to */
-	for (i = 0; i < DIFFERENCE_LOSSES; i++)
-		p->windows[i].held = false;
+	loss_windows_leave(p->windows, DIFFERENCE_LOSSES);
 }
 
 static void end_round(struct configuration_push *p)
@@ -335,6 +331,7 @@ static bool is_held(struct configuration_push *p)
 	bool held = false;
 	size_t i;
 
+	loss_windows_return(p->windows, DIFFERENCE_LOSSES, p->marker.holder, p->holder);
 	if (d->other_site)
 		loss_window_allow(&p->windows[LOST_HUBS]);
 	if ((p->flags & ROUND_ALLOW_LOSS) == 0)

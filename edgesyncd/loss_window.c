@@ -2,6 +2,7 @@
 #include "edgesyncd/loss_window.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -61,4 +62,26 @@ bool loss_windows_hold(struct loss_window *w, const struct guard_loss *pushes,
 void loss_window_allow(struct loss_window *w)
 {
 	*w = (struct loss_window){ .held = false };
+}
+
+void loss_windows_leave(struct loss_window *w, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		w[i].held = false;
+		w[i].away = true;
+	}
+}
+
+void loss_windows_return(struct loss_window *w, size_t n, const char *holder, const char *us)
+{
+	bool another = *holder != '\0' && strcmp(holder, us) != 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (w[i].away && another)
+			loss_window_allow(&w[i]);
+		w[i].away = false;
+	}
 }

@@ -7,7 +7,8 @@
  * that goes. A loss that was allowed is forgotten. While something is held, time does not let it
  * pass.
  *
- * In memory of this process alone: another hub that takes the lease counts from what it finds.
+ * In memory of this process alone: another hub that takes the lease counts from what it finds, and
+ * so does a former holder who finds that another has pushed since, for he may have been allowed to.
  */
 #ifndef HUB_EDGESYNCD_LOSS_WINDOW_H
 #define HUB_EDGESYNCD_LOSS_WINDOW_H
@@ -21,6 +22,7 @@ struct loss_window {
 	uint64_t since_ms;		/* monotonic */
 	size_t most, earlier;		/* that stood there since, and in the hour before */
 	bool held;
+	bool away;			/* since the last push */
 };
 
 /*
@@ -37,5 +39,9 @@ bool loss_windows_hold(struct loss_window *w, const struct guard_loss *pushes,
 	const size_t *added, size_t n, uint64_t now_ms, char *text, size_t size);
 /* What is gone, or goes now, is as it should be. */
 void loss_window_allow(struct loss_window *w);
+/* Before the first push after a while, of n windows: who has the lease now may be another. */
+void loss_windows_leave(struct loss_window *w, size_t n);
+/* Before each push: the holder that the marker names, or "", and who we are. */
+void loss_windows_return(struct loss_window *w, size_t n, const char *holder, const char *us);
 
 #endif

@@ -238,6 +238,7 @@ static bool is_held(struct recipient_push *p)
 	};
 	size_t count = recipient_scan_count(p->scan), added = p->result.counts.added;
 
+	loss_windows_return(&p->window, 1, p->marker.holder, p->holder);
 	if (p->other_key) {
 		loss.lost = p->there_count > count ? p->there_count - count : 0;
 		added = count > p->there_count ? count - p->there_count : 0;

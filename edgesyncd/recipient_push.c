@@ -53,8 +53,7 @@ void recipient_push_attach(struct recipient_push *p, struct directory_connection
 	p->base = xstrdup(base);
 	p->holder = xstrdup(holder);
 	p->digests = xcalloc(BUCKETS, sizeof(*p->digests));
-	/* who had the lease meanwhile may have been allowed to */
-	p->window.held = false;
+	loss_windows_leave(&p->window, 1);
 	p->here[0] = '\0';
 }
 

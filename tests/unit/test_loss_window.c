@@ -111,6 +111,28 @@ START_TEST(test_given_back)
 }
 END_TEST
 
+/* What another holder was allowed is nothing to be made good; our own is not forgotten. */
+START_TEST(test_another_holder)
+{
+	static const struct {
+		const char *holder;
+		bool away, holds;
+	} rows[] = {
+		{ "hub2", true, false }, { "hub1", true, true }, { "", true, true },
+		{ "hub2", false, true },
+	};
+
+	ck_assert(!holds(60, 0, MINUTES(1)));
+	if (rows[_i].away)
+		loss_windows_leave(&window, 1);
+	loss_windows_return(&window, 1, rows[_i].holder, "hub1");
+	ck_assert_int_eq(holds(45, 1, MINUTES(2)), rows[_i].holds);
+	/* once */
+	loss_windows_return(&window, 1, "hub2", "hub1");
+	ck_assert_int_eq(holds(45, 5, MINUTES(3)), rows[_i].holds);
+}
+END_TEST
+
 START_TEST(test_additions)
 {
 	ck_assert(!holds(0, 0, MINUTES(1)));
@@ -131,6 +153,7 @@ int main(void)
 	tcase_add_test(c, test_time);
 	tcase_add_test(c, test_held_and_allowed);
 	tcase_add_test(c, test_given_back);
+	tcase_add_loop_test(c, test_another_holder, 0, 4);
 	tcase_add_test(c, test_additions);
 	return unit_run("loss_window", &c, 1);
 }

@@ -128,6 +128,70 @@ START_TEST(test_allowed_while_busy)
 }
 END_TEST
 
+static void lose(unsigned int *people, unsigned int *gone, unsigned int n)
+{
+	char dn[80];
+
+	for (; n > 0; n--) {
+		kit_drop_person(++*people);
+		snprintf(dn, sizeof(dn), "cn=d%u,cn=Accepted Domains," T, ++*gone);
+		builder_delete_dn(kit.builder, dn);
+	}
+	kit_set_organization("");
+}
+
+/* Each is in step or held. */
+static bool is_settled(void *ctx)
+{
+	enum push_type type;
+
+	(void)ctx;
+	pusher_status(kit.pusher, &kit.status);
+	for (type = 0; type < PUSH_TYPES; type++)
+		if (!kit.status.side[type].in_step && kit.status.side[type].held == NULL)
+			return false;
+	return true;
+}
+
+static void on_fenced(const char *text, void *ctx)
+{
+	(void)ctx;
+	ck_abort_msg("%s", text);
+}
+
+/* What was allowed while another hub held the lease is not held by the former one. */
+START_TEST(test_allowed_elsewhere)
+{
+	static const struct pusher_callbacks cbs = { on_fenced, NULL };
+	struct pusher *former = kit.pusher;
+	unsigned int people = 0, gone = 0;
+	char text[12000];
+
+	kit_put_people(60);
+	kit_set_organization(domains(text, sizeof(text), 60));
+	kit_begin();
+	lose(&people, &gone, 5);
+	kit_await_in_step();
+	pusher_detach(former);
+	kit.pusher = pusher_new(kit.pushers, "Edge1", &cbs, NULL);
+	pusher_attach(kit.pusher, kit.connection, B, "hub2");
+	kit_await_in_step();
+	lose(&people, &gone, 15);
+	kit_start(true, true);
+	ck_assert_str_eq(kit.held, "");
+	ck_assert_uint_eq(kit.counts[PUSH_RECIPIENTS].deleted, 15);
+	ck_assert_uint_eq(kit.counts[PUSH_CONFIGURATION].deleted, 15);
+	pusher_free(&kit.pusher);
+	kit.pusher = former;
+	pusher_attach(former, kit.connection, B, "hub1");
+	kit_await_in_step();
+	lose(&people, &gone, 1);
+	AWAIT(kit.loop, is_settled, NULL, PATIENCE_MS);
+	ck_assert_ptr_null(kit.status.side[PUSH_CONFIGURATION].held);
+	ck_assert_ptr_null(kit.status.side[PUSH_RECIPIENTS].held);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("push_loss");
@@ -140,5 +204,6 @@ int main(void)
 	tcase_add_test(c, test_held_one_by_one);
 	tcase_add_test(c, test_domains_held_one_by_one);
 	tcase_add_test(c, test_allowed_while_busy);
+	tcase_add_test(c, test_allowed_elsewhere);
 	return unit_run("push_loss", &c, 1);
 }
