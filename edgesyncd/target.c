@@ -335,18 +335,24 @@ static void on_accounts_done(const char *error, bool changed, void *ctx)
 		move_when_idle(t);
 }
 
+/*
+ * While the organization is not settled they are only looked at: a hub that has left the site since
+ * would get another, and nobody knows what stands inside.
+ */
 static void look_at_accounts(struct target *t)
 {
+	bool holds = t->state == TARGET_HOLDER;
 	struct accounts_task task = {
 		.c = t->c, .base = t->base, .bound = t->account, .hub = t->common->server,
 		.subscription = t->sub->obj.dn, .sealed = t->sealed,
 		.edge_now_s = lease_keeper_edge_now_s(t->keeper),
 		.lifetime_s = t->common->account_lifetime_s,
 		.renewal_s = t->common->account_renewal_s,
-		.keep = t->state == TARGET_HOLDER, .enrol = t->enrolling,
+		.keep = holds && t->settled, .enrol = t->enrolling,
 	};
 	struct err e = { 0 };
 
+	t->untended = holds && !t->settled;
 	if (accounts_start(t->accounts, &task, &e) != 0)
 		fail(t, e.text);
 }

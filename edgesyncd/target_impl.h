@@ -43,7 +43,9 @@ struct target {
 	const struct edge_subscription *sub;	/* of s */
 	const struct snapshot *coming;		/* to be taken when the round of accounts is over */
 	const struct edge_subscription *coming_sub;
-	bool blind;				/* it may say something else by now */
+	bool settled;				/* it says what it says now, for all we know */
+	bool blind;				/* it does not, and others may know better */
+	bool untended;				/* accounts, while it was not settled */
 	struct reach *reach;			/* NULL: cannot be reached, see error */
 	struct sealed *sealed;
 

@@ -156,9 +156,12 @@ void target_set(struct target *t, const struct snapshot *s, const struct edge_su
 	take(t, s, sub, changed);
 }
 
-/* Without others there is nobody who would know better. */
 void target_set_settled(struct target *t, bool settled)
 {
+	t->settled = settled;
+	if (settled && t->untended)
+		target_after_ms(t->upkeep, 0);
+	/* without others there is nobody who would know better */
 	t->blind = !settled && t->sealed != NULL && t->sealed->n_hubs > 1;
 	lease_keeper_set_blind(t->keeper, t->blind);
 }

@@ -63,6 +63,11 @@ class EdgeAccounts(unittest.TestCase):
             return error if all(text in error for text in texts) else None
         return wait_for(lambda: "%s says %s: %s" % (sync.name, texts, sync.edge(EDGE)), told)
 
+    def wait_enrolled(self, sync, hub, enrolled):
+        wait_for("%s is enrolled: %s" % (hub, enrolled), lambda: any(
+            row["name"] == hub and row["enrolled"] is enrolled
+            for row in sync.edge(EDGE).get("hubs", ())))
+
     def account_of(self, sync):
         return sync.events("edge-connected")[-1]["account"].split(",")[0].split("=")[1]
 
@@ -206,19 +211,36 @@ class EdgeAccounts(unittest.TestCase):
         wait_for("two accounts", lambda: len(self.edge.accounts()) == 2)
 
     def test_11_directory_down(self):
-        """Nothing can be written inside: no account is left that nobody knows the secret of."""
-        d = self.edge.directory
+        """
+        A holder who does not see the directory makes and deletes no account; one who sees it but
+        cannot write there leaves none that nobody knows the secret of.
+        """
+        d, inside = self.edge.directory, self.d
         holder = self.edge.holder()
-        sync = self.sync1 if holder == "london1" else self.sync2
-        self.d.stop()
+        sync, other = ((self.sync1, "london2") if holder == "london1" else
+                       (self.sync2, "london1"))
+        refuse = "to attrs=hubCredential by * read"
+        inside.stop()
         for name in self.edge.accounts():
-            if not name.startswith(holder + "."):
+            if name.startswith(other + "."):
                 d.delete(d.dn(name, "Sync Accounts"))
+        before = self.edge.accounts()
+        self.wait_enrolled(sync, other, False)
+        # what that look led to would have gone before
+        expiry = self.edge.state()["hubleaseexpiry"]
+        wait_for("it is renewed", lambda: self.edge.state()["hubleaseexpiry"] > expiry)
+        self.assertEqual(self.edge.accounts(), before)
+        self.assertIsNone(sync.edge(EDGE).get("error"))
+        inside.access("add", refuse)
+        inside.start()
         self.wait_error(sync, "cannot be written inside")
         self.assertEqual(len(self.edge.accounts()), 1)
         self.assertEqual(self.edge.holder(), holder)
-        self.d.start()
-        wait_for("two accounts", lambda: len(self.edge.accounts()) == 2)
+        inside.stop()
+        inside.access("delete", refuse)
+        inside.start()
+        self.wait_enrolled(sync, other, True)
+        self.assertEqual(len(self.edge.accounts()), 2)
         wait_for("no more credentials than needed", lambda: self.credentials() == 2)
         self.in_step()
 
