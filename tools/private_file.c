@@ -10,8 +10,7 @@ int private_file_name(struct ctl *ctl, struct private_file *f, const char *path,
 {
 	struct stat st;
 
-	*f = (struct private_file){ path, arena_printf(ctl->arena, "%s.%ld", path,
-		(long)getpid()) };
+	*f = (struct private_file){ path, arena_printf(ctl->arena, "%s.part", path) };
 	if (lstat(path, &st) == 0 && !replace)
 		return err_set(e, ERR_CONFIG, 0, "%s is there already: give another name, or "
 			"--force to write over it", path);

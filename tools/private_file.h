@@ -1,4 +1,7 @@
-/* private_file.h - a file that gets its name when it is complete, and replaces none by mistake. */
+/* private_file.h - a file that gets its name when it is complete, and replaces none by mistake.
+ *
+ * Until then it is PATH.part: what is left of somebody who was killed the next one writes over.
+ */
 #ifndef HUB_TOOLS_PRIVATE_FILE_H
 #define HUB_TOOLS_PRIVATE_FILE_H
 

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import signal
 import ssl
 import subprocess
 import threading
@@ -290,6 +291,28 @@ class OnTheEdge(unittest.TestCase):
         self.assertEqual(after, before)
         self.assertEqual([name for name in os.listdir(self.place.path) if "subscription" in name],
                          [])
+
+    def test_killed(self):
+        """Between the file and the directory: what is left the next one takes away."""
+        edge, validator = self.edge, self.edge.validator.process.popen
+
+        def files():
+            return [name for name in os.listdir(self.place.path) if "subscription" in name]
+        validator.send_signal(signal.SIGSTOP)
+        try:
+            making = subprocess.Popen(command(
+                edge.directory, "edge-subscription", "new", "--file", edge.file, "--port",
+                str(edge.port)))
+            wait_for("the file is made", lambda: files() and not files()[0].endswith(".new"))
+            making.kill()
+            making.wait()
+        finally:
+            validator.send_signal(signal.SIGCONT)
+        self.assertFalse(os.path.exists(edge.file))
+        for name in files():
+            self.assertEqual(os.stat(os.path.join(self.place.path, name)).st_mode & 0o777, 0o600)
+        edge.new()
+        self.assertEqual(files(), [os.path.basename(edge.file)])
 
     def test_interrupted_anywhere(self):
         """Killed after any of its writes: the next one makes it whole."""
