@@ -328,6 +328,9 @@ static void finish_test(struct part *part)
 	now = control_edge(&s, json_object_get(part->result, "error") == NULL);
 	/* what the look has found says more than the state */
 	json_object_update(now, part->result);
+	/* but not of why there is no connection, of which it has only the beginning */
+	if ((s.state == TARGET_WAITING || s.state == TARGET_CONNECTING) && s.error != NULL)
+		answer_put(now, "error", answer_text(s.error));
 	json_decref(part->result);
 	part->result = now;
 }

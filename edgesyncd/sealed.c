@@ -141,11 +141,11 @@ static void say_problem(struct sealed *s, const char *hub)
 {
 	if (s->n == 0)
 		snprintf(s->problem, sizeof(s->problem),
-			"the subscription has no credentials: make and import a new file");
+			"the subscription has no credentials: " SEALED_ANEW);
 	else if (s->problem[0] == '\0')
 		snprintf(s->problem, sizeof(s->problem), "none of the %zu credentials of the "
 			"subscription opens with a key of %.100s; a hub that has an account on the "
-			"edge makes one for it, or make and import a new file", s->n, hub);
+			"edge makes one for it, or " SEALED_ANEW, s->n, hub);
 }
 
 struct sealed *sealed_new(const struct snapshot *snapshot, const struct edge_subscription *sub,

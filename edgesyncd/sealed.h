@@ -10,6 +10,10 @@
 #include "libhub/edge/credential.h"
 #include "libhub/org/snapshot.h"
 
+/* For people: how hubs come by credentials when those that there are are of no use. */
+#define SEALED_ANEW "\"hubctl edge-subscription new --force --file FILE\" on the edge and " \
+	"\"hubctl edge-subscription import FILE --site SITE\" here make new ones"
+
 /* One that opened. */
 struct sealed_own {
 	struct credential credential;
@@ -27,7 +31,7 @@ struct sealed {
 	struct account_hub *hubs;	/* enabled, of the edge's site */
 	struct blobs *certificates;	/* of each of them */
 	size_t n_hubs;
-	char problem[300];		/* why no value is of use, if n_own is 0 */
+	char problem[400];		/* why no value is of use, if n_own is 0 */
 };
 
 /* hub: our cn. own: our certificates with their keys. Keeps nothing of the snapshot. */

@@ -75,7 +75,7 @@ static void wait_and_retry(struct target *t)
 
 static void fail(struct target *t, const char *text)
 {
-	char copy[400];
+	char copy[ERROR_MAX];
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	target_disconnect(t);
@@ -89,7 +89,7 @@ static void fail(struct target *t, const char *text)
 static void failf(struct target *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void failf(struct target *t, const char *fmt, ...)
 {
-	char text[400];
+	char text[ERROR_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -270,7 +270,8 @@ static void on_seen(const struct edge_state *state, void *ctx)
 		t->error[0] = '\0';
 	if (!state->subscribed && !t->sub->removed && !t->releasing)
 		failf(t, "%s is not subscribed any more, its own administrator has ended that: "
-			"remove the subscription here, or make and import a new file", t->name);
+			"\"hubctl edge-subscription remove %s\" removes it here, or " SEALED_ANEW,
+			t->name, t->name);
 }
 
 static void on_trouble(const char *text, void *ctx)
@@ -440,8 +441,8 @@ static void all_refused(struct target *t, const char *text)
 				t->name);
 		else if (t->unknown && !t->doubtful)
 			failf(t, "%.250s; it knows none of our accounts: if its own administrator "
-				"has ended the subscription remove it here, else make and import a "
-				"new file", text);
+				"has ended the subscription \"hubctl edge-subscription remove %s\" "
+				"removes it here, else " SEALED_ANEW, text, t->name);
 		else
 			fail(t, text);
 		return;
@@ -489,7 +490,7 @@ static void on_bound(LDAP *ld, LDAPMessage *m, void *ctx)
 static void bind_candidate(struct target *t)
 {
 	const struct sealed_own *own;
-	char text[400];
+	char text[ERROR_MAX];
 	struct err e = { 0 };
 
 	for (; (own = target_candidate(t, t->candidate)) != NULL; t->candidate++) {
@@ -497,7 +498,7 @@ static void bind_candidate(struct target *t)
 		if (!is_expired_bootstrap(own) || t->sub->removed)
 			break;
 		snprintf(t->error, sizeof(t->error), "the bootstrap account of the subscription "
-			"has expired: make and import a new file");
+			"has expired: " SEALED_ANEW);
 	}
 	if (own == NULL) {
 		snprintf(text, sizeof(text), "%s", t->error);

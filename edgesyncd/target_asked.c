@@ -46,7 +46,7 @@ void target_on_patience(evutil_socket_t fd, short what, void *ctx)
 	struct push_result result = { 0 };
 	uint64_t now_ms = clock_mono_ms();
 	struct want *w, *next;
-	char text[500];
+	char text[ERROR_MAX];
 
 	(void)fd;
 	(void)what;

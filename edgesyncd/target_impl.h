@@ -19,6 +19,7 @@ enum {
 	SILENCE_MAX_MS = 10000,
 	UPKEEP_MAX_MS = 5000, UPKEEP_SOON_MS = 1000,	/* between looks at the accounts */
 	UPKEEP_FAILED_MS = 15000,
+	ERROR_MAX = 700,
 	GIVE_LIMIT_MS = 30000,		/* so long somebody preferred waits for the end of a push */
 	/* an edge to be cleared knows nobody any more: so often, and for so many lease times */
 	REFUSALS_UNTIL_GONE = 3, LEASES_UNTIL_GONE = 3,
@@ -83,7 +84,7 @@ struct target {
 	void *released_ctx;
 	bool releasing;
 
-	char error[400], accounts_error[300];
+	char error[ERROR_MAX], accounts_error[300];
 	int64_t error_ms;
 	uint64_t connects, failures, leases, leases_lost;
 	struct arena *status;			/* of the last status */

@@ -43,7 +43,7 @@ void target_note_refused(struct target *t, const struct sealed_own *own)
 {
 	if (own->credential.kind == CREDENTIAL_ACCOUNT && own->credential.to_s <= clock_wall_s())
 		snprintf(t->error, sizeof(t->error), "the account %.200s of the subscription has "
-			"expired: make and import a new file", own->account);
+			"expired: " SEALED_ANEW, own->account);
 	if (own != target_candidate(t, 0))
 		return;
 	free(t->refused_account);

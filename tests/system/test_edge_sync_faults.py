@@ -39,13 +39,19 @@ class SyncFaults(EdgeCase):
         self.s.arrives("with another account")
 
     def test_all_accounts_are_deleted(self):
-        """While nobody is connected: nobody can help himself, and the alarm says what is wrong."""
-        for sync in self.syncs:
-            sync.stop()
-        self.remove(*self.edge.accounts())
-        for sync in self.syncs:
-            sync.start()
+        """
+        Of the holder while he is connected, and there is nobody else: he has no rights any more,
+        and gives himself none. The alarm says what is wrong, and which commands mend it.
+        """
+        holder = self.s.wait_holder()
+        self.other(holder).stop()
+        self.remove(*self.of(holder), *self.of(self.other(holder)))
+        self.other(holder).start()
         self.s.wait_error("refuses the bind")
+        for command in ("edge-subscription remove edge1", "edge-subscription new --force --file",
+                        "edge-subscription import FILE --site"):
+            self.s.wait_error("hubctl " + command)
+        self.assertEqual(self.edge.accounts(), [])
         self.mail_passes()
         self.edge.subscribe(self.org.london1, "London")
         wait_for("all are enrolled", self.s.all_enrolled)
