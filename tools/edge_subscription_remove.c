@@ -274,7 +274,8 @@ static bool wait_gone(struct removal *r, uint64_t timeout_s)
 	}
 }
 
-static void say_state(const struct removal *r, const char *state)
+/* asked: the edge, which is clear then if it is removed. */
+static void say_state(const struct removal *r, const char *state, bool asked)
 {
 	bool removed = strcmp(state, "removed") == 0;
 	const json_t *row;
@@ -293,8 +294,12 @@ static void say_state(const struct removal *r, const char *state)
 			"removed connector \"%s\": the edge was its only source\n" :
 			"\"%s\" has the edge as source no more\n",
 			table_text(r->org->ctl->arena, json_object_get(row, "name")));
-	if (removed)
+	if (removed && asked)
 		printf("%s is removed\n", r->name);
+	else if (removed)
+		printf("%s is removed here; it was not asked, and keeps what was pushed there until "
+			"\"hubctl edge-subscription remove %s\" is done on the edge itself\n",
+			r->name, r->name);
 	else
 		printf("%s is out of use, but not cleared yet: edgesyncd cannot reach it or is not "
 			"running.\nIt deletes what was pushed there, and then the subscription, "
@@ -325,13 +330,14 @@ static enum ctl_status remove_inside(struct org *org, const char *name, bool now
 	struct removal r = { .org = org, .name = name, .connectors = json_array() };
 	struct change *list;
 	enum ctl_status status = CTL_DONE;
-	bool done = true;
+	bool done = true, asked;
 	struct err e;
 
 	if (removal_find(&r, &e) != 0) {
 		json_decref(r.connectors);
 		return ctl_fail("%s", e.text);
 	}
+	asked = !now || r.subscription == NULL;
 	list = first_changes(&r, now);
 	if (list != NULL)
 		status = object_apply(org, list);
@@ -341,7 +347,7 @@ static enum ctl_status remove_inside(struct org *org, const char *name, bool now
 			status = done ? remove_server(&r) : CTL_DONE;
 		}
 		if (status == CTL_DONE)
-			say_state(&r, done ? "removed" : "removing");
+			say_state(&r, done ? "removed" : "removing", asked);
 	}
 	json_decref(r.connectors);
 	return status;

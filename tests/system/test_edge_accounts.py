@@ -19,6 +19,8 @@ from .harness.organization import Organization
 LEASE_S = 3
 DAY_S = 24 * 3600
 EDGE = "edge1"
+ANEW = ('"hubctl edge-subscription new --force --file FILE" on the edge',
+        '"hubctl edge-subscription import FILE --site SITE" here')
 
 
 class EdgeAccounts(unittest.TestCase):
@@ -87,7 +89,7 @@ class EdgeAccounts(unittest.TestCase):
     def test_02_expired_bootstrap(self):
         self.sync1.clock.set(2 * DAY_S)
         self.replace(self.subscription, "hubDirectoryCertificate", self.edge.directory.key)
-        self.wait_error(self.sync1, "has expired", "import a new file")
+        self.wait_error(self.sync1, "has expired", *ANEW)
         self.assertEqual(len(self.edge.accounts()), 1)
         self.sync1.clock.set(0)
 
@@ -317,6 +319,25 @@ class EdgeAccounts(unittest.TestCase):
         wait_for("it is told", lambda: any(
             "deleted without being cleared" in event.get("text", "")
             for sync in (self.sync1, self.sync2) for event in sync.events("edge-removed")))
+
+    def test_16_all_expired(self):
+        """A subscription that ends when nobody is let in any more is removed without the edge."""
+        self.edge.subscribe(self.org.london1, "London")
+        self.in_step()
+        for sync in (self.sync1, self.sync2):
+            sync.stop()
+        for name in self.edge.accounts():
+            self.edge.directory.delete(self.edge.directory.dn(name, "Sync Accounts"))
+        self.sync1.clock.set(400 * DAY_S)
+        self.assertIn("--now", self.remove("--timeout", "0").stdout)
+        self.sync1.start()
+        self.wait_error(self.sync1, "have expired",
+                        '"hubctl edge-subscription remove edge1 --now" ends it')
+        told = self.remove("--now").stdout
+        self.assertIn('"hubctl edge-subscription remove edge1" is done on the edge itself', told)
+        self.assertEqual(self.d_names("Edge Subscriptions"), [])
+        self.assertNotIn(EDGE, self.d_names("Servers"))
+        wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
 
     def d_names(self, container):
         found = run("ldapsearch", "-LLL", *self.d._bind(), "-s", "one", "-b",
