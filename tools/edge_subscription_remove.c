@@ -297,8 +297,8 @@ static void say_state(const struct removal *r, const char *state, bool asked)
 	if (removed && asked)
 		printf("%s is removed\n", r->name);
 	else if (removed)
-		printf("%s is removed here; it was not asked, and keeps what was pushed there until "
-			"\"hubctl edge-subscription remove %s\" is done on the edge itself\n",
+		printf("%s is removed here; it was not asked, and keeps what was pushed there "
+			"until \"hubctl edge-subscription remove %s\" is done on the edge itself\n",
 			r->name, r->name);
 	else
 		printf("%s is out of use, but not cleared yet: edgesyncd cannot reach it or is not "

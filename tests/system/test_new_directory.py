@@ -383,6 +383,64 @@ class Edge(unittest.TestCase):
             self.assertEqual(shown.split(), made.read().split())
 
 
+class UpdateAccess(unittest.TestCase):
+    """Access rules of an earlier version, and an administrator's own, become those of today."""
+
+    def tool(self, slapd, name, *arguments, stdin=None):
+        done = run(name, "-F", os.path.join(slapd.dir, "slapd.d"), "-n0", *arguments, stdin=stdin)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def settings(self, slapd):
+        told = self.tool(slapd, "slapcat", "-o", "ldif-wrap=no")
+        return sorted(line for line in told.splitlines() if not line.startswith((
+            "entryCSN: ", "entryUUID: ", "createTimestamp: ", "modifyTimestamp: ",
+            "modifiersName: ")))
+
+    def update(self, slapd, *options):
+        return run(os.path.join(SCHEMA, "new-directory"), slapd.dir, "--update-access", *options)
+
+    def test_update(self):
+        for options in ((), ("--edge",)):
+            with self.subTest(options):
+                self.updated(*options)
+
+    def updated(self, *options):
+        slapd = Slapd(*options)
+        self.addCleanup(slapd.remove)
+        before, entries = self.settings(slapd), slapd.read(TREE, scope="sub")
+        done = self.update(slapd)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("stop it first", done.stderr)
+        slapd.stop()
+        done = self.update(slapd)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("already", done.stderr)
+        self.assertEqual(self.settings(slapd), before)
+        self.tool(slapd, "slapmodify", stdin=(
+            "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n"
+            "olcAccess: {0}to * by dn.exact=\"cn=old\" read by * none\n"))
+        self.assertNotEqual(self.settings(slapd), before)
+        done = self.update(slapd)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.settings(slapd), before)
+        with open(os.path.join(slapd.dir, "access.before")) as kept:
+            self.assertEqual(kept.read(),
+                             'olcAccess: {0}to * by dn.exact="cn=old" read by * none\n')
+        slapd.start()
+        self.assertEqual(slapd.read(TREE, scope="sub"), entries)
+
+    def test_refused(self):
+        with tempfile.TemporaryDirectory() as top:
+            new = os.path.join(SCHEMA, "new-directory")
+            for arguments in (["--update-access"], [top, "--update-access"],
+                              [top, "--update-access", "--edge"],
+                              [top, "--update-access", "--suffix", "o=x"]):
+                done = run(new, *arguments)
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), arguments)
+            self.assertEqual(os.listdir(top), [])
+
+
 class Validator(unittest.TestCase):
     """A responder of three lines in the validator's place: what is asked, what is obeyed."""
 
