@@ -36,7 +36,8 @@ struct ctl {
 	const char *bind_dn, *password_file;
 	bool external;			/* SASL EXTERNAL */
 	const char *control;		/* path of the local control socket, or NULL */
-	bool control_named;		/* by --control or -f */
+	bool control_named;		/* by --control or -f, before the noun */
+	const char *control_default;	/* what control is if nothing behind the noun says more */
 	const char *ca, *certificate, *key;
 };
 

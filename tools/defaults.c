@@ -103,7 +103,7 @@ int defaults_fill_edgesyncd(struct ctl *ctl, struct err *e)
 {
 	const char *file = getenv("EDGESYNCD_CONF");
 
-	if (ctl->control_named)
+	if (ctl->control_named || ctl->control != ctl->control_default)
 		return 0;
 	/* what is there by now is hubd's */
 	ctl->control = NULL;
@@ -132,5 +132,8 @@ int defaults_fill(struct ctl *ctl, const char *file, struct err *e)
 		if (access(file, F_OK) != 0)
 			file = NULL;
 	}
-	return file != NULL ? read_file(ctl, file, e) : 0;
+	if (file != NULL && read_file(ctl, file, e) != 0)
+		return -1;
+	ctl->control_default = ctl->control;
+	return 0;
 }

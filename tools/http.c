@@ -199,6 +199,15 @@ static void take_answer(struct transfer *t)
 	snprintf(call->error, sizeof(call->error), "%s", text != NULL ? text : refusal(status));
 }
 
+/* libcurl speaks of localhost and port 80 where it was a socket's path. */
+static const char *why_no_connection(struct transfer *t)
+{
+	long code = 0;
+
+	curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &code);
+	return code != 0 ? strerror((int)code) : "nobody listens there";
+}
+
 static void take_result(struct transfer *t, CURLcode code)
 {
 	struct http_call *call = t->call;
@@ -209,6 +218,8 @@ static void take_result(struct transfer *t, CURLcode code)
 		snprintf(call->error, sizeof(call->error), "what answers at %s does not hold a key "
 			"that the directory has for it", call->address != NULL ? call->address :
 			call->server->admin.text);
+	else if (code == CURLE_COULDNT_CONNECT && call->server == NULL)
+		snprintf(call->error, sizeof(call->error), "%s", why_no_connection(t));
 	else
 		snprintf(call->error, sizeof(call->error), "%s",
 			t->why[0] != '\0' ? t->why : curl_easy_strerror(code));
