@@ -571,5 +571,6 @@ void configuration_push_known(const struct configuration_push *p, struct configu
 		.pushed = p->pushed, .fingerprint = p->fingerprint, .here = p->here_digest,
 		.marker = p->marker_known && p->marker_there ? &p->marker : NULL,
 		.objects = p->there != NULL ? edge_entries_objects(p->there) : 0,
+		.counted = p->there != NULL,
 	};
 }

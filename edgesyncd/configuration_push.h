@@ -28,7 +28,8 @@ struct configuration_known {
 	const char *fingerprint;	/* of the snapshot that it was about */
 	const char *here;		/* digest of what should stand there; "" */
 	const struct replica_marker *marker;	/* as it stands there; NULL = not known */
-	size_t objects;			/* that stand there */
+	size_t objects;			/* that stand there, if that is counted */
+	bool counted;
 };
 void configuration_push_known(const struct configuration_push *p,
 	struct configuration_known *out);

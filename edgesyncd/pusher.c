@@ -525,6 +525,7 @@ static void show_configuration(const struct pusher *p, struct push_side *side)
 	configuration_push_known(p->configuration, &c);
 	side->here = c.here;
 	side->count = c.objects;
+	side->counted = c.counted;
 	show_marker(c.marker, side);
 }
 
@@ -535,6 +536,7 @@ static void show_recipients(const struct pusher *p, struct push_side *side)
 	recipient_push_known(p->recipients, &r);
 	side->here = r.here;
 	side->count = r.count;
+	side->counted = true;
 	show_marker(r.marker, side);
 }
 

@@ -141,6 +141,7 @@ struct push_side {
 	int64_t pushed_ms;		/* wall; marker last written or found right; 0 = never */
 	int64_t compared_ms;		/* wall; everything last read; 0 = never */
 	size_t count;			/* objects or addresses that stand there */
+	bool counted;			/* false: count is not known */
 	const char *held;		/* why nothing is pushed: an alarm; NULL = not held */
 	const char *error;		/* of the last try; NULL = none */
 	uint64_t pushes, failures;	/* markers written; tries that failed */

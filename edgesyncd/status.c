@@ -43,8 +43,8 @@ static json_t *side_json(const struct push_status *p, const struct push_side *si
 	answer_put(o, "here", answer_known_text(side->here));
 	answer_put(o, "edge", answer_known_text(side->edge));
 	/* who only observes has not counted what differs */
-	answer_put(o, "count", is_text(side->here) && (side->in_step || !p->observes) ?
-		answer_number(side->count) : json_null());
+	answer_put(o, "count", is_text(side->here) && side->counted &&
+		(side->in_step || !p->observes) ? answer_number(side->count) : json_null());
 	answer_put(o, "pushed", answer_known_time(side->pushed_ms));
 	answer_put(o, "compared", answer_known_time(side->compared_ms));
 	answer_put(o, "age_s", age(side->pushed_ms));

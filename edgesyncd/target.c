@@ -83,6 +83,8 @@ static void fail(struct target *t, const char *text)
 	if (t->reach != NULL)
 		t->uri = (t->uri + 1) % t->reach->n_uris;
 	target_note_error(t, copy);
+	if (t->reach != NULL)
+		target_fail_wants(t);
 	wait_and_retry(t);
 }
 
@@ -538,6 +540,7 @@ static void connect_now(struct target *t)
 		return;
 	}
 	if (t->reach == NULL) {
+		target_end_wants(t, t->error);
 		target_after_ms(t->retry, DELAY_MAX_MS);
 		return;
 	}

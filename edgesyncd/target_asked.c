@@ -24,6 +24,20 @@ void target_end_wants(struct target *t, const char *text)
 	}
 }
 
+void target_fail_wants(struct target *t)
+{
+	struct push_result result = { .error = t->error };
+	struct want *w, *next;
+
+	DL_FOREACH_SAFE(t->wants, w, next) {
+		if (++w->failures <= t->reach->n_uris)
+			continue;
+		DL_DELETE(t->wants, w);
+		w->cb(&result, w->ctx);
+		free(w);
+	}
+}
+
 void target_start_wanted(struct target *t)
 {
 	struct push_result result = { 0 };

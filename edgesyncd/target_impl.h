@@ -31,6 +31,7 @@ struct want {
 	pusher_done_cb *cb;
 	void *ctx;
 	uint64_t until_ms;
+	size_t failures;		/* to reach the edge, since then */
 	struct want *next, *prev;
 };
 
@@ -118,6 +119,8 @@ void target_forget_made(struct target *t);
 
 void target_start_wanted(struct target *t);
 void target_end_wants(struct target *t, const char *text);
+/* The edge was not reached. Who wants a push hears it once each of its addresses was tried anew. */
+void target_fail_wants(struct target *t);
 /* Some have waited long enough. ctx: the target. */
 void target_on_patience(evutil_socket_t fd, short what, void *ctx);
 

@@ -28,14 +28,18 @@ static bool is_reached(const json_t *edge)
 	return state != NULL && strcmp(state, "waiting") != 0 && strcmp(state, "connecting") != 0;
 }
 
-/* What was looked at differs, or a recipient is not where he should be. */
+static bool is_known(const json_t *verified, const char *where)
+{
+	return json_is_true(json_object_get(verified, where));
+}
+
+/* What was looked at differs, or a recipient is on one side only. */
 static bool look_finds_fault(const json_t *edge)
 {
 	const json_t *verified = json_object_get(edge, "verified");
 
-	return json_integer_value(json_object_get(edge, "different")) != 0 || (verified != NULL &&
-		!(json_is_true(json_object_get(verified, "here")) &&
-		json_is_true(json_object_get(verified, "edge"))));
+	return json_integer_value(json_object_get(edge, "different")) != 0 ||
+		is_known(verified, "here") != is_known(verified, "edge");
 }
 
 static const char *edge_state(const json_t *edge)
@@ -81,6 +85,14 @@ static const char *organization_problem(struct arena *a, const json_t *answer)
 		error != NULL ? "; " : "", error != NULL ? error : "");
 }
 
+/* Is the recipient, if one was asked for, known on both sides? */
+static bool verifies(const json_t *edge)
+{
+	const json_t *verified = json_object_get(edge, "verified");
+
+	return verified == NULL || (is_known(verified, "here") && is_known(verified, "edge"));
+}
+
 bool edge_sync_in_step(const json_t *answer)
 {
 	struct arena *a = arena_new();
@@ -90,7 +102,7 @@ bool edge_sync_in_step(const json_t *answer)
 
 	arena_free(&a);
 	json_array_foreach(edges_of(answer), i, o)
-		well = well && strcmp(edge_state(o), "in step") == 0;
+		well = well && strcmp(edge_state(o), "in step") == 0 && verifies(o);
 	return well;
 }
 
@@ -168,8 +180,7 @@ static void print_differences(const char *edge, const json_t *o)
 
 static void print_verified(const char *edge, const json_t *verified)
 {
-	bool here = json_is_true(json_object_get(verified, "here")),
-		there = json_is_true(json_object_get(verified, "edge"));
+	bool here = is_known(verified, "here"), there = is_known(verified, "edge");
 
 	if (verified != NULL)
 		printf("%s: %s is %s\n", edge, text_of(verified, "address"),

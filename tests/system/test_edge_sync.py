@@ -7,11 +7,12 @@ import http.client
 import json
 import re
 import ssl
+import time
 import unittest
 
 from .harness.base import build_path, free_port, run, wait_for
 from .harness.edge import EdgeSync as HubSync
-from .harness.subscribed import Subscribed
+from .harness.subscribed import LEASE_S, Subscribed
 
 DATA = ("configuration", "recipients")
 
@@ -101,6 +102,7 @@ class EdgeSync(unittest.TestCase):
             self.assertGreater(edge["certificate_expires"], "2026")
             self.assertIsNone(edge["error"])
             self.assertIsNone(edge["held"])
+            self.assertNotEqual(edge["configuration"]["count"], 0)
             text = self.words(sync, "test")
             self.assertRegex(text, r"(?m)^edge1 +in step +\d+ .* %s +2/2 " % holder.name)
 
@@ -144,6 +146,21 @@ class EdgeSync(unittest.TestCase):
                                  {"address": address, "here": known, "edge": known})
             self.assertIn("edge1: anna@contoso.com is known there", self.words(
                 sync, "test", "edge1", "--verify-recipient", "anna@contoso.com"))
+            # both sides agree that there is nobody
+            self.assertRegex(self.words(
+                sync, "test", "--verify-recipient", "nobody@contoso.com", status=1),
+                r"(?m)^edge1 +in step [^$]*is known neither here nor there")
+
+    def test_control_behind_the_noun(self):
+        """It counts as before the noun; where nobody listens, path and reason are named."""
+        sync = self.s.syncs[0]
+        env = {"EDGESYNCD_CONF": sync.settings}
+        hubctl = build_path("tools", "hubctl")
+        done = run(hubctl, "edge-sync", "test", "--control", sync.control + ".not", env=env)
+        self.assertEqual((done.returncode, done.stderr), (
+            1, "hubctl: edgesyncd at %s.not: No such file or directory\n" % sync.control))
+        done = run(hubctl, "edge-sync", "test", "--control", sync.control)
+        self.assertIn("edge1", done.stdout)
 
     # --- not in step ---
 
@@ -185,7 +202,11 @@ class EdgeSync(unittest.TestCase):
                 self.assertEqual(edge["in_step"], {"configuration": None, "recipients": None})
                 self.assertIn(edge["uri"].partition("//")[2], edge["error"])
                 self.assertRegex(self.words(sync, "test", status=1), r"(?m)^edge1 +unreachable ")
+                # which is said before anybody's lease could end
+                begun = time.monotonic()
                 self.assertIsNotNone(self.ask(sync, "start", status=1)["error"])
+                self.assertLess(time.monotonic() - begun, LEASE_S)
+                self.assertIsNone(edge["configuration"]["count"])
                 self.assertEqual(self.metrics(sync)["hub_edge_connected"], 0)
         finally:
             self.edge.directory.start()
