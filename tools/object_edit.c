@@ -86,13 +86,13 @@ static int add(const struct org *org, const struct attr_def *def, struct change_
 }
 
 static int take_out(const struct org *org, const struct attr_def *def, struct change_attr *attr,
-	const struct blob *value, struct err *e)
+	const struct blob *value, const char *text, struct err *e)
 {
 	size_t place = place_of(org->ctl->arena, def, attr, attr->n, value);
 
 	if (place == attr->n)
-		return err_set(e, ERR_PERM, 0, "%.*s is not there", (int)value->size,
-			def->kind == ATTR_BLOBS ? "" : (const char *)value->data);
+		return err_set(e, ERR_PERM, 0, "%s is not there", def->kind == ATTR_BLOBS ?
+			text : (const char *)value->data);
 	if (attr->n_deleted == CHANGE_EDITS_MAX)
 		return err_set(e, ERR_PERM, 0, "more than %d values", CHANGE_EDITS_MAX);
 	/* as the directory has it */
@@ -113,7 +113,7 @@ static int delete(const struct org *org, const struct attr_def *def, struct chan
 	if (object_put_values(org, def, wanted, text, e) != 0)
 		return -1;
 	for (i = 0; i < wanted->n; i++)
-		if (take_out(org, def, attr, &wanted->values[i], e) != 0)
+		if (take_out(org, def, attr, &wanted->values[i], text, e) != 0)
 			return -1;
 	return 0;
 }

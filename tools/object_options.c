@@ -169,7 +169,7 @@ static int put_secret(const struct org *org, struct change_attr *attr, const cha
 	return change_add_value(org->ctl, attr, data, strcspn(data, "\r\n"), e);
 }
 
-/* A certificate file may be PEM or DER; anything else is taken as it is. */
+/* The values that come from files are certificates, PEM or DER. */
 static int put_file(const struct org *org, struct change_attr *attr, const char *path,
 	struct err *e)
 {
@@ -182,10 +182,9 @@ static int put_file(const struct org *org, struct change_attr *attr, const char 
 
 	if (data == NULL)
 		return -1;
-	if (strstr(data, "-----BEGIN") == NULL)
-		return change_add_value(org->ctl, attr, data, size, e);
 	bio = BIO_new_mem_buf(data, (int)size);
-	cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	cert = strstr(data, "-----BEGIN") != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) :
+		d2i_X509_bio(bio, NULL);
 	BIO_free(bio);
 	n = cert != NULL ? i2d_X509(cert, &der) : -1;
 	X509_free(cert);

@@ -696,6 +696,13 @@ class Inside(unittest.TestCase):
         self.ctl("edge-subscription", "set", "edge1", "--remove-directory-certificate", old)
         self.assertEqual(self.get("edge-subscription", "edge1")["directory-certificate"],
                          [der(key)])
+        for options, why in (
+                (("--remove-directory-certificate", old), old + " is not there"),
+                (("--add-directory-certificate", self.edge.file), self.edge.file +
+                 ": no certificate")):
+            done = self.ctl("edge-subscription", "set", "edge1", *options, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(why, done.stderr)
         self.ctl("edge-subscription", "set", "edge1", "--directory-certificate", key.certificate,
                  "--directory-certificate", old)
         self.assertEqual(len(self.get("edge-subscription", "edge1")["directory-certificate"]), 2)
