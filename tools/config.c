@@ -277,6 +277,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 	static const char *const heads[] = {
 		"server", "state", "age_s", "fingerprint", "note", NULL
 	};
+	const char *directory = text_of(status, "directory_fingerprint");
 	struct table *t = table_new(ctl->arena, heads);
 	json_t *o;
 	size_t i;
@@ -287,6 +288,7 @@ static void print_status(struct ctl *ctl, const json_t *status)
 			text_of(o, "server"),
 			json_is_false(json_object_get(o, "reachable")) ? "unreachable" :
 				print == NULL ? "refuses" :
+				directory == NULL ? "not known" :
 				json_is_true(json_object_get(o, "in_step")) ? "in step" : "differs",
 			table_text(ctl->arena, json_object_get(o, "age_s")),
 			print != NULL ? arena_strndup(ctl->arena, print, 12) : NULL,

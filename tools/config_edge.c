@@ -46,8 +46,8 @@ static void print_part(const json_t *server, size_t part)
 	holder = text_of(o, "holder");
 	reason = text_of(o, "reason");
 	printf("%s: %s pushed %s%s%s", text_of(server, "server"), parts[part],
-		or_never(text_of(o, "pushed")), holder != NULL ? " by " : "",
-		holder != NULL ? holder : "");
+		or_never(holder != NULL ? text_of(o, "pushed") : NULL),
+		holder != NULL ? " by " : "", holder != NULL ? holder : "");
 	/* of the recipients it is in words */
 	if (text_of(o, "fingerprint") != NULL)
 		printf(part == 0 ? ", fingerprint %.12s" : ", %s", text_of(o, "fingerprint"));

@@ -711,6 +711,8 @@ class ConfigStatus(unittest.TestCase):
         self.assertEqual(list(servers), ["london1"])
         self.assertTrue(servers["london1"]["reachable"])
         self.assertTrue(servers["london1"]["directory"]["error"])
+        self.assertRegex(hubctl(self.org, "--control", self.org.london1.control, "config",
+                                "status").stdout, r"(?m)^london1 +not known ")
 
     def test_secrets_do_not_hide_whether_hubs_are_in_step(self):
         org = self.org
