@@ -74,7 +74,8 @@ class Slapd:
         self.password = None
         if os.path.exists(generated):
             with open(generated) as lines:
-                self.password = lines.readline().strip()
+                # as ldapmodify -y takes it
+                self.password = lines.read()
         self.admin = ("cn=admin," + suffix, self.password)
         self.start()
 
