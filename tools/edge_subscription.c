@@ -4,10 +4,10 @@
 #include "tools/commands.h"
 
 static const struct arg_option new_options[] = {
-	{ "file", true, "FILE" },
-	{ "valid-for", true, "MINUTES" },
-	{ "certificate", true, "FILE" },
-	{ "port", true, "PORT" },
+	{ "file", true, "FILE that is made; --force writes over another" },
+	{ "valid-for", true, "MINUTES, 1440 without it" },
+	{ "certificate", true, "FILE of the directory's certificate, if it is not what it shows" },
+	{ "port", true, "PORT of the directory's ldaps, 636 without it" },
 	{ NULL, false, NULL }
 };
 
@@ -20,8 +20,8 @@ static const struct arg_option import_options[] = {
 };
 
 static const struct arg_option remove_options[] = {
-	{ "timeout", true, "SECONDS" },
-	{ "now", false, "without the edge" },
+	{ "timeout", true, "SECONDS to wait for edgesyncd to clear the edge, 20 without it" },
+	{ "now", false, "without the edge, which keeps what it has" },
 	{ NULL, false, NULL }
 };
 

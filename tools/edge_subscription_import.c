@@ -295,6 +295,8 @@ static void say_done(const struct import *m)
 		printf("%s send connector \"%s\"\n",
 			table_text(a, json_object_get(row, "state")),
 			table_text(a, json_object_get(row, "name")));
+	printf("Is it in step? hubctl edge-sync test %s, on a hub of %s where edgesyncd runs\n",
+		m->file->edge, m->site_name);
 }
 
 /* Connectors come with the first import only: later they are the administrators'. */

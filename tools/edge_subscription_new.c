@@ -200,8 +200,13 @@ static int describe(struct making *m, struct err *e)
 	if (choose_port(m, e) != 0 || take_certificates(m, e) != 0)
 		return -1;
 	/* hubd there shows the same, as far as anybody knows */
-	if (file->certificates.n + file->key_digests.n == 0)
+	if (file->certificates.n + file->key_digests.n == 0) {
 		file->certificates = file->directory_certificates;
+		ctl_warn("server %s has no hubCertificate: hubs will expect the directory's own "
+			"certificate of its hubd, too; if it shows another: hubctl server set %s "
+			"--add-certificate FILE, and make the file after that", file->edge,
+			file->edge);
+	}
 	file->port = (uint16_t)m->port;
 	file->from_s = clock_wall_s();
 	file->to_s = file->from_s + (int64_t)minutes * 60;
