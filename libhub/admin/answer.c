@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
@@ -17,6 +18,20 @@ json_t *answer_number(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
+/* A reason that was cut within a letter is a reason nevertheless. */
+static json_t *ascii_of(const char *s)
+{
+	char *text = xstrdup(s), *p;
+	json_t *value;
+
+	for (p = text; *p != '\0'; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	value = json_string(text);
+	free(text);
+	return value;
+}
+
 json_t *answer_text(const char *s)
 {
 	json_t *value;
@@ -24,7 +39,7 @@ json_t *answer_text(const char *s)
 	if (s == NULL)
 		return json_null();
 	value = json_string(s);
-	return value != NULL ? value : json_string("(not UTF-8)");
+	return value != NULL ? value : ascii_of(s);
 }
 
 json_t *answer_time(int64_t wall_ms)

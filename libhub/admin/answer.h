@@ -10,7 +10,7 @@ struct evbuffer;
 /* Takes over value. */
 void answer_put(json_t *o, const char *name, json_t *value);
 json_t *answer_number(uint64_t n);
-/* NULL = null. Texts that come from elsewhere may not be UTF-8: then it says so. */
+/* NULL = null. Of a text that is not UTF-8, or was cut, with ? for all but ASCII. */
 json_t *answer_text(const char *s);
 /* RFC 3339. */
 json_t *answer_time(int64_t wall_ms);

@@ -17,6 +17,7 @@
 
 #include <utlist.h>
 
+#include "libhub/admin/answer.h"
 #include "libhub/admin/endpoint_priv.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -127,10 +128,8 @@ void admin_answer_error(struct admin_call *call, int status, const char *fmt, ..
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	o = json_pack("{s:s}", "error", text);
-	/* what the peer sent may not be UTF-8 */
-	if (o == NULL)
-		o = json_pack("{s:s}", "error", "the request is not UTF-8");
+	o = json_object();
+	answer_put(o, "error", answer_text(text));
 	admin_answer_json(call, status, o);
 	json_decref(o);
 }

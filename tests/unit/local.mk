@@ -21,6 +21,7 @@ include tests/unit/stream.mk
 include tests/unit/resolver.mk
 include tests/unit/org.mk
 include tests/unit/edge.mk
+include tests/unit/endpoint.mk
 include tests/unit/login.mk
 include tests/unit/receive.mk
 include tests/unit/report.mk
