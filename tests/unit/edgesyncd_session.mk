@@ -18,3 +18,14 @@ check_PROGRAMS += tests/unit/test_clearing
 tests_unit_test_clearing_SOURCES = tests/unit/test_clearing.c tests/unit/await.h tests/unit/unit.h
 tests_unit_test_clearing_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_clearing_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+LDAP_PEER = tests/unit/ldap_peer.c tests/unit/ldap_peer.h tests/unit/await.h tests/unit/unit.h
+# the monotonic clock is the test's, see stepped_clock.h
+CLOCK_WRAPS = -Wl,--wrap=clock_mono_ms
+
+check_PROGRAMS += tests/unit/test_lease_keeper
+tests_unit_test_lease_keeper_SOURCES = tests/unit/test_lease_keeper.c \
+	tests/unit/stepped_clock.h $(LDAP_PEER)
+tests_unit_test_lease_keeper_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_lease_keeper_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_lease_keeper_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)
