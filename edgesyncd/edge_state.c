@@ -221,10 +221,8 @@ const char *edge_state_filter(struct arena *a, const struct lease_view *seen)
 
 int64_t edge_clock_ms(const struct entry *e)
 {
-	const char *csn = entry_text(e, "entryCSN"), *time = entry_text(e, "modifyTimestamp");
+	const char *time = entry_text(e, "modifyTimestamp");
 	int64_t s;
 
-	if (csn != NULL && generalized_time_parse(csn, &s) == 0)
-		return s * 1000;
 	return time != NULL && generalized_time_parse(time, &s) == 0 ? s * 1000 : 0;
 }

@@ -35,7 +35,7 @@ struct lease_keeper {
 	void (*released)(void *ctx);	/* being given back for good */
 };
 
-static const char *const written_attrs[] = { "entryCSN", "modifyTimestamp", NULL };
+static const char *const written_attrs[] = { "modifyTimestamp", NULL };
 
 static void schedule(struct lease_keeper *k, uint64_t ms)
 {
