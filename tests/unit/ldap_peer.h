@@ -21,7 +21,7 @@ struct ldap_peer_change {
 struct ldap_request {
 	int id;
 	ber_tag_t op;				/* LDAP_REQ_... */
-	char dn[LDAP_PEER_TEXT];		/* of the entry, the base of a search, or bound as */
+	char dn[LDAP_PEER_TEXT];		/* of the entry, of a search, or bound as */
 	char password[100];			/* of a bind */
 	struct ldap_peer_change changes[LDAP_PEER_CHANGES];
 	size_t n;
