@@ -41,7 +41,8 @@ void targets_set_config(struct targets *t, const struct targets_config *cfg);
 /*
  * What the organization is now; see pushers_set_organization for what the arguments are. The first
  * that is settled makes the targets. While the configuration is not, no lease is taken, and ours
- * are offered after their time if the site has other hubs: those may know better.
+ * are offered after their time if the site has other hubs: those may know better. Nor are accounts
+ * made or deleted then.
  */
 void targets_set_organization(struct targets *t, const struct snapshot *s,
 	struct recipients *recipients, bool configuration_settled, bool recipients_settled);
