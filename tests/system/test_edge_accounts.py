@@ -241,6 +241,8 @@ class EdgeAccounts(unittest.TestCase):
         inside.stop()
         inside.access("delete", refuse)
         inside.start()
+        # it would try again by itself, but not as soon
+        inside.change(self.org.paris1.dn(), hubComment="changed")
         self.wait_enrolled(sync, other, True)
         self.assertEqual(len(self.edge.accounts()), 2)
         wait_for("no more credentials than needed", lambda: self.credentials() == 2)
