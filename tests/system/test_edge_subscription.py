@@ -185,6 +185,8 @@ class OnTheEdge(unittest.TestCase):
         done = run("ldapwhoami", "-x", "-H", edge.directory.uri, "-D", values["hubAccountRef"][0],
                    "-w", values["userPassword"][0])
         self.assertEqual(done.returncode, 0, done.stderr)
+        # and slapd itself takes it for no longer than the file says
+        self.assertIn("\npwdEndTime: %s\n" % values["hubValidTo"][0], edge.directory.backup())
         self.assertEqual(edge.state()["hubSubscribed"], "TRUE")
         self.assertEqual(edge.below("Push"), ["Configuration", "Recipients"])
 
@@ -855,6 +857,43 @@ class Life(unittest.TestCase):
         self.assertEqual(self.replicated(), set())
         self.assertEqual(self.edge.state()["hubsubscribed"], "FALSE")
         self.assertEqual(self.removed("--now"), "removed")
+
+    def test_any_hub_can_begin(self):
+        """What is sealed at the import opens for each hub of the site, whoever comes first."""
+        for first, second in (self.syncs, reversed(self.syncs)):
+            with self.subTest(first=first.name):
+                second.stop()
+                try:
+                    self.subscribe()
+                    self.assertEqual(self.edge.holder(), first.name)
+                finally:
+                    second.start()
+                wait_for("the other opens what was sealed for it", lambda: second.edge(
+                    "edge1").get("state") == "standby")
+                self.assertEqual(self.removed(), "removed")
+
+    def test_moved_to_another_site(self):
+        """Removed and subscribed again: nothing of the first site is left, mail enters the other."""
+        org, edge = self.org, self.edge
+        self.subscribe()
+        self.assertEqual(self.removed(), "removed")
+        publish_certificates(org.directory, [org.paris1])
+        sync = EdgeSync(org.paris1, lease_time=3).start()
+        self.addCleanup(sync.stop)
+        self.addCleanup(self.ctl, "edge-subscription", "remove", "edge1", check=False)
+        edge.subscribe(org.paris1, "Paris")
+        edge.wait_in_step(org, [sync])
+        names = self.replicated()
+        self.assertLessEqual({"Paris", "paris1", "EdgeSync - Inbound to Paris",
+                              "EdgeSync - Paris to Internet"}, names)
+        self.assertEqual({name for name in names if "ondon" in name}, set())
+        token, data = message()
+        send(edge.outside, "someone@outside.example", ["anna@contoso.com"], data)
+        received = org.mailbox.wait(token)[0].data
+        self.assertEqual(re.findall(rb"\tby (\w+)\.contoso\.com", received),
+                         [b"paris1", b"edge1"])
+        for london in self.syncs:
+            self.assertEqual(london.status()["edges"], [])
 
     def test_installed_anew(self):
         """Another key of its directory: refused, then taken with --replace and pushed to."""

@@ -35,6 +35,12 @@ static void find_buckets(directory_message_cb *cb)
 	ck_assert_int_ge(directory_search(kit.connection, &q, cb, NULL, &e), 0);
 }
 
+static bool is_repaired(void *ctx)
+{
+	return kit_in_step(ctx) && kit.status.side[PUSH_CONFIGURATION].repaired == 1 &&
+		kit.status.side[PUSH_RECIPIENTS].repaired == 1;
+}
+
 START_TEST(test_edited_there)
 {
 	kit_put_people(200);
@@ -58,6 +64,26 @@ START_TEST(test_edited_there)
 	kit_await_in_step();
 	ck_assert_uint_eq(kit.status.side[PUSH_CONFIGURATION].repaired, 3);
 	kit_expect_same(NULL, false);
+}
+END_TEST
+
+/* Nobody asks for it, and nothing shows it: the next comparison of itself finds it. */
+START_TEST(test_compared_by_itself)
+{
+	static const struct push_settings settings = { 20, 1, 0 };
+	char change[200];
+
+	pushers_set_settings(kit.pushers, &settings);
+	kit_put_people(20);
+	kit_begin();
+	ck_assert_int_eq(slapd_modify(&kit.slapd,
+		"dn: cn=Hub1,cn=Servers," B "\nchangetype: delete\n\n"), 0);
+	find_buckets(on_bucket);
+	kit_await_flag(&kit.done);
+	snprintf(change, sizeof(change), "dn: %s\nchangetype: delete\n\n", bucket_dn);
+	ck_assert_int_eq(slapd_modify(&kit.slapd, change), 0);
+	AWAIT(kit.loop, is_repaired, NULL, PATIENCE_MS);
+	kit_expect_same("user1@a.example", true);
 }
 END_TEST
 
@@ -271,6 +297,7 @@ int main(void)
 	tcase_set_timeout(c, 400);
 	tcase_add_checked_fixture(c, kit_setup, kit_teardown);
 	tcase_add_test(c, test_edited_there);
+	tcase_add_test(c, test_compared_by_itself);
 	tcase_add_test(c, test_options_there);
 	tcase_add_loop_test(c, test_bucket_edited, 0, 2);
 	tcase_add_test(c, test_cut_off);
