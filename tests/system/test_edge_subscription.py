@@ -873,7 +873,7 @@ class Life(unittest.TestCase):
                 self.assertEqual(self.removed(), "removed")
 
     def test_moved_to_another_site(self):
-        """Removed and subscribed again: nothing of the first site is left, mail enters the other."""
+        """Removed and subscribed again: nothing of the first site is left, mail enters there."""
         org, edge = self.org, self.edge
         self.subscribe()
         self.assertEqual(self.removed(), "removed")
