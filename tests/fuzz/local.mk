@@ -66,6 +66,16 @@ noinst_PROGRAMS += %D%/fuzz_directory
 %C%_fuzz_directory_LDFLAGS = $(FUZZ_LINK)
 endif
 
+check_PROGRAMS += %D%/replay_edge
+%C%_replay_edge_SOURCES = %D%/fuzz_edge.c %D%/replay_main.c
+%C%_replay_edge_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_edge
+%C%_fuzz_edge_SOURCES = %D%/fuzz_edge.c
+%C%_fuzz_edge_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS)
+%C%_fuzz_edge_LDFLAGS = $(FUZZ_LINK)
+endif
+
 check_PROGRAMS += %D%/replay_envelope
 %C%_replay_envelope_SOURCES = %D%/fuzz_envelope.c %D%/replay_main.c
 %C%_replay_envelope_LDADD = $(LIBHUBD) $(LIBHUB) $(LIBHUB_LIBS)
@@ -128,6 +138,16 @@ noinst_PROGRAMS += %D%/fuzz_recipients
 %C%_fuzz_recipients_LDFLAGS = $(FUZZ_LINK)
 endif
 
+check_PROGRAMS += %D%/replay_replica
+%C%_replay_replica_SOURCES = %D%/fuzz_replica.c %D%/replay_main.c
+%C%_replay_replica_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_replica
+%C%_fuzz_replica_SOURCES = %D%/fuzz_replica.c
+%C%_fuzz_replica_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
+%C%_fuzz_replica_LDFLAGS = $(FUZZ_LINK)
+endif
+
 check_PROGRAMS += %D%/replay_reply
 %C%_replay_reply_SOURCES = %D%/fuzz_reply.c $(FUZZ_CHECKS) %D%/replay_main.c
 %C%_replay_reply_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
@@ -158,12 +178,13 @@ noinst_PROGRAMS += %D%/fuzz_settings
 %C%_fuzz_settings_LDFLAGS = $(FUZZ_LINK)
 endif
 
+FUZZ_SUBSCRIPTION_FILES = %D%/fuzz_subscription.c tests/unit/identity.c tests/unit/identity.h
 check_PROGRAMS += %D%/replay_subscription
-%C%_replay_subscription_SOURCES = %D%/fuzz_subscription.c %D%/replay_main.c
+%C%_replay_subscription_SOURCES = $(FUZZ_SUBSCRIPTION_FILES) %D%/replay_main.c
 %C%_replay_subscription_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 if FUZZERS
 noinst_PROGRAMS += %D%/fuzz_subscription
-%C%_fuzz_subscription_SOURCES = %D%/fuzz_subscription.c
+%C%_fuzz_subscription_SOURCES = $(FUZZ_SUBSCRIPTION_FILES)
 %C%_fuzz_subscription_LDADD = $(LIBHUB) $(LIBHUB_LIBS)
 %C%_fuzz_subscription_LDFLAGS = $(FUZZ_LINK)
 endif
