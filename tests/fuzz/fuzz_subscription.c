@@ -3,19 +3,28 @@
  *
  * The first byte chooses. Files get the digest that fits before they are read as they are, since
  * nothing but that would ever be looked at; what is read may be written, and is then the same.
+ * Credentials are sealed here, for keys of this run alone, and then changed: three bytes each, two
+ * for the place and one to combine; what still opens is what was sealed.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <openssl/x509.h>
 
 #include "libhub/base/mem.h"
 #include "libhub/edge/credential.h"
 #include "libhub/edge/subscription_file.h"
 #include "libhub/org/buckets.h"
 #include "libhub/org/replica_digest.h"
+#include "libhub/tls/certificate.h"
+#include "tests/unit/identity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 1 << 16, RECORD = 'r', FILE_AS_IT_IS = 'f', JSON = 'j', SEALED = 's' };
+/* Two kinds of keys, two kinds of recipients (RFC 5652 section 6.2). */
+enum { CHANGED_EC = 'e', CHANGED_RSA = 'o', KEYS = 2 };
 
 static void check_complaint(const struct err *e)
 {
@@ -94,6 +103,59 @@ static void read_sealed(const unsigned char *data, size_t size)
 	}
 }
 
+/* --- changed ones --- */
+
+static struct tls_certificate *own[KEYS];
+static struct blob sealed[KEYS];
+static const struct credential inside = { .kind = CREDENTIAL_ACCOUNT,
+	.account = "cn=hub1.1,cn=Sync Accounts,cn=Transport,o=edge", .password = "secret",
+	.hub = "hub1", .from_s = 1700000000, .to_s = 1707776000 };
+
+static void seal(int k)
+{
+	const struct identity_wish wish = { .names = "DNS:hub1.example", .rsa = k != 0, .days = 9 };
+	struct identity id;
+	struct blob der;
+	unsigned char *p = NULL;
+	struct err e;
+	int n;
+
+	identity_make_as(&id, &wish);
+	own[k] = tls_certificate_load(id.certificate, id.key, &e);
+	BUG_ON(own[k] == NULL);
+	n = i2d_X509(tls_certificate_x509(own[k]), &p);
+	BUG_ON(n <= 0);
+	der = (struct blob){ p, (size_t)n };
+	BUG_ON(credential_seal(&inside, &der, 1, &sealed[k], &e) < 0);
+	OPENSSL_free(p);
+	identity_remove(&id);
+}
+
+static void read_changed(int k, const unsigned char *change, size_t size)
+{
+	struct err e = { .text = "" };
+	struct credential c;
+	unsigned char *copy;
+	size_t i;
+
+	if (own[k] == NULL)
+		seal(k);
+	copy = xmemdup(sealed[k].data, sealed[k].size);
+	for (i = 0; i + 3 <= size; i += 3)
+		copy[((size_t)change[i] << 8 | change[i + 1]) % sealed[k].size] ^= change[i + 2];
+	switch (credential_open(&(struct blob){ copy, sealed[k].size }, &own[k], 1, &c, &e)) {
+	case CREDENTIAL_OPENED:
+		BUG_ON(memcmp(&c, &inside, sizeof(c)) != 0);
+		break;
+	case CREDENTIAL_BROKEN:
+		check_complaint(&e);
+		/* fall through */
+	case CREDENTIAL_NOT_OURS:
+		BUG_ON(size < 3 || c.password[0] != '\0');
+	}
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1 || size > INPUT_MAX)
@@ -107,6 +169,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case JSON:
 		read_json((const char *)data + 1, size - 1);
+		break;
+	case CHANGED_EC:
+	case CHANGED_RSA:
+		read_changed(data[0] == CHANGED_RSA, data + 1, size - 1);
 		break;
 	default:
 		read_sealed(data + 1, size - 1);
