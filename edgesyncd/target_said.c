@@ -158,9 +158,12 @@ void target_set(struct target *t, const struct snapshot *s, const struct edge_su
 
 void target_set_settled(struct target *t, bool settled)
 {
-	t->settled = settled;
-	if (settled && t->untended)
+	bool again = settled && !t->settled;
+
+	/* what could not be written inside need not wait until it would be tried again */
+	if (settled && (t->untended || (again && t->accounts_error[0] != '\0')))
 		target_after_ms(t->upkeep, 0);
+	t->settled = settled;
 	/* without others there is nobody who would know better */
 	t->blind = !settled && t->sealed != NULL && t->sealed->n_hubs > 1;
 	lease_keeper_set_blind(t->keeper, t->blind);
