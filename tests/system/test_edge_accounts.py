@@ -7,6 +7,7 @@ which keys are trusted while they change, and how a subscription ends.
 import base64
 import os
 import shutil
+import time
 import unittest
 
 from .harness import hostile_ldaps
@@ -17,6 +18,8 @@ from .harness.keys import Key
 from .harness.organization import Organization
 
 LEASE_S = 3
+SHORT_S = 2  # where nothing but the time counts
+OFTEN_S = 4  # a hub looks at the accounts four times in account_renewal
 DAY_S = 24 * 3600
 EDGE = "edge1"
 ANEW = ('"hubctl edge-subscription new --force --file FILE" on the edge',
@@ -33,7 +36,7 @@ class EdgeAccounts(unittest.TestCase):
         cls.d = org.directory
         cls.subscription = cls.d.dn(EDGE, "Edge Subscriptions")
         cls.sync1, cls.sync2, cls.paris = (
-            EdgeSync(hub, clock=hub is org.london1, lease_time=LEASE_S)
+            EdgeSync(hub, clock=hub is org.london1, lease_time=LEASE_S, account_renewal=OFTEN_S)
             for hub in (org.london1, org.london2, org.paris1))
         cls.edge = Edge(org.place, EDGE)
         publish_certificates(cls.d, org.hubs)
@@ -65,13 +68,27 @@ class EdgeAccounts(unittest.TestCase):
             return error if all(text in error for text in texts) else None
         return wait_for(lambda: "%s says %s: %s" % (sync.name, texts, sync.edge(EDGE)), told)
 
-    def wait_enrolled(self, sync, hub, enrolled):
+    def wait_enrolled(self, sync, hub, enrolled, deadline=None):
         wait_for("%s is enrolled: %s" % (hub, enrolled), lambda: any(
             row["name"] == hub and row["enrolled"] is enrolled
-            for row in sync.edge(EDGE).get("hubs", ())))
+            for row in sync.edge(EDGE).get("hubs", ())), deadline)
 
     def account_of(self, sync):
         return sync.events("edge-connected")[-1]["account"].split(",")[0].split("=")[1]
+
+    def use_lease_time(self, seconds):
+        for sync in (self.sync1, self.sync2):
+            sync.stop()
+            sync.set(lease_time=seconds)
+            sync.start()
+
+    def wait_failures(self, more):
+        """Both have been refused so many times more, the last time at once."""
+        for sync in (self.sync1, self.sync2):
+            before = sync.edge(EDGE).get("failures", 0)
+            sync.try_now(EDGE)
+            wait_for("%s is refused" % sync.name,
+                     lambda: sync.edge(EDGE).get("failures", 0) >= before + more)
 
     def in_step(self):
         self.edge.wait_in_step(self.org, [self.sync1, self.sync2])
@@ -119,7 +136,7 @@ class EdgeAccounts(unittest.TestCase):
     def test_05_hub_joins_and_leaves(self):
         d, org = self.d, self.org
         hub = Hub(org.place, d, "london3", "London")
-        sync = EdgeSync(hub, lease_time=LEASE_S)
+        sync = EdgeSync(hub, lease_time=LEASE_S, account_renewal=OFTEN_S)
         d.add(hub.records())
         publish_certificates(d, [hub])
         self.wait_accounts("london1.1", "london2.1", "london3.1")
@@ -241,9 +258,8 @@ class EdgeAccounts(unittest.TestCase):
         inside.stop()
         inside.access("delete", refuse)
         inside.start()
-        # it would try again by itself, but not as soon
-        inside.change(self.org.paris1.dn(), hubComment="changed")
-        self.wait_enrolled(sync, other, True)
+        # when it is back, not when it would be tried again
+        self.wait_enrolled(sync, other, True, 12)
         self.assertEqual(len(self.edge.accounts()), 2)
         wait_for("no more credentials than needed", lambda: self.credentials() == 2)
         self.in_step()
@@ -298,15 +314,24 @@ class EdgeAccounts(unittest.TestCase):
         other = hostile_ldaps.Server(self.org.place, self.edge.directory.key, "refuses")
         self.edge.line.lead_to(other.port)
         self.edge.line.set("pass")
-        wait_for("both are refused again and again", lambda: other.sessions >= 10)
+        self.use_lease_time(SHORT_S)
+        self.wait_failures(1)
+        begun = time.monotonic()
+        self.wait_failures(3)
+        wait_for("it is so for three leases", lambda: time.monotonic() - begun > 3 * SHORT_S)
+        self.wait_failures(1)
+        self.assertGreaterEqual(other.sessions, 2 * (1 + 3 + 1))
         self.assertEqual(self.d_names("Edge Subscriptions"), [EDGE])
         self.edge.line.lead_to(self.edge.directory.ldaps_port)
+        for sync in (self.sync1, self.sync2):
+            sync.try_now(EDGE)
         wait_for("the subscription is gone", lambda: self.d_names("Edge Subscriptions") == [])
         wait_for("no edges any more", lambda: self.sync1.status()["edges"] == [])
         self.cleared()
 
     def test_15_ended_on_the_edge(self):
         self.remove()
+        self.use_lease_time(LEASE_S)
         self.edge.subscribe(self.org.london1, "London")
         self.in_step()
         self.edge.ctl("edge-subscription", "remove", EDGE)
@@ -315,6 +340,7 @@ class EdgeAccounts(unittest.TestCase):
         self.wait_error(self.sync2, "its own administrator has ended")
         self.cleared()
         # neither knows whether the edge will ever come back; nobody there lets them in any more
+        self.use_lease_time(SHORT_S)
         done = self.remove("--timeout", "30")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.d_names("Edge Subscriptions"), [])
@@ -324,6 +350,7 @@ class EdgeAccounts(unittest.TestCase):
 
     def test_16_all_expired(self):
         """A subscription that ends when nobody is let in any more is removed without the edge."""
+        self.use_lease_time(LEASE_S)
         self.edge.subscribe(self.org.london1, "London")
         self.in_step()
         for sync in (self.sync1, self.sync2):

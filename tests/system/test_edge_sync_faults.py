@@ -27,8 +27,11 @@ class SyncFaults(EdgeCase):
         """The holder makes him a new one."""
         holder = self.s.wait_holder()
         other = self.other(holder)
+        made = len(holder.events("account-made"))
         self.remove(*self.of(other))
-        wait_for("it is there again", self.s.all_enrolled)
+        # it stands on the edge before its secret stands inside
+        wait_for("it is there again", lambda: len(holder.events("account-made")) > made)
+        self.assertTrue(self.s.all_enrolled())
         holder.stop()
         self.s.wait_holder([other])
 
@@ -68,7 +71,7 @@ class SyncFaults(EdgeCase):
                         clock.set(offset)
                     self.s.arrives("%s %d" % (name, offset))
                     for sync in self.syncs:
-                        sync.kill()
+                        self.kill(sync)
                         sync.start()
                     self.s.arrives("again %s %d" % (name, offset))
                     self.heal()
@@ -76,7 +79,7 @@ class SyncFaults(EdgeCase):
     def test_clock_of_the_edge_a_year_ahead(self):
         """All accounts have run out there: the alarm says so, and a right clock ends it."""
         for sync in self.syncs:
-            sync.kill()
+            self.kill(sync)
         self.edge.directory.clock.set(400 * DAY_S)
         for sync in self.syncs:
             sync.start()
@@ -92,6 +95,9 @@ class SyncFaults(EdgeCase):
         self.edge.line.set("pass")
         self.s.wait_holder([self.other(holder)])
         self.all_there()
+        # before they go: it would not believe at its start that so many have gone
+        holder.start()
+        wait_for("it waits", lambda: holder.edge("edge1").get("state") == "standby")
 
     def test_holder_is_stopped_in_the_middle_of_a_push(self):
         """Another takes over; when the first goes on it writes nothing more, and waits."""
@@ -116,7 +122,7 @@ class SyncFaults(EdgeCase):
     def test_no_edgesyncd_runs(self):
         """Mail goes in and out all the same, even when the edge starts without its slapd."""
         for sync in self.syncs:
-            sync.kill()
+            self.kill(sync)
         self.mail_passes()
         self.edge.hub.stop()
         self.edge.directory.stop()

@@ -15,6 +15,7 @@ import base64
 import http.client
 import json
 import os
+import signal
 import socket
 import ssl
 
@@ -64,7 +65,8 @@ class EdgeSync:
         self.state = place.directory(hub.name + "-edgesync")
         self.control = os.path.join(place.path, hub.name + "-edgesync.ctl")
         self.clock = Clock(place, hub.name + "-edgesync") if clock else None
-        lines = {
+        self.place = place
+        self.lines = {
             "server": hub.name,
             "directory": hub.directory.uri,
             "base": hub.directory.base,
@@ -74,15 +76,19 @@ class EdgeSync:
             "state": self.state,
             "control": self.control,
         }
-        lines.update(settings)
-        self.settings = place.file(hub.name + "-edgesync.conf", "".join(
-            "%s = %s\n" % item for item in lines.items() if item[1] is not None))
+        self.settings = self.set(**settings)
         self.process = Process(hub.name + "-edgesyncd", [
             build_path("edgesyncd", "edgesyncd"), "-f", self.settings], place.path,
             self.clock.env() if self.clock else None)
         place.at_end(self.process.kill)
         place.at_failure(hub.name + "-edgesyncd.status",
                          lambda: json.dumps(self.status(), indent=1))
+
+    def set(self, **settings):
+        """From the next start on. Gives the file's name."""
+        self.lines.update(settings)
+        return self.place.file(self.name + "-edgesync.conf", "".join(
+            "%s = %s\n" % item for item in self.lines.items() if item[1] is not None))
 
     def start(self):
         self.process.start()
@@ -97,6 +103,11 @@ class EdgeSync:
     def log(self):
         return self.process.log()
 
+    def cache(self):
+        """What it would start with: the organization, as LDIF."""
+        with open(os.path.join(self.state, "edgesyncd", "organization.ldif")) as file:
+            return file.read()
+
     def events(self, event, **fields):
         found = map(parse_event, self.log().splitlines())
         return [values for values in found if values.get("event") == event and
@@ -104,6 +115,11 @@ class EdgeSync:
 
     def ask(self, path, method="GET", body=None, timeout=5):
         return ask(self.control, path, method, body, timeout)
+
+    def try_now(self, name):
+        """If it waits before the next try of that edge it does not wait any longer."""
+        if self.edge(name).get("state") == "waiting":
+            self.process.signal(signal.SIGHUP)
 
     def status(self):
         return self.ask("/status") if self.process.running() else None
