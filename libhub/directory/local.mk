@@ -13,6 +13,7 @@ libhub_libhub_a_SOURCES += \
 	%D%/nodes.c %D%/nodes.h \
 	%D%/probe.c %D%/probe.h \
 	%D%/providers.c %D%/providers.h \
+	%D%/question.c %D%/question.h \
 	%D%/sync.c %D%/sync.h \
 	%D%/watch.c %D%/watch.h \
 	%D%/write.c

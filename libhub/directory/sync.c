@@ -5,7 +5,7 @@
 
 enum { UUID_SIZE = 16 };
 
-LDAPControl *sync_request_new(const struct cookie *cookie)
+static LDAPControl *request_new(ber_int_t mode, const struct cookie *cookie)
 {
 	BerElement *ber = ber_alloc_t(LBER_USE_DER);
 	LDAPControl *control = NULL;
@@ -13,7 +13,7 @@ LDAPControl *sync_request_new(const struct cookie *cookie)
 
 	BUG_ON(ber == NULL);
 	/* syncRequestValue: mode, cookie if any, reloadHint FALSE by default */
-	BUG_ON(ber_printf(ber, "{e", LDAP_SYNC_REFRESH_AND_PERSIST) < 0);
+	BUG_ON(ber_printf(ber, "{e", mode) < 0);
 	if (cookie != NULL && cookie->size != 0)
 		BUG_ON(ber_printf(ber, "o", cookie->text, (ber_len_t)cookie->size) < 0);
 	BUG_ON(ber_printf(ber, "}") < 0);
@@ -21,6 +21,16 @@ LDAPControl *sync_request_new(const struct cookie *cookie)
 	BUG_ON(ldap_control_create(LDAP_CONTROL_SYNC, 1, &value, 1, &control) != LDAP_SUCCESS);
 	ber_free(ber, 1);
 	return control;
+}
+
+LDAPControl *sync_request_new(const struct cookie *cookie)
+{
+	return request_new(LDAP_SYNC_REFRESH_AND_PERSIST, cookie);
+}
+
+LDAPControl *sync_once_new(void)
+{
+	return request_new(LDAP_SYNC_REFRESH_ONLY, NULL);
 }
 
 /* The value may be missing or empty: ber_init or ber_scanf would end the process by it. */
@@ -73,6 +83,38 @@ int sync_entry_state(LDAP *ld, LDAPMessage *m, struct sync_entry *entry, struct 
 		rc = sync_state_decode(&found->ldctl_value, entry);
 	ldap_controls_free(controls);
 	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "an entry without a sync state");
+}
+
+int sync_done_decode(struct berval *value, struct cookie *cookie)
+{
+	BerElement *ber = begin(value);
+	int rc = -1;
+
+	cookie->size = 0;
+	if (ber == NULL)
+		return -1;
+	if (ber_scanf(ber, "{") != LBER_ERROR) {
+		take_cookie(ber, LDAP_TAG_SYNC_COOKIE, cookie);
+		rc = 0;
+	}
+	ber_free(ber, 1);
+	return rc;
+}
+
+int sync_done_cookie(LDAP *ld, LDAPMessage *m, struct cookie *cookie, struct err *e)
+{
+	LDAPControl **controls = NULL, *found;
+	int rc = -1;
+
+	cookie->size = 0;
+	if (ldap_parse_result(ld, m, NULL, NULL, NULL, NULL, &controls, 0) == LDAP_SUCCESS &&
+	    controls != NULL) {
+		found = ldap_control_find(LDAP_CONTROL_SYNC_DONE, controls, NULL);
+		if (found != NULL)
+			rc = sync_done_decode(&found->ldctl_value, cookie);
+	}
+	ldap_controls_free(controls);
+	return rc == 0 ? 0 : err_set(e, ERR_TEMP, 0, "a result without a sync state");
 }
 
 /* An optional BOOLEAN with its default. */

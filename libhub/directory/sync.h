@@ -17,6 +17,8 @@
  * free with ldap_control_free.
  */
 LDAPControl *sync_request_new(const struct cookie *cookie);
+/* The same for refreshOnly, of everything: a search that ends, with a cookie in its result. */
+LDAPControl *sync_once_new(void);
 
 /* RFC 4533 section 2.3; the values are those of the protocol. */
 enum sync_state { SYNC_PRESENT, SYNC_ADD, SYNC_MODIFY, SYNC_DELETE };
@@ -30,6 +32,9 @@ struct sync_entry {
 
 int sync_entry_state(LDAP *ld, LDAPMessage *m, struct sync_entry *entry,
 	struct err *e) MUST_CHECK;
+
+/* RFC 4533 section 2.4: of the result message of such a search; the cookie may be none. */
+int sync_done_cookie(LDAP *ld, LDAPMessage *m, struct cookie *cookie, struct err *e) MUST_CHECK;
 
 enum sync_info_kind {
 	SYNC_INFO_OTHER,		/* a new cookie, or an intermediate message of others */
@@ -50,10 +55,11 @@ int sync_info_parse(LDAP *ld, LDAPMessage *m, struct sync_info *info, struct err
 void sync_info_clear(struct sync_info *info);
 
 /*
- * The BER values themselves: of the state control, and of the intermediate message. -1 if it cannot
- * be decoded. *info is zero before; sync_info_clear afterwards in any case.
+ * The BER values themselves: of the state and the done control, and of the intermediate message. -1
+ * if it cannot be decoded. *info is zero before; sync_info_clear afterwards in any case.
  */
 int sync_state_decode(struct berval *value, struct sync_entry *entry) MUST_CHECK;
+int sync_done_decode(struct berval *value, struct cookie *cookie) MUST_CHECK;
 int sync_info_decode(struct berval *value, struct sync_info *info) MUST_CHECK;
 
 #endif

@@ -20,10 +20,12 @@
 #include "libhub/directory/nodes.h"
 #include "libhub/directory/probe.h"
 #include "libhub/directory/providers.h"
+#include "libhub/directory/question.h"
 #include "libhub/directory/sync.h"
 
 enum {
 	PROBE_LIMIT_MS = 1000,
+	QUESTION_LIMIT_MS = 5000,
 	AUDIT_MS = 3600 * 1000,
 	AUDIT_PART = 100,		/* a refresh may take this part of the time at most */
 	ENTRIES_MAX = 10 * 1000 * 1000,
@@ -81,6 +83,14 @@ struct watch {
 
 	char csn[COOKIE_CSN_SIZE];	/* the newest that is in step, or "" */
 	char refresh_csn[COOKIE_CSN_SIZE];	/* that the refresh under way named */
+
+	uint64_t as_of_ms;
+	bool ask;			/* as soon as there is no question under way */
+	struct question *question;
+	uint64_t question_ms;		/* it was sent then */
+	bool answered;			/* but what the answer names has not been shown yet */
+	char answer[COOKIE_CSN_SIZE];
+	struct event *question_timer;
 };
 
 static void set_timer(struct event *timer, uint64_t ms)
@@ -108,14 +118,24 @@ static void set_state(struct watch *w, enum watch_state state, const char *text)
 
 /* --- leaving and coming back --- */
 
+/* A refresh that begins now, or later, shows all that was asked for. */
+static void drop_question(struct watch *w)
+{
+	question_cancel(&w->question);
+	w->ask = w->answered = false;
+	event_del(w->question_timer);
+}
+
 /* Ends the connection; its refresh, if one is under way, counts for nothing. */
 static void drop_connection(struct watch *w)
 {
 	bool was_refreshing = w->refreshing;
 
 	identify_cancel(&w->identify);
+	drop_question(w);
 	directory_close(&w->c);
 	probe_cancel(&w->probe);
+	w->as_of_ms = 0;
 	w->sync = -1;
 	w->beat = -1;
 	event_del(w->beat_timer);
@@ -167,6 +187,7 @@ static void send_refresh(struct watch *w)
 	LDAPControl *controls[] = { sync_request_new(&w->point.cookie), NULL };
 	struct err e = { 0 };
 
+	drop_question(w);
 	if (w->sync >= 0)
 		directory_abandon(w->c, w->sync);
 	q.controls = controls;
@@ -239,6 +260,62 @@ static void reach_point(struct watch *w)
 	snprintf(w->point.directory, sizeof(w->point.directory), "%s", w->directory.text);
 }
 
+/* --- as of when it is in step --- */
+
+static void ask_if_wanted(struct watch *w);
+
+static void look_for_answer(struct watch *w)
+{
+	if (!w->answered || strcmp(w->csn, w->answer) < 0)
+		return;
+	w->answered = false;
+	event_del(w->question_timer);
+	w->as_of_ms = w->question_ms;
+	ask_if_wanted(w);
+	if (w->cbs.reached != NULL)
+		w->cbs.reached(w->ctx);
+}
+
+static void on_answer(const char *csn, const struct err *e, void *ctx)
+{
+	struct watch *w = ctx;
+
+	w->question = NULL;
+	w->life_ms = clock_mono_ms();
+	if (csn == NULL) {
+		leavef(w, "%s %s", watch_uri(w), e->text);
+		return;
+	}
+	snprintf(w->answer, sizeof(w->answer), "%s", csn);
+	w->answered = true;
+	look_for_answer(w);
+}
+
+static void ask_if_wanted(struct watch *w)
+{
+	struct err e = { 0 };
+
+	if (!w->ask || w->state != WATCH_LIVE || w->question != NULL || w->answered)
+		return;
+	w->ask = false;
+	w->question_ms = clock_mono_ms();
+	w->question = question_start(w->c, w->base, on_answer, w, &e);
+	/* no callback from within */
+	set_timer(w->question_timer, w->question != NULL ? QUESTION_LIMIT_MS : 0);
+}
+
+static void on_question_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct watch *w = ctx;
+	char text[TEXT_MAX_SIZE];
+
+	(void)fd;
+	(void)what;
+	snprintf(text, sizeof(text), w->answered ? "%s does not show its newest change" :
+		"%s has stopped answering", watch_uri(w));
+	leave(w, text, true);
+}
+
 static uint64_t audit_after(const struct watch *w)
 {
 	uint64_t ms = (clock_mono_ms() - w->refresh_began_ms) * AUDIT_PART;
@@ -270,8 +347,12 @@ static void finish_refresh(struct watch *w)
 		w->cbs.refresh_end(w->ctx);
 	else
 		w->cbs.resumed(w->ctx);
+	if (w->freed)
+		return;
+	w->as_of_ms = w->refresh_began_ms;
+	set_state(w, WATCH_LIVE, "");
 	if (!w->freed)
-		set_state(w, WATCH_LIVE, "");
+		ask_if_wanted(w);
 }
 
 static void delete_entry(struct watch *w, const unsigned char uuid[16])
@@ -445,6 +526,8 @@ static void on_sync(LDAP *ld, LDAPMessage *m, void *ctx)
 		/* a continuation reference: another server's part is not ours */
 		break;
 	}
+	if (!w->freed)
+		look_for_answer(w);
 }
 
 /* --- heartbeat, audit, the way back to the preferred server --- */
@@ -680,8 +763,9 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
 	w->beat_timer = evtimer_new(loop_base(loop), on_beat_timer, w);
 	w->audit_timer = evtimer_new(loop_base(loop), on_audit_timer, w);
 	w->probe_timer = evtimer_new(loop_base(loop), on_probe_timer, w);
+	w->question_timer = evtimer_new(loop_base(loop), on_question_timer, w);
 	BUG_ON(w->retry == NULL || w->beat_timer == NULL || w->audit_timer == NULL ||
-		w->probe_timer == NULL);
+		w->probe_timer == NULL || w->question_timer == NULL);
 	set_timer(w->retry, 0);
 	return w;
 }
@@ -707,9 +791,11 @@ void watch_free(struct watch **wp)
 	*wp = NULL;
 	w->freed = true;
 	identify_cancel(&w->identify);
+	question_cancel(&w->question);
 	directory_close(&w->c);
 	probe_cancel(&w->probe);
 	event_free(w->retry);
+	event_free(w->question_timer);
 	event_free(w->probe_timer);
 	event_free(w->beat_timer);
 	event_free(w->audit_timer);
@@ -753,6 +839,17 @@ bool watch_refresh(struct watch *w, bool elsewhere)
 const char *watch_csn(const struct watch *w)
 {
 	return w->csn;
+}
+
+uint64_t watch_as_of_ms(const struct watch *w)
+{
+	return w->as_of_ms;
+}
+
+void watch_ask(struct watch *w)
+{
+	w->ask = true;
+	ask_if_wanted(w);
 }
 
 void watch_forget_point(struct watch *w)

@@ -63,6 +63,8 @@ struct watch_callbacks {
 	void (*refresh_abort)(void *ctx);
 	/* text: what happened, for people ("cannot connect to ldap://...: Connection refused") */
 	void (*state)(enum watch_state state, const char *text, void *ctx);
+	/* watch_as_of_ms is later, by watch_ask; may be NULL. */
+	void (*reached)(void *ctx);
 	/* The next three only, and needed, with watch_keep_point: */
 	void (*present)(const unsigned char uuid[16], void *ctx);
 	/* The refresh is over; what nothing was said of is as it was. */
@@ -118,6 +120,18 @@ bool watch_refresh(struct watch *w, bool elsewhere);
  * compare as texts.
  */
 const char *watch_csn(const struct watch *w);
+/*
+ * All that the server had at that moment (clock_mono_ms) has been shown; 0 while there is no server
+ * that has been live. It moves at the end of a refresh, when the state is live again: one that is
+ * under way takes nothing from what was known before.
+ */
+uint64_t watch_as_of_ms(const struct watch *w);
+/*
+ * Asks the server what its newest change is, now or when it is live: once that has been shown,
+ * watch_as_of_ms is not before now, and reached is called, unless a refresh came first. A server
+ * that does not answer within 5 s is left, as is one that does not show what it named.
+ */
+void watch_ask(struct watch *w);
 enum watch_state watch_state(const struct watch *w);
 /* URI in use and last error text, for status displays; never NULL. */
 const char *watch_uri(const struct watch *w);

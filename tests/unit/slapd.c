@@ -92,6 +92,7 @@ static void write_config(struct slapd *s, bool tls, const char *schema)
 	fprintf(f, "database mdb\nsuffix o=x\nrootdn " SLAPD_ADMIN "\nrootpw " SLAPD_PASSWORD "\n"
 		"directory %s/db\nmaxsize 104857600\ndbnosync\nindex objectClass eq\n"
 		"access to attrs=userPassword by anonymous auth by * none\n"
+		"access to dn.base=cn=hidden,ou=a,o=x by dn.exact=cn=half,o=x none by * read\n"
 		"access to dn.base=o=x by dn.exact=cn=half,o=x search "
 		"by dn.exact=cn=nobody,o=x none by * read\n"
 		"access to * by dn.exact=cn=nobody,o=x none by * read\n"

@@ -25,7 +25,7 @@ bool slapd_available(void);
 /*
  * Prepares one and loads LDIF, which must hold o=x; not started. tls: its certificate is for
  * 127.0.0.1. Anonymous and everybody may read, but "cn=nobody,o=x" nothing and
- * "cn=half,o=x" not o=x itself.
+ * "cn=half,o=x" neither o=x itself nor cn=hidden,ou=a,o=x.
  */
 void slapd_make(struct slapd *s, const char *ldif, bool tls);
 /* The same without TLS, with one more schema file. */

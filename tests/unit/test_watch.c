@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "await.h"
+#include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/draft.h"
 #include "libhub/directory/watch.h"
@@ -31,7 +32,7 @@ struct seen {
 struct view {
 	struct seen seen[ENTRIES_MAX];
 	size_t n;
-	unsigned int begun, ended, aborted, downs;
+	unsigned int begun, ended, aborted, downs, reached;
 	bool in_refresh;
 	enum watch_state state;
 	char text[400];
@@ -137,9 +138,15 @@ static void on_state(enum watch_state state, const char *text, void *ctx)
 	snprintf(view.text, sizeof(view.text), "%s", text);
 }
 
+static void on_reached(void *ctx)
+{
+	(void)ctx;
+	view.reached++;
+}
+
 static const struct watch_callbacks callbacks = {
 	.refresh_begin = on_begin, .put = on_put, .deleted = on_deleted,
-	.refresh_end = on_end, .refresh_abort = on_abort, .state = on_state,
+	.refresh_end = on_end, .refresh_abort = on_abort, .state = on_state, .reached = on_reached,
 };
 
 static const struct entry *by_dn(const char *dn)
@@ -291,6 +298,112 @@ START_TEST(follows_changes)
 	AWAIT(loop, is_gone, "cn=uno,ou=a,o=x", PATIENCE_MS);
 	ck_assert_uint_eq(view.n, 6);
 	ck_assert_uint_eq(view.begun, 1);
+}
+END_TEST
+
+static bool has_reached(void *ctx)
+{
+	return view.reached == *(unsigned int *)ctx;
+}
+
+static void expect_reached(unsigned int n)
+{
+	AWAIT(loop, has_reached, &n, PATIENCE_MS);
+	ck_assert_uint_eq(view.begun, 1);
+}
+
+/* What was changed before it asks has been shown when that is reached, and nothing is read anew. */
+START_TEST(asks)
+{
+	uint64_t as_of_ms, now_ms;
+
+	slapd_start(&server);
+	start("ou=a,o=x");
+	ck_assert_uint_eq(watch_as_of_ms(watch), 0);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
+	as_of_ms = watch_as_of_ms(watch);
+	ck_assert_uint_ne(as_of_ms, 0);
+	modify("dn: cn=three,ou=a,o=x\nchangetype: add\nobjectClass: device\ncn: three\n");
+	now_ms = clock_mono_ms();
+	watch_ask(watch);
+	ck_assert_uint_eq(watch_as_of_ms(watch), as_of_ms);
+	expect_reached(1);
+	ck_assert_uint_ge(watch_as_of_ms(watch), now_ms);
+	ck_assert(is_there("cn=three,ou=a,o=x"));
+	/* again, and a change elsewhere */
+	modify("dn: cn=four,o=x\nchangetype: add\nobjectClass: device\ncn: four\n");
+	watch_ask(watch);
+	watch_ask(watch);
+	expect_reached(3);
+}
+END_TEST
+
+/* A refresh that began after it was asked is the answer. */
+START_TEST(asks_before_it_is_live)
+{
+	uint64_t now_ms;
+
+	start("o=x");
+	watch_ask(watch);
+	await_down("No such file or directory");
+	now_ms = clock_mono_ms();
+	slapd_start(&server);
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
+	ck_assert_uint_ge(watch_as_of_ms(watch), now_ms);
+}
+END_TEST
+
+START_TEST(asks_while_it_refreshes)
+{
+	unsigned int n = 1;
+	uint64_t now_ms;
+
+	start_live();
+	ck_assert(watch_refresh(watch, false));
+	now_ms = clock_mono_ms();
+	watch_ask(watch);
+	ck_assert_int_eq(view.state, WATCH_REFRESHING);
+	ck_assert_uint_ne(watch_as_of_ms(watch), 0);
+	AWAIT(loop, has_reached, &n, PATIENCE_MS);
+	ck_assert_uint_ge(watch_as_of_ms(watch), now_ms);
+}
+END_TEST
+
+/* The newest change is one that we may not see. */
+START_TEST(asks_a_server_that_hides)
+{
+	uint64_t now_ms;
+
+	slapd_start(&server);
+	config.bind_external = false;
+	config.bind_dn = "cn=half,o=x";
+	config.password_file = server.password_file;
+	start("ou=a,o=x");
+	AWAIT(loop, is_live, NULL, PATIENCE_MS);
+	modify("dn: cn=hidden,ou=a,o=x\nchangetype: add\nobjectClass: device\ncn: hidden\n");
+	now_ms = clock_mono_ms();
+	watch_ask(watch);
+	expect_reached(1);
+	ck_assert_uint_ge(watch_as_of_ms(watch), now_ms);
+}
+END_TEST
+
+START_TEST(asks_a_server_that_hangs)
+{
+	uint64_t as_of_ms, now_ms;
+
+	start_live();
+	as_of_ms = watch_as_of_ms(watch);
+	slapd_signal(&server, SIGSTOP);
+	now_ms = clock_mono_ms();
+	watch_ask(watch);
+	/* sooner than the heartbeat would find out */
+	ck_assert_int_eq(await_for(loop, is_down, NULL, 3000), -1);
+	ck_assert_uint_eq(watch_as_of_ms(watch), as_of_ms);
+	await_down("has stopped answering");
+	ck_assert_uint_lt(clock_mono_ms() - now_ms, 8000);
+	ck_assert_uint_eq(watch_as_of_ms(watch), 0);
+	ck_assert_uint_eq(view.reached, 0);
 }
 END_TEST
 
@@ -693,6 +806,11 @@ static TCase *plain_case(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, refreshes);
 	tcase_add_test(t, follows_changes);
+	tcase_add_test(t, asks);
+	tcase_add_test(t, asks_before_it_is_live);
+	tcase_add_test(t, asks_while_it_refreshes);
+	tcase_add_test(t, asks_a_server_that_hides);
+	tcase_add_test(t, asks_a_server_that_hangs);
 	tcase_add_loop_test(t, options_left_out, 0, 2);
 	tcase_add_test(t, renamed_parent_means_refresh);
 	tcase_add_test(t, comes_back_with_the_server);
