@@ -53,8 +53,15 @@ static const struct server *self(const struct daemon *d)
 		d->settings->common.server) : NULL;
 }
 
+static void ask(void *ctx)
+{
+	const struct daemon *d = ctx;
+
+	mirror_ask(d->mirror);
+}
+
 /* What is sealed for us may be sealed to any of our keys, shown or not. */
-static struct targets_config targets_config(const struct daemon *d)
+static struct targets_config targets_config(struct daemon *d)
 {
 	const struct edge_settings *s = d->settings;
 
@@ -64,7 +71,8 @@ static struct targets_config targets_config(const struct daemon *d)
 		.lease_time_s = s->lease_time_s, .account_lifetime_s = s->account_lifetime_s,
 		.account_renewal_s = s->account_renewal_s,
 		.push = { .recipient_delay_ms = s->recipient_delay_s * 1000,
-			.comparison_interval_s = s->comparison_interval_s } };
+			.comparison_interval_s = s->comparison_interval_s,
+			.ask = ask, .ctx = d } };
 }
 
 static void settle_identity(struct daemon *d)
@@ -85,8 +93,8 @@ static void tell_targets(struct daemon *d)
 	if (s == NULL || d->stopping)
 		return;
 	mirror_status(d->mirror, &m);
-	targets_set_organization(d->targets, s, mirror_recipients(d->mirror), m.current,
-		m.recipients_current);
+	targets_set_organization(d->targets, s, mirror_recipients(d->mirror), m.as_of_ms,
+		m.recipients_as_of_ms);
 }
 
 static void on_status(void *ctx)

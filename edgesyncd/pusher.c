@@ -20,6 +20,7 @@ enum {
 	BACK_OFF_MAX_MS = 60000,
 	HELD_RETRY_MS = 300000,		/* sooner when the organization changes */
 	HELD_PAUSE_MS = 60000,		/* but recipients not sooner than this */
+	ANSWER_PATIENCE_MS = 1000,	/* of the directory, before it is told that we wait */
 };
 
 const char *const push_type_names[PUSH_TYPES] = { "configuration", "recipients" };
@@ -137,9 +138,17 @@ static bool is_pushed(const struct push_half *h)
 	return r.in_step;
 }
 
+/* Settled, and the directory has been heard since the lease is ours. */
+static bool is_confirmed(const struct push_half *h)
+{
+	uint64_t as_of_ms = h->p->all->as_of_ms[h->type];
+
+	return as_of_ms != 0 && as_of_ms >= h->p->attached_ms;
+}
+
 static bool is_due(const struct push_half *h)
 {
-	return !h->p->observes && h->p->all->settled[h->type] && (h->read_due || !is_pushed(h));
+	return !h->p->observes && is_confirmed(h) && (h->read_due || !is_pushed(h));
 }
 
 /* Unless somebody asks: a change may mend what failed; comparing all recipients takes a while. */
@@ -363,6 +372,8 @@ static void run_job(struct push_half *h, struct push_job *job)
 		pusher_job_failed(h, unsettled);
 		return;
 	}
+	if ((flags & ROUND_DRY) == 0 && !is_confirmed(h))
+		return;
 	if (recipients && job->address == NULL && (flags & ROUND_DRY) == 0 &&
 	    (h->read_due || !recipient_push_follows(p->recipients)))
 		flags |= ROUND_READ;
@@ -444,6 +455,7 @@ static void attach(struct pusher *p, struct directory_connection *c, const char 
 
 	BUG_ON(p->attached);
 	p->attached = true;
+	p->attached_ms = clock_mono_ms();
 	p->observes = observes;
 	p->fenced = false;
 	configuration_push_attach(p->configuration, c, base, holder);
@@ -458,6 +470,8 @@ static void attach(struct pusher *p, struct directory_connection *c, const char 
 		pusher_wake(&p->halves[type], p->halves[type].back_off_ms);
 	}
 	arm_comparison(p);
+	if (p->all->settings.ask != NULL)
+		p->all->settings.ask(p->all->settings.ctx);
 }
 
 void pusher_attach(struct pusher *p, struct directory_connection *c, const char *base,
@@ -540,6 +554,20 @@ static void show_recipients(const struct pusher *p, struct push_side *side)
 	show_marker(r.marker, side);
 }
 
+/* The last try's, or that there is none yet, and why; what is not settled is told of elsewhere. */
+static const char *error_of(const struct push_half *h)
+{
+	const struct pusher *p = h->p;
+
+	if (h->error[0] != '\0')
+		return h->error;
+	if (!p->attached || p->observes || p->all->as_of_ms[h->type] == 0 || is_confirmed(h) ||
+	    clock_mono_ms() - p->attached_ms < ANSWER_PATIENCE_MS)
+		return NULL;
+	return "not pushed yet: the organization's directory has not answered since the lease "
+		"was taken";
+}
+
 void pusher_status(const struct pusher *p, struct push_status *out)
 {
 	enum push_type type;
@@ -559,7 +587,7 @@ void pusher_status(const struct pusher *p, struct push_status *out)
 		side->pushed_ms = h->pushed_ms;
 		side->compared_ms = h->compared_ms;
 		side->held = pusher_text(h->held);
-		side->error = pusher_text(h->error);
+		side->error = error_of(h);
 		side->pushes = h->pushes;
 		side->failures = h->failures;
 		side->repaired = h->repaired;

@@ -28,6 +28,12 @@ struct push_settings {
 	unsigned int recipient_delay_ms;	/* changes are gathered for so long */
 	unsigned int comparison_interval_s;
 	unsigned int pace_ms;		/* see recipient_push_set_pace; 0 = as usual */
+	/*
+	 * Has the organization's directory say what it has by now: pushers_set_organization comes
+	 * when that is here. NULL = it does so anyway.
+	 */
+	void (*ask)(void *ctx);
+	void *ctx;
 };
 
 struct pushers *pushers_new(struct loop *loop, const struct push_settings *settings);
@@ -36,12 +42,14 @@ void pushers_free(struct pushers **p);
 void pushers_set_settings(struct pushers *p, const struct push_settings *settings);
 /*
  * What is to stand on the edges from now on; takes a reference to the snapshot. recipients is the
- * caller's, outlives p and changes as it does; NULL = not mirrored. Not settled (held, from the
- * cache, not loaded, out of reach): nothing is pushed until it is. configuration_settled and
- * recipients_settled go apart as the directory's two watches do. Cheap if nothing changed.
+ * caller's, outlives p and changes as it does; NULL = not mirrored. The times (clock_mono_ms) are
+ * apart as the directory's two watches are: each half is all that the directory had then. 0 = it is
+ * not settled (held, from the cache, out of reach): nothing is pushed until it is. Cheap if nothing
+ * changed.
  */
 void pushers_set_organization(struct pushers *p, const struct snapshot *s,
-	struct recipients *recipients, bool configuration_settled, bool recipients_settled);
+	struct recipients *recipients, uint64_t configuration_as_of_ms,
+	uint64_t recipients_as_of_ms);
 
 struct pusher_callbacks {
 	/*
@@ -60,9 +68,11 @@ struct pusher *pusher_new(struct pushers *p, const char *edge, const struct push
 void pusher_free(struct pusher **p);
 
 /*
- * The lease is ours: compare everything and push. c is the owner's, ready and bound; base is the
- * edge's tree (cn=Transport,...), holder this hub's name for the markers; both copied. When c is
- * lost, the owner detaches before closing it. Not while attached.
+ * The lease is ours: compare everything and push, as soon as the organization is known as of now or
+ * later: than what was known before, whoever had the lease may have pushed something newer. c is
+ * the owner's, ready and bound; base is the edge's tree (cn=Transport,...), holder this hub's name
+ * for the markers; both copied. When c is lost, the owner detaches before closing it. Not while
+ * attached.
  */
 void pusher_attach(struct pusher *p, struct directory_connection *c, const char *base,
 	const char *holder);

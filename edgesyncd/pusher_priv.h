@@ -12,7 +12,7 @@ struct pushers {
 	struct push_settings settings;
 	const struct snapshot *s;	/* NULL: none yet */
 	struct recipients *recipients;
-	bool settled[PUSH_TYPES];
+	uint64_t as_of_ms[PUSH_TYPES];	/* 0 = not settled */
 	struct change_log *log;
 	struct pusher *list;
 	struct pusher *turn;		/* compares all recipients now */
@@ -58,6 +58,7 @@ struct pusher {
 	struct pusher_callbacks cbs;
 	void *ctx;
 	bool attached, observes;
+	uint64_t attached_ms;
 	bool fenced;			/* nothing more until it is attached anew */
 	char fence[ROUND_TEXT_MAX];	/* what the edge said */
 	struct configuration_push *configuration;

@@ -65,38 +65,38 @@ static void watch(struct pushers *all, struct recipients *recipients)
 		p->halves[PUSH_RECIPIENTS].read_due = true;
 }
 
-static void wake_all(struct pushers *all, enum push_type type)
+/* Those that it is news for, or the answer that they have waited for. */
+static void set_as_of(struct pushers *all, enum push_type type, uint64_t as_of_ms, bool news)
 {
+	uint64_t before_ms = all->as_of_ms[type];
 	struct pusher *p;
 
+	all->as_of_ms[type] = as_of_ms;
+	news = news || (as_of_ms == 0) != (before_ms == 0);
 	DL_FOREACH(all->list, p)
-		pusher_wake(&p->halves[type], 0);
+		if (news || before_ms < p->attached_ms)
+			pusher_wake(&p->halves[type], 0);
 }
 
 void pushers_set_organization(struct pushers *all, const struct snapshot *s,
-	struct recipients *recipients, bool configuration_settled, bool recipients_settled)
+	struct recipients *recipients, uint64_t configuration_as_of_ms,
+	uint64_t recipients_as_of_ms)
 {
-	bool news = s != all->s || configuration_settled != all->settled[PUSH_CONFIGURATION];
-	bool other = recipients != all->recipients ||
-		recipients_settled != all->settled[PUSH_RECIPIENTS];
+	bool news = s != all->s, other = recipients != all->recipients;
 
 	if (s != all->s) {
 		snapshot_unref(&all->s);
 		all->s = s != NULL ? snapshot_ref(s) : NULL;
 	}
-	if (recipients != all->recipients)
-		watch(all, recipients);
-	all->settled[PUSH_CONFIGURATION] = configuration_settled && s != NULL;
-	all->settled[PUSH_RECIPIENTS] = recipients_settled && recipients != NULL;
-	if (news)
-		wake_all(all, PUSH_CONFIGURATION);
 	if (other)
-		wake_all(all, PUSH_RECIPIENTS);
+		watch(all, recipients);
+	set_as_of(all, PUSH_CONFIGURATION, s != NULL ? configuration_as_of_ms : 0, news);
+	set_as_of(all, PUSH_RECIPIENTS, recipients != NULL ? recipients_as_of_ms : 0, other);
 }
 
 const char *pushers_unsettled(const struct pushers *all, enum push_type type)
 {
-	if (all->settled[type])
+	if (all->as_of_ms[type] != 0)
 		return NULL;
 	return type == PUSH_CONFIGURATION ? "the organization's directory is not settled: it is "
 		"read, out of reach or held" : "the recipients of the directory are not settled: "

@@ -193,19 +193,20 @@ static void take_snapshot(struct targets *t, const struct snapshot *s)
 }
 
 void targets_set_organization(struct targets *t, const struct snapshot *s,
-	struct recipients *recipients, bool configuration_settled, bool recipients_settled)
+	struct recipients *recipients, uint64_t configuration_as_of_ms,
+	uint64_t recipients_as_of_ms)
 {
 	struct member *m;
 
 	if (t->releasing)
 		return;
-	pushers_set_organization(t->common.pushers, s, recipients, configuration_settled,
-		recipients_settled);
+	pushers_set_organization(t->common.pushers, s, recipients, configuration_as_of_ms,
+		recipients_as_of_ms);
 	/* what is not certain ends no subscription */
-	if (s != NULL && s != t->s && configuration_settled)
+	if (s != NULL && s != t->s && configuration_as_of_ms != 0)
 		take_snapshot(t, s);
 	DL_FOREACH(t->members, m)
-		target_set_settled(m->target, configuration_settled);
+		target_set_settled(m->target, configuration_as_of_ms != 0);
 }
 
 /* --- the end --- */

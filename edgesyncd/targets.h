@@ -45,7 +45,8 @@ void targets_set_config(struct targets *t, const struct targets_config *cfg);
  * made or deleted then.
  */
 void targets_set_organization(struct targets *t, const struct snapshot *s,
-	struct recipients *recipients, bool configuration_settled, bool recipients_settled);
+	struct recipients *recipients, uint64_t configuration_as_of_ms,
+	uint64_t recipients_as_of_ms);
 /*
  * Shutdown: pushes end, leases are given back, connections closed. done comes once, after limit_ms
  * at the latest; then there is only targets_free. Not twice.

@@ -59,6 +59,7 @@ struct mirror {
 	char *recipients_path;		/* of its file, NULL = none */
 	const struct snapshot *snapshot;
 	uint64_t changes_in_force;	/* of the replica */
+	uint64_t as_of_ms;		/* all that the organization's tree had then is built */
 	bool from_cache;
 	bool opening;			/* the cache is loaded and not announced yet */
 	struct gather changes;		/* of the organization that are not built yet */
@@ -118,6 +119,11 @@ static void note_csn(struct mirror *m)
 		snprintf(m->csn, sizeof(m->csn), "%s", second_look_csn(m->org.look));
 }
 
+static void note_as_of(struct mirror *m)
+{
+	m->as_of_ms = m->org.watch != NULL ? watch_as_of_ms(m->org.watch) : 0;
+}
+
 /* True if another snapshot is in force now. */
 static bool build(struct mirror *m)
 {
@@ -125,6 +131,7 @@ static bool build(struct mirror *m)
 
 	gather_settle(&m->changes);
 	note_csn(m);
+	note_as_of(m);
 	s = builder_build(replica_settle(m->replica, before), before);
 	if (before != NULL && same(s, before)) {
 		snapshot_unref(&s);
@@ -384,8 +391,10 @@ static void on_org_end(void *ctx)
 	struct mirror *m = ctx;
 
 	m->org.refreshing = false;
-	if (judge_org(m) == GUARD_HOLD)
+	if (judge_org(m) == GUARD_HOLD) {
+		m->as_of_ms = 0;
 		return;
+	}
 	replica_refresh_end(m->replica);
 	m->org.complete = true;
 	m->from_cache = false;
@@ -408,8 +417,20 @@ static void on_org_state(enum watch_state state, const char *text, void *ctx)
 
 	on_state(&m->org, state, text);
 	note_heard(m, &m->org, state);
+	if (watch_as_of_ms(m->org.watch) == 0)
+		m->as_of_ms = 0;
 	if (state == WATCH_LIVE && m->cfg.on_provider != NULL)
 		m->cfg.on_provider(watch_provider(m->org.watch), m->ctx);
+	tell_status(m);
+}
+
+/* What is not built yet will be noted when it is. */
+static void on_org_reached(void *ctx)
+{
+	struct mirror *m = ctx;
+
+	if (m->as_of_ms != 0 && !gather_is_due(&m->changes))
+		note_as_of(m);
 	tell_status(m);
 }
 
@@ -446,6 +467,11 @@ static void on_people_state(enum watch_state state, const char *text, void *ctx)
 	tell_status(m);
 }
 
+static void on_people_reached(void *ctx)
+{
+	tell_status(ctx);
+}
+
 /* --- life --- */
 
 static void tree_init(struct tree *t, struct mirror *m, const char *name, const char *base)
@@ -476,6 +502,7 @@ static void start_org(struct mirror *m, struct resolver *resolver)
 	static const struct watch_callbacks cbs = {
 		.refresh_begin = on_org_begin, .put = on_org_put, .deleted = on_org_deleted,
 		.refresh_end = on_org_end, .refresh_abort = on_org_abort, .state = on_org_state,
+		.reached = on_org_reached,
 	};
 
 	struct guard_state cached = { .csn = "" };
@@ -502,7 +529,7 @@ static void start_people(struct mirror *m, struct resolver *resolver)
 {
 	static const struct people_callbacks cbs = {
 		.begun = on_people_begun, .believe = believe_people, .loaded = on_people_loaded,
-		.state = on_people_state,
+		.state = on_people_state, .reached = on_people_reached,
 	};
 	struct people_config cfg = {
 		.directory = &m->cfg.directory, .base = m->cfg.recipient_base,
@@ -599,18 +626,11 @@ static const char *csn_in_force(const struct mirror *m)
 		m->csn;
 }
 
-/* After a refresh what it showed is still to be built. */
-static bool is_current(const struct mirror *m)
+static uint64_t recipients_as_of(const struct mirror *m)
 {
-	return watch_state(m->org.watch) == WATCH_LIVE && m->org.complete &&
-		!gather_is_due(&m->changes);
-}
-
-/* A file may be old, and what it holds counts as loaded. */
-static bool recipients_are_current(const struct mirror *m)
-{
-	return m->people.watch != NULL && watch_state(m->people.watch) == WATCH_LIVE &&
-		second_look_reason(m->people.look) == NULL && recipients_loaded(m->recipients);
+	if (m->people.watch == NULL || second_look_reason(m->people.look) != NULL)
+		return 0;
+	return watch_as_of_ms(m->people.watch);
 }
 
 void mirror_status(const struct mirror *m, struct mirror_status *out)
@@ -621,8 +641,8 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
 		.error = watch_error(m->org.watch),
 		.csn = csn_in_force(m),
 		.from_cache = m->from_cache,
-		.current = is_current(m),
-		.recipients_current = recipients_are_current(m),
+		.as_of_ms = m->as_of_ms,
+		.recipients_as_of_ms = recipients_as_of(m),
 		.in_step_since_ms = in_step(&m->org),
 		.recipients_state = m->people.watch != NULL ? watch_state(m->people.watch) :
 			WATCH_DOWN,
@@ -631,6 +651,13 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
 		.recipients_held = m->people.look != NULL ? second_look_reason(m->people.look) :
 			NULL,
 	};
+}
+
+void mirror_ask(struct mirror *m)
+{
+	watch_ask(m->org.watch);
+	if (m->people.watch != NULL)
+		watch_ask(m->people.watch);
 }
 
 void mirror_replica_status(const struct mirror *m, struct replica_status *out)

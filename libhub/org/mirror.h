@@ -51,8 +51,12 @@ struct mirror_status {
 	const char *uri, *error;
 	const char *csn;		/* of the newest change that is in the snapshot, or "" */
 	bool from_cache;		/* nothing but the cache so far */
-	/* live, and all that the directory has shown is in force, for all we know */
-	bool current, recipients_current;
+	/*
+	 * What is in force is all that the directory had at that moment (clock_mono_ms); 0 = it may
+	 * be older than the connection to it, or it is held. An audit or a change that is not built
+	 * yet takes nothing from it.
+	 */
+	uint64_t as_of_ms, recipients_as_of_ms;
 	int64_t in_step_since_ms;	/* wall; last moment known in step, 0 = never */
 	enum watch_state recipients_state;
 	size_t recipients;		/* by hash: their addresses */
@@ -60,6 +64,11 @@ struct mirror_status {
 	const char *held, *recipients_held;
 };
 void mirror_status(const struct mirror *m, struct mirror_status *out);
+/*
+ * Has the directory say what it has by now: both times as_of become this moment or later, soon, or
+ * 0 if it does not answer.
+ */
+void mirror_ask(struct mirror *m);
 /* What of an edge's own directory counts; strings valid for now. */
 void mirror_replica_status(const struct mirror *m, struct replica_status *out);
 

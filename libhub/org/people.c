@@ -231,6 +231,13 @@ static void on_state(enum watch_state state, const char *text, void *ctx)
 	p->cbs.state(state, text, p->ctx);
 }
 
+static void on_reached(void *ctx)
+{
+	struct people *p = ctx;
+
+	p->cbs.reached(p->ctx);
+}
+
 /* --- life --- */
 
 static void start_watch(struct people *p, struct resolver *resolver,
@@ -246,6 +253,7 @@ static void start_watch(struct people *p, struct resolver *resolver,
 		.refresh_begin = on_begin, .put = on_put, .deleted = on_deleted,
 		.refresh_end = on_end, .refresh_abort = on_abort, .state = on_state,
 		.present = on_present, .resumed = on_resumed, .moves = moves,
+		.reached = on_reached,
 	};
 
 	p->watch = watch_new(p->loop, resolver, p->cfg.directory, p->cfg.base, filter, attrs, &cbs,

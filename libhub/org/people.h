@@ -30,6 +30,7 @@ struct people_callbacks {
 	/* For the first time all that there are are known. */
 	void (*loaded)(void *ctx);
 	void (*state)(enum watch_state state, const char *text, void *ctx);
+	void (*reached)(void *ctx);	/* see watch_ask */
 };
 
 struct people *people_new(struct loop *loop, struct resolver *resolver,

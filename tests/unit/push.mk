@@ -19,6 +19,11 @@ tests_unit_test_push_trouble_SOURCES = tests/unit/test_push_trouble.c $(PUSH_KIT
 tests_unit_test_push_trouble_CFLAGS = $(PUSH_KIT_CFLAGS)
 tests_unit_test_push_trouble_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_push_settled
+tests_unit_test_push_settled_SOURCES = tests/unit/test_push_settled.c $(PUSH_KIT)
+tests_unit_test_push_settled_CFLAGS = $(PUSH_KIT_CFLAGS)
+tests_unit_test_push_settled_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_push_loss
 tests_unit_test_push_loss_SOURCES = tests/unit/test_push_loss.c $(PUSH_KIT)
 tests_unit_test_push_loss_CFLAGS = $(PUSH_KIT_CFLAGS)

@@ -86,7 +86,7 @@ void kit_set_organization(const char *text)
 	s = builder_build(kit.builder, kit.snapshot);
 	snapshot_unref(&kit.snapshot);
 	kit.snapshot = s;
-	pushers_set_organization(kit.pushers, s, kit.recipients, true, true);
+	pushers_set_organization(kit.pushers, s, kit.recipients, UINT64_MAX, UINT64_MAX);
 }
 
 void kit_put_person(unsigned int i, const char *address, bool refuse_outside_mail)
@@ -149,7 +149,8 @@ void kit_await_in_step(void)
 
 void kit_setup(void)
 {
-	static const struct push_settings settings = { 20, 3600, 0 };
+	static const struct push_settings settings = { .recipient_delay_ms = 20,
+		.comparison_interval_s = 3600 };
 	static const struct pusher_callbacks cbs = { on_fenced, NULL };
 	struct err e;
 

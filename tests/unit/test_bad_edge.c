@@ -293,7 +293,8 @@ static void edge_stop(struct edge *e)
 
 static void setup(void)
 {
-	static const struct push_settings settings = { 20, 3600, 0 };
+	static const struct push_settings settings = { .recipient_delay_ms = 20,
+		.comparison_interval_s = 3600 };
 
 	signal(SIGPIPE, SIG_IGN);
 	strcpy(strrchr(dir, '-'), "-XXXXXX");
@@ -307,7 +308,7 @@ static void setup(void)
 	pushers = pushers_new(loop, &settings);
 	org_text_put(builder, organization);
 	snapshot = builder_build(builder, NULL);
-	pushers_set_organization(pushers, snapshot, recipients, true, true);
+	pushers_set_organization(pushers, snapshot, recipients, UINT64_MAX, UINT64_MAX);
 }
 
 static void teardown(void)
@@ -325,7 +326,8 @@ static void teardown(void)
 /* Its round fails by a text, and another edge has its turn: it is none the worse. */
 START_TEST(test_bad_edge)
 {
-	const struct push_settings settings = { 20, 3600, faults[_i].pace_ms };
+	const struct push_settings settings = { .recipient_delay_ms = 20,
+		.comparison_interval_s = 3600, .pace_ms = faults[_i].pace_ms };
 	enum push_type type = faults[_i].type;
 
 	pushers_set_settings(pushers, &settings);

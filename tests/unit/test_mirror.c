@@ -310,9 +310,9 @@ static void on_status(void *ctx)
 
 	(void)ctx;
 	mirror_status(mirror, &st);
-	ck_assert(!st.current || (!st.from_cache && snapshot_find(mirror_snapshot(mirror),
+	ck_assert(st.as_of_ms == 0 || (!st.from_cache && snapshot_find(mirror_snapshot(mirror),
 		OBJ_SITE, "C") != NULL));
-	ck_assert(!st.recipients_current || is_known("berta@x.example"));
+	ck_assert(st.recipients_as_of_ms == 0 || is_known("berta@x.example"));
 }
 
 static bool is_current(void *recipients)
@@ -320,7 +320,7 @@ static bool is_current(void *recipients)
 	struct mirror_status st;
 
 	mirror_status(mirror, &st);
-	return recipients != NULL ? st.recipients_current : st.current;
+	return (recipients != NULL ? st.recipients_as_of_ms : st.as_of_ms) != 0;
 }
 
 START_TEST(what_is_old_is_not_current)
@@ -345,6 +345,89 @@ START_TEST(what_is_old_is_not_current)
 	slapd_start(&server);
 	AWAIT(loop, is_current, NULL, PATIENCE_MS);
 	AWAIT(loop, is_current, uris, PATIENCE_MS);
+}
+END_TEST
+
+static bool audited;
+static unsigned int read_anew;
+
+/* Nobody is the worse for it that what is in force is read once more, until it shows less. */
+static void on_audit_status(void *ctx)
+{
+	struct mirror_status st;
+
+	(void)ctx;
+	if (!audited)
+		return;
+	mirror_status(mirror, &st);
+	read_anew += st.recipients_state == WATCH_REFRESHING;
+	ck_assert_uint_ne(st.as_of_ms, 0);
+	ck_assert_int_eq(st.recipients_as_of_ms != 0, st.recipients_held == NULL);
+}
+
+static void start_audited(void)
+{
+	config.on_status = on_audit_status;
+	start_live();
+	AWAIT(loop, is_current, NULL, PATIENCE_MS);
+	AWAIT(loop, is_current, uris, PATIENCE_MS);
+	audited = true;
+}
+
+static bool was_read_anew(void *ctx)
+{
+	return read_anew != 0 && is_live(ctx);
+}
+
+START_TEST(what_is_read_anew_stays_current)
+{
+	start_audited();
+	/* both trees are read */
+	modify("dn: cn=Transport,o=x\nchangetype: modify\nadd: hubEpoch\n"
+		"hubEpoch: 0b0e0f6e-1111-4222-8333-444455556666\n");
+	AWAIT(loop, was_read_anew, NULL, PATIENCE_MS);
+}
+END_TEST
+
+static bool are_recipients_held(void *ctx)
+{
+	struct mirror_status st;
+
+	(void)ctx;
+	mirror_status(mirror, &st);
+	return st.recipients_held != NULL;
+}
+
+/* A directory that lost something without a word, as by a backup that lacks it. */
+START_TEST(what_is_missing_when_read_anew_is_held)
+{
+	char ldif[4000], *end = ldif;
+	pid_t pid;
+	int i;
+
+	start_audited();
+	end += sprintf(end, "dn: ou=sub,ou=people,o=x\nchangetype: add\n"
+		"objectClass: organizationalUnit\nou: sub\n\n");
+	for (i = 0; i < 20; i++)
+		end += sprintf(end, "dn: uid=p%d,ou=sub,ou=people,o=x\nchangetype: add\n"
+			"objectClass: inetOrgPerson\nuid: p%d\ncn: P\nsn: P\n"
+			"mail: p%d@x.example\n\n", i, i, i);
+	modify(ldif);
+	AWAIT(loop, is_known, "p19@x.example", PATIENCE_MS);
+	for (i = 1, end = ldif; i < 20; i++)
+		end += sprintf(end, "dn: uid=p%d,ou=sub,ou=people,o=x\nchangetype: delete\n\n",
+			i);
+	/* in its database, under its feet */
+	pid = server.pid;
+	server.pid = 0;
+	modify(ldif);
+	server.pid = pid;
+	modify("dn: ou=sub,ou=people,o=x\nchangetype: modrdn\nnewrdn: ou=other\n"
+		"deleteoldrdn: 1\n");
+	AWAIT(loop, are_recipients_held, NULL, PATIENCE_MS);
+	ck_assert_uint_ne(read_anew, 0);
+	ck_assert(!is_current(uris));
+	ck_assert(is_known("p19@x.example"));
 }
 END_TEST
 
@@ -578,6 +661,8 @@ int main(int argc, char **argv)
 	tcase_add_test(t, cache_does_not_count_while_the_directory_is_there);
 	tcase_add_test(t, cache_counts_while_the_directory_hangs);
 	tcase_add_test(t, what_is_old_is_not_current);
+	tcase_add_test(t, what_is_read_anew_stays_current);
+	tcase_add_test(t, what_is_missing_when_read_anew_is_held);
 	tcase_add_test(t, saves_while_it_runs);
 	tcase_add_test(t, last_good_form_survives_a_restart);
 	tcase_add_test(t, damaged_cache_is_not_used);

@@ -279,7 +279,7 @@ START_TEST(test_fence_after_error)
 	AWAIT(kit.loop, kit_has_error, &type, PATIENCE_MS);
 	pusher_detach(kit.pusher);
 	directory_close(&kit.connection);
-	pushers_set_organization(kit.pushers, kit.snapshot, kit.recipients, false, true);
+	pushers_set_organization(kit.pushers, kit.snapshot, kit.recipients, 0, UINT64_MAX);
 	kit_drop_person(1);
 	kit_connect_as(HALF);
 	pusher_attach(kit.pusher, kit.connection, B, "hub1");

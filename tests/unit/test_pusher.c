@@ -73,29 +73,6 @@ START_TEST(test_taken_away)
 }
 END_TEST
 
-/* Nothing goes out while the organization's directory is not to be believed. */
-START_TEST(test_unsettled)
-{
-	struct err e;
-
-	kit_set_organization(kit_organization);
-	pushers_set_organization(kit.pushers, kit.snapshot, kit.recipients, false, false);
-	kit_attach();
-	kit_start(true, true);
-	ck_assert_ptr_nonnull(strstr(kit.error, "not settled"));
-	ck_assert(!kit_in_step(NULL));
-	pushers_set_organization(kit.pushers, kit.snapshot, kit.recipients, true, true);
-	kit_await_in_step();
-	/* what is under way ends with the connection */
-	kit.done = false;
-	ck_assert_int_eq(pusher_compare(kit.pusher, true, NULL, &kit_compare_cbs, NULL, &e), 0);
-	pusher_detach(kit.pusher);
-	ck_assert(kit.done);
-	ck_assert_str_ne(kit.error, "");
-	ck_assert_int_eq(pusher_start(kit.pusher, true, false, kit_on_started, NULL, &e), -1);
-}
-END_TEST
-
 /* Who does not hold the lease may look. */
 START_TEST(test_observed)
 {
@@ -159,7 +136,6 @@ int main(void)
 	tcase_add_test(c, test_first_push);
 	tcase_add_test(c, test_live);
 	tcase_add_test(c, test_taken_away);
-	tcase_add_test(c, test_unsettled);
 	tcase_add_test(c, test_observed);
 	tcase_add_test(c, test_many);
 	return unit_run("pusher", &c, 1);
