@@ -302,7 +302,8 @@ static void on_done(const struct round_result *result, void *ctx)
 		pushers_end_turn(p->all, p);
 		pushers_trim(p->all);
 	}
-	if ((h->flags & ROUND_READ) != 0 && result->outcome != ROUND_FAILED) {
+	if ((h->flags & ROUND_READ) != 0 && result->outcome != ROUND_FAILED &&
+	    result->outcome != ROUND_AGAIN) {
 		h->read_due = false;
 		h->compared_ms = clock_wall_ms();
 	}
@@ -311,6 +312,8 @@ static void on_done(const struct round_result *result, void *ctx)
 		p->jobs->steps[h->type] = JOB_WANTED;
 	if ((h->flags & ROUND_DRY) == 0) {
 		took_push(h, result);
+	} else if (result->outcome == ROUND_AGAIN) {
+		pusher_wake(h, 0);
 	} else if (result->outcome == ROUND_IN_STEP && result->differences == 0) {
 		h->pushed_ms = clock_wall_ms();
 	} else if (result->differences != 0) {

@@ -83,6 +83,7 @@ void pushers_set_organization(struct pushers *all, const struct snapshot *s,
 	uint64_t recipients_as_of_ms)
 {
 	bool news = s != all->s, other = recipients != all->recipients;
+	struct pusher *p;
 
 	if (s != all->s) {
 		snapshot_unref(&all->s);
@@ -92,6 +93,10 @@ void pushers_set_organization(struct pushers *all, const struct snapshot *s,
 		watch(all, recipients);
 	set_as_of(all, PUSH_CONFIGURATION, s != NULL ? configuration_as_of_ms : 0, news);
 	set_as_of(all, PUSH_RECIPIENTS, recipients != NULL ? recipients_as_of_ms : 0, other);
+	/* a round with a snapshot ends as it began, for that stays as it is; but they change */
+	if (all->as_of_ms[PUSH_RECIPIENTS] == 0)
+		DL_FOREACH(all->list, p)
+			recipient_push_unsettled(p->recipients);
 }
 
 const char *pushers_unsettled(const struct pushers *all, enum push_type type)

@@ -305,6 +305,7 @@ static void compare(void *ctx)
 	unsigned int i;
 	struct err e;
 
+	p->reads = false;
 	for (i = 0; i < BUCKETS; i++) {
 		p->exists[i] = false;
 		bucket_digest(NULL, 0, p->digests[i]);

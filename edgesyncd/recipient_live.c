@@ -149,6 +149,7 @@ static void take_more(struct recipient_push *p)
 		recipient_push_later(p, take_more);
 		return;
 	}
+	p->reads = false;
 	recipient_edits_finish(&p->edits);
 	if (may_be_held(p)) {
 		p->known = false;

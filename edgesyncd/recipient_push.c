@@ -80,7 +80,7 @@ static void end_round(struct recipient_push *p)
 	p->address = NULL;
 	p->stray_count = p->next_stray = 0;
 	p->verified = NULL;
-	p->busy = false;
+	p->busy = p->reads = false;
 }
 
 void recipient_push_detach(struct recipient_push *p)
@@ -480,7 +480,7 @@ void recipient_push_start(struct recipient_push *p, const struct recipients *r,
 	unsigned int flags, const struct round_callbacks *cbs, void *ctx)
 {
 	BUG_ON(p->busy || p->requests.c == NULL);
-	p->busy = true;
+	p->busy = p->reads = true;
 	p->flags = flags;
 	p->r = r;
 	p->cbs = *cbs;
@@ -489,6 +489,20 @@ void recipient_push_start(struct recipient_push *p, const struct recipients *r,
 	p->target = change_log_end(p->log);
 	memset(&p->result, 0, sizeof(p->result));
 	recipient_push_later(p, begin);
+}
+
+static void read_later(struct recipient_push *p)
+{
+	recipient_push_finish(p, ROUND_AGAIN);
+}
+
+void recipient_push_unsettled(struct recipient_push *p)
+{
+	if (!p->reads)
+		return;
+	requests_cancel(&p->requests);
+	recipient_scan_free(&p->scan);
+	recipient_push_later(p, read_later);
 }
 
 bool recipient_push_follows(const struct recipient_push *p)

@@ -28,6 +28,13 @@ void recipient_push_detach(struct recipient_push *p);
 /* Only while attached, one at a time. Without ROUND_READ, only if recipient_push_follows. */
 void recipient_push_start(struct recipient_push *p, const struct recipients *r,
 	unsigned int flags, const struct round_callbacks *cbs, void *ctx);
+/*
+ * What r says from now on is not to be believed yet. A round that has not taken all that it needs
+ * of it ends soon, with ROUND_AGAIN: it has written nothing. One that has it goes on: that was all
+ * there was when it was taken, nobody with something newer can have written since without the
+ * lease, and half of it would be in force nowhere.
+ */
+void recipient_push_unsettled(struct recipient_push *p);
 /* Does it know what stands there, and is all that has changed since in the log? */
 bool recipient_push_follows(const struct recipient_push *p);
 /* Of the log; UINT64_MAX: it needs nothing of it. */

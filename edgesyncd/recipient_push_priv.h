@@ -47,6 +47,7 @@ struct recipient_push {
 
 	/* of the round under way */
 	bool busy;
+	bool reads;			/* it has not taken all that it needs of r yet */
 	unsigned int flags;
 	const struct recipients *r;
 	struct round_callbacks cbs;
