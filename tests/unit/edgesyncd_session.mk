@@ -14,11 +14,6 @@ tests_unit_test_home_SOURCES = tests/unit/test_home.c tests/unit/slapd.c tests/u
 tests_unit_test_home_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_home_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
-check_PROGRAMS += tests/unit/test_clearing
-tests_unit_test_clearing_SOURCES = tests/unit/test_clearing.c tests/unit/await.h tests/unit/unit.h
-tests_unit_test_clearing_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_clearing_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
-
 LDAP_PEER = tests/unit/ldap_peer.c tests/unit/ldap_peer.h tests/unit/await.h tests/unit/unit.h
 # the monotonic clock is the test's, see stepped_clock.h
 CLOCK_WRAPS = -Wl,--wrap=clock_mono_ms
@@ -29,3 +24,17 @@ tests_unit_test_lease_keeper_SOURCES = tests/unit/test_lease_keeper.c \
 tests_unit_test_lease_keeper_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_lease_keeper_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_lease_keeper_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)
+
+check_PROGRAMS += tests/unit/test_clearing
+tests_unit_test_clearing_SOURCES = tests/unit/test_clearing.c tests/unit/stepped_clock.h \
+	$(LDAP_PEER)
+tests_unit_test_clearing_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_clearing_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_clearing_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)
+
+check_PROGRAMS += tests/unit/test_accounts
+tests_unit_test_accounts_SOURCES = tests/unit/test_accounts.c tests/unit/stepped_clock.h \
+	tests/unit/identity.c tests/unit/identity.h $(LDAP_PEER)
+tests_unit_test_accounts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_accounts_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_accounts_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)

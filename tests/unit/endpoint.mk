@@ -1,6 +1,7 @@
 check_PROGRAMS += tests/unit/test_endpoint
 tests_unit_test_endpoint_SOURCES = tests/unit/test_endpoint.c tests/unit/asker.c \
-	tests/unit/asker.h tests/unit/identity.c tests/unit/identity.h tests/unit/await.h tests/unit/unit.h
+	tests/unit/asker.h tests/unit/identity.c tests/unit/identity.h tests/unit/await.h \
+	tests/unit/unit.h
 tests_unit_test_endpoint_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_endpoint_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
