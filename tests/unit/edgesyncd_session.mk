@@ -38,3 +38,10 @@ tests_unit_test_accounts_SOURCES = tests/unit/test_accounts.c tests/unit/stepped
 tests_unit_test_accounts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_accounts_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 tests_unit_test_accounts_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)
+
+EDGE_ORG = tests/unit/edge_org.c tests/unit/edge_org.h tests/unit/identity.c tests/unit/identity.h
+
+check_PROGRAMS += tests/unit/test_sealed
+tests_unit_test_sealed_SOURCES = tests/unit/test_sealed.c $(EDGE_ORG) tests/unit/unit.h
+tests_unit_test_sealed_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_sealed_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
