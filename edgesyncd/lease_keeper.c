@@ -330,8 +330,11 @@ static void seen(struct lease_keeper *k)
 		return;
 	if (k->released != NULL)
 		release_step(k);
-	else
+	else if (kept)
 		step(k);
+	else
+		/* not at once: an edge that forgets what we write would have us do nothing else */
+		schedule(k, poll_ms(k));
 }
 
 static void on_look(LDAP *ld, LDAPMessage *m, void *ctx)

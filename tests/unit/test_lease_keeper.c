@@ -28,6 +28,7 @@ static struct {
 	int64_t ahead_s;		/* of its clock */
 	bool gone;			/* there is no such entry */
 	bool tells_no_time;
+	bool forgets;			/* what was written */
 	int refuses;			/* code of writes of the state, or 0 */
 	int holds_back;			/* kinds of requests that have no answer for now */
 	const char *quicker;		/* who takes it just before the next write, or NULL */
@@ -108,7 +109,7 @@ static void write_state(const struct ldap_request *r)
 		ldap_peer_answer(&peer, r, LDAP_ASSERTION_FAILED);
 		return;
 	}
-	for (i = 0; i < r->n; i++)
+	for (i = 0; i < r->n && !edge.forgets; i++)
 		set_state(r->changes[i].attr, r->changes[i].value);
 	edge.changed = false;
 	say_written(r);
@@ -417,6 +418,19 @@ START_TEST(answer_comes_late)
 }
 END_TEST
 
+/* It says yes and does no: that is tried again and again, but not without a pause. */
+START_TEST(forgotten)
+{
+	uint64_t begin_ms = clock_mono_ms();
+
+	edge.forgets = true;
+	attach();
+	await_count(&gone, 3);
+	ck_assert_uint_ge(clock_mono_ms() - begin_ms, 2 * TIME_S * 1000 / 6);
+	ck_assert_str_eq(why_trouble, "");
+}
+END_TEST
+
 /* --- its clock --- */
 
 /* A lease that was written by a clock that has been set back would end too late. */
@@ -629,6 +643,7 @@ int main(void)
 	tcase_add_test(tc, renewal_refused);
 	tcase_add_test(tc, stood_still);
 	tcase_add_test(tc, answer_comes_late);
+	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, clock_set_back);
 	tcase_add_test(tc, clock_set_on);
 	tcase_add_test(tc, clock_that_is_not_told);
