@@ -45,3 +45,10 @@ check_PROGRAMS += tests/unit/test_sealed
 tests_unit_test_sealed_SOURCES = tests/unit/test_sealed.c $(EDGE_ORG) tests/unit/unit.h
 tests_unit_test_sealed_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_sealed_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_target
+tests_unit_test_target_SOURCES = tests/unit/test_target.c tests/unit/stepped_clock.h $(EDGE_ORG) \
+	$(LDAP_PEER)
+tests_unit_test_target_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_target_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+tests_unit_test_target_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)
