@@ -1,4 +1,4 @@
-/* edge_org.h - an organization for tests with an edge, hubs of its site, and credentials of them. */
+/* edge_org.h - an organization for tests, with an edge, hubs of its site and their credentials. */
 #ifndef HUB_TESTS_EDGE_ORG_H
 #define HUB_TESTS_EDGE_ORG_H
 
