@@ -5,6 +5,7 @@ write who did not hold the lease, every marker said the truth about what stood t
 edge's hubd ran was never a part of a push.
 """
 
+import collections
 import os
 import random
 import re
@@ -20,6 +21,7 @@ from .harness.subscribed import LEASE_S, Subscribed
 FAULTS = int(os.environ.get("HUB_LEASES", "6"))
 HUBS = ("london1", "london2", "london3")
 WINDOW = 8
+TRIES = 5       # to catch a holder between a write and its arrival
 STEADY = 200    # people who stay, so that those who go are no suspicious part of them
 
 
@@ -148,14 +150,27 @@ class Leases(unittest.TestCase):
         fault(sync)
 
     def another_writes(self):
-        """Whatever chance has struck so far: at least once somebody takes over and pushes."""
-        self.held_by = self.s.wait_holder()
-        self.told.append("killed %s" % self.held_by.name)
-        self.held_by.kill()
-        self.takes_over(self.held_by)
+        """Somebody takes over and pushes; then what the former holder had sent before arrives."""
+        holder = self.held_by = self.s.wait_holder()
+        self.told.append("late %s" % holder.name)
+        wait_for("it pushes", lambda: holder.edge("edge1")["busy"])
+        self.edge.line.hold()
+        holder.process.signal(signal.SIGSTOP)
+        self.takes_over(holder)
         pushed = self.edge.marker()
         wait_for("a push by somebody else", lambda: self.edge.marker() != pushed)
-        self.held_by.start()
+        self.edge.line.release()
+        holder.process.signal(signal.SIGCONT)
+
+    def refused(self):
+        return [write for write in self.edge.directory.log.all() if write.result == 50]
+
+    def come_too_late(self):
+        """Whatever chance has struck so far: at least once the edge itself refuses a write."""
+        for _ in range(TRIES):
+            self.another_writes()
+            if self.refused():
+                return
 
     def test_faults_at_random(self):
         seed = os.environ.get("HUB_SEED") or str(random.SystemRandom().randrange(1 << 32))
@@ -171,16 +186,20 @@ class Leases(unittest.TestCase):
             for _ in range(FAULTS):
                 changes.wait_more(self.random.randrange(1, 30))
                 self.strike()
-            self.another_writes()
+            self.come_too_late()
         finally:
             changes.stop()
         self.s.wait_in_step()
         observer.stop()
         self.in_step(changes)
         log = self.edge.directory.log.all()
-        self.one_writer(log)
-        self.markers(log)
+        writes, refused = self.one_writer(log)
+        markers = self.markers(log)
         self.nothing_by_half(observer.seen)
+        faults = collections.Counter(fault.partition(" ")[0] for fault in self.told[1:])
+        print("\n%s; %d writes by %d holders, %d refused, %d markers" % (
+            ", ".join("%d %s" % (n, fault) for fault, n in sorted(faults.items())),
+            sum(writes.values()), len(writes), refused, markers))
 
     # --- what was ---
 
@@ -219,7 +238,8 @@ class Leases(unittest.TestCase):
                 self.assertEqual(normal(write.who), holder, write)
                 writes[holder] = writes.get(holder, 0) + 1
         self.assertGreater(len(writes), 1, "nobody else ever wrote")
-        self.told.append("writes: %s, refused: %d" % (writes, refused))
+        self.assertGreater(refused, 0, "nobody ever came too late")
+        return writes, refused
 
     def markers(self, log):
         """Each says what stands there when it is written."""
@@ -236,6 +256,7 @@ class Leases(unittest.TestCase):
                 self.assertEqual(digest.decode(), now, write)
                 checked[rdn] += 1
         self.assertGreater(min(checked.values()), 2)
+        return sum(checked.values())
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Proxy:
         self.accepted = 0
         self._mode, self._rate = "pass", 0
         self._changed = threading.Condition()
-        self._open = set()
+        self._open, self._held = set(), set()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         threading.Thread(target=self._accept, daemon=True).start()
         place.at_end(self._close)
@@ -58,6 +58,16 @@ class Proxy:
             except OSError:
                 pass
 
+    def hold(self):
+        """What is open does not move until it is released; what comes next goes as before."""
+        with self._changed:
+            self._held = set(self._open)
+
+    def release(self):
+        with self._changed:
+            self._held = set()
+            self._changed.notify_all()
+
     def connections(self):
         with self._changed:
             return len(self._open) // 2
@@ -76,7 +86,7 @@ class Proxy:
 
     def _connect(self, client):
         try:
-            self._wait_moving()
+            self._wait_moving(client)
             server = socket.create_connection(self.target, 10)
             server.settimeout(None)
         except OSError:
@@ -89,29 +99,30 @@ class Proxy:
         for pair in ((client, server), (server, client)):
             threading.Thread(target=self._pump, args=pair, daemon=True).start()
 
-    def _wait_moving(self):
+    def _wait_moving(self, source):
         with self._changed:
-            self._changed.wait_for(lambda: self._mode != "hang")
+            self._changed.wait_for(lambda: self._mode != "hang" and source not in self._held)
 
     def _pump(self, source, sink):
         """One direction; the other one may go on when this one has ended."""
         try:
             while True:
                 data = source.recv(CHUNK)
-                self._wait_moving()
+                self._wait_moving(source)
                 if not data:
                     sink.shutdown(socket.SHUT_WR)
                     return
-                self._pass(data, sink)
+                self._pass(data, source, sink)
         except OSError:
             with self._changed:
                 self._open -= {source, sink}
             for one in (source, sink):
                 one.close()
 
-    def _pass(self, data, sink):
+    def _pass(self, data, source, sink):
         while data:
             size = len(data)
+            self._wait_moving(source)
             with self._changed:
                 if self._mode == "slow":
                     size = max(1, self._rate // 20)
