@@ -202,7 +202,7 @@ static int describe(struct making *m, struct err *e)
 	/* hubd there shows the same, as far as anybody knows */
 	if (file->certificates.n + file->key_digests.n == 0) {
 		file->certificates = file->directory_certificates;
-		ctl_warn("warning: server %s has no hubCertificate: hubs expect the directory's own "
+		ctl_warn("warning: server %s has no hubCertificate: hubs expect the directory's "
 			"certificate of its hubd, too; if it shows another: hubctl server set %s "
 			"--add-certificate FILE, and make the file after that", file->edge,
 			file->edge);
