@@ -188,6 +188,26 @@ class SyncFaults(EdgeCase):
                                self.edge.directory.log.all()[log:]
                                if write.dn.lower().startswith("cn=configuration,")])
 
+    def test_directory_hangs_for_who_takes_the_lease(self):
+        """He does not know that yet, nor of what came since, and pushes nothing older."""
+        holder = self.s.wait_holder()
+        other = self.other(holder)
+        down = len(other.events("directory-down", tree="organization"))
+        self.s.lines[other.name].set("hang")
+        self.s.arrives("while it hangs for the other")
+        before, log = self.stands(), len(self.edge.directory.log.all())
+        holder.stop()
+        # on a slow machine he may find out before he takes it
+        wait_for("he says that he has not heard", lambda: "not answered since the lease" in
+                 self.s.error(other) or
+                 len(other.events("directory-down", tree="organization")) > down)
+        self.assertEqual([write for write in self.edge.directory.log.all()[log:]
+                          if ",cn=push," in write.dn.lower()], [])
+        self.assertEqual(self.stands(), before)
+        self.s.lines[other.name].set("pass")
+        self.s.wait_holder([other])
+        self.s.arrives("when it answers again")
+
     def stands(self):
         """What stands at the edge, by name, and its marker."""
         return [self.s.there(name) for name in ("Accepted Domains", "Servers", "Connectors")] + [
