@@ -4,6 +4,7 @@
  * The first byte of the input is a letter that chooses what is tried:
  *	l  an LDIF file; what was read is written and read again, and must be the same
  *	s  the value of a sync state control		i  the value of a sync info message
+ *	d  the value of a sync done control
  *	m  the bytes a server sends as answers to one search (message id 1)
  */
 #include <ldap.h>
@@ -157,10 +158,14 @@ static void try_values(uint8_t kind, const void *p, size_t n)
 	struct berval value = { n, copy };
 	struct sync_info info = { 0 };
 	struct sync_entry entry;
+	struct cookie cookie;
 
 	if (kind == 's') {
 		if (sync_state_decode(&value, &entry) == 0)
 			check_state(&entry);
+	} else if (kind == 'd') {
+		if (sync_done_decode(&value, &cookie) == 0)
+			check_cookie(&cookie);
 	} else {
 		if (sync_info_decode(&value, &info) == 0)
 			check_info(&info);
@@ -174,6 +179,7 @@ static void try_answer(LDAP *ld, LDAPMessage *m)
 	struct arena *a = arena_new();
 	struct sync_info info;
 	struct sync_entry entry;
+	struct cookie cookie;
 	struct draft d;
 	struct err e = { 0 };
 	char text[100];
@@ -193,6 +199,8 @@ static void try_answer(LDAP *ld, LDAPMessage *m)
 		break;
 	default:
 		directory_result(ld, m, text, sizeof(text));
+		if (sync_done_cookie(ld, m, &cookie, &e) == 0)
+			check_cookie(&cookie);
 		break;
 	}
 	arena_free(&a);
@@ -259,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_ldif(data + 1, size - 1);
 		break;
 	case 's':
+	case 'd':
 	case 'i':
 		try_values(data[0], data + 1, size - 1);
 		break;
