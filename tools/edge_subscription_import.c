@@ -256,6 +256,7 @@ static int add_subscription(struct import *m, struct err *e)
 		&edge_subscription_class, file->edge);
 	change_put(ctl, c, "hubServerRef", m->server_dn);
 	change_put(ctl, c, "hubServerSite", m->site_dn);
+	change_put(ctl, c, "hubSyncSite", m->site_dn);
 	change_put(ctl, c, "hubDirectoryPort", arena_printf(arena_of(m), "%u",
 		(unsigned int)file->port));
 	subscription_file_serial(file, serial);

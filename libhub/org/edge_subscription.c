@@ -5,6 +5,7 @@
 static const struct attr_def edge_subscription_attrs[] = {
 	A_REF(edge_subscription, server, "hubServerRef", 0, OBJ_SERVER),
 	A_REF(edge_subscription, site, "hubServerSite", 0, OBJ_SITE),
+	A_REF(edge_subscription, sync_site, "hubSyncSite", ATTR_HUB_ONLY, OBJ_SITE),
 	A_HUB_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
 	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY,
 		4, 8192),

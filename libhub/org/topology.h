@@ -70,6 +70,7 @@ struct edge_subscription {
 	struct obj obj;
 	struct ref server;
 	struct ref site;
+	struct ref sync_site;	/* whose hubs have the accounts there: it hands the edge over */
 	uint64_t directory_port;
 	struct blobs directory_certificates;
 	struct blobs credentials;

@@ -6,7 +6,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from private_slapd import (ADMIN, HUB1, HUBS, INTERNET, LONDON, NO_OBJECT, OBJECTS, PEOPLE,
+from private_slapd import (ADMIN, HUB1, HUBS, INTERNET, LONDON, NO_OBJECT, OBJECTS, PARIS, PEOPLE,
                            REFUSED_ACCESS, SUBSCRIPTION, SUFFIX, TREE, OneDirectory, ldif, run)
 
 
@@ -92,6 +92,27 @@ class Access(OneDirectory):
                                              who=HUBS["hub1"]), 3)
         self.assertSees(HUBS["hub2"], SUBSCRIPTION, "hubCredential")
         self.assertSeesNot(self.slapd.admin, SUBSCRIPTION, "hubCredential")
+
+    def test_hubs_of_the_former_site_hand_an_edge_over(self):
+        """They write credentials until one of the new site has taken over, and nothing else."""
+        hub1, hub2 = HUBS["hub1"], HUBS["hub2"]
+
+        def write(who, attribute, value):
+            return self.slapd.replace(SUBSCRIPTION, attribute, value, who=who)
+        self.assertMayNot(write(hub2, "hubSyncSite", PARIS), "before it has moved")
+        self.assertMay(write(hub1, "hubSyncSite", LONDON), "of its own site")
+        self.assertMay(self.slapd.replace(SUBSCRIPTION, "hubServerSite", PARIS), "moved")
+        for who in (hub1, hub2):
+            self.assertMay(write(who, "hubCredential", "s"), who)
+            self.assertMayNot(write(who, "hubServerSite", LONDON), who)
+        for who in (hub1, HUBS["edge1"], *PEOPLE.values()):
+            self.assertMayNot(write(who, "hubSyncSite", PARIS), who)
+        self.assertSees(hub1, SUBSCRIPTION, "hubSyncSite")
+        self.assertMay(write(hub2, "hubSyncSite", PARIS), "taken over")
+        self.assertMayNot(write(hub1, "hubCredential", "s"), "handed over")
+        self.assertMay(write(hub2, "hubCredential", "s"), "has it")
+        self.assertMay(self.slapd.replace(SUBSCRIPTION, "hubServerSite", LONDON), "back")
+        self.assertMay(write(hub1, "hubSyncSite", LONDON), "back")
 
     def test_hubs_of_the_site_delete_a_removed_subscription(self):
         """And only those, only one that is removed; who says so is Organization Management."""

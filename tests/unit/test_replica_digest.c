@@ -110,6 +110,7 @@ START_TEST(what_an_edge_may_know)
 		{ &edge_subscription_class, "hubDirectoryCertificate", false },
 		{ &edge_subscription_class, "hubSubscriptionSerial", false },
 		{ &edge_subscription_class, "hubRemoved", false },
+		{ &edge_subscription_class, "hubSyncSite", false },
 		{ &site_class, "hubSubnet", false }, { &site_class, "cn", true },
 		{ &site_class, "hubInboundMail", true },
 		{ NULL, "objectClass", true }, { NULL, "hubComment", false },
