@@ -1,11 +1,12 @@
 /* account_plan.h - which accounts of hubs on an edge are to be made and deleted. Pure.
  *
- * Every enabled hub of the edge's site has one account there, whose secret stands inside, sealed
- * for all certificates that the hub has now. The account's entry tells which sealed value that is,
- * by its digest, so that of a crash between the two nothing worse is left than an account that
- * nobody knows. An account that nears its end, or was sealed for other certificates, gets a
- * successor; it stays until the hub has used that, or for ACCOUNT_OVERLAP_S, and its value inside
- * as long. An account that is neither a hub's nor a bootstrap that will end is nobody's and goes.
+ * Every enabled hub of the edge's site, or of the one that hands it over, has one account there,
+ * whose secret stands inside, sealed for all certificates that the hub has now. The account's entry
+ * tells which sealed value that is, by its digest, so that of a crash between the two nothing worse
+ * is left than an account that nobody knows. An account that nears its end, or was sealed for other
+ * certificates, gets a successor; it stays until the hub has used that, or for ACCOUNT_OVERLAP_S,
+ * and its value inside as long. An account that is neither a hub's nor a bootstrap that will end is
+ * nobody's and goes.
  */
 #ifndef HUB_EDGESYNCD_ACCOUNT_PLAN_H
 #define HUB_EDGESYNCD_ACCOUNT_PLAN_H
@@ -39,6 +40,7 @@ struct account_value {
 
 struct account_hub {
 	const char *name;
+	bool former;		/* of the site that hands the edge over */
 	bool sealable;		/* a credential can be sealed for it */
 	const char *trouble;	/* why not; NULL if it is, or has no certificates yet */
 };
@@ -48,7 +50,7 @@ struct account_situation {
 	size_t n_accounts;
 	const struct account_value *values;	/* those of before the accounts were read */
 	size_t n_values;
-	const struct account_hub *hubs;		/* enabled, of the site */
+	const struct account_hub *hubs;		/* enabled, of the site or the former one */
 	size_t n_hubs;
 	const char *bound;			/* normalized DN of who we are there */
 	int64_t now_s;				/* by the edge's clock */

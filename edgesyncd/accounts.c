@@ -543,6 +543,51 @@ static void note_unsealable(struct accounts *a)
 				a->situation.hubs[i].trouble);
 }
 
+static void note_no_heir(struct accounts *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->situation.n_hubs; i++)
+		if (!a->situation.hubs[i].former && a->situation.hubs[i].sealable)
+			return;
+	note(a, "it cannot be handed over to site %s, none of whose hubs is enabled and has a "
+		"hubCertificate to seal an account to", a->task.site);
+}
+
+static void on_claimed(int code, const char *text, void *ctx)
+{
+	struct accounts *a = ctx;
+
+	a->home_asked = false;
+	if (code == LDAP_SUCCESS)
+		a->changed = true;
+	else
+		note(a, "it cannot be written inside that the hubs of %s have the edge now: %s",
+			a->task.site, text);
+	next_step(a);
+}
+
+static void claim(struct accounts *a)
+{
+	struct blob site = text_blob(a->task.claim);
+	struct directory_change change = { DIRECTORY_REPLACE, "hubSyncSite", &site, 1 };
+
+	a->home_asked = true;
+	home_modify(a->home, a->task.subscription, &change, 1, on_claimed, a);
+}
+
+static void keep(struct accounts *a)
+{
+	note_unsealable(a);
+	if (a->task.former)
+		note_no_heir(a);
+	account_plan_make(&a->situation, a->arena, &a->plan);
+	if (a->task.claim != NULL)
+		claim(a);
+	else
+		next_step(a);
+}
+
 static void begin(struct accounts *a)
 {
 	a->situation.accounts = a->list;
@@ -552,9 +597,7 @@ static void begin(struct accounts *a)
 		plan_enrolment(a);
 		next_step(a);
 	} else if (a->task.keep) {
-		note_unsealable(a);
-		account_plan_make(&a->situation, a->arena, &a->plan);
-		next_step(a);
+		keep(a);
 	} else {
 		finish(a, NULL);
 	}
@@ -644,6 +687,9 @@ int accounts_start(struct accounts *a, const struct accounts_task *task, struct 
 	a->task.base = arena_strdup(a->arena, task->base);
 	a->task.bound = arena_strdup(a->arena, task->bound);
 	a->task.subscription = arena_strdup(a->arena, task->subscription);
+	a->task.site = arena_strdup(a->arena, task->site);
+	if (task->claim != NULL)
+		a->task.claim = arena_strdup(a->arena, task->claim);
 	a->situation = (struct account_situation){
 		.hubs = task->sealed->hubs, .n_hubs = task->sealed->n_hubs,
 		.bound = a->task.bound, .now_s = task->edge_now_s, .renewal_s = task->renewal_s,

@@ -5,7 +5,8 @@
  * the plan says, one step after the other; what cannot be done for one hub is told at the end and
  * holds up nothing else. An account is made on the edge first, then its secret is written inside,
  * sealed for its hub; whatever happens in between, the next round puts it right. An account is only
- * taken back when it is certain that its secret does not stand inside.
+ * taken back when it is certain that its secret does not stand inside. Whose the accounts are now
+ * (belonging.h) is written before anything else.
  */
 #ifndef HUB_EDGESYNCD_ACCOUNTS_H
 #define HUB_EDGESYNCD_ACCOUNTS_H
@@ -24,11 +25,15 @@ struct accounts_task {
 	const char *bound;		/* normalized DN of who we are there */
 	const char *hub;		/* our cn */
 	const char *subscription;	/* DN inside */
+	const char *site;		/* the edge's, by name */
+	const char *claim;		/* DN to be written as hubSyncSite, or NULL */
 	const struct sealed *sealed;	/* stays until accounts_cancel or the end of the round */
 	int64_t edge_now_s;
 	unsigned int lifetime_s, renewal_s;
 	/* All that the plan says; else only what stands there is looked at. */
 	bool keep;
+	/* We hand the edge over: say if there is nobody to take it. */
+	bool former;
 	/* We are bound as a bootstrap account: make an account for our hub and do no more. */
 	bool enrol;
 };

@@ -51,6 +51,11 @@ static uint64_t lease_expiry(const struct target_status *s)
 	return (uint64_t)s->lease_expiry;
 }
 
+static uint64_t moving(const struct target_status *s)
+{
+	return is_text(s->former_site);
+}
+
 static uint64_t hubs(const struct target_status *s)
 {
 	return s->n_hubs;
@@ -104,6 +109,8 @@ static const struct edge_metric edge_metrics[] = {
 		leased },
 	{ "edge_lease_expiry_timestamp_seconds", "When the lease ends, by the edge's clock; 0 if "
 		"not known.", ANSWER_GAUGE, lease_expiry },
+	{ "edge_moving", "1 while the hubs of its former site hand the edge over.", ANSWER_GAUGE,
+		moving },
 	{ "edge_hubs", "Enabled hubs of the edge's site.", ANSWER_GAUGE, hubs },
 	{ "edge_hubs_enrolled", "Those of them with an account on the edge.", ANSWER_GAUGE,
 		hubs_enrolled },

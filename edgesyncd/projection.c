@@ -282,6 +282,17 @@ static const struct edge_subscription *find_subscription(const struct snapshot *
 	return NULL;
 }
 
+static bool has_hubs(const struct projection *p)
+{
+	const struct objects *servers = &p->s->all[OBJ_SERVER];
+	size_t i;
+
+	for (i = 0; i < servers->n; i++)
+		if (goes(p, servers->v[i]))
+			return true;
+	return false;
+}
+
 /* What has to be there before anything is said of the edge. */
 static int find_edge(struct projection *p, const char *name, struct err *e)
 {
@@ -294,6 +305,10 @@ static int find_edge(struct projection *p, const char *name, struct err *e)
 		return err_set(e, ERR_TEMP, 0, "%s has no valid subscription to a site", name);
 	p->edge = (const void *)edge;
 	p->site = (const void *)sub->site.target;
+	/* moved to it ahead of its hubs: mail goes on to those that the edge knows */
+	if (!has_hubs(p))
+		return err_set(e, ERR_TEMP, 0, "site %s has no enabled hub: %s keeps those that it "
+			"has", p->site->obj.name, name);
 	return 0;
 }
 

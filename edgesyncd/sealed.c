@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "edgesyncd/belonging.h"
 #include "edgesyncd/edge_state.h"
 #include "libhub/org/dn.h"
 
@@ -52,19 +53,22 @@ static void try_to_seal(struct sealed *s, struct account_hub *hub, const struct 
 }
 
 static void take_hubs(struct sealed *s, const struct snapshot *snapshot,
-	const struct edge_subscription *sub)
+	const struct edge_subscription *sub, const char *hub)
 {
 	size_t n = snapshot->all[OBJ_SERVER].n, i;
 	const struct server *server;
+	enum belonging belongs;
 
 	s->hubs = arena_alloc(s->arena, (n + 1) * sizeof(*s->hubs));
 	s->certificates = arena_alloc(s->arena, (n + 1) * sizeof(*s->certificates));
 	for (i = 0; i < n; i++) {
 		server = SNAPSHOT_AT(snapshot, OBJ_SERVER, server, i);
-		if (server->role != ROLE_HUB || !server->obj.enabled ||
-		    sub->site.target == NULL || server->site.target != sub->site.target)
+		belongs = belonging_of(server, sub);
+		if (belongs == BELONGS_NOT)
 			continue;
 		s->hubs[s->n_hubs].name = arena_strdup(s->arena, server->obj.name);
+		s->hubs[s->n_hubs].former = belongs == BELONGS_FORMER;
+		s->former |= belongs == BELONGS_FORMER && strcasecmp(server->obj.name, hub) == 0;
 		try_to_seal(s, &s->hubs[s->n_hubs], &server->certificates);
 		copy_blobs(s->arena, &server->certificates, &s->certificates[s->n_hubs++]);
 	}
@@ -137,15 +141,18 @@ static int compare_own(const void *a, const void *b)
 	return account_name_compare(other->account, own->account);
 }
 
-static void say_problem(struct sealed *s, const char *hub)
+static void say_problem(struct sealed *s, const struct edge_subscription *sub, const char *hub)
 {
+	const struct obj *former = belonging_former_site(sub);
+
 	if (s->n == 0)
 		snprintf(s->problem, sizeof(s->problem),
 			"the subscription has no credentials: " SEALED_ANEW);
 	else if (s->problem[0] == '\0')
 		snprintf(s->problem, sizeof(s->problem), "none of the %zu credentials of the "
-			"subscription opens with a key of %.100s; a hub that has an account on the "
-			"edge makes one for it, or " SEALED_ANEW, s->n, hub);
+			"subscription opens with a key of %.100s; a hub%s%.50s that has an account "
+			"on the edge makes one for it, or " SEALED_ANEW, s->n, hub,
+			former != NULL ? " of " : "", former != NULL ? former->name : "");
 }
 
 struct sealed *sealed_new(const struct snapshot *snapshot, const struct edge_subscription *sub,
@@ -157,7 +164,7 @@ struct sealed *sealed_new(const struct snapshot *snapshot, const struct edge_sub
 	struct blob *blobs;
 
 	s->arena = arena_new();
-	take_hubs(s, snapshot, sub);
+	take_hubs(s, snapshot, sub, hub);
 	values = arena_alloc(s->arena, n * sizeof(*values));
 	blobs = arena_alloc(s->arena, n * sizeof(*blobs));
 	s->own = arena_alloc(s->arena, n * sizeof(*s->own));
@@ -173,7 +180,7 @@ struct sealed *sealed_new(const struct snapshot *snapshot, const struct edge_sub
 		open_value(s, hub, &blobs[i], &values[i], own, n_own);
 	}
 	if (s->n_own == 0)
-		say_problem(s, hub);
+		say_problem(s, sub, hub);
 	else
 		qsort(s->own, s->n_own, sizeof(*s->own), compare_own);
 	return s;

@@ -28,9 +28,10 @@ struct sealed {
 	size_t n;
 	struct sealed_own *own;		/* best first: accounts before bootstraps, newest first */
 	size_t n_own;
-	struct account_hub *hubs;	/* enabled, of the edge's site */
+	struct account_hub *hubs;	/* enabled, with business there (belonging.h) */
 	struct blobs *certificates;	/* of each of them */
 	size_t n_hubs;
+	bool former;			/* ours is of the site that hands the edge over */
 	char problem[400];		/* why no value is of use, if n_own is 0 */
 };
 

@@ -2,6 +2,7 @@
 edgesyncd_libedgesyncd_a_SOURCES += \
 	%D%/account_plan.c %D%/account_plan.h \
 	%D%/accounts.c %D%/accounts.h \
+	%D%/belonging.c %D%/belonging.h \
 	%D%/clearing.c %D%/clearing.h \
 	%D%/edge_state.c %D%/edge_state.h \
 	%D%/home.c %D%/home.h \

@@ -146,6 +146,7 @@ json_t *control_edge(const struct target_status *s, bool looked)
 
 	answer_put(o, "name", answer_text(s->name));
 	answer_put(o, "site", answer_text(s->site));
+	answer_put(o, "former_site", answer_known_text(s->former_site));
 	answer_put(o, "state", answer_text(target_state_names[s->state]));
 	answer_put(o, "uri", answer_known_text(s->uri));
 	put_push(o, s, looked);

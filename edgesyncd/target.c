@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
+#include "edgesyncd/belonging.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/log.h"
 #include "libhub/base/mem.h"
@@ -261,6 +263,36 @@ static bool may_give(void *ctx)
 	return pusher_idle(t->pusher) || now_ms - t->asked_ms >= GIVE_LIMIT_MS;
 }
 
+static bool is_of_its_site(const struct target *t, const char *account)
+{
+	struct arena *a = arena_new();
+	const char *hub = edge_account_hub(a, account, t->base, NULL);
+	bool found = false;
+	size_t i;
+
+	for (i = 0; hub != NULL && i < t->sealed->n_hubs && !found; i++)
+		found = !t->sealed->hubs[i].former &&
+			strcasecmp(t->sealed->hubs[i].name, hub) == 0;
+	arena_free(&a);
+	return found;
+}
+
+/*
+ * A holder who is of another site hands the edge over, or should. Not too often: he may see another
+ * state of the directory than we do.
+ */
+static void ask_former(struct target *t, const struct lease_view *lease)
+{
+	uint64_t now_ms = clock_mono_ms(), lease_ms = t->common->lease_time_s * UINT64_C(1000);
+
+	if (t->sealed->former || t->releasing || lease->whose != LEASE_OTHERS ||
+	    lease->prefers != LEASE_NOBODY || is_of_its_site(t, lease->holder) ||
+	    (t->former_asked_ms != 0 && now_ms - t->former_asked_ms < lease_ms))
+		return;
+	t->former_asked_ms = now_ms;
+	lease_keeper_prefer(t->keeper);
+}
+
 static void on_seen(const struct edge_state *state, void *ctx)
 {
 	struct target *t = ctx;
@@ -274,6 +306,8 @@ static void on_seen(const struct edge_state *state, void *ctx)
 		failf(t, "%s is not subscribed any more, its own administrator has ended that: "
 			"\"hubctl edge-subscription remove %s\" removes it here, or " SEALED_ANEW,
 			t->name, t->name);
+	else
+		ask_former(t, &state->lease);
 }
 
 static void on_trouble(const char *text, void *ctx)
@@ -338,6 +372,13 @@ static void on_accounts_done(const char *error, bool changed, void *ctx)
 		move_when_idle(t);
 }
 
+/* The lease is ours, so the accounts are: whoever handed the edge over is done. */
+static const char *claimed_site(const struct target *t)
+{
+	return t->state == TARGET_HOLDER && !t->sealed->former && !belonging_is_settled(t->sub) ?
+		t->sub->site.target->dn : NULL;
+}
+
 /*
  * While the organization is not settled they are only looked at: a hub that has left the site since
  * would get another, and nobody knows what stands inside.
@@ -347,7 +388,8 @@ static void look_at_accounts(struct target *t)
 	bool holds = t->state == TARGET_HOLDER;
 	struct accounts_task task = {
 		.c = t->c, .base = t->base, .bound = t->account, .hub = t->common->server,
-		.subscription = t->sub->obj.dn, .sealed = t->sealed,
+		.subscription = t->sub->obj.dn, .site = t->sub->site.target->name,
+		.claim = claimed_site(t), .sealed = t->sealed, .former = t->sealed->former,
 		.edge_now_s = lease_keeper_edge_now_s(t->keeper),
 		.lifetime_s = t->common->account_lifetime_s,
 		.renewal_s = t->common->account_renewal_s,

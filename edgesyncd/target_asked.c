@@ -5,6 +5,7 @@
 
 #include <utlist.h>
 
+#include "edgesyncd/belonging.h"
 #include "libhub/base/clock.h"
 #include "libhub/base/mem.h"
 
@@ -141,18 +142,24 @@ static const char *hub_of(struct target *t, const char *account)
 
 static void list_hubs(struct target *t, struct target_status *out)
 {
-	struct target_hub *hubs;
+	struct target_hub *hubs, *hub;
 	size_t i;
 
 	if (t->sealed == NULL)
 		return;
-	out->n_hubs = t->sealed->n_hubs;
-	out->hubs = hubs = arena_alloc(t->status, (out->n_hubs + 1) * sizeof(*hubs));
-	for (i = 0; i < out->n_hubs; i++) {
-		hubs[i].name = arena_strdup(t->status, t->sealed->hubs[i].name);
-		hubs[i].enrolled = accounts_enrolled(t->accounts, hubs[i].name,
-			&hubs[i].account_expires);
+	out->hubs = hubs = arena_alloc(t->status, (t->sealed->n_hubs + 1) * sizeof(*hubs));
+	for (i = 0; i < t->sealed->n_hubs; i++) {
+		if (t->sealed->hubs[i].former)
+			continue;
+		hub = &hubs[out->n_hubs++];
+		hub->name = arena_strdup(t->status, t->sealed->hubs[i].name);
+		hub->enrolled = accounts_enrolled(t->accounts, hub->name, &hub->account_expires);
 	}
+}
+
+static const char *name_of(struct target *t, const struct obj *o)
+{
+	return o != NULL ? arena_strdup(t->status, o->name) : "";
 }
 
 static const char *error_of(struct target *t)
@@ -170,8 +177,8 @@ void target_status(struct target *t, struct target_status *out)
 	t->status = arena_new();
 	memset(out, 0, sizeof(*out));
 	out->name = t->name;
-	out->site = t->sub != NULL && t->sub->site.target != NULL ?
-		arena_strdup(t->status, t->sub->site.target->name) : "";
+	out->site = name_of(t, t->sub != NULL ? t->sub->site.target : NULL);
+	out->former_site = name_of(t, t->sub != NULL ? belonging_former_site(t->sub) : NULL);
 	out->state = t->state;
 	out->uri = t->reach != NULL ? arena_strdup(t->status, t->reach->uris[t->uri]) : "";
 	out->error = error_of(t);

@@ -77,6 +77,7 @@ struct target {
 	uint64_t refused_ms;			/* since when */
 	bool move;				/* to better credentials, when there is time */
 	uint64_t asked_ms;			/* since when somebody else wants the lease, or 0 */
+	uint64_t former_asked_ms;		/* when we wanted it of a former site's hub, or 0 */
 
 	struct event *retry, *upkeep, *patience;
 	unsigned int delay_ms;

@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "edgesyncd/belonging.h"
 #include "libhub/base/mem.h"
 
 /* A target in its list; those that are not wanted any more still give their lease back. */
@@ -143,8 +144,7 @@ static bool is_ours(const struct snapshot *s, const char *hub, const struct edge
 {
 	const struct server *self = (const void *)snapshot_find(s, OBJ_SERVER, hub);
 
-	return self != NULL && self->obj.enabled && self->role == ROLE_HUB &&
-		self->site.target != NULL && self->site.target == sub->site.target &&
+	return self != NULL && belonging_of(self, sub) != BELONGS_NOT &&
 		(sub->obj.enabled || sub->removed);
 }
 

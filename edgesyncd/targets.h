@@ -1,8 +1,9 @@
 /* targets.h - the edges that this hub's edgesyncd keeps in step, or would.
  *
- * A target is one enabled hubEdgeSubscription of this hub's site (target.h). Each reaches its edge
- * by itself, holds the lease there or waits for it, keeps the accounts of the site's hubs, and has
- * a pusher (pusher.h) which works while the lease is ours. Faults of one edge are its own.
+ * A target is one enabled hubEdgeSubscription of this hub's site, or one that has been moved away
+ * from it and is still handed over (belonging.h, target.h). Each reaches its edge by itself, holds
+ * the lease there or waits for it, keeps the accounts of the site's hubs, and has a pusher
+ * (pusher.h) which works while the lease is ours. Faults of one edge are its own.
  *
  * All on the one loop of edgesyncd; nothing blocks. No callback comes before the call that asks for
  * it returns.
@@ -72,6 +73,7 @@ struct target_hub {
 /* Texts and arrays are good until the next turn of the loop. */
 struct target_status {
 	const char *name, *site;
+	const char *former_site;	/* whose hubs hand it over, or "" */
 	enum target_state state;
 	const char *uri;		/* in use or tried next */
 	const char *error;		/* the last one that still matters, or NULL */
@@ -80,7 +82,7 @@ struct target_status {
 	int64_t lease_expiry;		/* s since 1970, by the edge's clock; 0 = none */
 	bool lease_mine;
 	const char *lease_preferred;	/* hub that was asked to hold it, or "" */
-	const struct target_hub *hubs;	/* of the site, enabled; known only while connected */
+	const struct target_hub *hubs;	/* of its site, enabled; known only while connected */
 	size_t n_hubs;
 	int64_t certificate_expires;	/* of the edge's directory, s since 1970; 0 = not seen */
 	int64_t account_expires;	/* of our account there; 0 = we have none */

@@ -192,8 +192,12 @@ static void print_verified(const char *edge, const json_t *verified)
 static void print_edge(const struct ctl *ctl, const json_t *o)
 {
 	const json_t *lease = json_object_get(o, "lease");
-	const char *edge = text_of(o, "name"), *preferred = text_of(lease, "preferred");
+	const char *edge = text_of(o, "name"), *preferred = text_of(lease, "preferred"),
+		*former = text_of(o, "former_site");
 
+	if (former != NULL)
+		printf("%s: moved to %s, the hubs of %s hand it over\n", edge,
+			text_of(o, "site"), former);
 	if (preferred != NULL)
 		printf("%s: %s is asked to take the lease\n", edge, preferred);
 	if (ctl->output == CTL_WIDE) {

@@ -240,8 +240,9 @@ static void read_entry(const struct entry *e, void *ctx)
 
 static void plan(const struct accounts *all)
 {
-	static const struct account_hub hubs[] = { { "hub1", true, NULL }, { "hub2", true, NULL },
-		{ "hub3", false, "no key" } };
+	static const struct account_hub hubs[] = { { .name = "hub1", .sealable = true },
+		{ .name = "hub2", .sealable = true, .former = true },
+		{ .name = "hub3", .trouble = "no key" } };
 	struct account_value values[] = { { .hub = "hub1" }, { .hub = "hub2" },
 		{ .bootstrap = "cn=bootstrap.0,cn=sync accounts,cn=transport,o=edge" } };
 	const struct account_situation s = { .accounts = all->v, .n_accounts = all->n,

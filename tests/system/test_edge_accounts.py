@@ -6,16 +6,18 @@ which keys are trusted while they change, and how a subscription ends.
 
 import base64
 import os
+import re
 import shutil
 import time
 import unittest
 
 from .harness import hostile_ldaps
 from .harness.base import build_path, run, wait_for
+from .harness.directory import record
 from .harness.edge import Edge, EdgeSync, der, publish_certificates
 from .harness.hub import Hub
 from .harness.keys import Key
-from .harness.organization import Organization
+from .harness.organization import Organization, message, send
 
 LEASE_S = 3
 SHORT_S = 2  # where nothing but the time counts
@@ -49,6 +51,11 @@ class EdgeAccounts(unittest.TestCase):
     def credentials(self):
         """How many there are; nobody may read them, but they are no secrets to slapcat."""
         return self.d.backup().count("\nhubCredential:")
+
+    def hubctl(self, *arguments, check=False):
+        d = self.d
+        return run(build_path("tools", "hubctl"), "--directory", d.uri, "--base", d.base, "-D",
+                   d.admin, "-y", d.password_file, *arguments, check=check)
 
     def replace(self, dn, attribute, *keys):
         self.d.modify("dn: %s\nchangetype: modify\nreplace: %s\n%s" % (
@@ -266,25 +273,71 @@ class EdgeAccounts(unittest.TestCase):
 
     # --- another site ---
 
+    def wait_hubs(self, *names):
+        """Each of these has one account, and nobody else."""
+        wait_for(lambda: "accounts %s of %s" % (self.edge.accounts(), names), lambda: [
+            name.split(".")[0] for name in self.edge.accounts()] == list(names))
+
+    def move(self, site):
+        self.hubctl("edge-subscription", "set", EDGE, "--server-site", site, check=True)
+
+    def entered_by(self):
+        """The hub by which a message comes in."""
+        token, data = message()
+        send(self.edge.outside, "someone@outside.example", ["anna@contoso.com"], data)
+        return re.findall(rb"\tby (\w+)\.contoso\.com",
+                          self.org.mailbox.wait(token)[0].data)[-2].decode()
+
     def test_12_other_site(self):
-        d = self.d
-        self.paris.start()
-        d.change(self.subscription, hubServerSite=d.dn("Paris", "Sites"))
-        for sync in (self.sync1, self.sync2):
-            wait_for("%s lets go" % sync.name, lambda: sync.status()["edges"] == [])
-        wait_for("the lease is given back", lambda: self.edge.holder() == "")
-        self.wait_error(self.paris, "none of the 2 credentials", "opens with a key of paris1")
-        d.change(self.subscription, hubServerSite=d.dn("London", "Sites"))
-        wait_for("it is nobody's in Paris", lambda: self.paris.status()["edges"] == [])
-        self.in_step()
+        """The hubs of the former site hand it over, whoever of them is there; and back again."""
+        d, london = self.d, [self.sync1, self.sync2]
+        lost = {sync.name: len(sync.events("lease-lost")) for sync in london}
+        york = d.dn("York", "Sites")
+        d.add(record(york, "hubSite", cn="York"))
+        self.assertIn(self.entered_by(), ("london1", "london2"))
+        with self.subTest("nobody is there to take it: it goes on as before"):
+            self.move("York")
+            holder = wait_for("who has it", lambda: [
+                sync for sync in london if sync.holds(EDGE)])[0]
+            other = london[int(holder is self.sync1)]
+            self.wait_error(holder, "cannot be handed over to site York")
+            self.assertEqual(other.edge(EDGE)["former_site"], "London")
+            self.assertIn(self.entered_by(), ("london1", "london2"))
+        with self.subTest("moved on, and its holder goes: another one hands it over"):
+            holder.kill()
+            self.move("Paris")
+            wait_for("%s goes on" % other.name, lambda: other.holds(EDGE))
+            self.edge.wait_in_step(self.org, london)
+            self.assertEqual(self.entered_by(), "paris1")
+            self.assertIn("moved to Paris, the hubs of London hand it over",
+                          other.ctl("-o", "wide", "edge-sync", "test", EDGE).stdout)
+        with self.subTest("the hub of Paris takes it; another one there has an account too"):
+            self.paris.start()
+            self.wait_hubs("london3", "paris1")
+            self.edge.wait_in_step(self.org, [self.paris])
+            self.assertEqual(other.status()["edges"], [])
+            self.assertIsNone(self.paris.edge(EDGE)["former_site"])
+        with self.subTest("and back"):
+            holder.start()
+            self.move("London")
+            self.wait_hubs("london1", "london2")
+            wait_for("it is nobody's in Paris", lambda: self.paris.status()["edges"] == [])
+            self.in_step()
+            self.assertIn(self.entered_by(), ("london1", "london2"))
+        with self.subTest("there and back at once"):
+            self.move("Paris")
+            self.move("London")
+            self.wait_hubs("london1", "london2")
+            self.in_step()
+        self.assertEqual(len(other.events("lease-lost")), lost[other.name])
+        self.assertEqual(self.paris.events("lease-lost"), [])
+        d.delete(york)
         self.paris.stop()
 
     # --- the end ---
 
     def remove(self, *options):
-        d = self.d
-        return run(build_path("tools", "hubctl"), "--directory", d.uri, "--base", d.base, "-D",
-                   d.admin, "-y", d.password_file, "edge-subscription", "remove", EDGE, *options)
+        return self.hubctl("edge-subscription", "remove", EDGE, *options)
 
     def cleared(self):
         """Nothing of the organization is left there."""

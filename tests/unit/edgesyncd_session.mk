@@ -8,6 +8,11 @@ tests_unit_test_account_plan_SOURCES = tests/unit/test_account_plan.c tests/unit
 tests_unit_test_account_plan_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_account_plan_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_belonging
+tests_unit_test_belonging_SOURCES = tests/unit/test_belonging.c tests/unit/unit.h
+tests_unit_test_belonging_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_belonging_LDADD = $(LIBEDGESYNCD) $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_home
 tests_unit_test_home_SOURCES = tests/unit/test_home.c tests/unit/slapd.c tests/unit/slapd.h \
 	tests/unit/await.h tests/unit/unit.h

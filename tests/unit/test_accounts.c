@@ -45,7 +45,7 @@ static struct {
 /* What was written inside, or is to be. */
 static struct {
 	enum directory_how how;
-	char dn[200];
+	char dn[200], attr[40];
 	unsigned char values[4][CREDENTIAL_SEALED_MAX];
 	size_t sizes[4], n;
 	home_done_cb *cb;
@@ -74,7 +74,7 @@ void home_modify(struct home *h, const char *dn, const struct directory_change *
 
 	(void)h;
 	ck_assert_uint_eq(n, 1);
-	ck_assert_str_eq(changes->attr, "hubCredential");
+	snprintf(inside.attr, sizeof(inside.attr), "%s", changes->attr);
 	inside.how = changes->how;
 	inside.n = changes->n;
 	snprintf(inside.dn, sizeof(inside.dn), "%s", dn);
@@ -291,11 +291,16 @@ static void tear_down(void)
 	}
 }
 
+/* What else is said of the edge. */
+static const char *claim;
+static bool former;
+
 static void begin(bool enrol)
 {
 	struct accounts_task task = { .c = connection, .base = BASE, .hub = "hub1",
 		.bound = enrol ? "cn=bootstrap.ab,cn=sync accounts,cn=transport,o=edge" : "",
-		.subscription = "cn=Edge1,cn=Inside", .sealed = &sealed,
+		.subscription = "cn=Edge1,cn=Inside", .site = "Paris", .claim = claim,
+		.former = former, .sealed = &sealed,
 		.edge_now_s = clock_wall_s(), .lifetime_s = LIFETIME_S, .renewal_s = RENEWAL_S,
 		.keep = !enrol, .enrol = enrol };
 	struct err e;
@@ -533,6 +538,46 @@ START_TEST(one_cannot_be_sealed_to)
 }
 END_TEST
 
+/* Whose the accounts are is written before one is made or deleted; if it is refused they are kept. */
+START_TEST(claimed)
+{
+	claim = "cn=Paris,cn=Sites";
+	begin(false);
+	claim = NULL;
+	await_inside(1);
+	ck_assert_str_eq(inside.attr, "hubSyncSite");
+	ck_assert_int_eq(inside.how, DIRECTORY_REPLACE);
+	ck_assert_uint_eq(inside.n, 1);
+	ck_assert_int_eq(memcmp(inside.values[0], "cn=Paris,cn=Sites", inside.sizes[0]), 0);
+	ck_assert_uint_eq(edge.adds, 0);
+	answer_inside(_i == 0 ? LDAP_SUCCESS : LDAP_INSUFFICIENT_ACCESS);
+	await_inside(2);
+	ck_assert_str_eq(inside.attr, "hubCredential");
+	answer_inside(LDAP_SUCCESS);
+	finished();
+	ck_assert_str_eq(error, _i == 0 ? "" : "it cannot be written inside that the hubs of Paris "
+		"have the edge now: the answer");
+}
+END_TEST
+
+/* The edge has been moved, and those that are to have it cannot. */
+START_TEST(nobody_to_hand_it_to)
+{
+	hubs[0].former = true;
+	former = true;
+	sealed.n_hubs = 2;
+	hubs[1].sealable = false;
+	begin(false);
+	former = false;
+	await_inside(1);
+	answer_inside(LDAP_SUCCESS);
+	finished();
+	ck_assert_str_eq(error, "it cannot be handed over to site Paris, none of whose hubs is "
+		"enabled and has a hubCertificate to seal an account to");
+	ck_assert(!is_there("hub2.1"));
+}
+END_TEST
+
 /* Its administrator ends the subscription: he finds no new accounts. */
 START_TEST(not_subscribed)
 {
@@ -703,6 +748,8 @@ int main(void)
 	tcase_add_test(tc, all_names_are_taken);
 	tcase_add_test(tc, one_is_refused);
 	tcase_add_test(tc, one_cannot_be_sealed_to);
+	tcase_add_loop_test(tc, claimed, 0, 2);
+	tcase_add_test(tc, nobody_to_hand_it_to);
 	tcase_add_test(tc, not_subscribed);
 	tcase_add_test(tc, values_of_no_account);
 	tcase_add_test(tc, enrolment);

@@ -26,6 +26,8 @@
 static const char organization[] =
 	"dn: " T "\nobjectClass: hubOrganization\ncn: Transport\n\n"
 	"dn: cn=London,cn=Sites," T "\nobjectClass: hubSite\ncn: London\n\n"
+	"dn: cn=Hub1" SERVERS "\nobjectClass: hubServer\ncn: Hub1\nhubRole: Hub\n"
+	"hubServerSite: cn=London,cn=Sites," T "\n\n"
 	"dn: cn=Edge1" SERVERS "\nobjectClass: hubServer\ncn: Edge1\nhubRole: Edge\n\n"
 	"dn: cn=Edge1,cn=Edge Subscriptions," T "\nobjectClass: hubEdgeSubscription\ncn: Edge1\n"
 	"hubServerRef: cn=Edge1" SERVERS "\nhubServerSite: cn=London,cn=Sites," T "\n\n";

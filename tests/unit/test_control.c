@@ -180,11 +180,11 @@ static struct target_status *add_edge(const char *name, enum target_state state)
 	enum push_type i;
 
 	*s = (struct target_status){ .name = name, .site = "London", .state = state, .uri = "",
-		.lease_holder = "", .lease_preferred = "",
+		.former_site = "", .lease_holder = "", .lease_preferred = "",
 		.push = { .here_fingerprint = "f" } };
 	for (i = 0; i < PUSH_TYPES; i++)
 		s->push.side[i] = (struct push_side){ .here = "aa", .edge = "aa",
-			.edge_fingerprint = "f", .in_step = true };
+			.edge_fingerprint = "f", .in_step = true, .counted = true };
 	return s;
 }
 
@@ -267,6 +267,7 @@ START_TEST(status_of_a_holder)
 	struct target_status *s = add_edge("e1", TARGET_HOLDER);
 	json_t *o, *e;
 
+	s->former_site = "Rome";
 	s->lease_holder = "hub1";
 	s->lease_expiry = 1000000000;
 	s->lease_mine = true;
@@ -286,6 +287,7 @@ START_TEST(status_of_a_holder)
 	IS(e, "state", "\"holder\"");
 	IS(e, "uri", "null");
 	IS(e, "in_step", "{\"configuration\":true,\"recipients\":true}");
+	IS(e, "former_site", "\"Rome\"");
 	IS(e, "lease.mine", "true");
 	IS(e, "lease.expiry", "\"2001-09-09T01:46:40.000Z\"");
 	IS(e, "lease.preferred", "null");

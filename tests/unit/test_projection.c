@@ -202,6 +202,22 @@ START_TEST(test_nothing_without_its_root)
 }
 END_TEST
 
+/* The edge has been moved there, and keeps those that it knows. */
+START_TEST(test_nothing_for_a_site_without_hubs)
+{
+	const struct snapshot *s = snapshot_of(organization, "dn: cn=Paris,cn=Sites," T "\n"
+		"objectClass: hubSite\ncn: Paris\n\n"
+		"dn: cn=Edge1,cn=Edge Subscriptions," T "\nobjectClass: hubEdgeSubscription\n"
+		"cn: Edge1\nhubServerRef: cn=Edge1" SERVERS "\n"
+		"hubServerSite: cn=Paris,cn=Sites," T "\n\n");
+	struct err e;
+
+	ck_assert_ptr_null(projection_new(s, "Edge1", B, &e));
+	ck_assert_str_eq(e.text, "site Paris has no enabled hub: Edge1 keeps those that it has");
+	snapshot_unref(&s);
+}
+END_TEST
+
 /* A connector that works for a Receive connector of the edge, which only the edge knows. */
 START_TEST(test_linked)
 {
@@ -473,6 +489,7 @@ int main(void)
 	TCase *cases[2] = { tcase_create("projection"), tcase_create("difference") };
 
 	tcase_add_test(cases[0], test_everything);
+	tcase_add_test(cases[0], test_nothing_for_a_site_without_hubs);
 	tcase_add_test(cases[0], test_nothing_without_its_root);
 	tcase_add_test(cases[0], test_linked);
 	tcase_add_test(cases[0], test_digest);

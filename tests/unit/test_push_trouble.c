@@ -214,6 +214,13 @@ START_TEST(test_read_failed)
 }
 END_TEST
 
+/* In the place of Hub1. */
+static const char other_hub[] =
+	"dn: cn=Hub1" SERVERS "\nobjectClass: hubServer\ncn: Hub1\nhubRole: Hub\n"
+	"hubEnabled: FALSE\n\n"
+	"dn: cn=Hub2" SERVERS "\nobjectClass: hubServer\ncn: Hub2\nhubRole: Hub\n"
+	"hubServerSite: cn=London,cn=Sites," T "\n\n";
+
 /* What is refused is named and tried again; until it succeeds there is no marker. */
 START_TEST(test_refused)
 {
@@ -224,9 +231,9 @@ START_TEST(test_refused)
 	snprintf(before, sizeof(before), "%s", kit.status.side[type].edge);
 	ck_assert_int_eq(slapd_modify(&kit.slapd, "dn: cn=R,cn=Hub1,cn=Servers," B "\n"
 		"changetype: add\nobjectClass: hubReceiveConnector\ncn: R\n\n"), 0);
-	kit_set_organization("dn: cn=Hub1" SERVERS "\nobjectClass: hubServer\ncn: Hub1\n"
-		"hubRole: Hub\nhubEnabled: FALSE\n\ndn: cn=A,cn=Accepted Domains," T "\n"
-		"objectClass: hubAcceptedDomain\ncn: A\nhubDomain: a.example\n\n");
+	kit_set_organization("dn: cn=A,cn=Accepted Domains," T "\nobjectClass: hubAcceptedDomain\n"
+		"cn: A\nhubDomain: a.example\n\n");
+	kit_set_organization(other_hub);
 	AWAIT(kit.loop, kit_has_error, &type, PATIENCE_MS);
 	ck_assert_ptr_nonnull(strstr(kit.status.side[type].error, "cn=Hub1,cn=Servers," B));
 	ck_assert_ptr_nonnull(strstr(kit.status.side[type].error, "(66)"));
@@ -274,8 +281,7 @@ START_TEST(test_fence_after_error)
 	kit_begin();
 	ck_assert_int_eq(slapd_modify(&kit.slapd, "dn: cn=R,cn=Hub1,cn=Servers," B "\n"
 		"changetype: add\nobjectClass: hubReceiveConnector\ncn: R\n\n"), 0);
-	kit_set_organization("dn: cn=Hub1" SERVERS "\nobjectClass: hubServer\ncn: Hub1\n"
-		"hubRole: Hub\nhubEnabled: FALSE\n\n");
+	kit_set_organization(other_hub);
 	AWAIT(kit.loop, kit_has_error, &type, PATIENCE_MS);
 	pusher_detach(kit.pusher);
 	directory_close(&kit.connection);
