@@ -70,7 +70,8 @@ END_TEST
 /* Nobody asks for it, and nothing shows it: the next comparison of itself finds it. */
 START_TEST(test_compared_by_itself)
 {
-	static const struct push_settings settings = { 20, 1, 0 };
+	static const struct push_settings settings = { .recipient_delay_ms = 20,
+		.comparison_interval_s = 1 };
 	char change[200];
 
 	pushers_set_settings(kit.pushers, &settings);

@@ -165,7 +165,8 @@ static struct tls_certificate *make_key(struct identity *id, const char *name)
 
 static void set_up(void)
 {
-	static const struct push_settings push = { 20, 3600, 0 };
+	static const struct push_settings push = { .recipient_delay_ms = 20,
+		.comparison_interval_s = 3600 };
 	static const char *const addresses[] = { "127.0.0.1" };
 
 	memset(&edge, 0, sizeof(edge));
