@@ -5,7 +5,6 @@ tests_unit_test_connection_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_connection_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_connection_answers
-tests_unit_test_connection_answers_SOURCES = tests/unit/test_connection_answers.c \
-	tests/unit/await.h tests/unit/unit.h
+tests_unit_test_connection_answers_SOURCES = tests/unit/test_connection_answers.c $(LDAP_PEER)
 tests_unit_test_connection_answers_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_connection_answers_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)

@@ -1,19 +1,17 @@
 /* test_connection_answers.c - servers that answer with what does not fit the request, or with what
  * is no result: libhub/directory/connection against a few bytes from a socket.
  */
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/listener.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "await.h"
+#include "ldap_peer.h"
 #include "libhub/base/mem.h"
 #include "libhub/directory/connection.h"
 #include "unit.h"
 
-enum { NUMBER = 4 };			/* where the message id stands, in requests and answers */
+enum { NUMBER = 4 };			/* where the message id stands in answers */
 enum kind { BIND, SEARCH, WATCH, ADD, MODIFY, DELETE, KINDS };
 
 struct bytes {
@@ -40,8 +38,7 @@ static const struct bytes no_result = BYTES("\x30\x05\x02\x01?\x69\x00");
 static const struct bytes unknown = BYTES("\x30\x0c\x02\x01?\x69\x07\x0a\x01\x7b\x04\x00\x04\x00");
 
 static struct loop *loop;
-static struct evconnlistener *listener;
-static struct bufferevent *peer;
+static struct ldap_peer peer;
 static const struct bytes *says[2];	/* to every request */
 static struct directory_config config;
 static struct directory_connection *connection;
@@ -49,29 +46,17 @@ static bool ready;
 static int lost, messages, last_code;	/* -1 = lost */
 static char lost_text[400], last_text[200];
 
-static void on_request(struct bufferevent *bev, void *ctx)
+static void on_request(const struct ldap_request *r, void *ctx)
 {
-	char request[200], answer[32];
-	size_t n = bufferevent_read(bev, request, sizeof(request)), i;
+	char answer[32];
+	size_t i;
 
 	(void)ctx;
-	ck_assert_uint_gt(n, NUMBER);
 	for (i = 0; i < 2 && says[i] != NULL; i++) {
 		memcpy(answer, says[i]->data, says[i]->size);
-		answer[NUMBER] = request[NUMBER];
-		bufferevent_write(bev, answer, says[i]->size);
+		answer[NUMBER] = (char)r->id;
+		bufferevent_write(peer.bev, answer, says[i]->size);
 	}
-}
-
-static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *address,
-	int size, void *ctx)
-{
-	(void)address;
-	(void)size;
-	(void)ctx;
-	peer = bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_setcb(peer, on_request, NULL, NULL, NULL);
-	bufferevent_enable(peer, EV_READ | EV_WRITE);
 }
 
 static void on_ready(void *ctx)
@@ -115,10 +100,6 @@ static bool is_over(void *ctx)
 static void set_up(void)
 {
 	static const struct directory_callbacks callbacks = { on_ready, on_lost };
-	struct sockaddr_in in = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(in);
-	char uri[60];
 
 	ready = false;
 	lost = messages = 0;
@@ -126,22 +107,15 @@ static void set_up(void)
 	lost_text[0] = '\0';
 	memset(says, 0, sizeof(says));
 	loop = loop_new("test");
-	listener = evconnlistener_new_bind(loop_base(loop), on_accept, NULL,
-		LEV_OPT_CLOSE_ON_FREE, -1, (struct sockaddr *)&in, sizeof(in));
-	ck_assert_ptr_nonnull(listener);
-	getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&in, &size);
-	snprintf(uri, sizeof(uri), "ldap://127.0.0.1:%u", ntohs(in.sin_port));
-	connection = directory_open(loop, NULL, &config, uri, false, 0, &callbacks, NULL);
+	ldap_peer_open(&peer, loop, NULL, on_request, NULL);
+	connection = directory_open(loop, NULL, &config, peer.uri, false, 0, &callbacks, NULL);
 	AWAIT(loop, is_ready, NULL, PATIENCE_MS);
 }
 
 static void tear_down(void)
 {
 	directory_close(&connection);
-	if (peer != NULL)
-		bufferevent_free(peer);
-	peer = NULL;
-	evconnlistener_free(listener);
+	ldap_peer_close(&peer);
 	loop_free(&loop);
 }
 
