@@ -5,42 +5,17 @@ import signal
 import subprocess
 import unittest
 
-from .harness.base import Place, build_path, run, wait_for
-from .harness.keys import Key
-
-PROGRAM = build_path("edgesyncd", "edgesyncd")
+from .harness.base import run, wait_for
+from .harness.settings import SettingsTests
 
 
-class Settings(unittest.TestCase):
+class Settings(SettingsTests, unittest.TestCase):
+    name = "edgesyncd"
+
     def setUp(self):
-        self.place = Place()
-        self.addCleanup(self.place.close)
-        self.key = Key(self.place, "hub.example")
-        self.other = Key(self.place, "other.example")
-        self.password = self.place.file("password", "secret")
-        self.state = self.place.directory("state")
+        super().setUp()
         self.control = os.path.join(self.place.path, "control")
-        self.good = [
-            "# a comment", "", "server = hub1", "directory = ldap://127.0.0.1:1",
-            "base = cn=Transport,o=Contoso", "  state =  %s " % self.state,
-            "bind = simple cn=hub1,cn=Servers,cn=Transport,o=Contoso %s" % self.password,
-            "certificate = " + self.key.certificate, "key = " + self.key.key,
-            "control = " + self.control]
-
-    def write(self, lines):
-        return self.place.file("edgesyncd.conf", "".join(line + "\n" for line in lines))
-
-    def check(self, lines):
-        path = self.write(lines)
-        return path, run(PROGRAM, "-f", path, "-t")
-
-    def refused(self, lines, number, *words):
-        path, done = self.check(lines)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertTrue(done.stderr.startswith("edgesyncd: %s:%d: " % (path, number)), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
+        self.good.append("control = " + self.control)
 
     def test_good(self):
         for extra in ([], ["lease_time = 3", "account_lifetime = 60", "account_renewal = 20",
@@ -48,8 +23,7 @@ class Settings(unittest.TestCase):
                       ["log = json", "resolver = 127.0.0.1:5353", "core_files = off"],
                       ["admin = 127.0.0.1:1", "user = nobody", "ca = " + self.key.certificate],
                       ["recipient_base = ou=People,o=Contoso"]):
-            done = self.check(self.good + extra)[1]
-            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            self.accepted(*extra)
 
     def test_bad_line(self):
         rows = [
@@ -75,8 +49,7 @@ class Settings(unittest.TestCase):
             ("user = nobody-of-that-name", "user"),
         ]
         for line, *words in rows:
-            with self.subTest(line):
-                self.refused(self.good + [line, "# after it"], len(self.good) + 1, *words)
+            self.refused_after_good(line, *words)
 
     def test_bad_value_of_a_common_key(self):
         rows = {
@@ -85,36 +58,15 @@ class Settings(unittest.TestCase):
             "key": self.other.key, "control": "relative/path",
         }
         for key, value in rows.items():
-            at = [i for i, line in enumerate(self.good) if line.strip().startswith(key)][0]
-            with self.subTest(key):
-                self.refused(self.good[:at] + ["%s = %s" % (key, value)] + self.good[at + 1:],
-                             at + 1, key)
-
-    def test_missing_key(self):
-        for key in ("server", "directory", "base", "state", "bind"):
-            with self.subTest(key):
-                lines = [line for line in self.good if not line.strip().startswith(key)]
-                self.refused(lines, len(lines), "missing", key)
+            self.refused_instead(key, "%s = %s" % (key, value))
 
     def test_a_key_is_needed(self):
-        lines = [line for line in self.good if not line.startswith(("certificate", "key"))]
-        self.refused(lines, 0, "certificate", "missing")
-
-    def test_no_file(self):
-        done = run(PROGRAM, "-f", "/does/not/exist", "-t")
-        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
-        self.assertIn("/does/not/exist", done.stderr)
-
-    def test_command_line(self):
-        for arguments in ([], ["-x"], ["-f"], ["-f", "x", "y"]):
-            done = run(PROGRAM, *arguments)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn("usage", done.stderr)
+        self.refused(self.without("certificate", "key"), 0, "certificate", "missing")
 
     # --- the process, without any directory ---
 
     def start(self, *extra):
-        process = subprocess.Popen([PROGRAM, "-f", self.write(self.good + list(extra))],
+        process = subprocess.Popen([self.program, "-f", self.write(self.good + list(extra))],
                                    stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
@@ -127,7 +79,7 @@ class Settings(unittest.TestCase):
         other = os.path.join(self.place.path, "other")
         path = self.place.file("second.conf", "".join(
             line + "\n" for line in self.good[:-1] + ["control = " + other]))
-        second = run(PROGRAM, "-f", path)
+        second = run(self.program, "-f", path)
         self.assertEqual(second.returncode, 1, second.stderr)
         self.assertIn("another edgesyncd runs with " + self.state, second.stderr)
 

@@ -3,42 +3,18 @@
 import os
 import unittest
 
-from .harness.base import Place, build_path, run
-from .harness.keys import Key
+from .harness.settings import SettingsTests
 
 
-class Settings(unittest.TestCase):
-    def setUp(self):
-        self.place = Place()
-        self.addCleanup(self.place.close)
-        self.key = Key(self.place, "hub.example")
-        self.other = Key(self.place, "other.example")
-        self.password = self.place.file("password", "secret")
-        self.good = [
-            "# a comment", "", "server = hub1", "directory = ldap://127.0.0.1:1",
-            "base = cn=Transport,o=Contoso", "  state =  %s " % self.place.directory("state"),
-            "bind = simple cn=hub1,cn=Servers,cn=Transport,o=Contoso %s" % self.password,
-            "certificate = " + self.key.certificate, "key = " + self.key.key]
-
-    def check(self, lines):
-        path = self.place.file("hubd.conf", "".join(line + "\n" for line in lines))
-        return path, run(build_path("hubd", "hubd"), "-f", path, "-t")
+class Settings(SettingsTests, unittest.TestCase):
+    name = "hubd"
 
     def test_good(self):
         for extra in ([], ["workers = 4", "log = json", "resolver = 127.0.0.1:5353"],
                       ["protocol_log = off"], ["protocol_log = /tmp", "protocol_log_age = 0",
                        "protocol_log_file_size = 1024", "protocol_log_total_size = 0"],
                       ["admin = 127.0.0.1:1", "control = /tmp/x", "user = nobody"]):
-            done = self.check(self.good + extra)[1]
-            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-
-    def refused(self, lines, number, *words):
-        path, done = self.check(lines)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertTrue(done.stderr.startswith("hubd: %s:%d: " % (path, number)), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
+            self.accepted(*extra)
 
     def test_bad_line(self):
         rows = [
@@ -71,8 +47,7 @@ class Settings(unittest.TestCase):
             ("x" * 5000, "too long"),
         ]
         for line, *words in rows:
-            with self.subTest(line[:60]):
-                self.refused(self.good + [line] + ["# after it"], len(self.good) + 1, *words)
+            self.refused_after_good(line, *words)
 
     def test_bad_value_of_a_required_key(self):
         rows = {
@@ -89,27 +64,19 @@ class Settings(unittest.TestCase):
                     "key = " + self.other.key],
         }
         for key, lines in rows.items():
-            at = [i for i, line in enumerate(self.good) if line.strip().startswith(key)][0]
             for line in lines:
-                with self.subTest(line[:60]):
-                    self.refused(self.good[:at] + [line] + self.good[at + 1:], at + 1, key)
-
-    def test_missing_key(self):
-        for key in ("server", "directory", "base", "state", "bind"):
-            with self.subTest(key):
-                lines = [line for line in self.good if not line.strip().startswith(key)]
-                self.refused(lines, len(lines), "missing", key)
+                self.refused_instead(key, line)
 
     def test_certificate_and_key_go_together(self):
         for key in ("certificate", "key"):
             with self.subTest(key):
-                lines = [line for line in self.good if not line.startswith(key)]
+                lines = self.without(key)
                 at = [i for i, line in enumerate(lines) if line.startswith(
                     ("certificate", "key"))][0]
                 self.refused(lines, at + 1, "together")
 
     def test_admin_needs_a_certificate(self):
-        lines = [line for line in self.good if not line.startswith(("certificate", "key"))]
+        lines = self.without("certificate", "key")
         self.refused(lines + ["admin = 127.0.0.1:1"], len(lines) + 1, "admin", "certificate")
 
     def test_keytab(self):
@@ -123,18 +90,6 @@ class Settings(unittest.TestCase):
                           (open_to_all, "could be changed by others"), ("agents", "/")):
             self.refused(self.good + ["agents = " + bad], len(self.good) + 1, "agents", word)
         self.refused(self.good + ["agent_timeout = 0"], len(self.good) + 1, "agent_timeout", "1")
-
-    def test_no_file(self):
-        done = run(build_path("hubd", "hubd"), "-f", "/does/not/exist", "-t")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("/does/not/exist", done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1)
-
-    def test_command_line(self):
-        for arguments in ([], ["-x"], ["-f"], ["-f", "x", "y"]):
-            done = run(build_path("hubd", "hubd"), *arguments)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn("usage", done.stderr)
 
 
 if __name__ == "__main__":
