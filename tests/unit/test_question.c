@@ -82,8 +82,9 @@ static struct bytes refresh_done(void)
 
 static struct bytes result(char code)
 {
-	return tagged(LDAP_RES_SEARCH_RESULT, with(number(LBER_ENUMERATED, code), with(text(LBER_OCTETSTRING, ""),
-		text(LBER_OCTETSTRING, "because"))));
+	struct bytes texts = with(text(LBER_OCTETSTRING, ""), text(LBER_OCTETSTRING, "because"));
+
+	return tagged(LDAP_RES_SEARCH_RESULT, with(number(LBER_ENUMERATED, code), texts));
 }
 
 static struct bytes done(const char *cookie)
