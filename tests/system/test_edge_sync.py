@@ -3,6 +3,8 @@
 What is told must be true at both hubs, whichever holds the lease.
 """
 
+import base64
+import calendar
 import http.client
 import json
 import re
@@ -11,10 +13,21 @@ import time
 import unittest
 
 from .harness.base import build_path, free_port, run, wait_for
+from .harness.directory import record
 from .harness.edge import EdgeSync as HubSync
 from .harness.subscribed import LEASE_S, Subscribed
 
 DATA = ("configuration", "recipients")
+
+
+def seconds(text, form="%Y-%m-%dT%H:%M:%S.%fZ"):
+    return calendar.timegm(time.strptime(text, form))
+
+
+def not_after(certificate):
+    """When it ends, says openssl."""
+    told = run("openssl", "x509", "-in", certificate, "-noout", "-enddate", check=True).stdout
+    return seconds(told.strip().partition("=")[2], "%b %d %H:%M:%S %Y %Z")
 
 
 class EdgeSync(unittest.TestCase):
@@ -106,34 +119,131 @@ class EdgeSync(unittest.TestCase):
             text = self.words(sync, "test")
             self.assertRegex(text, r"(?m)^edge1 +in step +\d+ .* %s +2/2 " % holder.name)
 
+    def as_root(self, *command, stdin=None):
+        """At the edge's slapd, past every access rule."""
+        d = self.edge.directory
+        return run(command[0], "-x", "-H", d.uri, "-D", "cn=root," + d.suffix, "-w", "root",
+                   *command[1:], stdin=stdin, check=True).stdout
+
+    def bucket(self):
+        """DN and value of one of them."""
+        found = self.as_root("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", "cn=Recipients," +
+                             self.edge.directory.base, "(hubBucketHash=*)", "hubBucketHash")
+        return re.search(r"(?m)^dn: (\S+.*)\nhubBucketHash:: (\S+)$", found).groups()
+
+    def tamper(self):
+        """One object is changed, one is gone, one is too much, and one bucket is another."""
+        d = self.edge.directory
+        bucket, value = self.bucket()
+        value = base64.b64decode(value)
+        other = value[:2] + bytes(255 - byte for byte in value[2:])  # of the same bucket
+        self.as_root("ldapmodify", stdin=(
+            "dn: %s\nchangetype: modify\nreplace: hubComment\nhubComment: tampered\n\n"
+            "dn: %s\nchangetype: delete\n\n"
+            "dn: %s\nchangetype: modify\nreplace: hubBucketHash\nhubBucketHash:: %s\n" % (
+                d.dn("contoso.com", "Accepted Domains"), d.dn("By edge", "Connectors"), bucket,
+                base64.b64encode(other).decode())))
+        self.as_root("ldapadd", stdin=record(d.dn("surplus.example", "Remote Domains"),
+                                             "hubRemoteDomain", cn="surplus.example",
+                                             hubDomain="surplus.example"))
+        return [("configuration", "different", d.dn("contoso.com", "Accepted Domains").lower()),
+                ("configuration", "missing", d.dn("By edge", "Connectors").lower()),
+                ("configuration", "surplus", d.dn("surplus.example", "Remote Domains").lower()),
+                ("recipients", "different", "recipients %s: 1 missing, 1 too many" % (
+                    bucket.partition(",")[0].partition("=")[2]))]
+
     def test_every_object_that_differs(self):
         self.in_step_at_all()
-        d = self.edge.directory
-        domain = "cn=contoso.com,cn=Accepted Domains," + d.base
-        before = d.entry(domain)
-        self.assertTrue(before)
-        repaired = self.holder().edge("edge1")["configuration"]["repaired"]
-        run("ldapmodify", "-x", "-H", d.uri, "-D", "cn=root," + d.suffix, "-w", "root", stdin=(
-            "dn: %s\nchangetype: modify\nreplace: hubComment\nhubComment: tampered\n" % domain),
-            check=True)
+        repaired = {data: self.holder().edge("edge1")[data]["repaired"] for data in DATA}
+        before = self.stands()
+        wanted = self.tamper()
+        self.assertNotEqual(self.stands(), before)
         try:
             # what the holder notices it puts right at once
             for sync in (self.other(), self.other(), self.holder()):
                 edge = self.ask(sync, "test", "--full", status=1)
-                self.assertEqual(edge["different"], 1)
-                self.assertEqual(
-                    [(o["data"], o["what"]) for o in edge["differences"]],
-                    [("configuration", "different")])
-                self.assertIn("contoso.com", edge["differences"][0]["object"].lower())
+                self.assertEqual(edge["different"], len(wanted))
+                self.assertEqual(sorted((o["data"], o["what"], o["object"].lower())
+                                        for o in edge["differences"]), wanted)
         finally:
             done = self.ask(self.holder(), "start", "--full")
-        self.assertEqual(done["configuration"]["failed"], 0)
+        for data in DATA:
+            self.assertEqual(done[data]["failed"], 0)
         self.assertGreaterEqual(done["configuration"]["scanned"], 5)
         self.assertGreaterEqual(done["recipients"]["scanned"], 3)
-        self.assertEqual(self.holder().edge("edge1")["configuration"]["repaired"], repaired + 1)
+        told = self.holder().edge("edge1")
+        self.assertEqual({data: told[data]["repaired"] - repaired[data] for data in DATA},
+                         {"configuration": 3, "recipients": 1})
         for sync in self.s.syncs:
             self.assertEqual(self.ask(sync, "test", "--full")["different"], 0)
-        self.assertEqual(d.entry(domain).get("hubcomment"), before.get("hubcomment"))
+        self.assertEqual(self.stands(), before)
+
+    def stands(self):
+        """What stands at the edge that is pushed."""
+        found = self.as_root("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b",
+                             self.edge.directory.base, "(|(objectClass=hubAcceptedDomain)"
+                             "(objectClass=hubRemoteDomain)(objectClass=hubSendConnector)"
+                             "(objectClass=hubRecipientBucket))", "*")
+        return sorted(sorted(part.splitlines()) for part in found.split("\n\n"))
+
+    # --- what ends, and when ---
+
+    def account_ends(self, sync):
+        """When the account ends by which it is connected, as the edge has it."""
+        name = sync.events("edge-connected")[-1]["account"].partition(",")[0]
+        entry = self.edge.directory.entry("%s,cn=Sync Accounts,%s" % (
+            name, self.edge.directory.base))
+        return seconds(entry["hubvalidto"][0].decode(), "%Y%m%d%H%M%SZ")
+
+    def test_what_ends_when(self):
+        """Of the certificate and of each account: at all hubs, for people, and as metrics."""
+        self.in_step_at_all()
+        certificate = not_after(self.edge.directory.key.certificate)
+        ends = {sync.name: self.account_ends(sync) for sync in self.s.syncs}
+        for sync in self.s.syncs:
+            edge, told = self.ask(sync, "test"), self.metrics(sync)
+            self.assertEqual(seconds(edge["certificate_expires"]), certificate)
+            self.assertEqual(told["hub_edge_certificate_expiry_timestamp_seconds"], certificate)
+            self.assertEqual(seconds(edge["account_expires"]), ends[sync.name])
+            self.assertEqual(told["hub_edge_account_expiry_timestamp_seconds"], ends[sync.name])
+            self.assertEqual({hub["name"]: seconds(hub["account_expires"])
+                              for hub in edge["hubs"]}, ends)
+            text = run(build_path("tools", "hubctl"), "-o", "wide", "--control", sync.control,
+                       "edge-sync", "test", check=True).stdout
+            for what in ("certificate", "account"):
+                self.assertIn(" until %s\n" % edge[what + "_expires"], text)
+
+    def test_age(self):
+        """Since what stands there was pushed or found right: since a push at most, and it grows."""
+        self.in_step_at_all()
+        holder = self.holder()
+        begun = time.time()
+        self.ask(holder, "start", "--full")
+        edge = self.ask(holder, "test")
+        self.assertLessEqual(edge["age_s"], time.time() - begun + 1)
+        for data in DATA:
+            self.assertGreaterEqual(seconds(edge[data]["pushed"]), int(begun))
+        self.assertRegex(self.words(holder, "test"), r"(?m)^edge1 +in step +\d+ ")
+        wait_for("it grows", lambda: holder.edge("edge1")["age_s"] > edge["age_s"])
+
+    def test_a_hub_without_an_account(self):
+        """Nothing can be sealed for a hub without a certificate: it is told which one that is."""
+        self.in_step_at_all()
+        dn = self.d.dn("london3", "Servers")
+        self.d.add(record(dn, "hubServer", cn="london3", hubRole="Hub", hubFQDN="london3.example",
+                          hubAddress="127.0.0.1", hubServerSite=self.d.dn("London", "Sites")))
+        try:
+            for sync in self.s.syncs:
+                wait_for("the hub is seen", lambda s=sync: any(
+                    not h["enrolled"] for h in s.edge("edge1").get("hubs", ())))
+                done = run(build_path("tools", "hubctl"), "--control", sync.control, "edge-sync",
+                           "test")
+                self.assertIn("edge1: hub london3 has no account there\n", done.stdout)
+                self.assertRegex(done.stdout, r"(?m)^edge1 .* 2/3 ")
+                self.assertNotIn("hub london1 has", done.stdout)
+        finally:
+            self.d.delete(dn)
+        self.in_step_at_all()
 
     def test_verify_recipient(self):
         self.in_step_at_all()
