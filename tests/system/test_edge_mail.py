@@ -5,23 +5,17 @@ edge has. The organization's hubs are real, what they would have pushed is writt
 
 import os
 import re
-import ssl
 import unittest
 
 from .harness.base import free_port, wait_for
-from .harness.certificates import authority, make
 from .harness.client import Client
-from .harness.delivery import QUICK, Peers
+from .harness.delivery import QUICK
 from .harness.directory import Directory, record
 from .harness.hub import Hub, in_force
 from .harness.organization import Organization, message, send
-from .harness.peers import Dns, Sink
+from .harness.partners import Partners
+from .harness.peers import Sink
 from .harness.replica import Pusher, values_of
-
-# partner.example proves itself, impostor.example has a certificate of nobody
-ZONE = ("good A 127.0.0.2\nbad A 127.0.0.3\npartner MX 10 good\nimpostor MX 10 bad\n"
-        "outside MX 10 good")
-
 
 def passed(got):
     """The servers, the first one first."""
@@ -46,31 +40,18 @@ class EdgeMail(unittest.TestCase):
     @classmethod
     def world(cls):
         """Partners, and a relay that takes what is left."""
-        place = cls.org.place
-        cls.dns = Dns(place, {"example": ZONE}).start()
-        cls.authority = authority(place.path, "authority")
-        cls.out = make(place.path, "out", ["out.contoso.com", "contoso.com"], cls.authority)
-        cls.partner_key = make(place.path, "partner", ["partner.example", "good.example"],
-                               cls.authority)
-        peers = Peers(place)
-        cls.partner = peers.sink("127.0.0.2", key=cls.partner_key)
-        cls.partner.tls_context.verify_mode = ssl.CERT_OPTIONAL
-        cls.partner.tls_context.load_verify_locations(cls.authority.certificate)
-        cls.impostor = peers.sink("127.0.0.3", key=make(place.path, "impostor",
-                                                        ["impostor.example"]))
-        cls.partner_port = peers.port
-        cls.elsewhere = Sink(place)
+        cls.partners = p = Partners(cls.org.place)
+        cls.partner, cls.impostor = p.partner, p.impostor
+        cls.elsewhere = Sink(cls.org.place)
 
     @classmethod
     def make_edge(cls):
         """What its administrators make, before it is subscribed."""
         place, d = cls.org.place, cls.directory
         own = os.path.join(place.path, "edge1.contoso.com")
-        cls.edge = edge = Hub(
-            place, d, "edge1", "London", ca=cls.authority.certificate, resolver=cls.dns.server,
-            certificate=own + ".crt " + cls.out.certificate, key=own + ".key " + cls.out.key)
+        cls.edge = edge = Hub(place, d, "edge1", "London", **cls.partners.hub_settings(own))
         d.add(edge.records(hubRole="Edge", hubServerSite=None,
-                           hubInternalDNSServer=cls.dns.server, **QUICK))
+                           hubInternalDNSServer=cls.partners.dns.server, **QUICK))
         cls.ports = {name: free_port() for name in ("Outside", "Slow", "Partners")}
         for name, more in (("Outside", {}), ("Slow", dict(hubTarpitInterval="600")),
                            ("Partners", dict(hubDomainSecure="TRUE",
@@ -131,7 +112,7 @@ class EdgeMail(unittest.TestCase):
             wanted.update(p.entry(
                 "To Internet", "Connectors", "hubSendConnector", hubAddressSpace="SMTP:*;10",
                 hubDNSRouting="TRUE", hubDomainSecure="TRUE", hubSourceServer=edge,
-                hubPort=str(cls.partner_port), hubFQDN="out.contoso.com"))
+                hubPort=str(cls.partners.port), hubFQDN="out.contoso.com"))
             wanted.update(p.entry("edge1", "Edge Subscriptions", "hubEdgeSubscription",
                                   hubServerRef=edge, hubServerSite=p.dn("cn=London,cn=Sites")))
         p.recipients({name + "@contoso.com" for name in ("anna", "bruno", "clara")})
@@ -277,9 +258,7 @@ class EdgeMail(unittest.TestCase):
 
     def test_domain_secure_to_partners(self):
         got = self.partner.wait(self.outwards("x@partner.example"))[0]
-        self.assertTrue(got.tls)
-        with open(self.out.certificate) as text:
-            self.assertIn(ssl.PEM_cert_to_DER_cert(text.read()), self.partner.clients)
+        self.assertTrue(self.partners.proven(got))
         token = self.outwards("x@impostor.example")
         self.waits("self-signed", "impostor.example")
         self.assertFalse(self.impostor.find(token))
@@ -296,8 +275,8 @@ class EdgeMail(unittest.TestCase):
                     client.ehlo()
                 return client.say("MAIL FROM:<%s>" % sender)[:9]
         self.assertEqual(reply(None, "a@partner.example"), "530 5.7.0")
-        self.assertEqual(reply(self.partner_key, "a@partner.example"), "250 2.1.0")
-        self.assertEqual(reply(self.out, "a@partner.example"), "550 5.7.1")
+        self.assertEqual(reply(self.partners.partner_key, "a@partner.example"), "250 2.1.0")
+        self.assertEqual(reply(self.partners.out, "a@partner.example"), "550 5.7.1")
         self.assertEqual(reply(None, "a@other.example"), "250 2.1.0")
         self.change("", hubTLSReceiveDomainSecure="other.example")
         self.assertEqual(reply(None, "a@partner.example"), "250 2.1.0")
