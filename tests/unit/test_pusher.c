@@ -99,6 +99,43 @@ START_TEST(test_observed)
 }
 END_TEST
 
+static unsigned int people;
+
+/* One more whenever it is asked. */
+static bool are_pushed_while_more_come(void *ctx)
+{
+	const uint64_t *pushes = ctx;
+	char address[40];
+
+	snprintf(address, sizeof(address), "new%u@a.example", ++people);
+	kit_put_person(people, address, false);
+	pusher_status(kit.pusher, &kit.status);
+	return kit.status.side[PUSH_RECIPIENTS].pushes > *pushes;
+}
+
+/*
+ * The delay counts from the first change that is not pushed, and does not begin anew with the
+ * next one: changes never pause for as long as that here.
+ */
+START_TEST(test_addresses_that_keep_coming)
+{
+	static const struct push_settings settings = { .recipient_delay_ms = 1000,
+		.comparison_interval_s = 3600 };
+	uint64_t pushes;
+	int i;
+
+	people = 20;
+	kit_put_people(people);
+	kit_begin();
+	pushers_set_settings(kit.pushers, &settings);
+	for (i = 0; i < 2; i++) {
+		pushes = kit.status.side[PUSH_RECIPIENTS].pushes;
+		AWAIT(kit.loop, are_pushed_while_more_come, &pushes, PATIENCE_MS);
+	}
+	kit_await_in_step();
+}
+END_TEST
+
 /* By hand: HUB_PUSH_MANY=1000000. */
 START_TEST(test_many)
 {
@@ -137,6 +174,7 @@ int main(void)
 	tcase_add_test(c, test_live);
 	tcase_add_test(c, test_taken_away);
 	tcase_add_test(c, test_observed);
+	tcase_add_test(c, test_addresses_that_keep_coming);
 	tcase_add_test(c, test_many);
 	return unit_run("pusher", &c, 1);
 }
