@@ -258,7 +258,8 @@ static void plan(const struct accounts *all)
 	for (i = 0; i < all->n; i++)
 		BUG_ON(p.delete_account[i] && strcmp(all->v[i].ndn, BOUND) == 0);
 	for (i = 0; i < 3; i++)
-		BUG_ON(account_current(&s, hubs[i].name) == NULL && hubs[i].sealable && !p.issue[i]);
+		BUG_ON(account_current(&s, hubs[i].name) == NULL && hubs[i].sealable &&
+			!p.issue[i]);
 }
 
 static void try_state(const char *text, size_t size)

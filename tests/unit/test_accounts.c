@@ -538,7 +538,7 @@ START_TEST(one_cannot_be_sealed_to)
 }
 END_TEST
 
-/* Whose the accounts are is written before one is made or deleted; if it is refused they are kept. */
+/* Whose the accounts are is written before one is made or deleted. */
 START_TEST(claimed)
 {
 	claim = "cn=Paris,cn=Sites";

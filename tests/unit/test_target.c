@@ -120,7 +120,7 @@ static void show(const struct ldap_request *r)
 		*edge.holder != '\0' ? expiry : NULL, NULL };
 
 	/* whoever holds it renews it */
-	generalized_time_format(clock_wall_s() + 1000 + (int64_t)(peer.requests / 5), expiry);
+	generalized_time_format(clock_wall_s() + 1000 + (int64_t)peer.requests, expiry);
 	if (strncmp(r->dn, "cn=Edge State,", 14) == 0 || strcmp(r->dn, EDGE_ORG_TREE) == 0)
 		ldap_peer_entry(&peer, r->id, "cn=Edge State," EDGE_ORG_TREE, attrs);
 	ldap_peer_answer(&peer, r, LDAP_SUCCESS);
@@ -520,6 +520,7 @@ static bool is_answered(void *ctx)
 /* Whoever holds the lease does not give it. */
 START_TEST(start_at_who_waits)
 {
+	edge_org_put_hub(builder, "hub2", "London", &edge_der, true);
 	strcpy(edge.holder, "cn=hub2.1" BELOW);
 	add_account("hub1.1", 10);
 	let_in("hub1.1", LDAP_SUCCESS);
