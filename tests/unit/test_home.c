@@ -135,6 +135,65 @@ START_TEST(next_server_finds_it_done)
 }
 END_TEST
 
+/* The line is let go of for other settings: what was asked may have been done. */
+START_TEST(other_settings_amid_a_request)
+{
+	static const char *const nowhere[] = { "ldapi://%2Fnowhere", NULL };
+	struct directory_config other = config;
+	int i;
+
+	slapd_start(&server);
+	ck_assert_int_eq(write_value("cn=one,o=x", "first"), LDAP_SUCCESS);
+	slapd_signal(&server, SIGSTOP);
+	ask("cn=one,o=x", "second");
+	for (i = 0; i < LOOPS; i++)
+		event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+	other.uris = nowhere;
+	home_set_config(home, &other);
+	ck_assert_int_eq(answer(), HOME_UNCLEAR);
+	slapd_signal(&server, SIGCONT);
+	home_set_config(home, &config);
+	ck_assert_int_eq(write_value("cn=one,o=x", "third"), LDAP_SUCCESS);
+}
+END_TEST
+
+static void on_forgotten(int code, const char *text, void *ctx)
+{
+	(void)code;
+	(void)text;
+	(void)ctx;
+	ck_abort_msg("it was forgotten");
+}
+
+/* It is done all the same. */
+START_TEST(forgotten)
+{
+	struct blob blob = { (const unsigned char *)"a", 1 };
+	struct directory_change change = { DIRECTORY_ADD, "description", &blob, 1 };
+
+	slapd_start(&server);
+	home_modify(home, "cn=one,o=x", &change, 1, on_forgotten, &change);
+	home_forget(home, &change);
+	ck_assert_int_eq(write_value("cn=one,o=x", "a"), LDAP_TYPE_OR_VALUE_EXISTS);
+}
+END_TEST
+
+static int delete_if(const char *assertion)
+{
+	calls = 0;
+	home_delete(home, "cn=one,o=x", assertion, on_done, NULL);
+	return answer();
+}
+
+START_TEST(deleted_if_it_fits)
+{
+	slapd_start(&server);
+	ck_assert_int_eq(delete_if("(cn=another)"), LDAP_ASSERTION_FAILED);
+	ck_assert_int_eq(delete_if("(cn=one)"), LDAP_SUCCESS);
+	ck_assert_int_eq(delete_if("(cn=one)"), LDAP_NO_SUCH_OBJECT);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("home");
@@ -148,5 +207,8 @@ int main(void)
 	tcase_add_test(tc, answer_lost);
 	tcase_add_test(tc, next_server_answers);
 	tcase_add_test(tc, next_server_finds_it_done);
+	tcase_add_test(tc, other_settings_amid_a_request);
+	tcase_add_test(tc, forgotten);
+	tcase_add_test(tc, deleted_if_it_fits);
 	return unit_run("home", &tc, 1);
 }

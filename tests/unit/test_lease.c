@@ -255,6 +255,36 @@ START_TEST(clock_set_while_held)
 }
 END_TEST
 
+/* What was written by the clock of before is put right at once, not a third later. */
+START_TEST(clock_set_is_put_right)
+{
+	unsigned int renewed;
+
+	run(100);
+	edge.ahead_ms -= 3600 * 1000;
+	for (renewed = who[0].renewed; who[0].renewed == renewed;)
+		run(1);
+	run(2);
+	ck_assert_uint_eq(who[0].renewed, renewed + 2);
+}
+END_TEST
+
+/* One that is never right is not written to for ever. */
+START_TEST(clock_that_is_never_right)
+{
+	unsigned int i, renewed;
+
+	run(100);
+	renewed = who[0].renewed;
+	for (i = 0; i < 2 * TIME_S; i++) {
+		edge.ahead_ms += 3600 * 1000;
+		run(1);
+	}
+	ck_assert_str_eq(edge.holder, who[0].name);
+	ck_assert_uint_le(who[0].renewed - renewed, 2 * 2 * 3 + 1);
+}
+END_TEST
+
 START_TEST(preferred)
 {
 	run(100);
@@ -310,6 +340,8 @@ static void set_blind(struct contender *c, bool blind)
 /* What it would push is old: somebody who knows better is to have it, unless it soon knows, too. */
 START_TEST(blind_holder)
 {
+	unsigned int s;
+
 	run(100);
 	set_blind(&who[0], true);
 	run(TIME_S - 2);
@@ -317,8 +349,11 @@ START_TEST(blind_holder)
 	run(100);
 	ck_assert_uint_eq(who[0].given + who[0].lost, 0);
 	ck_assert_str_eq(edge.holder, who[0].name);
-	set_blind(&who[0], true);
-	run(TIME_S * 4 / 3 + 4);
+	/* said again and again it is no shorter */
+	for (s = 0; s < TIME_S * 4 / 3 + 4; s++) {
+		set_blind(&who[0], true);
+		run(1);
+	}
 	ck_assert_uint_eq(who[0].given, 1);
 	ck_assert_uint_eq(who[0].lost, 0);
 	ck_assert(who[1].l.mine != who[2].l.mine);
@@ -399,6 +434,8 @@ int main(void)
 	tcase_add_test(tc, holder_comes_back);
 	tcase_add_test(tc, clock_set_back);
 	tcase_add_test(tc, clock_set_while_held);
+	tcase_add_test(tc, clock_set_is_put_right);
+	tcase_add_test(tc, clock_that_is_never_right);
 	tcase_add_test(tc, preferred);
 	tcase_add_test(tc, preferred_does_not_come);
 	tcase_add_test(tc, fenced);

@@ -108,6 +108,12 @@ START_TEST(test_given_back)
 	setup();
 	ck_assert(!holds(60000, 0, 1));
 	ck_assert(holds_of(50000, 5, 100, 2));
+	setup();
+	ck_assert(!holds(60000, 0, 1));
+	/* what was not given back yet counts, no more */
+	ck_assert(!holds_of(50000, 5, 9000, 2));
+	/* and who takes nothing away is not held for what has gone */
+	ck_assert(!holds_of(50000, 0, 0, 3));
 }
 END_TEST
 

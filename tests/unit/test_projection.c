@@ -284,8 +284,11 @@ END_TEST
 /* What does not change is not computed again, and what does is. */
 START_TEST(test_digest_again)
 {
-	const char *more = "dn: cn=C,cn=Accepted Domains," T "\nobjectClass: hubAcceptedDomain\n"
-		"cn: C\nhubDomain: c.example\n\n";
+	/* one that comes between others, and one that changes */
+	const char *more = "dn: cn=AA,cn=Accepted Domains," T "\nobjectClass: hubAcceptedDomain\n"
+		"cn: AA\nhubDomain: c.example\n\n"
+		"dn: cn=B,cn=Accepted Domains," T "\nobjectClass: hubAcceptedDomain\ncn: B\n"
+		"hubDomain: other.example\n\n";
 	struct edge_entries *before = project(organization, "");
 	struct edge_entries *after = project(organization, more);
 	char first[REPLICA_DIGEST_TEXT], second[REPLICA_DIGEST_TEXT], alone[REPLICA_DIGEST_TEXT];

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "libhub/base/clock.h"
 #include "libhub/directory/draft.h"
 #include "libhub/org/builder_impl.h"
 #include "libhub/org/edge_layout.h"
@@ -428,6 +429,45 @@ START_TEST(proven_by_the_digest)
 }
 END_TEST
 
+/* An entry that gets the marker's name is the marker, and no more what it was; and back. */
+START_TEST(renamed)
+{
+	put("dn: cn=old,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\ncn: old\n"
+		"hubDomain: old.example\nentryUUID: 000000000000000000000000000000c0\n\n");
+	push_first();
+	ck_assert(status()->configuration.in_step);
+	put("dn: cn=new,cn=Accepted Domains," BASE "\nobjectClass: hubAcceptedDomain\ncn: new\n"
+		"hubDomain: new.example\nentryUUID: 000000000000000000000000000000c0\n\n");
+	settle();
+	ck_assert(!status()->configuration.in_step);
+	ck_assert_msg(strstr(status()->configuration.reason, "there is no marker") != NULL, "%s",
+		status()->configuration.reason);
+	ck_assert(!has_domain("new"));
+}
+END_TEST
+
+/* A marker that a refresh does not show is none; since when is said from the first on. */
+START_TEST(marker_that_vanishes)
+{
+	int64_t since_ms;
+
+	push_first();
+	replica_refresh_begin(r);
+	put(FIRST STATE("TRUE"));
+	replica_refresh_end(r);
+	settle();
+	ck_assert_msg(strstr(status()->configuration.reason, "there is no marker") != NULL, "%s",
+		status()->configuration.reason);
+	ck_assert(has_domain("one.example"));
+	since_ms = status()->configuration.incomplete_since_ms;
+	while (clock_wall_ms() == since_ms)
+		;
+	put(DOMAIN("two.example"));
+	settle();
+	ck_assert_int_eq(status()->configuration.incomplete_since_ms, since_ms);
+}
+END_TEST
+
 /* --- recipients --- */
 
 /* The bucket of an address alone, and the digest of all if it is the only one. */
@@ -493,9 +533,17 @@ static void push_anna(void)
 
 START_TEST(hashed_recipients)
 {
+	uint64_t round;
+
 	push_first();
 	ck_assert_int_eq(find("anna@one.example"), RECIPIENT_NOT_LOADED);
+	round = replica_recipients_round(r);
 	push_anna();
+	/* which is to be saved */
+	ck_assert_uint_ne(replica_recipients_round(r), round);
+	/* that they can be asked for is news only once */
+	put_marker(REPLICA_RECIPIENTS, annas_marker);
+	ck_assert(!replica_settle_recipients(r, people));
 	ck_assert_int_eq(find("anna@one.example"), RECIPIENT_MAILBOX);
 	ck_assert_int_eq(find("ANNA@One.Example"), RECIPIENT_MAILBOX);
 	ck_assert_int_eq(find("anna+lists@one.example"), RECIPIENT_MAILBOX);
@@ -638,6 +686,8 @@ int main(void)
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, not_subscribed);
+	tcase_add_test(c, renamed);
+	tcase_add_test(c, marker_that_vanishes);
 	tcase_add_test(c, whole_push);
 	tcase_add_test(c, half_push);
 	tcase_add_test(c, what_was_taken_away);
