@@ -23,10 +23,84 @@ START_TEST(test_first_push)
 	kit_expect_same("shy@a.example", false);
 	/* another hub takes over: it finds everything in its place */
 	pusher_detach(kit.pusher);
+	ck_assert(!kit_in_step(NULL));
 	pusher_attach(kit.pusher, kit.connection, B, "hub2");
 	kit_await_in_step();
 	ck_assert_uint_eq(kit.status.side[PUSH_RECIPIENTS].pushes, 1);
 	ck_assert_uint_eq(kit.status.side[PUSH_CONFIGURATION].pushes, 1);
+}
+END_TEST
+
+static bool has_line(const char *dn, const char *line)
+{
+	char command[600];
+
+	snprintf(command, sizeof(command), "ldapsearch -Q -LLL -Y EXTERNAL -H '%s' -s base "
+		"-b '%s' | grep -qx '%s'", kit.slapd.ldapi, dn, line);
+	return system(command) == 0;
+}
+
+/* Markers without a holder, as a new subscription leaves them, say that nothing was pushed. */
+START_TEST(test_markers_without_holder)
+{
+	static const char *const markers[] = { "cn=Configuration,cn=Push," B,
+		"cn=Recipients,cn=Push," B };
+	char text[200];
+	size_t i;
+
+	kit_put_people(30);
+	kit_begin();
+	pusher_detach(kit.pusher);
+	for (i = 0; i < 2; i++) {
+		ck_assert(has_line(markers[i], "hubPushHolder: hub1"));
+		snprintf(text, sizeof(text), "dn: %s\nchangetype: modify\n"
+			"delete: hubPushHolder\n", markers[i]);
+		ck_assert_int_eq(slapd_modify(&kit.slapd, text), 0);
+	}
+	pusher_attach(kit.pusher, kit.connection, B, "hub2");
+	kit_await_in_step();
+	for (i = 0; i < 2; i++)
+		ck_assert_msg(has_line(markers[i], "hubPushHolder: hub2"), "%s", markers[i]);
+	kit_expect_same("user7@a.example", true);
+}
+END_TEST
+
+static size_t answered;
+
+static void on_answered(const struct push_result *r, void *ctx)
+{
+	ck_assert_ptr_null(r->error);
+	/* not the one that was forgotten */
+	ck_assert_ptr_eq(ctx, &answered);
+	answered++;
+}
+
+static bool two_are_answered(void *ctx)
+{
+	(void)ctx;
+	return answered == 2;
+}
+
+/* One after the other, but for one that nobody waits for any more. */
+START_TEST(test_several_orders)
+{
+	char address[RECIPIENT_TEXT_MAX + 2], other;
+	struct err e;
+
+	kit_put_people(30);
+	kit_begin();
+	answered = 0;
+	ck_assert_int_eq(pusher_start(kit.pusher, true, false, on_answered, &answered, &e), 0);
+	ck_assert_int_eq(pusher_start(kit.pusher, true, false, on_answered, &other, &e), 0);
+	ck_assert_int_eq(pusher_start(kit.pusher, false, false, on_answered, &answered, &e), 0);
+	ck_assert(!pusher_idle(kit.pusher));
+	pusher_forget(kit.pusher, &other);
+	AWAIT(kit.loop, two_are_answered, NULL, PATIENCE_MS);
+	memset(address, 'x', sizeof(address));
+	address[sizeof(address) - 1] = '\0';
+	ck_assert_int_eq(pusher_compare(kit.pusher, false, address, &kit_compare_cbs, NULL, &e),
+		-1);
+	ck_assert_str_eq(e.text, "the address is too long");
 }
 END_TEST
 
@@ -171,6 +245,8 @@ int main(void)
 	tcase_set_timeout(c, 400);
 	tcase_add_checked_fixture(c, kit_setup, kit_teardown);
 	tcase_add_test(c, test_first_push);
+	tcase_add_test(c, test_markers_without_holder);
+	tcase_add_test(c, test_several_orders);
 	tcase_add_test(c, test_live);
 	tcase_add_test(c, test_taken_away);
 	tcase_add_test(c, test_observed);
