@@ -85,7 +85,8 @@ static const char *describe(const struct delivery *s, const struct client_fact *
 /* False: so does everything else. */
 static bool target_failed(struct delivery *s, const struct client_fact *why)
 {
-	struct verdict v = verdict_decide(why->stage, why->event, why->code, s->downgrade);
+	struct verdict v = verdict_decide(why->stage, why->event,
+		verdict_code(why->code, why->status), s->downgrade);
 	char text[QUEUE_TEXT_MAX];
 
 	delivery_note_failure(s, why->status[0] == '4' ? why->status : v.status,

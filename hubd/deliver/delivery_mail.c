@@ -13,6 +13,11 @@ enum { RESULTS_STACK = 16 };
 
 /* --- results --- */
 
+static struct verdict decide(const struct delivery *s, const struct client_fact *f)
+{
+	return verdict_decide(f->stage, f->event, verdict_code(f->code, f->status), s->downgrade);
+}
+
 static void result_of(const struct delivery *s, const struct client_fact *f,
 	struct queue_result *out)
 {
@@ -30,7 +35,7 @@ static void result_of(const struct delivery *s, const struct client_fact *f,
 			f->status[0] != '\0' ? f->status : "2.0.0");
 		return;
 	}
-	v = verdict_decide(f->stage, f->event, verdict_code(f->code, f->status), s->downgrade);
+	v = decide(s, f);
 	out->verdict = v.action == ACTION_FAIL ? QUEUE_VERDICT_FAILED : QUEUE_VERDICT_DEFERRED;
 	class = v.action == ACTION_FAIL ? '5' : '4';
 	snprintf(out->status, sizeof(out->status), "%s",
@@ -63,8 +68,7 @@ static bool is_innocent(const struct delivery *s, const struct client_fact *fact
 		 */
 		if (!f->ok && s->sent > 0 && f->stage == STAGE_MAIL && ended)
 			continue;
-		if (f->ok || verdict_decide(f->stage, f->event, f->code, s->downgrade).scope !=
-			SCOPE_HOST)
+		if (f->ok || decide(s, f).scope != SCOPE_HOST)
 			return false;
 	}
 	return true;

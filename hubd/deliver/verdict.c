@@ -65,8 +65,11 @@ static const struct row {
 	{ ANY, ANY, EVENT_BAD_ADDRESS, 0, 0, { SCOPE_RECIPIENT, ACTION_FAIL, "5.1.3" } },
 	{ ANY, ANY, EVENT_DAMAGED, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.3.0" } },
 
-	/* RFC 4954 section 6: authentication required, from who does not know our key */
-	{ STAGE_MAIL, STAGE_MAIL, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST,
+	/*
+	 * RFC 4954 section 6: authentication required, from who does not know our key, or gives
+	 * servers of the organization no rights. What the message holds is refused after it.
+	 */
+	{ STAGE_MAIL, STAGE_RCPT, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST,
 		{ SCOPE_HOST, ACTION_NEXT_HOST, "4.7.0" } },
 	/* the transaction */
 	{ STAGE_MAIL, STAGE_MAIL, EVENT_CLOSING, 0, 0, { SCOPE_HOST, ACTION_NEXT_HOST, "4.3.2" } },
@@ -112,6 +115,8 @@ int verdict_code(int code, const char *status)
 {
 	bool otherwise = status[0] == '5' && strcmp(status, "5.5.3") != 0;
 
+	if (strcmp(status, "5.7.0") == 0 || strcmp(status, "5.7.1") == 0)
+		return 530;
 	return code == 552 && otherwise ? 550 : code;
 }
 

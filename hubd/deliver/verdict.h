@@ -63,7 +63,10 @@ enum verdict_action {
 enum verdict_downgrade {
 	VERDICT_DOWNGRADE_AUTH = 1,
 	VERDICT_DOWNGRADE_DNS = 2,
-	/* the peer is to know us by our key; its directory may not have the newest yet */
+	/*
+	 * The peer is to know us by our key, and to take what we pass on: if not, it is badly
+	 * configured, or its directory does not have the newest yet.
+	 */
 	VERDICT_DIRECT_TRUST = 4,
 };
 
@@ -78,7 +81,8 @@ struct verdict verdict_decide(enum verdict_stage stage, enum verdict_event event
 	uint32_t downgrade);
 /*
  * The code to decide by: 552 is taken for "too many recipients" only if the reply does not say
- * otherwise by its enhanced status (may be ""), such as 5.2.2, a full mailbox.
+ * otherwise by its enhanced status (may be ""), such as 5.2.2, a full mailbox. 530 is any that
+ * says by it that we may not (RFC 3463, 5.7.0 and 5.7.1).
  */
 int verdict_code(int code, const char *status);
 /* The event that a reply is; code 2xx and 3xx at the wrong place are EVENT_NONSENSE. */

@@ -23,6 +23,7 @@ hubd_libhubd_a_SOURCES += \
 	%D%/session_connector.c \
 	%D%/session_log.c \
 	%D%/session_reply.c \
+	%D%/stranger.c %D%/stranger.h \
 	%D%/trace.c %D%/trace.h \
 	%D%/verb_auth.c \
 	%D%/verb_ehlo.c \

@@ -15,6 +15,7 @@
 #include "hubd/receive/intake.h"
 #include "hubd/receive/permission.h"
 #include "hubd/receive/receiver.h"
+#include "hubd/receive/stranger.h"
 #include "libhub/smtp/command.h"
 #include "libhub/smtp/stream.h"
 
@@ -57,6 +58,7 @@ struct receiver {
 	bool draining;
 	bool impatient;			/* draining, and the time of grace is over */
 	struct event *grace;		/* while draining */
+	struct strangers strangers;
 };
 
 struct session {

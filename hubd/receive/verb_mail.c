@@ -134,6 +134,12 @@ static void refuse_size(struct session *s, uint64_t limit)
 		(unsigned long long)limit);
 }
 
+static void refuse_stranger(struct session *s)
+{
+	stranger_note(s);
+	session_reply(s, 530, "5.7.1", "client was not authenticated");
+}
+
 static void refuse_rate(struct session *s)
 {
 	counter_add(COUNTER_LIMIT_MESSAGE_RATE, 1);
@@ -159,7 +165,7 @@ void verb_mail(struct session *s, const struct smtp_command *c)
 		return;
 	limit = session_size_limit(s);
 	if (!session_may(s, RIGHT_SUBMIT))
-		session_reply(s, 530, "5.7.1", "client was not authenticated");
+		refuse_stranger(s);
 	else if (limit != 0 && c->mail.size_given && c->mail.size > limit)
 		refuse_size(s, limit);
 	else if (sender_allowed(s, &c->mail.from))

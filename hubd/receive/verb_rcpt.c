@@ -134,6 +134,7 @@ static bool recipient_allowed(struct session *s, const struct smtp_address *to)
 		return false;
 	}
 	if ((d == NULL || other) && !session_may(s, RIGHT_ACCEPT_ANY_RECIPIENT)) {
+		stranger_note(s);
 		session_reply(s, 550, "5.7.1", "unable to relay");
 		return false;
 	}

@@ -156,12 +156,11 @@ class EdgeMail(unittest.TestCase):
             client.say("MAIL FROM:<someone@outside.example>")
             return " ".join(client.say("RCPT TO:<%s>" % address)[:9] for address in addresses)
 
-    def waits(self, reason, queue):
-        def find():
-            return [e for e in self.edge.events("queue-retry")
-                    if queue in e["queue"] and reason in e["reason"]]
-        wait_for(lambda: "Retry of %s for %r: %s" % (queue, reason, self.edge.events(
-            "queue-retry")[-3:]), find)
+    def waits(self, reason, queue, where=None):
+        def retries():
+            return [e for hub in where or [self.edge] for e in hub.events("queue-retry")]
+        wait_for(lambda: "Retry of %s for %r: %s" % (queue, reason, retries()[-3:]),
+                 lambda: [e for e in retries() if queue in e["queue"] and reason in e["reason"]])
 
     # --- inwards ---
 
@@ -197,8 +196,37 @@ class EdgeMail(unittest.TestCase):
         self.waits("530 5.7.1 client was not authenticated", "/EdgeSync - Inbound to London")
         self.assertFalse(self.org.mailbox.find(token))
         self.addCleanup(self.both_again)
+        told = [e for hub in (self.org.london1, self.org.london2)
+                for e in hub.events("unknown-key")]
+        self.assertEqual({(e["level"], e["key"], e["subject"]) for e in told},
+                         {("warning", self.edge.key.digest, "CN=" + self.edge.fqdn)})
+        self.assertLessEqual(len(told), 2 * len(self.org.hubs))
         known_by(["sha256:" + "ab" * 32, self.edge.key.digest])
         self.assertEqual(passed(self.org.mailbox.wait(token)[0])[0], "edge1")
+
+    def test_an_edge_that_gives_hubs_no_rights(self):
+        """Its administrators' mistake is not the sender's: mail waits on the hub."""
+        connector = "cn=Default edge1," + self.edge.dn()
+        hubs = [self.org.london1, self.org.london2]
+        given = dict(hubUsage=None, hubPermissionGroup=["HubUsers", "HubServers", "LegacyServers"],
+                     hubAuthMechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS", "HubServer"])
+
+        def configure(**attributes):
+            self.directory.change(connector, **attributes)
+            in_force(self.directory, [self.edge])
+        self.addCleanup(configure, **given)
+        for text, attributes in (
+                ("MAIL: 530 5.7.1 client was not authenticated",
+                 dict(hubPermissionGroup="AnonymousUsers")),
+                ("RCPT: 550 5.7.1 unable to relay", dict(
+                    hubUsage="Internet", hubPermissionGroup=None, hubAuthMechanism=None))):
+            with self.subTest(text):
+                configure(**attributes)
+                token = self.outwards("x@partner.example")
+                self.waits(text, "", hubs)
+                self.assertFalse(self.partner.find(token))
+                configure(**given)
+                self.partner.wait(token)
 
     # --- recipients and domains ---
 

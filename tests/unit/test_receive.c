@@ -4,6 +4,7 @@
 #include "hubd/receive/listener.h"
 #include "hubd/receive/permission.h"
 #include "hubd/receive/rate.h"
+#include "hubd/receive/stranger.h"
 #include "hubd/receive/trace.h"
 #include "unit.h"
 
@@ -196,6 +197,25 @@ START_TEST(rate_table_is_bounded)
 }
 END_TEST
 
+START_TEST(strangers_are_told_of_seldom)
+{
+	struct strangers list = { 0 };
+	char key[STRANGER_KEY_SIZE];
+	int i;
+
+	ck_assert(strangers_admit(&list, "sha256:00", 1000));
+	ck_assert(!strangers_admit(&list, "sha256:00", 1000 + STRANGER_WINDOW_MS - 1));
+	for (i = 1; i < STRANGER_LINES; i++) {
+		snprintf(key, sizeof(key), "sha256:%02x", (unsigned int)i);
+		ck_assert(strangers_admit(&list, key, 2000));
+	}
+	ck_assert(!strangers_admit(&list, "sha256:ff", 2000));
+	ck_assert_uint_eq(list.left_out, 2);
+	ck_assert(strangers_admit(&list, "sha256:00", 1000 + STRANGER_WINDOW_MS));
+	ck_assert(strangers_admit(&list, "sha256:ff", 1000 + STRANGER_WINDOW_MS));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *permission = tcase_create("permission"), *rest = tcase_create("rest");
@@ -209,5 +229,6 @@ int main(void)
 	tcase_add_loop_test(rest, rate_of_any_minute, 0, 6);
 	tcase_add_test(rest, rate_at_once_after_65_seconds);
 	tcase_add_test(rest, rate_table_is_bounded);
+	tcase_add_test(rest, strangers_are_told_of_seldom);
 	return unit_run("receive", all, sizeof(all) / sizeof(all[0]));
 }

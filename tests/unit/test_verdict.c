@@ -51,6 +51,13 @@ static const struct row {
 		"5.0.0" },
 	{ STAGE_MAIL, EVENT_PERMANENT, 530, VERDICT_DOWNGRADE_AUTH, SCOPE_MESSAGE, ACTION_FAIL,
 		"5.0.0" },
+	{ STAGE_RCPT, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST, SCOPE_HOST, ACTION_NEXT_HOST,
+		"4.7.0" },
+	{ STAGE_RCPT, EVENT_PERMANENT, 550, VERDICT_DIRECT_TRUST, SCOPE_RECIPIENT, ACTION_FAIL,
+		"5.0.0" },
+	{ STAGE_RCPT, EVENT_PERMANENT, 530, 0, SCOPE_RECIPIENT, ACTION_FAIL, "5.0.0" },
+	{ STAGE_BODY, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST, SCOPE_MESSAGE, ACTION_FAIL,
+		"5.0.0" },
 	/* the transaction */
 	{ STAGE_MAIL, EVENT_CLOSING, 421, 0, SCOPE_HOST, ACTION_NEXT_HOST, "4.3.2" },
 	{ STAGE_RCPT, EVENT_CLOSING, 421, 0, SCOPE_MESSAGE, ACTION_RETRY, "4.3.2" },
@@ -91,6 +98,20 @@ START_TEST(test_event_of_reply)
 }
 END_TEST
 
+START_TEST(test_code_to_decide_by)
+{
+	ck_assert_int_eq(verdict_code(550, "5.7.1"), 530);
+	ck_assert_int_eq(verdict_code(554, "5.7.0"), 530);
+	ck_assert_int_eq(verdict_code(530, ""), 530);
+	ck_assert_int_eq(verdict_code(550, "5.7.13"), 550);
+	ck_assert_int_eq(verdict_code(550, "5.1.1"), 550);
+	ck_assert_int_eq(verdict_code(450, "4.7.1"), 450);
+	ck_assert_int_eq(verdict_code(552, "5.2.2"), 550);
+	ck_assert_int_eq(verdict_code(552, "5.5.3"), 552);
+	ck_assert_int_eq(verdict_code(552, ""), 552);
+}
+END_TEST
+
 START_TEST(test_schedule)
 {
 	struct server s = {
@@ -114,6 +135,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, test_row, 0, (int)(sizeof(rows) / sizeof(rows[0])));
 	tcase_add_test(tc, test_event_of_reply);
+	tcase_add_test(tc, test_code_to_decide_by);
 	tcase_add_test(tc, test_schedule);
 	return unit_run("verdict", &tc, 1);
 }
