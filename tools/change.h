@@ -22,6 +22,7 @@ struct change_attr {
 	/* not replaced, but values added to it and deleted from it, with values as the outcome */
 	struct blob added[CHANGE_EDITS_MAX], deleted[CHANGE_EDITS_MAX];
 	size_t n_added, n_deleted;
+	const char *by_default;		/* what was in force without a value, and is added; NULL */
 };
 
 struct change {

@@ -23,6 +23,11 @@ int object_put_values(const struct org *org, const struct attr_def *def, struct 
 	const char *text, struct err *e) MUST_CHECK;
 int object_edit(const struct org *org, const struct attr_def *def, const struct arg *arg,
 	struct change *c, struct err *e) MUST_CHECK;
+/*
+ * After all edits: says which defaults are written with them; -1 if what was removed would be in
+ * force by default again.
+ */
+int object_edit_finish(const struct change *c, struct err *e) MUST_CHECK;
 /* The DN of the object that the word names (a DN or a name), or NULL and *e. */
 const char *object_find(const struct org *org, const struct obj_class *class, const char *word,
 	struct err *e) MUST_CHECK;

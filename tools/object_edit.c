@@ -1,11 +1,16 @@
 /* object_edit.c - --add-NAME and --remove-NAME: single values of an attribute that has several.
  *
  * They are written as additions and deletions, so that two administrators who each add a value both
- * find theirs there.
+ * find theirs there. Where the entry has no value, what is in force is a default, often one by
+ * usage, which a single value would put an end to: so it is written with it.
  */
 #include <string.h>
 
+#include "libhub/directory/draft.h"
 #include "libhub/org/attr.h"
+#include "libhub/org/dn.h"
+#include "libhub/org/print.h"
+#include "libhub/org/record.h"
 #include "libhub/org/value.h"
 #include "tools/object.h"
 
@@ -47,6 +52,116 @@ static size_t place_of(struct arena *a, const struct attr_def *def, const struct
 	return i;
 }
 
+/* --- defaults --- */
+
+static bool gives(const struct change *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (strcasecmp(c->v[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+static int put_all(struct draft *r, const char *name, const struct blob *values, size_t n,
+	struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (draft_add(r, name, strlen(name), values[i].data, values[i].size, e) != 0)
+			return -1;
+	return 0;
+}
+
+/* The object as c makes it, by itself. */
+static const struct obj *object_of_change(const struct org *org, const struct change *c,
+	struct record **record, struct err *e)
+{
+	const struct entry *old = org_entry(org, c->dn);
+	struct draft r;
+	size_t i;
+
+	draft_init(&r, org->ctl->arena);
+	r.entry.dn = c->dn;
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (!gives(c, old->attrs[i].name) && put_all(&r, old->attrs[i].name,
+			old->attrs[i].values, old->attrs[i].n, e) != 0)
+			return NULL;
+	for (i = 0; i < c->n; i++)
+		if (put_all(&r, c->v[i]->name, c->v[i]->values, c->v[i]->n, e) != 0)
+			return NULL;
+	*record = record_new(draft_entry(&r), dn_normalize(org->ctl->arena, org->base));
+	BUG_ON(*record == NULL);
+	record_decode(*record);
+	if ((*record)->obj == NULL)
+		err_set(e, ERR_PERM, 0, "%s", (*record)->error != NULL ? (*record)->error :
+			"no object");
+	return (*record)->obj;
+}
+
+/* The object whose defaults count, or NULL. */
+static const struct obj *whose(const struct org *org, const struct change *c,
+	struct record **record, struct err *e)
+{
+	const struct obj *o;
+
+	if (c->kind == CHANGE_ADD || gives(c, "hubUsage"))
+		return object_of_change(org, c, record, e);
+	o = org_object(org->snapshot, c->class->kind, c->dn);
+	if (o == NULL)
+		err_set(e, ERR_PERM, 0, "the object is not in force, so nor is a default: give all "
+			"values");
+	return o;
+}
+
+/*
+ * What holds where the entry says nothing, as values to be added. Lists of choices and sockets have
+ * such defaults; None and Default among them stand for nothing, and alone.
+ */
+static int put_defaults(const struct org *org, const struct attr_def *def, struct change *c,
+	struct change_attr *attr, struct err *e)
+{
+	struct record *record = NULL;
+	const char *const *v, *told = "";
+	const struct obj *o;
+	size_t n, i;
+
+	if (def->kind != ATTR_ENUMS && def->kind != ATTR_ENDPOINTS)
+		return 0;
+	o = whose(org, c, &record, e);
+	v = o != NULL ? print_values(org->ctl->arena, o, def, false, &n) : NULL;
+	for (i = 0; o != NULL && i < n; i++) {
+		if (strcmp(v[i], "None") == 0 || strcmp(v[i], "Default") == 0)
+			continue;
+		change_put(org->ctl, c, def->name, v[i]);
+		attr->added[attr->n_added++] = attr->values[attr->n - 1];
+		told = arena_printf(org->ctl->arena, "%s%s%s", told, *told != '\0' ? ", " : "",
+			v[i]);
+	}
+	record_unref(&record);
+	attr->by_default = *told != '\0' ? told : NULL;
+	return o != NULL ? 0 : -1;
+}
+
+int object_edit_finish(const struct change *c, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->v[i]->by_default != NULL && c->v[i]->n == 0)
+			return err_set(e, ERR_PERM, 0, "%s: without any value the default is in "
+				"force, with the one that is to be removed", c->v[i]->name);
+	for (i = 0; i < c->n; i++)
+		if (c->v[i]->by_default != NULL)
+			ctl_warn("note: %s had no value: what was in force by default (%s) is "
+				"written with it", c->v[i]->name, c->v[i]->by_default);
+	return 0;
+}
+
+/* --- values --- */
+
 /* The attribute with the values that the entry has now. */
 static struct change_attr *start(const struct org *org, const struct attr_def *def,
 	struct change *c, struct err *e)
@@ -65,6 +180,8 @@ static struct change_attr *start(const struct org *org, const struct attr_def *d
 				entry->attrs[i].values[j].size, e) != 0)
 				return NULL;
 	}
+	if (attr->n == 0 && put_defaults(org, def, c, attr, e) != 0)
+		return NULL;
 	return attr;
 }
 
@@ -85,6 +202,21 @@ static int add(const struct org *org, const struct attr_def *def, struct change_
 	return 0;
 }
 
+/* Of those that are to be added; false if it is none. */
+static bool take_back(struct change_attr *attr, const struct blob *value)
+{
+	size_t i;
+
+	for (i = 0; i < attr->n_added && attr->added[i].data != value->data; i++)
+		;
+	if (i == attr->n_added)
+		return false;
+	attr->n_added--;
+	memmove(&attr->added[i], &attr->added[i + 1], (attr->n_added - i) *
+		sizeof(attr->added[0]));
+	return true;
+}
+
 static int take_out(const struct org *org, const struct attr_def *def, struct change_attr *attr,
 	const struct blob *value, const char *text, struct err *e)
 {
@@ -96,7 +228,8 @@ static int take_out(const struct org *org, const struct attr_def *def, struct ch
 	if (attr->n_deleted == CHANGE_EDITS_MAX)
 		return err_set(e, ERR_PERM, 0, "more than %d values", CHANGE_EDITS_MAX);
 	/* as the directory has it */
-	attr->deleted[attr->n_deleted++] = attr->values[place];
+	if (!take_back(attr, &attr->values[place]))
+		attr->deleted[attr->n_deleted++] = attr->values[place];
 	attr->n--;
 	memmove(&attr->values[place], &attr->values[place + 1],
 		(attr->n - place) * sizeof(attr->values[0]));
@@ -123,8 +256,15 @@ int object_edit(const struct org *org, const struct attr_def *def, const struct 
 {
 	struct change_attr *attr;
 
-	if (c->kind == CHANGE_ADD)
+	if (c->kind == CHANGE_ADD && arg->way == ARG_REMOVE)
 		return err_set(e, ERR_PERM, 0, "a new object has no values to remove");
+	if (c->kind == CHANGE_ADD) {
+		attr = change_attr(org->ctl, c, def->name);
+		if (attr->n == 0 && put_defaults(org, def, c, attr, e) != 0)
+			return -1;
+		attr->n_added = 0;
+		return object_put_values(org, def, attr, arg->value, e);
+	}
 	attr = start(org, def, c, e);
 	if (attr == NULL)
 		return -1;

@@ -254,7 +254,7 @@ static int take_option(const struct org *org, const struct args *args, const str
 	if (arg->way != ARG_SET && is_set(args, arg->name))
 		return err_set(e, ERR_PERM, 0, "--%s%s: --%s gives all values already",
 			prefixes[arg->way], arg->name, arg->name);
-	if (arg->way == ARG_REMOVE || (arg->way == ARG_ADD && c->kind == CHANGE_MODIFY))
+	if (arg->way != ARG_SET)
 		rc = object_edit(org, def, arg, c, &why);
 	else if (clears && c->kind == CHANGE_MODIFY)
 		change_attr(org->ctl, c, def->name)->n = 0;
@@ -266,8 +266,8 @@ static int take_option(const struct org *org, const struct args *args, const str
 	return rc;
 }
 
-int object_take_options(const struct org *org, const struct args *args, struct change *c,
-	struct err *e)
+static int take_options(const struct org *org, const struct args *args, bool edits,
+	struct change *c, struct err *e)
 {
 	const struct attr_def *def;
 	const struct arg *arg;
@@ -277,8 +277,17 @@ int object_take_options(const struct org *org, const struct args *args, struct c
 		arg = &args->v[i];
 		def = obj_class_option(c->class, strcmp(arg->name, "site") == 0 ? "server-site" :
 			arg->name);
-		if (def != NULL && take_option(org, args, def, arg, c, e) != 0)
+		if (def != NULL && (arg->way != ARG_SET) == edits &&
+			take_option(org, args, def, arg, c, e) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* What is set comes first: defaults that an edit keeps may follow from it. */
+int object_take_options(const struct org *org, const struct args *args, struct change *c,
+	struct err *e)
+{
+	return take_options(org, args, false, c, e) != 0 ||
+		take_options(org, args, true, c, e) != 0 ? -1 : object_edit_finish(c, e);
 }

@@ -105,6 +105,64 @@ class Objects(unittest.TestCase):
         self.assertEqual(self.org.directory.modify(ldif).returncode, 0)
         self.ok("send-connector", "remove", "Many")
 
+    def test_single_values_keep_what_is_in_force_by_default(self):
+        """One value alone would put an end to the defaults by usage."""
+        name = "london1/Added"
+        connector = ("receive-connector", "set", name)
+
+        def made(usage, *more, binding="127.0.0.1:2525"):
+            self.addCleanup(hubctl, self.org, "receive-connector", "remove", name)
+            done = hubctl(self.org, "receive-connector", "new", name, "--binding", binding,
+                          *(("--usage", usage) if usage else ()), *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr
+
+        def has(**expected):
+            got = self.json("receive-connector", "get", name)
+            for option, values in expected.items():
+                self.assertEqual(got[option.replace("_", "-")], values)
+
+        def noted(*arguments):
+            done = hubctl(self.org, *connector, *arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr
+        self.assertEqual(made("Internet"), "")
+        ldif = self.ok("--what-if", *connector, "--add-permission-group", "HubServers")
+        self.assertIn("add: hubPermissionGroup\nhubPermissionGroup: AnonymousUsers\n"
+                      "hubPermissionGroup: HubServers\n", ldif)
+        self.assertIn("hubPermissionGroup had no value: what was in force by default "
+                      "(AnonymousUsers) is written with it",
+                      noted("--add-permission-group", "HubServers"))
+        has(permission_group=["AnonymousUsers", "HubServers"], auth_mechanism=["Tls"])
+        self.assertEqual(noted("--add-permission-group", "Partners"), "")
+        has(permission_group=["AnonymousUsers", "HubServers", "Partners"])
+        self.assertIn("(Tls)", noted("--add-auth-mechanism", "HubServer"))
+        has(auth_mechanism=["HubServer", "Tls"])
+        self.ok(*connector, "--no-permission-group", "--no-auth-mechanism")
+        with self.subTest("removed"):
+            self.refused("hubPermissionGroup: without any value the default is in force",
+                         *connector, "--remove-permission-group", "AnonymousUsers")
+            self.refused("HubServers is not there", *connector, "--remove-permission-group",
+                         "HubServers")
+            self.ok(*connector, "--usage", "Internal")
+            noted("--remove-permission-group", "LegacyServers")
+            has(permission_group=["HubServers"])
+            self.ok(*connector, "--no-permission-group")
+        with self.subTest("with the usage"):
+            self.assertIn("(HubUsers)", noted("--add-permission-group", "HubServers", "--usage",
+                                              "Client"))
+            has(permission_group=["HubServers", "HubUsers"])
+            self.doCleanups()
+        with self.subTest("of a new one"):
+            self.assertIn("(AnonymousUsers)", made("Internet", "--add-permission-group",
+                                                   "HubServers"))
+            has(permission_group=["AnonymousUsers", "HubServers"])
+            self.doCleanups()
+        with self.subTest("no default"):
+            self.assertEqual(made(None, "--permission-group", "Partners"), "")
+            self.assertEqual(noted("--add-auth-mechanism", "Tls"), "")
+            has(auth_mechanism=["Tls"])
+
     def test_errors_tell_what_there_is(self):
         self.refused('there is no send-connector "Nowhere"; there are: To Internet',
                      "send-connector", "get", "Nowhere")
