@@ -22,7 +22,7 @@ from .harness.subscribed import LEASE_S, Subscribed
 FAULTS = int(os.environ.get("HUB_LEASES", "6"))
 HUBS = ("london1", "london2", "london3")
 WINDOW = 8
-TRIES = 5       # to catch a holder between a write and its arrival
+TRIES = 20      # to catch a holder between a write and its arrival
 STEADY = 200    # people who stay, so that those who go are no suspicious part of them
 
 
