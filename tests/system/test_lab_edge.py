@@ -8,11 +8,16 @@ from .harness.base import run, wait_for
 from .harness.client import Client
 from .harness.deploy import perimeter
 from .harness.edge import ask
-from .harness.lab import Lab, example
+from .harness.lab import Lab, example, inside
 from .harness.organization import message, send
 
 EDGES = ("edge1", "edge2")
 INTERNET, INWARDS = "EdgeSync - East to Internet", "EdgeSync - Inbound to East"
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
 
 
 class Edges(unittest.TestCase):
@@ -83,6 +88,26 @@ class Edges(unittest.TestCase):
                 self.assertEqual(
                     self.on_purpose(lambda: self.counted(source, target, kind, ports)),
                     dict(passes, refused=len(ports) - sum(passes.values())))
+
+    def test_no_other_protocol_passes(self):
+        """ICMP, and tunnels and the like over IP; IPv6 has no addresses, and no way."""
+        lab = self.lab
+        self.addCleanup(perimeter.forget, lab.loaded())
+        others = (4, 41, 47, 50, 51, 89, 253)
+        for one, another in (("edge1", "directory1"), ("edge1", "east1"), ("edge1", "edge2"),
+                             ("edge1", "outside"), ("edge1", "mail-west")):
+            for source, target in ((one, another), (another, one)):
+                for kind, numbers in ((packets.echo, range(8)), (packets.protocols, others)):
+                    with self.subTest("%s from %s to %s" % (kind.__name__, source, target)):
+                        self.assertEqual(self.on_purpose(lambda: self.counted(
+                            source, target, kind, numbers)), {"refused": len(numbers)})
+        router = lab.state()["router"]
+        self.assertEqual(inside(router, lambda: read("/proc/sys/net/ipv6/conf/all/forwarding")),
+                         "0\n")
+        for edge in EDGES:
+            self.assertEqual([line for line in lab.inside(edge, lambda: read(
+                "/proc/thread-self/net/if_inet6")).splitlines()
+                if not line.startswith("fe80") and not line.endswith(" lo")], [])
 
     def test_the_directory_from_an_edge(self):
         lab = self.lab

@@ -28,3 +28,19 @@ def udp(_, target, ports):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
         for port in ports:
             plain.sendto(b"x", (target, port))
+
+
+def echo(_, target, numbers):
+    """ICMP: each asks for an answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        for number in numbers:
+            rest = struct.pack("!HH", number, 1)
+            sum_ = checksum(struct.pack("!HH", 0x0800, 0) + rest)
+            raw.sendto(struct.pack("!HH", 0x0800, sum_) + rest, (target, 0))
+
+
+def protocols(_, target, numbers):
+    """A packet of each of these protocols over IP."""
+    for number in numbers:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, number) as raw:
+            raw.sendto(bytes(24), (target, 0))
