@@ -5,6 +5,7 @@ administrator, or one clear alarm says why not. Mail goes on.
 import os
 import shutil
 import signal
+import threading
 import unittest
 
 from .harness import hostile_ldaps
@@ -39,6 +40,31 @@ def memory_kib(sync):
         return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
 
 
+class Halting:
+    """A process that goes on only now and then, as on a machine that has other things to do."""
+
+    def __init__(self, process, stands_s=0.4, goes_s=0.02):
+        self.process, self.rhythm = process, (stands_s, goes_s)
+        self.times, self._end = 0, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self._end.is_set():
+            self.process.signal(signal.SIGSTOP)
+            self.times += 1
+            self._end.wait(self.rhythm[0])
+            self.process.signal(signal.SIGCONT)
+            self._end.wait(self.rhythm[1])
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+
 class EdgeFaults(EdgeCase):
     # --- it is not there, or only half ---
 
@@ -54,6 +80,16 @@ class EdgeFaults(EdgeCase):
         self.s.change("while it hangs")
         self.s.wait_error("answer")
         self.mail_passes()
+
+    def test_is_slow(self):
+        """Its slapd stands still most of the time: all arrives, and mail passes."""
+        with Halting(self.edge.directory.process) as halting:
+            self.add_many()
+            self.s.wait_in_step()
+            while halting.times < 10:
+                self.s.arrives("slowly, %d" % halting.times)
+            self.mail_passes()
+        self.all_there()
 
     def test_the_line_hangs(self):
         self.edge.line.set("hang")
