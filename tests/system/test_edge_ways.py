@@ -149,7 +149,7 @@ class EdgeWays(unittest.TestCase):
         self.assertEqual(done.returncode, 49, done.stderr)
 
     def test_domain_types(self):
-        """Of the organization, at the edge: whom it knows, whom it need not know, who is not its."""
+        """Of the organization, at the edge: whom it knows, need not know, and who is not its."""
         self.assertEqual(self.rcpt("edge1", "anna@contoso.com", "nobody@contoso.com",
                                    "whoever@relay.example", "x@elsewhere.example",
                                    "x@outside.example"),
