@@ -162,7 +162,8 @@ static void add_option(struct option *options, size_t *n, const char *name, bool
 bool args_has_option(const struct attr_def *def)
 {
 	/* a sealed secret */
-	return def->kind != ATTR_BLOBS || (def->flags & ATTR_SECRET) == 0;
+	return (def->flags & ATTR_INTERNAL) == 0 &&
+		(def->kind != ATTR_BLOBS || (def->flags & ATTR_SECRET) == 0);
 }
 
 static void add_class_options(struct arena *a, const struct obj_class *class,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libhub/org/value.h"
+#include "libhub/smtp/address.h"
 #include "tools/ask.h"
 #include "tools/commands.h"
 #include "tools/defaults.h"
@@ -81,8 +82,14 @@ static enum ctl_status perform(struct ctl *ctl, const struct args *args, const c
 static enum ctl_status edge_sync_test(struct ctl *ctl, const struct args *args)
 {
 	const char *address = args_value(args, "verify-recipient");
-	json_t *body = json_object();
+	struct smtp_address parsed;
+	json_t *body;
+	struct err e;
 
+	if (address != NULL && smtp_address_parse(&parsed, address, strlen(address),
+		SMTP_ADDRESS_UTF8, &e) != 0)
+		return ctl_usage("--verify-recipient \"%s\": %s", address, e.text);
+	body = json_object();
 	if (address != NULL)
 		json_object_set_new(body, "verify", table_string(address));
 	return perform(ctl, args, "/test", body, edge_sync_show_test, edge_sync_in_step);

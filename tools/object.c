@@ -147,6 +147,19 @@ static enum ctl_status run_new(struct org *org, const struct obj_class *class,
 	return object_commit(org, c);
 }
 
+/* An edge whose directory has no certificate here is not subscribed in anything but name. */
+static int check_pins(const struct org *org, const struct change *c, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < c->n && !org->ctl->force; i++)
+		if (c->v[i]->n == 0 && strcmp(c->v[i]->name, "hubDirectoryCertificate") == 0)
+			return err_set(e, ERR_PERM, 0, "%s: without a hubDirectoryCertificate no "
+				"hub connects to the edge's directory, for it cannot be told from "
+				"another: add the new one first; or --force", c->dn);
+	return 0;
+}
+
 static enum ctl_status run_set(struct org *org, const struct obj_class *class, const char *dn,
 	const struct args *args)
 {
@@ -155,7 +168,7 @@ static enum ctl_status run_set(struct org *org, const struct obj_class *class, c
 	struct err e;
 	enum ctl_status status = CTL_DONE;
 
-	if (object_take_options(org, args, c, &e) != 0)
+	if (object_take_options(org, args, c, &e) != 0 || check_pins(org, c, &e) != 0)
 		return ctl_fail("%s", e.text);
 	if (class->kind == OBJ_SERVER && server_add_key_digests(org, c, &e) != 0)
 		return ctl_fail("%s", e.text);

@@ -3,16 +3,19 @@
 #include "libhub/org/topology.h"
 
 static const struct attr_def edge_subscription_attrs[] = {
-	A_REF(edge_subscription, server, "hubServerRef", 0, OBJ_SERVER),
+	A_REF(edge_subscription, server, "hubServerRef", ATTR_INTERNAL, OBJ_SERVER),
 	A_REF(edge_subscription, site, "hubServerSite", 0, OBJ_SITE),
-	A_REF(edge_subscription, sync_site, "hubSyncSite", ATTR_HUB_ONLY, OBJ_SITE),
+	A_REF(edge_subscription, sync_site, "hubSyncSite", ATTR_HUB_ONLY | ATTR_INTERNAL,
+		OBJ_SITE),
 	A_HUB_INT(edge_subscription, directory_port, "hubDirectoryPort", 1, 65535, 636),
 	A_BLOBS(edge_subscription, directory_certificates, "hubDirectoryCertificate", ATTR_HUB_ONLY,
 		4, 8192),
 	A_BLOBS(edge_subscription, credentials, "hubCredential", ATTR_SECRET | ATTR_HUB_ONLY, 256,
 		8192),
-	A_TEXT(edge_subscription, serial, "hubSubscriptionSerial", ATTR_HUB_ONLY, 64),
-	A_HUB_FLAG(edge_subscription, removed, "hubRemoved", false),
+	A_TEXT(edge_subscription, serial, "hubSubscriptionSerial", ATTR_HUB_ONLY |
+		ATTR_INTERNAL, 64),
+	ATTR_ROW(edge_subscription, removed, bool, ATTR_FLAG, "hubRemoved",
+		ATTR_HUB_ONLY | ATTR_INTERNAL, .dflt = false),
 	A_END
 };
 

@@ -87,6 +87,7 @@ enum {
 	ATTR_PORT_REQUIRED = 8,	/* endpoints */
 	ATTR_WILDCARD = 16,	/* names: a leading "*." is allowed */
 	ATTR_BINDING = 32,	/* endpoints: port required, " tls" allowed */
+	ATTR_INTERNAL = 64,	/* written by programs: no option of hubctl */
 };
 
 struct attr_def {

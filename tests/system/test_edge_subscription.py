@@ -709,6 +709,20 @@ class Inside(unittest.TestCase):
                  "--directory-certificate", old)
         self.assertEqual(len(self.get("edge-subscription", "edge1")["directory-certificate"]), 2)
 
+        def last(*options):
+            done = self.ctl(*options, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("without a hubDirectoryCertificate no hub connects to the edge's "
+                          "directory", done.stderr)
+            self.assertIn("--force", done.stderr)
+        change = ("edge-subscription", "set", "edge1")
+        last(*change, "--no-directory-certificate")
+        last(*change, "--remove-directory-certificate", old, "--remove-directory-certificate",
+             key.certificate)
+        self.ctl("--force", *change, "--no-directory-certificate")
+        self.assertNotIn("directory-certificate", self.get("edge-subscription", "edge1"))
+        self.ctl(*change, "--directory-certificate", key.certificate)
+
         lone = "sha256:" + "ab" * 32
         self.org.directory.change(self.org.directory.dn("edge1", "Servers"), hubKeyDigest=[
             self.edge.hub.key.digest, lone])

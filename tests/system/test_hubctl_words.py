@@ -70,6 +70,25 @@ class Words(unittest.TestCase):
                 self.assertEqual(len(options), len(set(options)), noun)
                 self.assertIn("comment", options)
 
+    def test_what_programs_write_has_no_options(self):
+        """Of an edge subscription; they are shown all the same."""
+        options = re.findall(r"^  --([a-z-]+)", help_of("edge-subscription"), re.M)
+        self.assertIn("directory-certificate", options)
+        self.assertIn("server-site", options)
+        for name in ("removed", "subscription-serial", "server-ref", "sync-site", "credential"):
+            self.assertNotIn(name, options)
+            done = run(TOOL, "edge-subscription", "set", "x", "--" + name, "x")
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
+            self.assertIn("there is no option --" + name, done.stderr)
+
+    def test_no_address_to_verify(self):
+        """Told before anybody is asked."""
+        for address in ("", "annax", "@contoso.com", "anna@", "anna@x y", "anna@contoso.com b"):
+            with self.subTest(address):
+                done = run(TOOL, "edge-sync", "test", "--verify-recipient", address)
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+                self.assertIn('--verify-recipient "%s": ' % address, done.stderr)
+
 
 class Completion(unittest.TestCase):
     @classmethod
