@@ -51,9 +51,13 @@ def ldif(dn, classes, **attributes):
 
 
 class Slapd:
-    """A slapd in a temporary directory; who = None is anonymous, (dn, password) binds."""
+    """A slapd in a temporary directory; who = None is anonymous, (dn, password) binds.
 
-    def __init__(self, *options, schemes=("ldapi", "ldap"), port=None, suffix=SUFFIX):
+    schema: the folder whose new-directory makes it.
+    """
+
+    def __init__(self, *options, schemes=("ldapi", "ldap"), port=None, suffix=SUFFIX,
+                 schema=SCHEMA):
         self.top = tempfile.mkdtemp(prefix="hub-schema-")
         self.dir = os.path.join(self.top, "d")
         self.suffix = suffix
@@ -65,7 +69,7 @@ class Slapd:
         self.local = uris["ldapi"]
         self.uri = uris[schemes[1]]
         self.process = None
-        made = run(os.path.join(SCHEMA, "new-directory"), self.dir, "--suffix", suffix,
+        made = run(os.path.join(schema, "new-directory"), self.dir, "--suffix", suffix,
                    "--uri", *[uris[s] for s in schemes], *options)
         if made.returncode != 0:
             raise AssertionError(made.stderr)

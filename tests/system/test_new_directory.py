@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -383,22 +384,69 @@ class Edge(unittest.TestCase):
             self.assertEqual(shown.split(), made.read().split())
 
 
-class UpdateAccess(unittest.TestCase):
-    """Access rules of an earlier version, and an administrator's own, become those of today."""
+def earlier_schema(path):
+    """ldap-schema as it was before hubSyncSite."""
+    shutil.copytree(SCHEMA, path)
+    for name, changes in {
+            "hub-transport.schema": [
+                (r"(?m)^attributetype \( hubAttribute:143 .*\n([ \t].*\n)*", ""),
+                (r" \$ hubSyncSite", "")],
+            "constraints": [(r"(?m)^.*hubSyncSite.*\n", "")],
+            "access": [(r"(?m)^.*hubSyncSite.*\n", "")],
+            "new-directory": [(r" \\\| this/hubSyncSite", ""), (r",hubSyncSite", "")]}.items():
+        with open(os.path.join(path, name), "r+") as file:
+            text = file.read()
+            for pattern, new in changes:
+                text, count = re.subn(pattern, new, text)
+                assert count, (name, pattern)
+            file.seek(0)
+            file.write(text)
+            file.truncate()
+    with open(os.path.join(path, "hub-transport.schema")) as made:
+        assert "NAME 'hubSyncSite'" not in made.read()
+
+
+class Update(unittest.TestCase):
+    """Schema and rules of an earlier version, and an administrator's own, become today's."""
 
     def tool(self, slapd, name, *arguments, stdin=None):
         done = run(name, "-F", os.path.join(slapd.dir, "slapd.d"), "-n0", *arguments, stdin=stdin)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def settings(self, slapd):
-        told = self.tool(slapd, "slapcat", "-o", "ldif-wrap=no")
+    def settings(self, slapd, *arguments):
+        told = self.tool(slapd, "slapcat", "-o", "ldif-wrap=no", *arguments)
         return sorted(line for line in told.splitlines() if not line.startswith((
             "entryCSN: ", "entryUUID: ", "createTimestamp: ", "modifyTimestamp: ",
             "modifiersName: ")))
 
-    def update(self, slapd, *options):
-        return run(os.path.join(SCHEMA, "new-directory"), slapd.dir, "--update-access", *options)
+    def update(self, slapd, *options, schema=SCHEMA):
+        return run(os.path.join(schema, "new-directory"), slapd.dir, "--update", *options)
+
+    def refused(self, slapd, why, schema=SCHEMA):
+        before = self.everything(slapd)
+        done = self.update(slapd, schema=schema)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(why, done.stderr)
+        self.assertEqual(self.everything(slapd), before)
+
+    def everything(self, slapd):
+        """Every file with its mode, owner, and, of the configuration, its content."""
+        found = {}
+        for folder, folders, files in os.walk(slapd.dir):
+            for name in folders + files:
+                path = os.path.join(folder, name)
+                state, content = os.stat(path), None
+                if "slapd.d" in path and name in files:
+                    with open(path, "rb") as file:
+                        content = file.read()
+                found[path] = state.st_mode, state.st_uid, state.st_gid, content
+        return found
+
+    def modes(self, slapd, name):
+        return {path[len(os.path.join(slapd.dir, name)):]: state[:3]
+                for path, state in self.everything(slapd).items()
+                if (path + "/").startswith(os.path.join(slapd.dir, name, ""))}
 
     def test_update(self):
         for options in ((), ("--edge",)):
@@ -417,25 +465,105 @@ class UpdateAccess(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("already", done.stderr)
         self.assertEqual(self.settings(slapd), before)
-        self.tool(slapd, "slapmodify", stdin=(
-            "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n"
-            "olcAccess: {0}to * by dn.exact=\"cn=old\" read by * none\n"))
-        self.assertNotEqual(self.settings(slapd), before)
-        done = self.update(slapd)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(self.settings(slapd), before)
-        with open(os.path.join(slapd.dir, "access.before")) as kept:
-            self.assertEqual(kept.read(),
-                             'olcAccess: {0}to * by dn.exact="cn=old" read by * none\n')
+        names = ["slapd.d.before"] + ([] if options else ["slapd.d.before.2"])
+        for kept in names:
+            self.tool(slapd, "slapmodify", stdin=(
+                "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n"
+                "olcAccess: {0}to * by dn.exact=\"cn=%s\" read by * none\n" % kept))
+            old = self.settings(slapd)
+            self.assertNotEqual(old, before)
+            done = self.update(slapd)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(kept + "\n", done.stderr)
+            self.assertEqual(self.settings(slapd), before)
+            self.assertEqual(self.settings(slapd, "-F", os.path.join(slapd.dir, kept)), old)
+        self.assertEqual(sorted(name for name in os.listdir(slapd.dir) if "." in name and
+                                name.startswith(("slapd.d", "work"))),
+                         ["slapd.d", *names])
         slapd.start()
         self.assertEqual(slapd.read(TREE, scope="sub"), entries)
+
+    def test_earlier_schema(self):
+        """Rules of today name what the schema of then does not have: they come together."""
+        with tempfile.TemporaryDirectory() as top:
+            earlier, broken = os.path.join(top, "earlier"), os.path.join(top, "broken")
+            earlier_schema(earlier)
+            slapd = Slapd(schema=earlier)
+            self.addCleanup(slapd.remove)
+            entries = slapd.read(TREE, scope="sub")
+            slapd.stop()
+            os.chmod(os.path.join(slapd.dir, "slapd.d"), 0o750)
+
+            shutil.copytree(SCHEMA, broken)
+            with open(os.path.join(broken, "access"), "a") as out:
+                out.write("to attrs=hubNobodyKnowsIt by @HUB@ read by * none\n")
+            self.refused(slapd, "nothing was changed", schema=broken)
+
+            modes = self.modes(slapd, "slapd.d")
+            done = self.update(slapd)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("are new", done.stderr)
+            self.assertEqual(self.modes(slapd, "slapd.d"), modes)
+            self.assertEqual(self.modes(slapd, "slapd.d.before"), modes)
+            self.assertIn("already", self.update(slapd).stderr)
+        slapd.start()
+        self.assertEqual(slapd.read(TREE, scope="sub"), entries)
+        self.assertEqual(slapd.add(ldif(LONDON, "hubSite")), 0)
+        name = "cn=edge1,cn=Edge Subscriptions," + TREE
+        self.assertEqual(slapd.add(ldif(EDGE1, "hubServer", hubRole="Edge")), 0)
+        self.assertEqual(slapd.add(ldif(name, "hubEdgeSubscription", hubSyncSite=LONDON,
+                                        hubServerSite=LONDON)), 0)
+
+    def test_schema_alone(self):
+        """Rules of today with a schema of yesterday are not up to date."""
+        slapd = Slapd()
+        self.addCleanup(slapd.remove)
+        slapd.stop()
+        today = self.settings(slapd)
+        dn = next(line for line in today if re.match("dn: .*hub-transport,", line))
+        told = self.tool(slapd, "slapcat", "-o", "ldif-wrap=no", "-a", "(cn=*hub-transport)")
+        classes = [line.replace(" $ hubRemoved ", " ") for line in told.splitlines()
+                   if line.startswith("olcObjectClasses")]
+        self.tool(slapd, "slapmodify", stdin="%s\nchangetype: modify\nreplace: olcObjectClasses\n"
+                  "%s\n" % (dn, "\n".join(classes)))
+        self.assertNotEqual(self.settings(slapd), today)
+        done = self.update(slapd)
+        self.assertIn("are new", done.stderr)
+        self.assertEqual(self.settings(slapd), today)
+
+    def test_organization_with_a_password_policy(self):
+        """It is no edge for that."""
+        slapd = Slapd()
+        self.addCleanup(slapd.remove)
+        slapd.stop()
+        self.tool(slapd, "slapmodify", stdin=(
+            "dn: cn=module{0},cn=config\nchangetype: modify\nadd: olcModuleLoad\n"
+            "olcModuleLoad: ppolicy\n"))
+        self.tool(slapd, "slapadd", stdin=(
+            "dn: olcOverlay=ppolicy,olcDatabase={1}mdb,cn=config\n"
+            "objectClass: olcOverlayConfig\nobjectClass: olcPPolicyConfig\n"
+            "olcOverlay: ppolicy\nolcPPolicyDefault: cn=passwords,%s\n" % SUFFIX))
+        before = self.settings(slapd)
+        done = self.update(slapd)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("already", done.stderr)
+        self.assertEqual(self.settings(slapd), before)
+
+    def test_of_neither_kind(self):
+        """An edge's directory that has no policy yet does not get an organization's rules."""
+        slapd = Slapd("--edge")
+        self.addCleanup(slapd.remove)
+        slapd.stop()
+        self.tool(slapd, "slapmodify", stdin=(
+            "dn: olcOverlay={1}ppolicy,olcDatabase={1}mdb,cn=config\nchangetype: modify\n"
+            "delete: olcPPolicyDefault\n"))
+        self.refused(slapd, "neither")
 
     def test_refused(self):
         with tempfile.TemporaryDirectory() as top:
             new = os.path.join(SCHEMA, "new-directory")
-            for arguments in (["--update-access"], [top, "--update-access"],
-                              [top, "--update-access", "--edge"],
-                              [top, "--update-access", "--suffix", "o=x"]):
+            for arguments in (["--update"], [top, "--update"], [top, "--update", "--edge"],
+                              [top, "--update", "--suffix", "o=x"]):
                 done = run(new, *arguments)
                 self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), arguments)
             self.assertEqual(os.listdir(top), [])
