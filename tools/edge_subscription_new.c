@@ -360,7 +360,7 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static enum ctl_status write_all(struct making *m, const struct private_file *out)
+static enum ctl_status write_all(struct making *m, struct private_file *out)
 {
 	enum ctl_status status;
 	struct err e;
@@ -385,12 +385,16 @@ static enum ctl_status start_over(struct making *m)
 	return edge_subscription_clear(m->ctl, m->org, &objects);
 }
 
-static int write_file(struct making *m, const struct private_file *out, struct err *e)
+static int write_file(struct making *m, struct private_file *out, struct err *e)
 {
 	if (m->ctl->what_if)
 		return 0;
 	hold_signals();
-	return subscription_file_write(out->temporary, &m->file, e);
+	if (private_file_make(out, e) == 0 &&
+	    subscription_file_write(out->fd, out->temporary, &m->file, e) == 0)
+		return 0;
+	private_file_drop(out);
+	return -1;
 }
 
 static enum ctl_status make(struct making *m, const char *path)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -119,33 +118,14 @@ static int save(int fd, const char *text, size_t size)
 	return fsync(fd);
 }
 
-static int save_as(const char *path, const char *text, size_t size, struct err *e)
-{
-	char *temporary = xasprintf("%s.new", path);
-	int fd, rc = 0;
-
-	/* a left-over of a crash, or what somebody put there who wants to read it */
-	unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || fchmod(fd, 0600) < 0 || save(fd, text, size) < 0 ||
-	    rename(temporary, path) < 0) {
-		rc = err_set(e, ERR_TEMP, errno, "cannot write %.200s", path);
-		if (fd >= 0)
-			unlink(temporary);
-	}
-	if (fd >= 0)
-		close(fd);
-	free(temporary);
-	return rc;
-}
-
-int subscription_file_write(const char *path, const struct subscription_file *f, struct err *e)
+int subscription_file_write(int fd, const char *path, const struct subscription_file *f,
+	struct err *e)
 {
 	struct arena *a = arena_new();
 	char digest[REPLICA_DIGEST_TEXT], *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
-	int rc;
+	int rc = 0;
 
 	BUG_ON(out == NULL);
 	ldif_print(out, make_record(a, f));
@@ -153,7 +133,8 @@ int subscription_file_write(const char *path, const struct subscription_file *f,
 	digest_of(text, size, digest);
 	fprintf(out, DIGEST_LINE "%s\n", digest);
 	BUG_ON(fclose(out) != 0);
-	rc = save_as(path, text, size, e);
+	if (save(fd, text, size) < 0)
+		rc = err_set(e, ERR_TEMP, errno, "cannot write %.200s", path);
 	explicit_bzero(text, size);
 	free(text);
 	arena_free_wiped(&a);

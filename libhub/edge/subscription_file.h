@@ -42,8 +42,11 @@ struct subscription_file {
 	int64_t from_s, to_s;		/* since 1970 */
 };
 
-/* Mode 0600; an old file of that name is replaced at once or not at all. */
-int subscription_file_write(const char *path, const struct subscription_file *f,
+/*
+ * Into an empty file of the caller's, whose name is for the error; then it is on the disk. On -1
+ * there may be a part of it.
+ */
+int subscription_file_write(int fd, const char *path, const struct subscription_file *f,
 	struct err *e) MUST_CHECK;
 /* NULL and *e with the reason: not readable, damaged, of another form or version. */
 struct subscription_file *subscription_file_read(const char *path, struct err *e) MUST_CHECK;

@@ -294,8 +294,32 @@ class OnTheEdge(unittest.TestCase):
         self.assertEqual([name for name in os.listdir(self.place.path) if "subscription" in name],
                          [])
 
+    def test_temporary_name_is_taken(self):
+        """Whoever has it keeps it: another run, or a user with a file of his own."""
+        edge, d, part = self.edge, self.edge.directory, self.edge.file + ".part"
+        before = entries(d)
+        for make in (lambda: os.symlink("/nowhere/at/all", part),
+                     lambda: self.write(part, "mine")):
+            make()
+            for words in ((), ("--force",), ("--what-if",)):
+                done = edge.new(*words, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(".part is there", done.stderr)
+                self.assertTrue(os.path.lexists(part))
+            self.assertEqual((entries(d), os.path.exists(edge.file)), (before, False))
+            with contextlib.suppress(FileNotFoundError), open(part) as kept:
+                self.assertEqual(kept.read(), "mine")
+            os.unlink(part)
+        edge.new("--what-if")
+        self.assertFalse(os.path.lexists(part))
+
+    @staticmethod
+    def write(path, text):
+        with open(path, "w") as out:
+            out.write(text)
+
     def test_killed(self):
-        """Between the file and the directory: what is left the next one takes away."""
+        """Between the file and the directory: what is left has to be removed by hand."""
         edge, validator = self.edge, self.edge.validator.process.popen
 
         def files():
@@ -305,14 +329,19 @@ class OnTheEdge(unittest.TestCase):
             making = subprocess.Popen(command(
                 edge.directory, "edge-subscription", "new", "--file", edge.file, "--port",
                 str(edge.port)))
-            wait_for("the file is made", lambda: files() and not files()[0].endswith(".new"))
+            wait_for("the file is made", files)
             making.kill()
             making.wait()
         finally:
             validator.send_signal(signal.SIGCONT)
         self.assertFalse(os.path.exists(edge.file))
-        for name in files():
-            self.assertEqual(os.stat(os.path.join(self.place.path, name)).st_mode & 0o777, 0o600)
+        part = edge.file + ".part"
+        self.assertEqual(files(), [os.path.basename(part)])
+        self.assertEqual(os.stat(part).st_mode & 0o777, 0o600)
+        done = edge.new(check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("remove it", done.stderr)
+        os.unlink(part)
         edge.new()
         self.assertEqual(files(), [os.path.basename(edge.file)])
 

@@ -77,12 +77,23 @@ static void fill(struct subscription_file *f)
 	};
 }
 
+/* Over what is there. */
+static int write_over(const struct subscription_file *f, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600), rc;
+
+	ck_assert_int_ge(fd, 0);
+	rc = subscription_file_write(fd, path, f, e);
+	close(fd);
+	return rc;
+}
+
 static struct subscription_file *back(const struct subscription_file *f)
 {
 	struct subscription_file *got;
 	struct err e;
 
-	ck_assert_msg(subscription_file_write(path, f, &e) == 0, "%s", e.text);
+	ck_assert_msg(write_over(f, &e) == 0, "%s", e.text);
 	got = subscription_file_read(path, &e);
 	ck_assert_msg(got != NULL, "%s", e.text);
 	return got;
@@ -91,15 +102,10 @@ static struct subscription_file *back(const struct subscription_file *f)
 START_TEST(there_and_back)
 {
 	struct subscription_file f, *got;
-	struct stat st;
 	size_t i;
 
-	/* a file that everybody may read is there already */
-	ck_assert_int_ge(close(open(path, O_CREAT | O_WRONLY, 0644)), 0);
 	fill(&f);
 	got = back(&f);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_str_eq(got->edge, f.edge);
 	ck_assert_str_eq(got->uuid, f.uuid);
 	ck_assert_str_eq(got->fqdn, f.fqdn);
@@ -304,7 +310,7 @@ START_TEST(without_a_key_of_hubd)
 	got = back(&f);
 	subscription_file_free(&got);
 	f.key_digests.n = 0;
-	ck_assert_int_eq(subscription_file_write(path, &f, &e), 0);
+	ck_assert_int_eq(write_over(&f, &e), 0);
 	ck_assert_ptr_null(subscription_file_read(path, &e));
 	ck_assert_ptr_nonnull(strstr(e.text, "neither hubCertificate nor hubKeyDigest"));
 }
@@ -315,6 +321,7 @@ START_TEST(unreadable)
 	struct subscription_file f;
 	struct err e;
 	FILE *large;
+	int fd;
 
 	ck_assert_ptr_null(subscription_file_read("/nonexistent/f", &e));
 	ck_assert_ptr_nonnull(strstr(e.text, "/nonexistent/f"));
@@ -325,8 +332,10 @@ START_TEST(unreadable)
 	ck_assert_ptr_null(subscription_file_read(path, &e));
 	ck_assert_ptr_nonnull(strstr(e.text, "too large"));
 	fill(&f);
-	ck_assert_int_eq(subscription_file_write("/nonexistent/f", &f, &e), -1);
-	ck_assert_ptr_nonnull(strstr(e.text, "/nonexistent/f"));
+	fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(subscription_file_write(fd, "/the/file", &f, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.text, "cannot write /the/file"));
+	close(fd);
 }
 END_TEST
 
