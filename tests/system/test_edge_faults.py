@@ -82,7 +82,10 @@ class EdgeFaults(EdgeCase):
         self.mail_passes()
 
     def test_is_slow(self):
-        """Its slapd stands still most of the time: all arrives, and mail passes."""
+        """Its slapd stands still most of the time: all arrives, and nobody gives it up."""
+        def connects():
+            return [sync.edge("edge1")["connects"] for sync in self.syncs]
+        before = connects()
         with Halting(self.edge.directory.process) as halting:
             self.add_many()
             self.s.wait_in_step()
@@ -90,6 +93,7 @@ class EdgeFaults(EdgeCase):
                 self.s.arrives("slowly, %d" % halting.times)
             self.mail_passes()
         self.all_there()
+        self.assertEqual(connects(), before)
 
     def test_the_line_hangs(self):
         self.edge.line.set("hang")
