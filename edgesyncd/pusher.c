@@ -513,6 +513,11 @@ bool pusher_attached(const struct pusher *p)
 	return p->attached;
 }
 
+bool pusher_is_confirmed(const struct pusher *p)
+{
+	return p->attached && is_confirmed(&p->halves[PUSH_CONFIGURATION]);
+}
+
 bool pusher_idle(const struct pusher *p)
 {
 	enum push_type type;

@@ -87,6 +87,8 @@ void pusher_observe(struct pusher *p, struct directory_connection *c, const char
  */
 void pusher_detach(struct pusher *p);
 bool pusher_attached(const struct pusher *p);
+/* Attached, has the configuration been heard of since? Before that it may be an old one. */
+bool pusher_is_confirmed(const struct pusher *p);
 /* Nothing is being written or read, and nothing is due at once: the time to give the lease away. */
 bool pusher_idle(const struct pusher *p);
 

@@ -278,15 +278,17 @@ static bool is_of_its_site(const struct target *t, const char *account)
 }
 
 /*
- * A holder who is of another site hands the edge over, or should. Not too often: he may see another
- * state of the directory than we do.
+ * A holder who is of another site hands the edge over, or should. Once a hub has claimed the edge
+ * for its site nothing is to be handed over: then it is we who see an old state of the directory.
+ * Not too often: so may he.
  */
 static void ask_former(struct target *t, const struct lease_view *lease)
 {
 	uint64_t now_ms = clock_mono_ms(), lease_ms = t->common->lease_time_s * UINT64_C(1000);
 
-	if (t->sealed->former || t->releasing || lease->whose != LEASE_OTHERS ||
-	    lease->prefers != LEASE_NOBODY || is_of_its_site(t, lease->holder) ||
+	if (belonging_is_settled(t->sub) || t->sealed->former || t->releasing ||
+	    lease->whose != LEASE_OTHERS || lease->prefers != LEASE_NOBODY ||
+	    is_of_its_site(t, lease->holder) ||
 	    (t->former_asked_ms != 0 && now_ms - t->former_asked_ms < lease_ms))
 		return;
 	t->former_asked_ms = now_ms;
@@ -342,6 +344,16 @@ static void move_when_idle(struct target *t)
 
 static void bind_candidate(struct target *t);
 
+/*
+ * While the organization is not settled, or not heard of since the lease is ours, accounts are only
+ * looked at: a hub that has left the site since would get another, one that has joined it would
+ * lose its own, and nobody knows what stands inside.
+ */
+static bool may_tend(const struct target *t)
+{
+	return t->settled && pusher_is_confirmed(t->pusher);
+}
+
 static void on_accounts_done(const char *error, bool changed, void *ctx)
 {
 	struct target *t = ctx;
@@ -365,6 +377,8 @@ static void on_accounts_done(const char *error, bool changed, void *ctx)
 		bind_candidate(t);
 		return;
 	}
+	if (t->untended && may_tend(t))
+		changed = true;
 	target_after_ms(t->upkeep, changed ? UPKEEP_SOON_MS : error != NULL ? UPKEEP_FAILED_MS :
 		upkeep_ms(t));
 	target_take_coming(t);
@@ -379,13 +393,10 @@ static const char *claimed_site(const struct target *t)
 		t->sub->site.target->dn : NULL;
 }
 
-/*
- * While the organization is not settled they are only looked at: a hub that has left the site since
- * would get another, and nobody knows what stands inside.
- */
 static void look_at_accounts(struct target *t)
 {
 	bool holds = t->state == TARGET_HOLDER;
+	bool tends = holds && may_tend(t);
 	struct accounts_task task = {
 		.c = t->c, .base = t->base, .bound = t->account, .hub = t->common->server,
 		.subscription = t->sub->obj.dn, .site = t->sub->site.target->name,
@@ -393,11 +404,11 @@ static void look_at_accounts(struct target *t)
 		.edge_now_s = lease_keeper_edge_now_s(t->keeper),
 		.lifetime_s = t->common->account_lifetime_s,
 		.renewal_s = t->common->account_renewal_s,
-		.keep = holds && t->settled, .enrol = t->enrolling,
+		.keep = tends, .enrol = t->enrolling,
 	};
 	struct err e = { 0 };
 
-	t->untended = holds && !t->settled;
+	t->untended = holds && !tends;
 	if (accounts_start(t->accounts, &task, &e) != 0)
 		fail(t, e.text);
 }

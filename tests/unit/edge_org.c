@@ -93,9 +93,9 @@ void edge_org_put(struct builder *b, const char *const *addresses, size_t n)
 	put(&m, b);
 }
 
-static void add_site(struct making *m, const char *site)
+static void add_site(struct making *m, const char *attr, const char *site)
 {
-	add(m, "hubServerSite", arena_printf(m->a, "cn=%s,cn=Sites,%s", site, EDGE_ORG_BASE));
+	add(m, attr, arena_printf(m->a, "cn=%s,cn=Sites,%s", site, EDGE_ORG_BASE));
 }
 
 void edge_org_put_hub(struct builder *b, const char *name, const char *site,
@@ -106,7 +106,7 @@ void edge_org_put_hub(struct builder *b, const char *name, const char *site,
 	begin(&m, "hubServer", name, "cn=Servers,");
 	add(&m, "hubRole", "Hub");
 	add(&m, "hubEnabled", enabled ? "TRUE" : "FALSE");
-	add_site(&m, site);
+	add_site(&m, "hubServerSite", site);
 	if (certificate != NULL)
 		add_blobs(&m, "hubCertificate", certificate, 1);
 	put(&m, b);
@@ -118,9 +118,11 @@ void edge_org_put_subscription(struct builder *b, const struct edge_org_subscrip
 
 	begin(&m, "hubEdgeSubscription", "edge1", "cn=Edge Subscriptions,");
 	add(&m, "hubServerRef", "cn=edge1,cn=Servers," EDGE_ORG_BASE);
-	add_site(&m, "London");
+	add_site(&m, "hubServerSite", "London");
 	add(&m, "hubDirectoryPort", s->port);
 	add(&m, "hubRemoved", s->removed);
+	if (s->sync_site != NULL)
+		add_site(&m, "hubSyncSite", s->sync_site);
 	if (s->certificate.size != 0)
 		add_blobs(&m, "hubDirectoryCertificate", &s->certificate, 1);
 	add_blobs(&m, "hubCredential", s->credentials, s->n);

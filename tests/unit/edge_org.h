@@ -15,6 +15,7 @@ enum { EDGE_ORG_VALUES = 8 };
 struct edge_org_subscription {
 	const char *port;		/* NULL = as it is by itself */
 	const char *removed;		/* "TRUE", or NULL */
+	const char *sync_site;		/* "Paris", or NULL */
 	struct blob certificate;	/* of the edge's directory */
 	struct blob credentials[EDGE_ORG_VALUES];
 	size_t n;

@@ -45,6 +45,8 @@ static struct {
 	size_t n_binds;
 	char bound[MANY][40];		/* as whom it was tried, in that order */
 	size_t tried;
+	size_t asked;			/* for the lease */
+	size_t accounts_made;
 } edge;
 
 /* Inside. */
@@ -126,15 +128,28 @@ static void show(const struct ldap_request *r)
 	ldap_peer_answer(&peer, r, LDAP_SUCCESS);
 }
 
+/* So the value that a contender asserts is never the one that stands there. */
+static bool is_renewed_meanwhile(const struct ldap_request *r)
+{
+	return *edge.holder != '\0' && strncmp(edge.holder, "cn=hub1.", 8) != 0 && r->n > 0 &&
+		strcmp(r->changes[0].attr, "hubLeaseHolder") == 0;
+}
+
 static void take_write(const struct ldap_request *r)
 {
 	char now[GENERALIZED_TIME_TEXT];
-
 	size_t i;
 
-	for (i = 0; i < r->n; i++)
+	if (is_renewed_meanwhile(r)) {
+		ldap_peer_answer(&peer, r, LDAP_ASSERTION_FAILED);
+		return;
+	}
+	for (i = 0; i < r->n; i++) {
 		if (strcmp(r->changes[i].attr, "hubLeaseHolder") == 0)
 			snprintf(edge.holder, sizeof(edge.holder), "%s", r->changes[i].value);
+		edge.asked += strcmp(r->changes[i].attr, "hubLeasePreferred") == 0;
+	}
+	edge.accounts_made += r->op == LDAP_REQ_ADD && strstr(r->dn, BELOW) != NULL;
 	generalized_time_format(clock_wall_s(), now);
 	ldap_peer_written(&peer, r, now);
 }
@@ -502,6 +517,71 @@ START_TEST(removed_and_made_anew)
 }
 END_TEST
 
+/* --- what it says while the organization may say something else --- */
+
+static void set_as_of(uint64_t as_of_ms)
+{
+	pushers_set_organization(common.pushers, snapshot, NULL, as_of_ms, 0);
+	target_set_settled(target, as_of_ms != 0);
+}
+
+static bool has_made_account(void *ctx)
+{
+	(void)ctx;
+	return edge.accounts_made > 0;
+}
+
+/* The edge shows that we have none. What was known before the lease is ours does not count. */
+START_TEST(accounts_of_before_the_lease)
+{
+	subscription.sync_site = "London";
+	add_account("hub1.1", 10);
+	let_in("hub1.1", LDAP_SUCCESS);
+	say();
+	set_as_of(clock_mono_ms());
+	await_state(TARGET_HOLDER);
+	let_it_work(10);
+	ck_assert_uint_eq(edge.accounts_made, 0);
+	clock_ahead_ms += 10;
+	set_as_of(clock_mono_ms());
+	AWAIT(loop, has_made_account, NULL, PATIENCE_MS);
+}
+END_TEST
+
+static bool has_asked(void *ctx)
+{
+	(void)ctx;
+	return edge.asked > 0;
+}
+
+static void wait_behind_another_site(const char *sync_site)
+{
+	strcpy(edge.holder, "cn=paris1.1" BELOW);
+	subscription.sync_site = sync_site;
+	edge_org_put_hub(builder, "paris1", "Paris", NULL, true);
+	add_account("hub1.1", 10);
+	let_in("hub1.1", LDAP_SUCCESS);
+	say();
+	await_state(TARGET_STANDBY);
+}
+
+/* Who is of the edge's former site hands it over, and is asked to. */
+START_TEST(former_site_is_asked)
+{
+	wait_behind_another_site("Paris");
+	AWAIT(loop, has_asked, NULL, PATIENCE_MS);
+}
+END_TEST
+
+/* One of our site has claimed it: so whoever holds it now knows of a move that we have not seen. */
+START_TEST(next_site_is_not_asked)
+{
+	wait_behind_another_site("London");
+	let_it_work(20);
+	ck_assert_uint_eq(edge.asked, 0);
+}
+END_TEST
+
 /* --- what is asked for --- */
 
 static void on_started(const struct push_result *r, void *ctx)
@@ -598,6 +678,9 @@ int main(void)
 	tcase_add_test(tc, removed_and_in_trouble);
 	tcase_add_test(tc, removed_and_not_deleted_inside);
 	tcase_add_test(tc, removed_and_made_anew);
+	tcase_add_test(tc, accounts_of_before_the_lease);
+	tcase_add_test(tc, former_site_is_asked);
+	tcase_add_test(tc, next_site_is_not_asked);
 	tcase_add_test(tc, start_at_who_waits);
 	tcase_add_test(tc, start_and_forget);
 	tcase_add_test(tc, released_while_somebody_waits);
