@@ -100,6 +100,31 @@ void cookie_merge(struct cookie *to, const struct cookie *from)
 	}
 }
 
+static bool is_covered(const struct csns *shown, const char *csn)
+{
+	size_t i;
+
+	for (i = 0; i < shown->n; i++)
+		if (memcmp(shown->at[i] + SID_AT, csn + SID_AT, SID_SIZE) == 0)
+			return memcmp(shown->at[i], csn, CSN_SIZE) >= 0;
+	return false;
+}
+
+bool cookie_covers(const struct cookie *shown, const struct cookie *answer)
+{
+	struct csns have = { .n = 0 }, wanted = { .n = 0 };
+	size_t i;
+
+	if (!parse(answer, &wanted))
+		return true;
+	if (!parse(shown, &have))
+		return false;
+	for (i = 0; i < wanted.n; i++)
+		if (!is_covered(&have, wanted.at[i]))
+			return false;
+	return true;
+}
+
 bool cookie_newest(const struct cookie *cookie, char csn[COOKIE_CSN_SIZE])
 {
 	struct csns c = { .n = 0 };

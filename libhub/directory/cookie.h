@@ -31,5 +31,11 @@ enum { COOKIE_CSN_SIZE = 41 };
  * False if it names none.
  */
 bool cookie_newest(const struct cookie *c, char csn[COOKIE_CSN_SIZE]);
+/*
+ * Whether one that has come to shown has all that answer names: of each server in answer shown has
+ * a change that is not older. The newest of all says nothing of the others: each server has a
+ * clock of its own. An answer that names none is covered.
+ */
+bool cookie_covers(const struct cookie *shown, const struct cookie *answer);
 
 #endif

@@ -15,13 +15,13 @@ struct question {
 	bool base_seen;
 };
 
-static void answer(struct question *q, const char *csn, const struct err *e)
+static void answer(struct question *q, const struct cookie *newest, const struct err *e)
 {
 	question_cb *cb = q->cb;
 	void *ctx = q->ctx;
 
 	free(q);
-	cb(csn, e, ctx);
+	cb(newest, e, ctx);
 }
 
 static int take_result(const struct question *q, LDAP *ld, LDAPMessage *m, struct cookie *cookie,
@@ -39,7 +39,6 @@ static int take_result(const struct question *q, LDAP *ld, LDAPMessage *m, struc
 static void on_message(LDAP *ld, LDAPMessage *m, void *ctx)
 {
 	struct question *q = ctx;
-	char csn[COOKIE_CSN_SIZE];
 	struct cookie cookie;
 	struct err e = { 0 };
 
@@ -49,13 +48,10 @@ static void on_message(LDAP *ld, LDAPMessage *m, void *ctx)
 		q->base_seen = true;
 	if (ldap_msgtype(m) != LDAP_RES_SEARCH_RESULT)
 		return;
-	if (take_result(q, ld, m, &cookie, &e) != 0) {
+	if (take_result(q, ld, m, &cookie, &e) != 0)
 		answer(q, NULL, &e);
-		return;
-	}
-	if (!cookie_newest(&cookie, csn))
-		csn[0] = '\0';
-	answer(q, csn, NULL);
+	else
+		answer(q, &cookie, NULL);
 }
 
 struct question *question_start(struct directory_connection *c, const char *base, question_cb *cb,

@@ -83,13 +83,14 @@ struct watch {
 
 	char csn[COOKIE_CSN_SIZE];	/* the newest that is in step, or "" */
 	char refresh_csn[COOKIE_CSN_SIZE];	/* that the refresh under way named */
+	struct cookie shown;		/* named since the search began */
 
 	uint64_t as_of_ms;
 	bool ask;			/* as soon as there is no question under way */
 	struct question *question;
 	uint64_t question_ms;		/* it was sent then */
 	bool answered;			/* but what the answer names has not been shown yet */
-	char answer[COOKIE_CSN_SIZE];
+	struct cookie answer;
 	struct event *question_timer;
 };
 
@@ -200,6 +201,7 @@ static void send_refresh(struct watch *w)
 	w->refresh_began_ms = clock_mono_ms();
 	w->put_count = 0;
 	w->refresh_csn[0] = '\0';
+	w->shown.size = 0;
 	w->present_phase = false;
 	nodes_refresh_begin(w->nodes);
 	w->refreshing = true;
@@ -241,6 +243,7 @@ static void take_cookie(struct watch *w, const struct cookie *cookie)
 
 	if (cookie_newest(cookie, csn) && strcmp(csn, newest) > 0)
 		memcpy(newest, csn, sizeof(csn));
+	cookie_merge(&w->shown, cookie);
 	if (w->refreshing)
 		cookie_merge(&w->next, cookie);
 	else if (w->point.cookie.size != 0)
@@ -266,7 +269,7 @@ static void ask_if_wanted(struct watch *w);
 
 static void look_for_answer(struct watch *w)
 {
-	if (!w->answered || strcmp(w->csn, w->answer) < 0)
+	if (!w->answered || !cookie_covers(&w->shown, &w->answer))
 		return;
 	w->answered = false;
 	event_del(w->question_timer);
@@ -276,17 +279,17 @@ static void look_for_answer(struct watch *w)
 		w->cbs.reached(w->ctx);
 }
 
-static void on_answer(const char *csn, const struct err *e, void *ctx)
+static void on_answer(const struct cookie *newest, const struct err *e, void *ctx)
 {
 	struct watch *w = ctx;
 
 	w->question = NULL;
 	w->life_ms = clock_mono_ms();
-	if (csn == NULL) {
+	if (newest == NULL) {
 		leavef(w, "%s %s", watch_uri(w), e->text);
 		return;
 	}
-	snprintf(w->answer, sizeof(w->answer), "%s", csn);
+	w->answer = *newest;
 	w->answered = true;
 	look_for_answer(w);
 }
@@ -343,6 +346,9 @@ static void finish_refresh(struct watch *w)
 	if (w->keeps_point)
 		reach_point(w);
 	reach_csn(w, whole);
+	/* one that has nothing newer than the point need not name it */
+	if (w->shown.size == 0)
+		w->shown = w->next;
 	if (whole)
 		w->cbs.refresh_end(w->ctx);
 	else

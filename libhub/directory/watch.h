@@ -129,7 +129,8 @@ uint64_t watch_as_of_ms(const struct watch *w);
 /*
  * Asks the server what its newest change is, now or when it is live: once that has been shown,
  * watch_as_of_ms is not before now, and reached is called, unless a refresh came first. A server
- * that does not answer within 5 s is left, as is one that does not show what it named.
+ * that does not answer within 5 s is left, as is one that does not show what it named. Only the
+ * server in use is asked: what another one has that has not come there yet is not waited for.
  */
 void watch_ask(struct watch *w);
 enum watch_state watch_state(const struct watch *w);

@@ -15,6 +15,10 @@
 
 #define BEFORE "rid=000,csn=20261122100000.000000Z#000000#000#000000"
 #define AFTER "rid=000,csn=20261122100001.000000Z#000000#000#000000"
+/* two servers that replicate each other, the clock of the second is ahead */
+#define FIRST_BEFORE "20261122100000.000000Z#000000#001#000000"
+#define FIRST_AFTER "20261122100001.000000Z#000000#001#000000"
+#define SECOND "20261122110000.000000Z#000000#002#000000"
 
 /* --- BER --- */
 
@@ -73,11 +77,20 @@ static struct bytes entry(void)
 		tagged(LBER_SEQUENCE, raw("", 0)))), control(LDAP_CONTROL_SYNC_STATE, state));
 }
 
-static struct bytes refresh_done(void)
+static struct bytes info(unsigned char kind, struct bytes content)
 {
 	return tagged(LDAP_RES_INTERMEDIATE, with(text(LDAP_TAG_IM_RES_OID, LDAP_SYNC_INFO),
-		tagged(LDAP_TAG_IM_RES_VALUE, tagged(LDAP_TAG_SYNC_REFRESH_DELETE,
-		text(LBER_OCTETSTRING, BEFORE)))));
+		tagged(LDAP_TAG_IM_RES_VALUE, tagged(kind, content))));
+}
+
+static struct bytes refresh_done(const char *cookie)
+{
+	return info(LDAP_TAG_SYNC_REFRESH_DELETE, text(LBER_OCTETSTRING, cookie));
+}
+
+static struct bytes new_cookie(const char *cookie)
+{
+	return info(LDAP_TAG_SYNC_NEW_COOKIE, raw(cookie, strlen(cookie)));
 }
 
 static struct bytes result(char code)
@@ -95,7 +108,9 @@ static struct bytes done(const char *cookie)
 
 /* --- the server --- */
 
-enum answer { REACHED, NAMELESS, BEHIND, NO_CONTROL, NO_ENTRY, REFUSED };
+enum answer {
+	REACHED, NAMELESS, BEHIND, BEHIND_ONE, SHOWN_LATER, NO_CONTROL, NO_ENTRY, REFUSED,
+};
 
 static const struct {
 	enum answer answer;
@@ -104,6 +119,8 @@ static const struct {
 	{ REACHED, NULL },
 	{ NAMELESS, NULL },
 	{ BEHIND, "does not show its newest change" },
+	{ BEHIND_ONE, "does not show its newest change" },
+	{ SHOWN_LATER, NULL },
 	{ NO_CONTROL, "a result without a sync state" },
 	{ NO_ENTRY, "does not show the entry o=x any more" },
 	{ REFUSED, "ends the search for o=x: Server is unwilling to perform (53): because" },
@@ -121,24 +138,38 @@ static struct watch *watch;
 static unsigned int reached;
 static char down[400];
 
-static void say(struct bytes message)
+static void say(char id, struct bytes message)
 {
-	struct bytes all = tagged(LBER_SEQUENCE, with(number(LBER_INTEGER, (char)requests),
-		message));
+	struct bytes all = tagged(LBER_SEQUENCE, with(number(LBER_INTEGER, id), message));
 
 	bufferevent_write(peer, all.v, all.n);
+}
+
+static bool of_two(void)
+{
+	return answer == BEHIND_ONE || answer == SHOWN_LATER;
+}
+
+static const char *newest(void)
+{
+	if (of_two())
+		return "rid=000,csn=" FIRST_AFTER ";" SECOND;
+	return answer == BEHIND ? AFTER : answer == NAMELESS ? "rid=001" : BEFORE;
 }
 
 static void answer_question(void)
 {
 	if (answer != NO_ENTRY)
-		say(entry());
+		say(2, entry());
 	if (answer == REFUSED)
-		say(result(LDAP_UNWILLING_TO_PERFORM));
+		say(2, result(LDAP_UNWILLING_TO_PERFORM));
 	else if (answer == NO_CONTROL)
-		say(result(LDAP_SUCCESS));
+		say(2, result(LDAP_SUCCESS));
 	else
-		say(done(answer == BEHIND ? AFTER : answer == NAMELESS ? "rid=001" : BEFORE));
+		say(2, done(newest()));
+	/* only the server that changed is named then */
+	if (answer == SHOWN_LATER)
+		say(1, new_cookie("rid=000,sid=001,csn=" FIRST_AFTER));
 }
 
 /* The watch's search, and the question when that is answered. */
@@ -150,8 +181,8 @@ static void on_request(struct bufferevent *bev, void *ctx)
 	bufferevent_read(bev, request, sizeof(request));
 	requests++;
 	if (requests == 1) {
-		say(entry());
-		say(refresh_done());
+		say(1, entry());
+		say(1, refresh_done(of_two() ? "rid=000,csn=" FIRST_BEFORE ";" SECOND : BEFORE));
 	} else if (requests == 2) {
 		answer_question();
 	}

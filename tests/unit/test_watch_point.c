@@ -31,7 +31,7 @@ struct seen {
 static struct {
 	struct seen seen[ENTRIES_MAX];
 	size_t n;
-	unsigned int begun, ended, resumed, puts, presents, deleted;
+	unsigned int begun, ended, resumed, puts, presents, deleted, reached;
 	enum watch_state state;
 } view;
 
@@ -162,6 +162,18 @@ static bool is_down(void *ctx)
 	return view.state == WATCH_DOWN;
 }
 
+static void on_reached(void *ctx)
+{
+	(void)ctx;
+	view.reached++;
+}
+
+static bool has_reached(void *ctx)
+{
+	(void)ctx;
+	return view.reached != 0;
+}
+
 static void modify(const char *ldif)
 {
 	ck_assert_int_eq(slapd_modify(&server, ldif), 0);
@@ -174,12 +186,13 @@ static void come(void)
 		.refresh_begin = on_begin, .put = on_put, .deleted = on_deleted,
 		.refresh_end = on_end, .refresh_abort = on_abort, .state = on_state,
 		.present = on_present, .resumed = on_resumed, .moves = moves,
+		.reached = on_reached,
 	};
 
 	char csn[COOKIE_CSN_SIZE] = "";
 
 	view.begun = view.ended = view.resumed = 0;
-	view.puts = view.presents = view.deleted = 0;
+	view.puts = view.presents = view.deleted = view.reached = 0;
 	view.state = WATCH_CONNECTING;
 	watch = watch_new(loop, NULL, &config, "o=x", "(objectClass=*)", NULL, &callbacks, NULL);
 	watch_keep_point(watch, &saved, "cn=top,o=x");
@@ -244,6 +257,10 @@ START_TEST(nothing_changed)
 	ck_assert_uint_eq(view.puts + view.deleted + view.presents + view.ended, 0);
 	/* the answer brought no cookie: the one before is still good */
 	ck_assert_uint_eq(watch_point(watch)->cookie.size, saved.cookie.size);
+	/* nor is anything newer asked for */
+	watch_ask(watch);
+	AWAIT(loop, has_reached, NULL, PATIENCE_MS);
+	ck_assert_uint_eq(view.begun, 1);
 }
 END_TEST
 

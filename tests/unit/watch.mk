@@ -15,3 +15,8 @@ check_PROGRAMS += tests/unit/test_question
 tests_unit_test_question_SOURCES = tests/unit/test_question.c tests/unit/await.h tests/unit/unit.h
 tests_unit_test_question_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_question_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_cookie
+tests_unit_test_cookie_SOURCES = tests/unit/test_cookie.c tests/unit/unit.h
+tests_unit_test_cookie_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_cookie_LDADD = $(LIBHUB) $(LIBHUB_LIBS) $(UNIT_LIBS)
