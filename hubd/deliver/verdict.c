@@ -66,11 +66,21 @@ static const struct row {
 	{ ANY, ANY, EVENT_DAMAGED, 0, 0, { SCOPE_MESSAGE, ACTION_RETRY, "4.3.0" } },
 
 	/*
-	 * RFC 4954 section 6: authentication required, from who does not know our key, or gives
-	 * servers of the organization no rights. What the message holds is refused after it.
+	 * RFC 4954 section 6: authentication required, from who does not know our key and lets
+	 * nobody in without: nobody's mail would pass.
 	 */
-	{ STAGE_MAIL, STAGE_RCPT, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST,
+	{ STAGE_MAIL, STAGE_MAIL, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST,
 		{ SCOPE_HOST, ACTION_NEXT_HOST, "4.7.0" } },
+	/*
+	 * Who gives servers of the organization too few rights may still take other mail, so this
+	 * waits behind it. What the message holds is refused after RCPT.
+	 */
+	{ STAGE_MAIL, STAGE_MAIL, EVENT_PERMANENT, VERDICT_NOT_PERMITTED, VERDICT_DIRECT_TRUST,
+		{ SCOPE_MESSAGE, ACTION_RETRY, "4.7.0" } },
+	{ STAGE_RCPT, STAGE_RCPT, EVENT_PERMANENT, VERDICT_NOT_PERMITTED, VERDICT_DIRECT_TRUST,
+		{ SCOPE_RECIPIENT, ACTION_RETRY, "4.7.0" } },
+	{ STAGE_RCPT, STAGE_RCPT, EVENT_PERMANENT, 530, VERDICT_DIRECT_TRUST,
+		{ SCOPE_RECIPIENT, ACTION_RETRY, "4.7.0" } },
 	/* the transaction */
 	{ STAGE_MAIL, STAGE_MAIL, EVENT_CLOSING, 0, 0, { SCOPE_HOST, ACTION_NEXT_HOST, "4.3.2" } },
 	/* it may be this message or recipient that the peer closes for: others go first */
@@ -115,8 +125,8 @@ int verdict_code(int code, const char *status)
 {
 	bool otherwise = status[0] == '5' && strcmp(status, "5.5.3") != 0;
 
-	if (strcmp(status, "5.7.0") == 0 || strcmp(status, "5.7.1") == 0)
-		return 530;
+	if (code != 530 && (strcmp(status, "5.7.0") == 0 || strcmp(status, "5.7.1") == 0))
+		return VERDICT_NOT_PERMITTED;
 	return code == 552 && otherwise ? 550 : code;
 }
 

@@ -76,13 +76,16 @@ struct verdict {
 	const char *status;	/* for a report when the peer gave none; a constant */
 };
 
-/* code: of the reply, 0 = none. downgrade: enum verdict_downgrade bits. */
+/* What verdict_code gives besides codes of replies. */
+enum { VERDICT_NOT_PERMITTED = 1000 };
+
+/* code: by verdict_code, 0 = none. downgrade: enum verdict_downgrade bits. */
 struct verdict verdict_decide(enum verdict_stage stage, enum verdict_event event, int code,
 	uint32_t downgrade);
 /*
  * The code to decide by: 552 is taken for "too many recipients" only if the reply does not say
- * otherwise by its enhanced status (may be ""), such as 5.2.2, a full mailbox. 530 is any that
- * says by it that we may not (RFC 3463, 5.7.0 and 5.7.1).
+ * otherwise by its enhanced status (may be ""), such as 5.2.2, a full mailbox. One other than 530
+ * that says by it that we may not (RFC 3463, 5.7.0 and 5.7.1) is VERDICT_NOT_PERMITTED.
  */
 int verdict_code(int code, const char *status);
 /* The event that a reply is; code 2xx and 3xx at the wrong place are EVENT_NONSENSE. */
