@@ -170,7 +170,9 @@ static struct change_attr *start(const struct org *org, const struct attr_def *d
 	struct change_attr *attr = change_attr(org->ctl, c, def->name);
 	size_t i, j;
 
-	if (entry == NULL || attr->n_added + attr->n_deleted != 0)
+	/* begun already: what an edit before this one took back must not come again */
+	if (entry == NULL || attr->by_default != NULL || attr->n != 0 ||
+		attr->n_added + attr->n_deleted != 0)
 		return attr;
 	for (i = 0; i < entry->n; i++) {
 		if (strcasecmp(entry->attrs[i].name, def->name) != 0)
@@ -236,6 +238,30 @@ static int take_out(const struct org *org, const struct attr_def *def, struct ch
 	return 0;
 }
 
+/*
+ * To an object that is made now. A value that is a default too is written once. Sockets that are
+ * chosen for a new object are the only ones: it was never reached at the default.
+ */
+static int add_to_new(const struct org *org, const struct attr_def *def, struct change *c,
+	const char *text, struct err *e)
+{
+	struct change_attr *attr = change_attr(org->ctl, c, def->name);
+	size_t place, n;
+
+	if (attr->n == 0 && def->kind != ATTR_ENDPOINTS &&
+		put_defaults(org, def, c, attr, e) != 0)
+		return -1;
+	/* all of it is new: there is nothing to be added to */
+	attr->n_added = 0;
+	place = attr->n;
+	if (object_put_values(org, def, attr, text, e) != 0)
+		return -1;
+	for (n = attr->n, attr->n = place; place < n; place++)
+		if (place_of(org->ctl->arena, def, attr, attr->n, &attr->values[place]) == attr->n)
+			attr->values[attr->n++] = attr->values[place];
+	return 0;
+}
+
 static int delete(const struct org *org, const struct attr_def *def, struct change_attr *attr,
 	const char *text, struct err *e)
 {
@@ -258,13 +284,8 @@ int object_edit(const struct org *org, const struct attr_def *def, const struct 
 
 	if (c->kind == CHANGE_ADD && arg->way == ARG_REMOVE)
 		return err_set(e, ERR_PERM, 0, "a new object has no values to remove");
-	if (c->kind == CHANGE_ADD) {
-		attr = change_attr(org->ctl, c, def->name);
-		if (attr->n == 0 && put_defaults(org, def, c, attr, e) != 0)
-			return -1;
-		attr->n_added = 0;
-		return object_put_values(org, def, attr, arg->value, e);
-	}
+	if (c->kind == CHANGE_ADD)
+		return add_to_new(org, def, c, arg->value, e);
 	attr = start(org, def, c, e);
 	if (attr == NULL)
 		return -1;

@@ -112,7 +112,8 @@ class Objects(unittest.TestCase):
 
         def made(usage, *more, binding="127.0.0.1:2525"):
             self.addCleanup(hubctl, self.org, "receive-connector", "remove", name)
-            done = hubctl(self.org, "receive-connector", "new", name, "--binding", binding,
+            done = hubctl(self.org, "receive-connector", "new", name,
+                          *(("--binding", binding) if binding else ()),
                           *(("--usage", usage) if usage else ()), *more)
             self.assertEqual(done.returncode, 0, done.stderr)
             return done.stderr
@@ -148,6 +149,21 @@ class Objects(unittest.TestCase):
             noted("--remove-permission-group", "LegacyServers")
             has(permission_group=["HubServers"])
             self.ok(*connector, "--no-permission-group")
+        with self.subTest("removed and another added"):
+            self.ok(*connector, "--usage", "Internet")
+            removed = ("--remove-permission-group", "AnonymousUsers")
+            added = ("--add-permission-group", "Partners")
+            for edits in (removed + added, added + removed):
+                noted(*edits)
+                has(permission_group=["Partners"])
+                self.ok(*connector, "--no-permission-group")
+            self.refused("hubPermissionGroup: without any value the default is in force",
+                         *connector, *added, "--remove-permission-group", "Partners", *removed)
+            self.ok(*connector, "--permission-group", "HubServers")
+            noted(*added, "--remove-permission-group", "Partners", "--add-permission-group",
+                  "HubUsers")
+            has(permission_group=["HubServers", "HubUsers"])
+            self.ok(*connector, "--no-permission-group", "--usage", "Internal")
         with self.subTest("with the usage"):
             self.assertIn("(HubUsers)", noted("--add-permission-group", "HubServers", "--usage",
                                               "Client"))
@@ -157,6 +173,15 @@ class Objects(unittest.TestCase):
             self.assertIn("(AnonymousUsers)", made("Internet", "--add-permission-group",
                                                    "HubServers"))
             has(permission_group=["AnonymousUsers", "HubServers"])
+            self.doCleanups()
+        with self.subTest("of a new one, a default already"):
+            made("Internal", "--add-permission-group", "hubservers")
+            has(permission_group=["HubServers", "LegacyServers"])
+            self.doCleanups()
+        with self.subTest("of a new one, sockets"):
+            self.assertEqual(made("Internet", "--add-binding", "127.0.0.1:2525",
+                                  "--add-binding", "127.0.0.1:2526", binding=None), "")
+            has(binding=["127.0.0.1:2525", "127.0.0.1:2526"])
             self.doCleanups()
         with self.subTest("no default"):
             self.assertEqual(made(None, "--permission-group", "Partners"), "")
