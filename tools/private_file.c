@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,15 +41,29 @@ static void close_file(struct private_file *f)
 	f->fd = -1;
 }
 
+/* The temporary name becomes the one; *renamed is false if it is there beside it. */
+static int give_name(struct private_file *f, bool replace, bool *renamed)
+{
+	*renamed = true;
+	if (replace)
+		return rename(f->temporary, f->path);
+	/* these never replace, whatever came since it was looked for; FAT has no link() */
+	if (renameat2(AT_FDCWD, f->temporary, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	*renamed = false;
+	return link(f->temporary, f->path);
+}
+
 int private_file_publish(struct private_file *f, bool replace, struct err *e)
 {
-	/* link() never replaces, whatever came since it was looked for */
-	int rc = replace ? rename(f->temporary, f->path) : link(f->temporary, f->path);
+	bool renamed;
 
-	if (rc != 0)
+	if (give_name(f, replace, &renamed) != 0)
 		return err_set(e, ERR_CONFIG, errno, "%s", f->path);
 	/* after a rename the name is anybody's again */
-	if (replace)
+	if (renamed)
 		close_file(f);
 	return 0;
 }

@@ -7,3 +7,8 @@ check_PROGRAMS += tests/unit/test_route_map_layout
 tests_unit_test_route_map_layout_SOURCES = tests/unit/test_route_map_layout.c tests/unit/unit.h
 tests_unit_test_route_map_layout_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_route_map_layout_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) -lm $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_private_file
+tests_unit_test_private_file_SOURCES = tests/unit/test_private_file.c tests/unit/unit.h
+tests_unit_test_private_file_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_private_file_LDADD = $(LIBCTL) $(LIBHUB) $(LIBHUB_LIBS) -lm $(UNIT_LIBS)
