@@ -384,6 +384,20 @@ class Edge(unittest.TestCase):
             self.assertEqual(shown.split(), made.read().split())
 
 
+# bash's, which finds one of several programs and says so, without the one that is hidden.
+HIDING_COMMAND = """
+command()
+{
+	local name found=1
+
+	for name in "${@:2}"; do
+		[ "$name" = "$HIDDEN" ] || { builtin command -v "$name" && found=0; }
+	done
+	return $found
+}
+"""
+
+
 def earlier_schema(path):
     """ldap-schema as it was before hubSyncSite."""
     shutil.copytree(SCHEMA, path)
@@ -480,8 +494,40 @@ class Update(unittest.TestCase):
         self.assertEqual(sorted(name for name in os.listdir(slapd.dir) if "." in name and
                                 name.startswith(("slapd.d", "work"))),
                          ["slapd.d", *names])
+        self.cut_short(slapd, names[-1])
         slapd.start()
         self.assertEqual(slapd.read(TREE, scope="sub"), entries)
+
+    def cut_short(self, slapd, last):
+        """Between the two renames; the command that is told puts the configuration back."""
+        kept = {name: self.settings(slapd, "-F", os.path.join(slapd.dir, name))
+                for name in ("slapd.d", last)}
+        os.rename(os.path.join(slapd.dir, "slapd.d"), os.path.join(slapd.dir, "new"))
+        os.utime(os.path.join(slapd.dir, last))
+        done = self.update(slapd)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+        self.assertIn("cut short", done.stderr)
+        done = run("sh", "-c", done.stderr[done.stderr.index("mv -T "):])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.settings(slapd), kept[last])
+        os.rename(os.path.join(slapd.dir, "slapd.d"), os.path.join(slapd.dir, last))
+        os.rename(os.path.join(slapd.dir, "new"), os.path.join(slapd.dir, "slapd.d"))
+
+    def test_programs_are_missing(self):
+        """One of several is no more use than none."""
+        with tempfile.TemporaryDirectory() as top:
+            os.mkdir(os.path.join(top, "slapd.d"))
+            hidden = os.path.join(top, "hidden")
+            with open(hidden, "w") as out:
+                out.write(HIDING_COMMAND)
+            for program, words in (
+                    ("slapmodify", [top, "--update"]),
+                    ("slapadd", [os.path.join(top, "new"), "--suffix", "o=x", "--uri",
+                                 "ldap://127.0.0.1:1"])):
+                done = run("env", "BASH_ENV=" + hidden, "HIDDEN=" + program,
+                           os.path.join(SCHEMA, "new-directory"), *words)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("cannot find " + program, done.stderr)
 
     def test_earlier_schema(self):
         """Rules of today name what the schema of then does not have: they come together."""
