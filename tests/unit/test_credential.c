@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/cms.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -107,6 +108,129 @@ START_TEST(opens_with_either_key)
 }
 END_TEST
 
+/* RFC 3218: of the older padding who may ask often learns what is in it. */
+START_TEST(rsa_has_oaep)
+{
+	struct blob sealed = seal(der, 1);
+	const unsigned char *p = sealed.data;
+	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)sealed.size);
+	CMS_RecipientInfo *info = sk_CMS_RecipientInfo_value(CMS_get0_RecipientInfos(cms), 0);
+	X509_ALGOR *algorithm;
+	const ASN1_OBJECT *name;
+
+	ck_assert_int_eq(CMS_RecipientInfo_ktri_get0_algs(info, NULL, NULL, &algorithm), 1);
+	X509_ALGOR_get0(&name, NULL, NULL, algorithm);
+	ck_assert_int_eq(OBJ_obj2nid(name), NID_rsaesOaep);
+	CMS_ContentInfo_free(cms);
+	free((void *)(uintptr_t)sealed.data);
+}
+END_TEST
+
+/* The old key's part is damaged, the new one's is not. */
+START_TEST(broken_for_one_key_only)
+{
+	struct blob sealed = seal(der, 2);
+	unsigned char *wrapped = memmem(sealed.data, sealed.size, "\x04\x82\x01\x00", 4);
+	struct credential wanted, c;
+	struct err e;
+
+	fill(&wanted);
+	ck_assert_ptr_nonnull(wrapped);
+	wrapped[100] ^= 1;
+	ck_assert_int_eq(credential_open(&sealed, own, 1, &c, &e), CREDENTIAL_BROKEN);
+	ck_assert_int_eq(credential_open(&sealed, (struct tls_certificate *[]){ own[OLD],
+		own[OTHER] }, 2, &c, &e), CREDENTIAL_BROKEN);
+	ck_assert_int_eq(credential_open(&sealed, own, 2, &c, &e), CREDENTIAL_OPENED);
+	ck_assert_mem_eq(&c, &wanted, sizeof(c));
+	free((void *)(uintptr_t)sealed.data);
+}
+END_TEST
+
+#define GOOD "\"account\":\"a\",\"password\":\"p\",\"from\":1,\"to\":2," \
+	"\"kind\":\"bootstrap\",\"hub\":\"h\""
+
+/* Whatever who writes the directory likes, to the new key. Room for a byte more. */
+static struct blob seal_anything(const void *text, size_t size)
+{
+	const unsigned char *p = der[NEW].data;
+	X509 *cert = d2i_X509(NULL, &p, (long)der[NEW].size);
+	BIO *in = BIO_new_mem_buf(text, (int)size);
+	CMS_ContentInfo *cms = CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(),
+		CMS_PARTIAL | CMS_BINARY);
+	unsigned char *out = NULL, *room;
+	int n;
+
+	ck_assert_ptr_nonnull(CMS_add1_recipient_cert(cms, cert, 0));
+	ck_assert_int_eq(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+	n = i2d_CMS_ContentInfo(cms, &out);
+	ck_assert_int_gt(n, 0);
+	room = xcalloc(1, (size_t)n + 1);
+	memcpy(room, out, (size_t)n);
+	OPENSSL_free(out);
+	CMS_ContentInfo_free(cms);
+	BIO_free(in);
+	X509_free(cert);
+	return (struct blob){ room, (size_t)n };
+}
+
+static enum credential_opening open_anything(const void *text, size_t size)
+{
+	struct blob sealed = seal_anything(text, size);
+	struct credential c;
+	struct err e;
+	enum credential_opening result = credential_open(&sealed, &own[NEW], 1, &c, &e);
+
+	if (result != CREDENTIAL_OPENED)
+		ck_assert_str_eq(c.password, "");
+	free((void *)(uintptr_t)sealed.data);
+	return result;
+}
+
+START_TEST(nothing_may_follow)
+{
+	static const char good[] = "{" GOOD "}";
+	struct blob sealed = seal_anything(good, sizeof(good) - 1);
+	struct credential c;
+	struct err e;
+
+	ck_assert_int_eq(open_anything(good, sizeof(good) - 1), CREDENTIAL_OPENED);
+	/* its NUL, too */
+	ck_assert_int_eq(open_anything(good, sizeof(good)), CREDENTIAL_BROKEN);
+	ck_assert_int_eq(open_anything("{" GOOD "}x", sizeof(good)), CREDENTIAL_BROKEN);
+	sealed.size++;
+	ck_assert_int_eq(credential_open(&sealed, &own[NEW], 1, &c, &e), CREDENTIAL_BROKEN);
+	ck_assert_ptr_nonnull(strstr(e.text, "no sealed credential"));
+	ck_assert_int_eq(credential_recipients(&sealed, der, 2, NULL), -1);
+	free((void *)(uintptr_t)sealed.data);
+}
+END_TEST
+
+START_TEST(how_large)
+{
+	static char text[CREDENTIAL_SEALED_MAX + 1] = "{" GOOD "}";
+	struct blob many[40], sealed, large = { (unsigned char *)text, sizeof(text) };
+	struct credential c;
+	struct err e;
+	size_t i, size = sizeof(text) - 1024;
+
+	/* JSON may end in blanks; one byte more in it is one more of the value */
+	memset(text + strlen(text), ' ', sizeof(text) - strlen(text));
+	sealed = seal_anything(text, size);
+	size += CREDENTIAL_SEALED_MAX - sealed.size;
+	free((void *)(uintptr_t)sealed.data);
+	ck_assert_uint_lt(size, sizeof(text));
+	ck_assert_int_eq(open_anything(text, size), CREDENTIAL_OPENED);
+	ck_assert_int_eq(open_anything(text, size + 1), CREDENTIAL_BROKEN);
+	fill(&c);
+	for (i = 0; i < 40; i++)
+		many[i] = der[OLD];
+	ck_assert_int_eq(credential_seal(&c, many, 40, &sealed, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.text, "is too large"));
+	ck_assert_int_eq(credential_seal(&c, &large, 1, &sealed, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.text, "value 1: too large"));
+}
+END_TEST
+
 START_TEST(for_whom)
 {
 	struct blob both = seal(der, 2), one = seal(&der[NEW], 1);
@@ -194,14 +318,12 @@ START_TEST(what_cannot_be_sealed_to)
 }
 END_TEST
 
-#define GOOD "\"account\":\"a\",\"password\":\"p\",\"from\":1,\"to\":2," \
-	"\"kind\":\"bootstrap\",\"hub\":\"h\""
-
 static const struct {
 	const char *text, *complaint;
 } texts[] = {
 	{ "{" GOOD "}", NULL },
 	{ "{" GOOD ",\"more\":[1]}", NULL },
+	{ "{" GOOD "}x", "no JSON" }, { "{" GOOD "}{}", "no JSON" },
 	{ "", "no JSON" }, { "[]", "account" }, { "{" GOOD, "no JSON" },
 	{ "{" GOOD ",\"hub\":\"other\"}", "no JSON" },
 	{ "{\"account\":\"\"}", "account" },
@@ -274,6 +396,10 @@ int main(void)
 
 	tcase_add_unchecked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, opens_with_either_key);
+	tcase_add_test(t, rsa_has_oaep);
+	tcase_add_test(t, broken_for_one_key_only);
+	tcase_add_test(t, nothing_may_follow);
+	tcase_add_test(t, how_large);
 	tcase_add_test(t, for_whom);
 	tcase_add_loop_test(t, damage_shows, 0, 2);
 	tcase_add_test(t, what_cannot_be_sealed_to);
