@@ -61,10 +61,11 @@ static void tear_down(void)
 	}
 }
 
+#define DIGEST "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 static void fill(struct subscription_file *f)
 {
-	static const char *const digests[] = { "sha256:"
-		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" };
+	static const char *const digests[] = { DIGEST };
 	static const char *const addresses[] = { "192.0.2.1:2525", "2001:db8::1" };
 
 	*f = (struct subscription_file){
@@ -243,6 +244,10 @@ static const struct {
 	{ "hubValidFrom: ", "hubValidFrom: now", "hubValidFrom" },
 	{ "hubValidTo: ", "hubValidTo: 20200101000000Z", "hubValidTo" },
 	{ "hubValidTo: ", "hubValidTo: 20260231000000Z", "hubValidTo" },
+	/* when it is valid from */
+	{ "hubValidTo: ", "hubValidTo: 20251122101931Z", "hubValidTo" },
+	/* a good record, and one more after it */
+	{ "hubValidTo: ", "hubValidTo: 20251123101931Z\n\ndn: cn=y\ncn: y", "not one record" },
 	{ "dn: ", "dn: cn=x\ncn: x\n\ndn: cn=y", "no subscription file" },
 	{ "dn: ", "change: x", "must begin with dn:" },
 	{ "hubFQDN: ", "hubFQDN:< file:///etc/passwd", "URL" },
@@ -316,6 +321,49 @@ START_TEST(without_a_key_of_hubd)
 }
 END_TEST
 
+/* As many as may be, and one more. */
+static void expect_limit(const struct subscription_file *f, size_t *n, size_t max,
+	const char *attr)
+{
+	struct subscription_file *got;
+	struct err e;
+
+	*n = max;
+	got = back(f);
+	subscription_file_free(&got);
+	*n = max + 1;
+	ck_assert_int_eq(write_over(f, &e), 0);
+	ck_assert_ptr_null(subscription_file_read(path, &e));
+	ck_assert_msg(strstr(e.text, attr) != NULL, "%s", e.text);
+	*n = 1;
+}
+
+START_TEST(too_many_values)
+{
+	const char *digests[SUBSCRIPTION_FILE_CERTIFICATES + 1];
+	const char *addresses[SUBSCRIPTION_FILE_ADDRESSES + 1];
+	struct blob many[SUBSCRIPTION_FILE_CERTIFICATES + 1];
+	struct subscription_file f;
+	size_t i;
+
+	for (i = 0; i <= SUBSCRIPTION_FILE_CERTIFICATES; i++) {
+		many[i] = der[i % 2];
+		digests[i] = DIGEST;
+	}
+	for (i = 0; i <= SUBSCRIPTION_FILE_ADDRESSES; i++)
+		addresses[i] = "192.0.2.1";
+	fill(&f);
+	f.directory_certificates.v = f.certificates.v = many;
+	f.key_digests.v = digests;
+	f.addresses.v = addresses;
+	expect_limit(&f, &f.directory_certificates.n, SUBSCRIPTION_FILE_CERTIFICATES,
+		"hubDirectoryCertificate");
+	expect_limit(&f, &f.certificates.n, SUBSCRIPTION_FILE_CERTIFICATES, "hubCertificate");
+	expect_limit(&f, &f.key_digests.n, SUBSCRIPTION_FILE_CERTIFICATES, "hubKeyDigest");
+	expect_limit(&f, &f.addresses.n, SUBSCRIPTION_FILE_ADDRESSES, "hubAddress");
+}
+END_TEST
+
 START_TEST(unreadable)
 {
 	struct subscription_file f;
@@ -377,6 +425,8 @@ static const struct {
 	{ SERVER("edge2", "Edge", "hubFQDN: EDGE1.example\n"), "London", REPLACE, 0,
 		"hubFQDN edge1.example is that of edge2" },
 	{ SERVER("hub1", "Hub", LONDON_SITE), "London", HUB_KEY, 0,
+		"the key of edge1 is that of hub1" },
+	{ SERVER("hub1", "Hub", LONDON_SITE "hubKeyDigest: " DIGEST "\n"), "London", REPLACE, 0,
 		"the key of edge1 is that of hub1" },
 	{ EDGE1(LONDON_SITE), "London", SAME_KEY, 0, NULL },
 	{ EDGE1(LONDON_SITE), "Paris", SAME_KEY, 0, "subscribed to site London already" },
@@ -522,6 +572,7 @@ int main(void)
 	tcase_add_test(t, damage);
 	tcase_add_loop_test(t, other_forms, 0, (int)(sizeof(forms) / sizeof(*forms)));
 	tcase_add_test(t, without_a_key_of_hubd);
+	tcase_add_test(t, too_many_values);
 	tcase_add_test(t, unreadable);
 	tcase_add_loop_test(t, what_the_organization_says, 0, (int)(sizeof(rows) / sizeof(*rows)));
 	tcase_add_loop_test(t, times_of_a_directory, 0, (int)(sizeof(times) / sizeof(*times)));
