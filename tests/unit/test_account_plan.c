@@ -184,8 +184,11 @@ START_TEST(new_accounts_are_not_near_their_end)
 	a->from_s = NOW_S;
 	a->to_s = account_end(&situation, "hub1", 90 * DAY_S);
 	ck_assert_str_eq(planned(), "");
-	a->from_s -= 70 * DAY_S;
-	a->to_s -= 70 * DAY_S;
+	a->from_s -= 22 * DAY_S;
+	a->to_s -= 22 * DAY_S;
+	ck_assert_str_eq(planned(), "");
+	a->from_s -= DAY_S;
+	a->to_s -= DAY_S;
 	ck_assert_str_eq(planned(), "+hub1");
 }
 END_TEST
@@ -470,7 +473,8 @@ START_TEST(state_entry)
 	};
 	static const char *const other[][2] = {
 		{ "hubLeaseHolder", "cn=hub1.1,cn=Sync Accounts," BASE },
-		{ "hubLeaseExpiry", "tomorrow" }, { NULL, NULL },
+		{ "hubLeaseExpiry", "tomorrow" },
+		{ "hubLeasePreferred", "cn=hub1.7,cn=Sync Accounts," BASE }, { NULL, NULL },
 	};
 	static const char *const nothing[][2] = { { NULL, NULL } };
 	struct edge_state s;
@@ -486,6 +490,7 @@ START_TEST(state_entry)
 	ck_assert_int_eq(decode_state(other, &s), 0);
 	ck_assert(!s.subscribed);
 	ck_assert_int_eq(s.lease.whose, LEASE_OUR_OTHER);
+	ck_assert_int_eq(s.lease.prefers, LEASE_OURS);
 	ck_assert_int_eq(s.lease.expiry_s, 0);
 	ck_assert_int_eq(decode_state(nothing, &s), 0);
 	ck_assert_int_eq(s.lease.whose, LEASE_NOBODY);

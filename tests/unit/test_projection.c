@@ -388,6 +388,25 @@ START_TEST(test_same_reference)
 }
 END_TEST
 
+/* A directory gives the values of an attribute in any order; another one of them differs. */
+START_TEST(test_same_values_in_another_order)
+{
+	static const char in[] = "dn: cn=In,cn=Connectors," B "\nobjectClass: hubSendConnector\n"
+		"cn: In\n";
+	char here[300], there[300], other[300];
+
+	snprintf(here, sizeof(here), "%s%s", in, "hubAddressSpace: SMTP:a;1\n"
+		"hubAddressSpace: SMTP:b;1\n\n");
+	snprintf(there, sizeof(there), "%s%s", in, "hubAddressSpace: SMTP:b;1\n"
+		"hubAddressSpace: SMTP:a;1\n\n");
+	snprintf(other, sizeof(other), "%s%s", in, "hubAddressSpace: SMTP:b;1\n"
+		"hubAddressSpace: SMTP:b;2\n\n");
+	expect_ops(there_of(edge_entries_new(B), here), there_of(edge_entries_new(B), there), "");
+	expect_ops(there_of(edge_entries_new(B), here), there_of(edge_entries_new(B), other),
+		"*cn=In,cn=Connectors hubAddressSpace=2\n");
+}
+END_TEST
+
 START_TEST(test_order)
 {
 	struct edge_entries *empty = edge_entries_new(B);
@@ -500,6 +519,7 @@ int main(void)
 	tcase_add_checked_fixture(cases[1], setup, teardown);
 	tcase_add_test(cases[1], test_no_difference);
 	tcase_add_test(cases[1], test_same_reference);
+	tcase_add_test(cases[1], test_same_values_in_another_order);
 	tcase_add_test(cases[1], test_order);
 	tcase_add_test(cases[1], test_modify);
 	tcase_add_test(cases[1], test_anew);
