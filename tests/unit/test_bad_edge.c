@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <lber.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +35,9 @@ static const char organization[] =
 
 enum { MANY = 100100, MANY_LARGE = 70 };
 
-enum fault { NO_FAULT, BUCKET_TWICE, BUCKETS_SLOWLY, STRAYS, MANY_ENTRIES, LARGE_ENTRIES };
+enum { LATE_MAX = 64, LATE_MS = 100 };
+
+enum fault { NO_FAULT, ANSWERS_LATE, BUCKET_TWICE, BUCKETS_SLOWLY, STRAYS, MANY_ENTRIES, LARGE_ENTRIES };
 
 static const struct {
 	enum fault fault;
@@ -60,14 +63,21 @@ struct edge {
 	struct directory_connection *connection;
 	struct pusher *pusher;
 	bool ready;
+	/* additions that came while one above them was not answered; of ANSWERS_LATE */
+	_Atomic unsigned int early, late;
 };
 
 /* One connection to it. */
 struct link {
-	const struct edge *edge;
+	struct edge *edge;
 	int fd;
 	Sockbuf *sb;
 	ber_int_t id;			/* of the request being answered */
+	struct addition {
+		ber_int_t id;
+		char dn[200];
+	} late[LATE_MAX];
+	size_t late_count;
 };
 
 static char dir[] = "/tmp/bad-edge-XXXXXX";
@@ -145,11 +155,63 @@ static bool answer_search(struct link *l, BerElement *request)
 	return send_result(l, LDAP_RES_SEARCH_RESULT);
 }
 
+static bool is_below(const char *dn, const char *above)
+{
+	size_t n = strlen(dn), m = strlen(above);
+
+	return n > m + 1 && dn[n - m - 1] == ',' && strcmp(dn + n - m, above) == 0;
+}
+
+/* The marker of the recipients is of the other half, which does not wait for this one. */
+static void judge(struct edge *e, const char *dn, const char *other)
+{
+	if (strcmp(dn, "cn=Recipients,cn=Push," B) != 0 && is_below(dn, other))
+		e->early++;
+}
+
+static bool answer_late(struct link *l)
+{
+	ber_int_t id = l->id;
+	bool sent = true;
+	size_t i;
+
+	for (i = 0; i < l->late_count; i++) {
+		l->id = l->late[i].id;
+		sent = sent && send_result(l, LDAP_RES_ADD);
+	}
+	l->id = id;
+	l->late_count = 0;
+	return sent;
+}
+
+/* Together with all that come before a short silence. */
+static bool take_addition(struct link *l, BerElement *request)
+{
+	struct pollfd more = { .fd = l->fd, .events = POLLIN };
+	struct addition *a = &l->late[l->late_count++];
+	struct berval dn;
+	size_t i;
+
+	ck_assert(ber_scanf(request, "{m", &dn) != LBER_ERROR);
+	a->id = l->id;
+	snprintf(a->dn, sizeof(a->dn), "%s", dn.bv_val);
+	for (i = 0; i + 1 < l->late_count; i++) {
+		judge(l->edge, a->dn, l->late[i].dn);
+		judge(l->edge, l->late[i].dn, a->dn);
+	}
+	l->edge->late++;
+	return (l->late_count < LATE_MAX && poll(&more, 1, LATE_MS) == 1) || answer_late(l);
+}
+
 static bool answer(struct link *l, BerElement *request)
 {
 	ber_tag_t tag;
 
 	ck_assert(ber_scanf(request, "it", &l->id, &tag) != LBER_ERROR);
+	if (tag == LDAP_REQ_ADD && l->edge->fault == ANSWERS_LATE)
+		return take_addition(l, request);
+	if (!answer_late(l))
+		return false;
 	switch (tag) {
 	case LDAP_REQ_SEARCH:
 		return answer_search(l, request);
@@ -345,6 +407,19 @@ START_TEST(test_bad_edge)
 }
 END_TEST
 
+/* What stands below another entry is sent after the answer for that. */
+START_TEST(test_late_answers)
+{
+	edge_start(&bad, "bad", ANSWERS_LATE);
+	edge_start(&good, "good", NO_FAULT);
+	edge_attach(&bad);
+	edge_attach(&good);
+	AWAIT(loop, is_in_step, &bad, PATIENCE_MS);
+	ck_assert_uint_gt(bad.late, 6);
+	ck_assert_uint_eq(bad.early, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("bad edge");
@@ -352,5 +427,6 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_loop_test(c, test_bad_edge, 0, sizeof(faults) / sizeof(faults[0]));
+	tcase_add_test(c, test_late_answers);
 	return unit_run("bad edge", &c, 1);
 }

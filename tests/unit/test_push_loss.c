@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edgesyncd/pusher_priv.h"
+#include "org_text.h"
 #include "unit.h"
 
 START_TEST(test_held)
@@ -192,6 +194,87 @@ START_TEST(test_allowed_elsewhere)
 }
 END_TEST
 
+static bool pause_is_within(enum push_type type, long from_s, long to_s)
+{
+	struct timeval due, now;
+
+	ck_assert(evtimer_pending(kit.pusher->halves[type].timer, &due));
+	evutil_gettimeofday(&now, NULL);
+	return due.tv_sec - now.tv_sec >= from_s && due.tv_sec - now.tv_sec <= to_s;
+}
+
+/* What is held is tried again after minutes, and not at once when another address comes. */
+START_TEST(test_pause_while_held)
+{
+	enum push_type type = PUSH_RECIPIENTS;
+	unsigned int i;
+
+	kit_put_people(100);
+	kit_begin();
+	for (i = 1; i <= 11; i++)
+		kit_drop_person(i);
+	AWAIT(kit.loop, kit_is_held, &type, PATIENCE_MS);
+	ck_assert(pause_is_within(type, 200, 300));
+	kit_put_person(300, "another@a.example", false);
+	ck_assert(pause_is_within(type, 20, 60));
+}
+END_TEST
+
+/*
+ * Without a holder the hashes that stand there may be of a former key: that all of them are others
+ * is no loss.
+ */
+START_TEST(test_key_without_holder)
+{
+	kit_put_people(100);
+	kit_begin();
+	pusher_detach(kit.pusher);
+	ck_assert_int_eq(slapd_modify(&kit.slapd, "dn: cn=Recipients,cn=Push," B "\n"
+		"changetype: modify\nreplace: hubHashKey\n"
+		"hubHashKey:: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-\n"
+		"delete: hubPushHolder\n\n"), 0);
+	pusher_attach(kit.pusher, kit.connection, B, "hub1");
+	AWAIT(kit.loop, is_settled, NULL, PATIENCE_MS);
+	ck_assert_ptr_null(kit.status.side[PUSH_RECIPIENTS].held);
+	kit_expect_same("user17@a.example", true);
+}
+END_TEST
+
+static void put_hubs(const char *site, unsigned int n)
+{
+	char text[400];
+	unsigned int i;
+
+	snprintf(text, sizeof(text), "dn: cn=%s,cn=Sites," T "\nobjectClass: hubSite\ncn: %s\n\n",
+		site, site);
+	org_text_put(kit.builder, text);
+	for (i = 1; i <= n; i++) {
+		snprintf(text, sizeof(text), "dn: cn=%s%u" SERVERS "\nobjectClass: hubServer\n"
+			"cn: %s%u\nhubRole: Hub\nhubServerSite: cn=%s,cn=Sites," T "\n\n", site, i,
+			site, i, site);
+		org_text_put(kit.builder, text);
+	}
+}
+
+/* An edge that moved to a smaller site has lost no hubs, nor later when one goes there. */
+START_TEST(test_other_site)
+{
+	put_hubs("London", 60);
+	put_hubs("Paris", 20);
+	kit_begin();
+	kit_set_organization("dn: cn=Edge1,cn=Edge Subscriptions," T "\n"
+		"objectClass: hubEdgeSubscription\ncn: Edge1\nhubServerRef: cn=Edge1" SERVERS "\n"
+		"hubServerSite: cn=Paris,cn=Sites," T "\n\n");
+	AWAIT(kit.loop, is_settled, NULL, PATIENCE_MS);
+	ck_assert_ptr_null(kit.status.side[PUSH_CONFIGURATION].held);
+	ck_assert_uint_ge(kit.status.side[PUSH_CONFIGURATION].total.deleted, 60);
+	builder_delete_dn(kit.builder, "cn=Paris1" SERVERS);
+	kit_set_organization("");
+	AWAIT(kit.loop, is_settled, NULL, PATIENCE_MS);
+	ck_assert_ptr_null(kit.status.side[PUSH_CONFIGURATION].held);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("push_loss");
@@ -205,5 +288,8 @@ int main(void)
 	tcase_add_test(c, test_domains_held_one_by_one);
 	tcase_add_test(c, test_allowed_while_busy);
 	tcase_add_test(c, test_allowed_elsewhere);
+	tcase_add_test(c, test_pause_while_held);
+	tcase_add_test(c, test_key_without_holder);
+	tcase_add_test(c, test_other_site);
 	return unit_run("push_loss", &c, 1);
 }

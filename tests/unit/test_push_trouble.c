@@ -3,10 +3,13 @@
  */
 #include "push_kit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "edgesyncd/pusher_priv.h"
 #include "libhub/org/buckets.h"
+#include "org_text.h"
 #include "unit.h"
 
 static char bucket_dn[100];
@@ -259,6 +262,99 @@ START_TEST(test_refused)
 }
 END_TEST
 
+#define RECEIVER "dn: cn=R,cn=Hub1,cn=Servers," B "\nchangetype: "
+
+/* Each pause is twice the former, up to a minute, and there is none after a success. */
+START_TEST(test_back_off)
+{
+	const struct push_half *h = &kit.pusher->halves[PUSH_CONFIGURATION];
+	enum push_type type = PUSH_CONFIGURATION;
+	unsigned int expected_ms;
+
+	kit_begin();
+	ck_assert_int_eq(slapd_modify(&kit.slapd, RECEIVER "add\n"
+		"objectClass: hubReceiveConnector\ncn: R\n\n"), 0);
+	kit_set_organization(other_hub);
+	AWAIT(kit.loop, kit_has_error, &type, PATIENCE_MS);
+	ck_assert_uint_ge(h->failures, 1);
+	while (h->failures < 9) {
+		expected_ms = h->failures < 7 ? 1000u << (h->failures - 1) : 60000;
+		ck_assert_uint_eq(h->back_off_ms, expected_ms);
+		/* who asks does not wait for it */
+		kit_start(true, false);
+		ck_assert_str_ne(kit.error, "");
+	}
+	ck_assert_int_eq(slapd_modify(&kit.slapd, RECEIVER "delete\n\n"), 0);
+	kit_start(true, false);
+	ck_assert_str_eq(kit.error, "");
+	ck_assert_uint_eq(h->back_off_ms, 0);
+}
+END_TEST
+
+static void put_domain(const char *cn, const char *domain)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "dn: cn=%s,cn=Accepted Domains," T "\n"
+		"objectClass: hubAcceptedDomain\ncn: %s\nhubDomain: %s\n\n", cn, cn, domain);
+	org_text_put(kit.builder, text);
+}
+
+/* After some refused writes no more are sent than are under way. */
+START_TEST(test_gives_up)
+{
+	const struct push_side *side = &kit.status.side[PUSH_CONFIGURATION];
+	char cn[20], domain[40];
+	unsigned int i;
+
+	kit_begin();
+	ck_assert_int_eq(slapd_modify(&kit.slapd, "dn: cn=Accepted Domains," B "\n"
+		"changetype: delete\n\n"), 0);
+	for (i = 0; i < 150; i++) {
+		snprintf(cn, sizeof(cn), "d%u", i);
+		snprintf(domain, sizeof(domain), "d%u.example", i);
+		put_domain(cn, domain);
+	}
+	kit_set_organization("");
+	kit_await_in_step();
+	ck_assert_uint_eq(side->failures, 1);
+	ck_assert_uint_ge(side->total.failed, 16);
+	ck_assert_uint_lt(side->total.failed, 64 + 16);
+	kit_expect_same(NULL, false);
+}
+END_TEST
+
+/* Neither can be modified first: both are made anew, but later modifications are such again. */
+START_TEST(test_exchanged)
+{
+	const struct push_side *side = &kit.status.side[PUSH_CONFIGURATION];
+	uint64_t added, changed;
+
+	slapd_stop(&kit.slapd, SIGTERM);
+	slapd_configure(&kit.slapd, "moduleload unique\noverlay unique\n"
+		"unique_uri ldap:///" B "?hubDomain?sub\n");
+	slapd_start(&kit.slapd);
+	put_domain("A", "a.example");
+	put_domain("B", "b.example");
+	kit_begin();
+	added = side->total.added;
+	put_domain("A", "b.example");
+	put_domain("B", "a.example");
+	kit_set_organization("");
+	kit_await_in_step();
+	ck_assert_uint_eq(side->failures, 1);
+	ck_assert_uint_eq(side->total.added, added + 2);
+	kit_expect_same(NULL, false);
+	changed = side->total.changed;
+	put_domain("A", "c.example");
+	kit_set_organization("");
+	kit_await_in_step();
+	ck_assert_uint_eq(side->total.added, added + 2);
+	ck_assert_uint_gt(side->total.changed, changed);
+	kit_expect_same(NULL, false);
+}
+END_TEST
+
 START_TEST(test_fenced)
 {
 	kit_put_people(20);
@@ -321,6 +417,9 @@ int main(void)
 	tcase_add_test(c, test_cut_off);
 	tcase_add_test(c, test_read_failed);
 	tcase_add_test(c, test_refused);
+	tcase_add_test(c, test_back_off);
+	tcase_add_test(c, test_gives_up);
+	tcase_add_test(c, test_exchanged);
 	tcase_add_test(c, test_fenced);
 	tcase_add_test(c, test_fence_after_error);
 	return unit_run("push_trouble", &c, 1);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edgesyncd/pusher_priv.h"
 #include "unit.h"
 
 START_TEST(test_first_push)
@@ -210,6 +211,91 @@ START_TEST(test_addresses_that_keep_coming)
 }
 END_TEST
 
+static bool log_is_taken(void *ctx)
+{
+	(void)ctx;
+	return kit.pusher->halves[PUSH_RECIPIENTS].busy;
+}
+
+/* So many that the log does not hold them, while they are taken: everything is compared. */
+START_TEST(test_log_overrun)
+{
+	unsigned int i;
+
+	kit_put_people(20);
+	kit_begin();
+	for (i = 0; i < 2; i++) {
+		while (change_log_end(kit.pushers->log) < (i + 1) * 60000)
+			kit_put_person(1, change_log_end(kit.pushers->log) % 4 < 2 ?
+				"one@a.example" : "two@a.example", false);
+		if (i == 0)
+			AWAIT(kit.loop, log_is_taken, NULL, PATIENCE_MS);
+	}
+	kit_put_person(1, "three@a.example", false);
+	kit_await_in_step();
+	kit_expect_same("three@a.example", true);
+	kit_expect_same("one@a.example", false);
+}
+END_TEST
+
+static unsigned int compared;
+
+static void on_compared(const struct push_comparison *r, void *ctx)
+{
+	(void)ctx;
+	ck_assert_ptr_null(r->error);
+	compared++;
+}
+
+/* At most one is at work with all recipients. */
+static bool all_compared(void *ctx)
+{
+	unsigned int busy = 0;
+	struct pusher *p;
+
+	(void)ctx;
+	for (p = kit.pushers->list; p != NULL; p = p->next)
+		busy += p->halves[PUSH_RECIPIENTS].busy;
+	ck_assert_uint_le(busy, 1);
+	return compared == 3;
+}
+
+static const struct pusher_callbacks turn_cbs;
+
+/* Recipients are compared for one edge after the other; who was last is last in line. */
+START_TEST(test_turns)
+{
+	static const struct pusher_compare_callbacks cbs = { NULL, on_compared };
+	struct pusher *p[3] = { kit.pusher };
+	struct pushers *all = kit.pushers;
+	struct err e;
+	size_t i;
+
+	for (i = 1; i < 3; i++)
+		p[i] = pusher_new(all, "Edge1", &turn_cbs, NULL);
+	ck_assert(pushers_take_turn(all, p[0]) && !pushers_take_turn(all, p[1]));
+	/* who only waits ends nobody else's */
+	pushers_end_turn(all, p[1]);
+	ck_assert(!pushers_take_turn(all, p[2]) && pushers_take_turn(all, p[0]));
+	pushers_end_turn(all, p[0]);
+	ck_assert(all->list == p[1] && p[1]->next == p[2] && p[2]->next == p[0]);
+	ck_assert(pushers_take_turn(all, p[1]));
+	pushers_end_turn(all, p[1]);
+	ck_assert(all->list == p[2]);
+	kit_put_people(20000);
+	kit_begin();
+	compared = 0;
+	for (i = 0; i < 3; i++) {
+		if (i > 0)
+			pusher_observe(p[i], kit.connection, B);
+		ck_assert_int_eq(pusher_compare(p[i], true, NULL, &cbs, NULL, &e), 0);
+	}
+	AWAIT(kit.loop, all_compared, NULL, PATIENCE_MS);
+	pusher_free(&p[1]);
+	pusher_free(&p[2]);
+}
+END_TEST
+
 /* By hand: HUB_PUSH_MANY=1000000. */
 START_TEST(test_many)
 {
@@ -251,6 +337,8 @@ int main(void)
 	tcase_add_test(c, test_taken_away);
 	tcase_add_test(c, test_observed);
 	tcase_add_test(c, test_addresses_that_keep_coming);
+	tcase_add_test(c, test_log_overrun);
+	tcase_add_test(c, test_turns);
 	tcase_add_test(c, test_many);
 	return unit_run("pusher", &c, 1);
 }
