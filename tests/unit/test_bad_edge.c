@@ -1,7 +1,7 @@
 /* test_bad_edge.c - pushers against an edge whose slapd shows what it likes.
  *
  * That is a stand-in, each with threads of its own: it says yes to every write, has an organization
- * and nothing below it, but for what its fault adds.
+ * and nothing below it, but for what its fault adds. One that is honest answers late.
  */
 #include "unit.h"
 
@@ -37,7 +37,9 @@ enum { MANY = 100100, MANY_LARGE = 70 };
 
 enum { LATE_MAX = 64, LATE_MS = 100 };
 
-enum fault { NO_FAULT, ANSWERS_LATE, BUCKET_TWICE, BUCKETS_SLOWLY, STRAYS, MANY_ENTRIES, LARGE_ENTRIES };
+enum fault {
+	NO_FAULT, ANSWERS_LATE, BUCKET_TWICE, BUCKETS_SLOWLY, STRAYS, MANY_ENTRIES, LARGE_ENTRIES
+};
 
 static const struct {
 	enum fault fault;
