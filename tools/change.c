@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "libhub/directory/draft.h"
 #include "libhub/org/attr.h"
 #include "tools/ldif_out.h"
 
@@ -75,7 +74,7 @@ static int put_values(struct draft *r, const char *name, const struct blob *valu
 	return 0;
 }
 
-static bool replaces(const struct change *c, const char *name)
+bool change_gives(const struct change *c, const char *name)
 {
 	size_t i;
 
@@ -85,28 +84,36 @@ static bool replaces(const struct change *c, const char *name)
 	return false;
 }
 
+int change_draft(const struct change *c, const struct entry *old, struct draft *r, struct err *e)
+{
+	size_t i;
+
+	r->entry.dn = c->dn;
+	if (old != NULL) {
+		r->entry.dn = old->dn;
+		r->entry.has_uuid = old->has_uuid;
+		memcpy(r->entry.uuid, old->uuid, sizeof(r->entry.uuid));
+	}
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (!change_gives(c, old->attrs[i].name) && put_values(r, old->attrs[i].name,
+			old->attrs[i].values, old->attrs[i].n, e) != 0)
+			return -1;
+	for (i = 0; i < c->n; i++)
+		if (put_values(r, c->v[i]->name, c->v[i]->values, c->v[i]->n, e) != 0)
+			return -1;
+	return 0;
+}
+
 /* old is NULL for a new entry. */
 static int put_changed(struct builder *b, const struct entry *old, const struct change *c,
 	struct err *e)
 {
 	struct arena *a = arena_new();
 	struct draft r;
-	size_t i;
-	int rc = 0;
+	int rc;
 
 	draft_init(&r, a);
-	r.entry.dn = c->dn;
-	if (old != NULL) {
-		r.entry.dn = old->dn;
-		r.entry.has_uuid = old->has_uuid;
-		memcpy(r.entry.uuid, old->uuid, sizeof(r.entry.uuid));
-	}
-	for (i = 0; rc == 0 && old != NULL && i < old->n; i++)
-		if (!replaces(c, old->attrs[i].name))
-			rc = put_values(&r, old->attrs[i].name, old->attrs[i].values,
-				old->attrs[i].n, e);
-	for (i = 0; rc == 0 && i < c->n; i++)
-		rc = put_values(&r, c->v[i]->name, c->v[i]->values, c->v[i]->n, e);
+	rc = change_draft(c, old, &r, e);
 	if (rc == 0)
 		builder_put(b, draft_entry(&r));
 	arena_free(&a);

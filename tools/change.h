@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "libhub/directory/draft.h"
 #include "tools/org.h"
 
 enum change_kind { CHANGE_ADD, CHANGE_MODIFY, CHANGE_DELETE };
@@ -44,6 +45,14 @@ int change_add_value(struct ctl *ctl, struct change_attr *attr, const void *data
 	struct err *e) MUST_CHECK;
 /* Adds a text value; for what hubctl itself chooses. */
 void change_put(struct ctl *ctl, struct change *c, const char *name, const char *text);
+/* Does it say anything of that attribute? */
+bool change_gives(const struct change *c, const char *name);
+/*
+ * The entry as it would be: old, which is NULL for a new one, with what c gives instead. r is
+ * initialized; what it has afterwards is in its arena, but for the DN, which is c's or old's.
+ */
+int change_draft(const struct change *c, const struct entry *old, struct draft *r, struct err *e)
+	MUST_CHECK;
 
 /*
  * Builds org as it would be after all of list. -1 and *e when a rule is broken that was not before;

@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "libhub/directory/draft.h"
 #include "libhub/org/attr.h"
 #include "libhub/org/dn.h"
 #include "libhub/org/print.h"
@@ -54,44 +53,15 @@ static size_t place_of(struct arena *a, const struct attr_def *def, const struct
 
 /* --- defaults --- */
 
-static bool gives(const struct change *c, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < c->n; i++)
-		if (strcasecmp(c->v[i]->name, name) == 0)
-			return true;
-	return false;
-}
-
-static int put_all(struct draft *r, const char *name, const struct blob *values, size_t n,
-	struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (draft_add(r, name, strlen(name), values[i].data, values[i].size, e) != 0)
-			return -1;
-	return 0;
-}
-
 /* The object as c makes it, by itself. */
 static const struct obj *object_of_change(const struct org *org, const struct change *c,
 	struct record **record, struct err *e)
 {
-	const struct entry *old = org_entry(org, c->dn);
 	struct draft r;
-	size_t i;
 
 	draft_init(&r, org->ctl->arena);
-	r.entry.dn = c->dn;
-	for (i = 0; old != NULL && i < old->n; i++)
-		if (!gives(c, old->attrs[i].name) && put_all(&r, old->attrs[i].name,
-			old->attrs[i].values, old->attrs[i].n, e) != 0)
-			return NULL;
-	for (i = 0; i < c->n; i++)
-		if (put_all(&r, c->v[i]->name, c->v[i]->values, c->v[i]->n, e) != 0)
-			return NULL;
+	if (change_draft(c, org_entry(org, c->dn), &r, e) != 0)
+		return NULL;
 	*record = record_new(draft_entry(&r), dn_normalize(org->ctl->arena, org->base));
 	BUG_ON(*record == NULL);
 	record_decode(*record);
@@ -107,7 +77,7 @@ static const struct obj *whose(const struct org *org, const struct change *c,
 {
 	const struct obj *o;
 
-	if (c->kind == CHANGE_ADD || gives(c, "hubUsage"))
+	if (c->kind == CHANGE_ADD || change_gives(c, "hubUsage"))
 		return object_of_change(org, c, record, e);
 	o = org_object(org->snapshot, c->class->kind, c->dn);
 	if (o == NULL)
